@@ -1,0 +1,157 @@
+/// Why a call failed. The raw values are the ABI's status codes (include/denpa_types.h): a code never changes its meaning.
+public enum Status: Int32, Error, Sendable, CaseIterable {
+  case ok = 0
+  case badHandle = 1
+  case badArgument = 2
+  case badShape = 3
+  case badDType = 4
+  case notFound = 5
+  case alreadyExists = 6
+  case outOfMemory = 7
+  case limitExceeded = 8
+  case badState = 9
+  case busy = 10
+  case ioError = 11
+  case badFile = 12
+  case badPlugin = 13
+  case proofFailed = 14
+  case layerFailed = 15
+  case notFinite = 16
+  case stopped = 17
+  case endOfData = 18
+  case notSupported = 19
+  case internalError = 20
+}
+
+/// The one error of the engine: a status and a text that names the node, what was expected and what was given.
+///
+/// The text stands inside the value, so that throwing allocates nothing: a real-time session answers bad input, and a
+/// call that ran out of memory says so, without asking for any.
+public struct DenpaError: Error, Sendable {
+  public var status: Status
+  public var message: Message
+
+  public init(_ status: Status, _ message: Message) {
+    self.status = status
+    self.message = message
+  }
+
+  /// A failed allocation. `what` was to be allocated.
+  public static func outOfMemory(_ what: StaticString) -> DenpaError {
+    DenpaError(.outOfMemory, "out of memory for \(what)")
+  }
+}
+
+extension DenpaError: CustomStringConvertible {
+  public var description: String { message.description }
+}
+
+/// At most 511 bytes of UTF-8, stored in place; what is longer is cut at a character's border.
+public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringConvertible {
+  public static let capacity = 512
+  private var bytes: InlineArray<512, UInt8>
+  public private(set) var count: Int
+
+  public init() {
+    bytes = InlineArray(repeating: 0)
+    count = 0
+  }
+
+  public init(stringLiteral value: String) {
+    self.init()
+    append(value)
+  }
+
+  public init(stringInterpolation: Message.Writer) { self = stringInterpolation.message }
+
+  /// The interpolation of a message: `"\(node): expected \(shape), got \(other)"`.
+  public struct Writer: StringInterpolationProtocol {
+    var message = Message()
+    public init(literalCapacity: Int, interpolationCount: Int) {}
+    public mutating func appendLiteral(_ literal: String) { message.append(literal) }
+    public mutating func appendInterpolation(_ text: String) { message.append(text) }
+    public mutating func appendInterpolation(_ text: StaticString) {
+      text.withUTF8Buffer { message.append(UnsafeRawBufferPointer($0)) }
+    }
+    public mutating func appendInterpolation(_ number: some BinaryInteger) { message.append(Int64(clamping: number)) }
+    public mutating func appendInterpolation(_ other: Message) { message.append(other) }
+    public mutating func appendInterpolation(_ dtype: DType) { message.append(dtype.name) }
+    public mutating func appendInterpolation(_ shape: Shape) { message.append(shape) }
+    /// A C string from outside: at most `Message.capacity` bytes are read.
+    public mutating func appendInterpolation(cString: UnsafePointer<CChar>?) {
+      guard let cString else { return message.append("(null)") }
+      var length = 0
+      while length < Message.capacity, cString[length] != 0 { length += 1 }
+      message.append(UnsafeRawBufferPointer(start: cString, count: length))
+    }
+    public mutating func appendInterpolation(_ number: Double) { message.append("\(number)") }
+    /// `[a, b, c]`, cut after `limit` items.
+    public mutating func appendInterpolation(list items: [String], limit: Int = 12) {
+      for (index, item) in items.prefix(limit).enumerated() {
+        if index > 0 { message.append(", ") }
+        message.append(item)
+      }
+      if items.count > limit { message.append(", … (\(items.count) in all)") }
+    }
+  }
+
+  public mutating func append(_ text: String) {
+    var text = text
+    text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+  }
+
+  public mutating func append(_ other: Message) {
+    other.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+  }
+
+  mutating func append(_ number: Int64) {
+    if number < 0 { append(byte: UInt8(ascii: "-")) }
+    var rest = number.magnitude
+    var digits = InlineArray<20, UInt8>(repeating: 0)
+    var length = 0
+    repeat {
+      digits[length] = UInt8(ascii: "0") + UInt8(rest % 10)
+      rest /= 10
+      length += 1
+    } while rest > 0
+    while length > 0 {
+      length -= 1
+      append(byte: digits[length])
+    }
+  }
+
+  mutating func append(_ shape: Shape) {
+    append(byte: UInt8(ascii: "("))
+    for axis in 0..<shape.rank {
+      if axis > 0 { append(", ") }
+      if shape[axis] == Shape.batch { append("rows") } else { append(Int64(shape[axis])) }
+    }
+    if shape.rank == 1 { append(byte: UInt8(ascii: ",")) }
+    append(byte: UInt8(ascii: ")"))
+  }
+
+  mutating func append(byte: UInt8) {
+    guard count < Message.capacity - 1 else { return }
+    bytes[count] = byte
+    count += 1
+  }
+
+  public mutating func append(_ text: UnsafeRawBufferPointer) {
+    var length = min(text.count, Message.capacity - 1 - count)
+    if length < text.count {
+      // Never half a character: step back over continuation bytes.
+      while length > 0, text[length] & 0xC0 == 0x80 { length -= 1 }
+    }
+    for index in 0..<max(length, 0) { bytes[count + index] = text[index] }
+    count += max(length, 0)
+  }
+
+  /// The text; the byte behind it is 0.
+  public func withUTF8<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
+    withUnsafeBytes(of: bytes) { raw in
+      body(UnsafeBufferPointer(start: raw.baseAddress?.assumingMemoryBound(to: UInt8.self), count: count))
+    }
+  }
+
+  public var description: String { withUTF8 { String(decoding: $0, as: UTF8.self) } }
+}

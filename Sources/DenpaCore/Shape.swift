@@ -1,0 +1,115 @@
+/// The extents of a tensor, at most 8 axes, stored in place: making and comparing shapes allocates nothing.
+///
+/// Axis 0 of a value in a graph is the batch. Before a batch size is known it is `Shape.batch`.
+public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
+  public static let maximumRank = 8
+  /// The symbolic extent of the batch axis: "rows" in messages.
+  public static let batch = -1
+
+  private var extents: SIMD8<Int> = .zero
+  public private(set) var rank = 0
+
+  public init() {}
+
+  public init(arrayLiteral elements: Int...) {
+    for extent in elements.prefix(Shape.maximumRank) { append(extent) }
+  }
+
+  /// Checks rank and extents; `Shape.batch` is allowed on axis 0 only.
+  public init(checking extents: some Collection<Int>) throws(DenpaError) {
+    guard extents.count <= Shape.maximumRank else {
+      throw DenpaError(.limitExceeded, "a tensor has at most \(Shape.maximumRank) axes, got \(extents.count)")
+    }
+    for extent in extents {
+      guard extent >= 0 || (extent == Shape.batch && rank == 0) else {
+        throw DenpaError(.badShape, "axis \(rank) has extent \(extent); extents are 0 or more")
+      }
+      append(extent)
+    }
+    _ = try checkedCount()
+  }
+
+  public mutating func append(_ extent: Int) {
+    precondition(rank < Shape.maximumRank)
+    extents[rank] = extent
+    rank += 1
+  }
+
+  public subscript(axis: Int) -> Int {
+    get { extents[axis] }
+    set { extents[axis] = newValue }
+  }
+
+  public var last: Int? { rank > 0 ? extents[rank - 1] : nil }
+  public var isBatched: Bool { rank > 0 && extents[0] == Shape.batch }
+
+  /// The number of elements; a symbolic batch counts as one row.
+  public var count: Int {
+    var product = 1
+    for axis in 0..<rank { product &*= extents[axis] == Shape.batch ? 1 : extents[axis] }
+    return product
+  }
+
+  /// The number of elements, or an error where it exceeds 2⁴⁷ (128 TiB of bytes: no machine has the memory, and sizes in
+  /// bytes cannot overflow).
+  public func checkedCount() throws(DenpaError) -> Int {
+    // An extent of 0 makes any other harmless, but two huge ones beside it must not overflow on the way.
+    var product = 1
+    for axis in 0..<rank {
+      let extent = extents[axis] == Shape.batch ? 1 : max(extents[axis], 1)
+      let (result, overflow) = product.multipliedReportingOverflow(by: extent)
+      guard !overflow, result <= 1 << 47 else {
+        throw DenpaError(.limitExceeded, "a tensor of shape \(self) has too many elements")
+      }
+      product = result
+    }
+    return count
+  }
+
+  /// The same shape with the symbolic batch replaced.
+  public func withRows(_ rows: Int) -> Shape {
+    guard isBatched else { return self }
+    var result = self
+    result.extents[0] = rows
+    return result
+  }
+
+  /// The axes behind the batch.
+  public var sample: Shape {
+    var result = Shape()
+    for axis in 1..<max(rank, 1) { result.append(extents[axis]) }
+    return result
+  }
+
+  /// (rows, …) in front of a sample's shape.
+  public static func batched(_ sample: Shape) -> Shape {
+    var result = Shape()
+    result.append(Shape.batch)
+    for axis in 0..<min(sample.rank, maximumRank - 1) { result.append(sample[axis]) }
+    return result
+  }
+
+  public var array: [Int] { (0..<rank).map { extents[$0] } }
+}
+
+extension Shape: CustomStringConvertible {
+  public var description: String {
+    var text = Message()
+    text.append(self)
+    return text.description
+  }
+}
+
+/// What a tensor is, without its values.
+public struct TensorType: Sendable, Hashable {
+  public var dtype: DType
+  public var shape: Shape
+
+  public init(_ dtype: DType, _ shape: Shape) {
+    self.dtype = dtype
+    self.shape = shape
+  }
+
+  public var byteCount: Int { shape.count * dtype.size }
+  public func withRows(_ rows: Int) -> TensorType { TensorType(dtype, shape.withRows(rows)) }
+}

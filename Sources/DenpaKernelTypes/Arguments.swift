@@ -1,0 +1,199 @@
+// The arguments of each kernel. All matrices are row-major and contiguous unless a leading dimension is given.
+// Pointers are raw, because one struct serves float32 and float64: the table that a kernel was taken from says which.
+// `accumulate`: 0 overwrites the destination, anything else adds to it.
+// `flag`: where not nil, set to 1 (never cleared) when a value that is not finite was written.
+
+public typealias Const = UnsafeRawPointer
+public typealias Mutable = UnsafeMutableRawPointer
+public typealias Flag = UnsafeMutablePointer<Int32>
+
+/// Element-wise functions. Those whose slope follows from the value alone (`slopeFromOutput`) can be fused into the
+/// product before them, since nobody needs their argument afterwards.
+public enum Function: Int32, Sendable, CaseIterable {
+  case identity = 0
+  case sigmoid = 1
+  case tanh = 2
+  case relu = 3
+
+  /// Whether f'(x) can be told from y = f(x).
+  public var slopeFromOutput: Bool { true }
+}
+
+/// C = f(A·B + bias) ∘ slope, or C += …
+///
+/// A is m×k, B is k×n (after transposition), C is m×n with leading dimension n.
+public struct ProductArguments {
+  public var m = 0, n = 0, k = 0
+  public var a: Const? = nil, b: Const? = nil, c: Mutable? = nil
+  /// Stored as k×m (row-major) instead of m×k.
+  public var transposeA: Int32 = 0
+  /// Stored as n×k instead of k×n.
+  public var transposeB: Int32 = 0
+  public var accumulate: Int32 = 0
+  /// Raw value of `Function`, applied to A·B + bias. Never together with `accumulate`.
+  public var function: Int32 = 0
+  /// n values added to each row before the function; nil for none.
+  public var bias: Const? = nil
+  /// m×n values y of a function whose slope at y multiplies A·B before it is stored (fused backward of an activation).
+  public var slopeOutput: Const? = nil
+  public var slopeFunction: Int32 = 0
+  public var flag: Flag? = nil
+  /// `KernelTable.productWorkspace` bytes, 64-byte aligned; nil where that is 0.
+  public var workspace: Mutable? = nil
+  public init() {}
+}
+
+/// y = f(x), element by element. x and y may be the same.
+public struct MapArguments {
+  public var count = 0
+  public var function: Int32 = 0
+  public var x: Const? = nil, y: Mutable? = nil
+  public init() {}
+}
+
+/// dx (+)= dy ∘ f'(x), told from y = f(x). dx and dy may be the same.
+public struct MapGradientArguments {
+  public var count = 0
+  public var function: Int32 = 0
+  public var accumulate: Int32 = 0
+  public var y: Const? = nil, dy: Const? = nil, dx: Mutable? = nil
+  public init() {}
+}
+
+/// y = a + b, element by element. Any two may be the same.
+public struct AddArguments {
+  public var count = 0
+  public var a: Const? = nil, b: Const? = nil, y: Mutable? = nil
+  public init() {}
+}
+
+/// y (+)= scale·x. x and y may be the same.
+public struct ScaleArguments {
+  public var count = 0
+  public var scale: Double = 1
+  public var accumulate: Int32 = 0
+  public var x: Const? = nil, y: Mutable? = nil
+  public var flag: Flag? = nil
+  public init() {}
+}
+
+/// y (+)= the sum of the rows of x (rows×columns): the gradient of a bias.
+public struct ColumnSumArguments {
+  public var rows = 0, columns = 0
+  public var accumulate: Int32 = 0
+  public var x: Const? = nil, y: Mutable? = nil
+  public var flag: Flag? = nil
+  public init() {}
+}
+
+/// Each row of y = softmax of the row of x, shifted by the row's maximum. x and y may be the same.
+public struct SoftmaxArguments {
+  public var rows = 0, columns = 0
+  public var x: Const? = nil, y: Mutable? = nil
+  public init() {}
+}
+
+/// dx (+)= y ∘ (dy − Σ dy∘y), row by row.
+public struct SoftmaxGradientArguments {
+  public var rows = 0, columns = 0
+  public var accumulate: Int32 = 0
+  public var y: Const? = nil, dy: Const? = nil, dx: Mutable? = nil
+  public init() {}
+}
+
+/// How the targets of a loss are given.
+public enum TargetKind: Int32, Sendable {
+  /// Rows of the model's float dtype, as wide as the prediction.
+  case rows = 0
+  /// One class number a row.
+  case int32 = 1, int64 = 2, uint8 = 3
+}
+
+/// Cross-entropy −Σ t·log(p + epsilon) per row of a prediction given as logits (p = softmax, computed with the shifted
+/// log-sum-exp; epsilon is 0 then) or as probabilities.
+///
+/// Answers 1 (and writes `badRow`) when a class number is outside 0..<columns; nothing else is written then.
+/// rows = 0 gives a loss of 0.
+public struct CrossEntropyArguments {
+  public var rows = 0, columns = 0
+  public var fromLogits: Int32 = 0
+  /// Raw value of `TargetKind`.
+  public var targetKind: Int32 = 0
+  public var epsilon: Double = 0
+  /// The loss is scale·Σ over rows; with `perRow` each row's own loss, times scale, is stored.
+  public var scale: Double = 1
+  public var perRow: Int32 = 0
+  public var prediction: Const? = nil, target: Const? = nil
+  public var loss: Mutable? = nil
+  /// rows×columns: softmax of the logits, kept for the gradient; nil for inference and for probabilities.
+  public var probabilities: Mutable? = nil
+  public var badRow: UnsafeMutablePointer<Int64>? = nil
+  public init() {}
+}
+
+/// dx (+)= dloss·scale·∂(cross-entropy)/∂prediction.
+///
+/// From logits: (p·Σt − t) with the saved p. From probabilities: −t/(p + epsilon). `dloss` is one number, or one a row with `perRow`.
+public struct CrossEntropyGradientArguments {
+  public var rows = 0, columns = 0
+  public var fromLogits: Int32 = 0
+  public var targetKind: Int32 = 0
+  public var accumulate: Int32 = 0
+  public var perRow: Int32 = 0
+  public var epsilon: Double = 0
+  public var scale: Double = 1
+  /// Probabilities: the saved softmax from logits, the prediction itself otherwise.
+  public var probabilities: Const? = nil, target: Const? = nil
+  public var dloss: Const? = nil, dx: Mutable? = nil
+  public init() {}
+}
+
+/// scale·Σ(y − t)² over rows×columns; with `perRow`, per row.
+public struct SquaredErrorArguments {
+  public var rows = 0, columns = 0
+  public var perRow: Int32 = 0
+  public var scale: Double = 1
+  public var prediction: Const? = nil, target: Const? = nil
+  public var loss: Mutable? = nil
+  public init() {}
+}
+
+/// dx (+)= dloss·2·scale·(y − t); for the targets' own gradient pass a negative scale.
+public struct SquaredErrorGradientArguments {
+  public var rows = 0, columns = 0
+  public var accumulate: Int32 = 0
+  public var perRow: Int32 = 0
+  public var scale: Double = 1
+  public var prediction: Const? = nil, target: Const? = nil
+  public var dloss: Const? = nil, dx: Mutable? = nil
+  public init() {}
+}
+
+/// Stochastic gradient descent with momentum as PyTorch has it: v = momentum·v + (g + weightDecay·w);
+/// w −= learningRate·v, or with nesterov w −= learningRate·(g + weightDecay·w + momentum·v). Without momentum `velocity` is nil.
+public struct SGDArguments {
+  public var count = 0
+  public var weights: Mutable? = nil, gradient: Const? = nil, velocity: Mutable? = nil
+  public var learningRate = 0.0, momentum = 0.0, weightDecay = 0.0
+  public var nesterov: Int32 = 0
+  public init() {}
+}
+
+/// Adam (Kingma & Ba, 2015): m = β₁m + (1−β₁)g; v = β₂v + (1−β₂)g²;
+/// w −= learningRate·(m·correction1)/(√(v·correction2) + epsilon), where correction = 1/(1 − βᵗ).
+/// Each of w, m, v is read and written once.
+public struct AdamArguments {
+  public var count = 0
+  public var weights: Mutable? = nil, gradient: Const? = nil, first: Mutable? = nil, second: Mutable? = nil
+  public var learningRate = 0.0, beta1 = 0.0, beta2 = 0.0, epsilon = 0.0, weightDecay = 0.0
+  public var correction1 = 1.0, correction2 = 1.0
+  public init() {}
+}
+
+/// Sets `flag` when one of `count` values is not finite.
+public struct FiniteArguments {
+  public var count = 0
+  public var x: Const? = nil
+  public var flag: Flag? = nil
+  public init() {}
+}

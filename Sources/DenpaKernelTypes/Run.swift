@@ -1,0 +1,42 @@
+/// One kernel call: reads its arguments, does the work, answers 0, or non-zero to stop the plan.
+///
+/// Plain C functions: calling one costs 1.7 ns, a closure 4.4 ns, an existential 26 ns.
+public typealias Step = @convention(c) (_ arguments: UnsafeRawPointer, _ run: UnsafeMutablePointer<Run>) -> Int32
+
+/// One chunk of divided work. `worker` is below `Run.threads` and no two chunks run under one worker number at
+/// once, so it selects scratch memory; results must never depend on it.
+public typealias ChunkBody =
+  @convention(c) (_ context: UnsafeMutableRawPointer, _ chunk: Int32, _ worker: Int32) -> Void
+
+/// Runs `body` for every chunk in 0..<count, on as many workers as are free, and returns when all are done.
+public typealias Parallel =
+  @convention(c) (
+    _ run: UnsafeMutablePointer<Run>, _ count: Int32, _ body: ChunkBody, _ context: UnsafeMutableRawPointer
+  ) -> Void
+
+/// What a step may know of the call that it is part of.
+public struct Run {
+  public var parallel: Parallel
+  /// How many workers may take part, at least 1.
+  public var threads: Int32
+  public var training: Int32
+  /// Random numbers are keyed by (seed, node, step): the same call sees the same numbers in forward and backward.
+  public var seed: UInt64
+  public var step: UInt64
+  /// Where a failing foreign step leaves what it has to say; owned by the session.
+  public var failure: UnsafeMutableRawPointer?
+
+  public init(parallel: Parallel, threads: Int32 = 1, training: Int32 = 0, seed: UInt64 = 0, step: UInt64 = 0) {
+    self.parallel = parallel
+    self.threads = threads
+    self.training = training
+    self.seed = seed
+    self.step = step
+    self.failure = nil
+  }
+
+  /// A `parallel` that runs every chunk in the caller's thread.
+  public static let inline: Parallel = { _, count, body, context in
+    for chunk in 0..<count { body(context, chunk, 0) }
+  }
+}

@@ -1,0 +1,229 @@
+/* denpa_types.h: what the C API (denpa.h) and the plugin ABI (denpa_plugin.h) share.
+ *
+ * Status codes, element types, tensors and typed attributes. Pure declarations and inline functions: including this
+ * file links nothing. Valid as C11 and as C++17 with -pedantic-errors.
+ */
+#ifndef DENPA_TYPES_H
+#define DENPA_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#include <initializer_list>
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Status codes
+ *
+ * Every call that can fail answers one of these. A code never changes its number or its meaning; new ones may come.
+ * denpa_last_error() has the sentence that goes with it. After a status other than DENPA_OK nothing has changed,
+ * except where a function says otherwise.
+ */
+typedef int32_t denpa_status;
+
+#define DENPA_OK 0             /* done */
+#define DENPA_BAD_HANDLE 1     /* a handle is NULL, was destroyed, is of another kind, or never was one */
+#define DENPA_BAD_ARGUMENT 2   /* NULL where something is needed, a number out of range, an unknown attribute */
+#define DENPA_BAD_SHAPE 3      /* a tensor's shape does not fit */
+#define DENPA_BAD_DTYPE 4      /* a tensor's element type does not fit */
+#define DENPA_NOT_FOUND 5      /* no layer, parameter, input, file ... of that name */
+#define DENPA_ALREADY_EXISTS 6 /* the name is taken */
+#define DENPA_OUT_OF_MEMORY 7  /* an allocation failed; the call was rolled back */
+#define DENPA_LIMIT_EXCEEDED 8 /* larger than a stated limit (names 255 bytes, strings 64 KiB, rank 8, 65,536 nodes) */
+#define DENPA_BAD_STATE 9      /* not now: backward before forward, step without an optimizer ... */
+#define DENPA_BUSY 10          /* a real-time session is in use by another thread */
+#define DENPA_IO_ERROR 11      /* the operating system could not read or write */
+#define DENPA_BAD_FILE 12      /* not a Denpa model, damaged, or of an unknown version */
+#define DENPA_BAD_PLUGIN 13    /* not a plugin, of another ABI, or its description is wrong */
+#define DENPA_PROOF_FAILED 14  /* a layer does not do what it declares: shape, gradient, bounds, repeatability */
+#define DENPA_LAYER_FAILED 15  /* a plugin's or in-process layer's callback answered with an error */
+#define DENPA_NOT_FINITE 16    /* training met NaN or infinity; the last good weights are kept */
+#define DENPA_STOPPED 17       /* a callback asked to stop; what was learned until then is kept and published */
+#define DENPA_END_OF_DATA 18   /* answered by a data callback: the epoch is over */
+#define DENPA_NOT_SUPPORTED 19 /* this build, machine or layer cannot do that */
+#define DENPA_INTERNAL_ERROR 20 /* a defect of Denpa; please report the message */
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Element types: DLPack's codes, type in the low byte, bits above it.
+ */
+#define DENPA_FLOAT32 0x2002
+#define DENPA_FLOAT64 0x4002
+#define DENPA_INT32 0x2000
+#define DENPA_INT64 0x4000
+#define DENPA_UINT8 0x0801
+
+#define DENPA_MAX_RANK 8
+/* The extent of a batch axis whose size is not known yet. Only axis 0 may have it, and only where a text says so. */
+#define DENPA_BATCH (-1)
+
+/* A view of memory that somebody else owns. Row-major. `stride` counts elements; all zero means contiguous. Denpa takes
+ * contiguous tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written. */
+typedef struct denpa_tensor {
+  void *data;
+  int32_t dtype;
+  int32_t rank;
+  int64_t dim[DENPA_MAX_RANK];
+  int64_t stride[DENPA_MAX_RANK];
+} denpa_tensor;
+
+/* A tensor of the given shape. At most DENPA_MAX_RANK extents are read. */
+static inline denpa_tensor denpa_tensor_make(const void *data, int32_t dtype, int32_t rank, const int64_t *dim) {
+  denpa_tensor t;
+  int32_t i;
+  union { const void *from; void *to; } cast; /* the view is const or not as the call that it goes to says */
+  cast.from = data;
+  t.data = cast.to;
+  t.dtype = dtype;
+  t.rank = rank;
+  for (i = 0; i < DENPA_MAX_RANK; i++) {
+    t.dim[i] = dim != NULL && i < rank ? dim[i] : 0;
+    t.stride[i] = 0;
+  }
+  return t;
+}
+
+/* rows x columns values: denpa_f32(x, 100, 784). */
+static inline denpa_tensor denpa_f32(const float *data, int64_t rows, int64_t columns) {
+  int64_t dim[2];
+  dim[0] = rows;
+  dim[1] = columns;
+  return denpa_tensor_make(data, DENPA_FLOAT32, 2, dim);
+}
+static inline denpa_tensor denpa_f64(const double *data, int64_t rows, int64_t columns) {
+  int64_t dim[2];
+  dim[0] = rows;
+  dim[1] = columns;
+  return denpa_tensor_make(data, DENPA_FLOAT64, 2, dim);
+}
+/* One class number a row. */
+static inline denpa_tensor denpa_i32(const int32_t *data, int64_t rows) {
+  return denpa_tensor_make(data, DENPA_INT32, 1, &rows);
+}
+static inline denpa_tensor denpa_i64(const int64_t *data, int64_t rows) {
+  return denpa_tensor_make(data, DENPA_INT64, 1, &rows);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Attributes: the typed options of layers, losses, optimizers and initializers.
+ *
+ * A list ends with an entry whose name is NULL; DENPA_ATTRIBUTES writes such a list where an argument is expected:
+ *
+ *   denpa_graph_add(g, "dense", "hidden", DENPA_ATTRIBUTES(denpa_int("units", 50), denpa_string("activation", "relu")),
+ *                   &x, 1, &h, 1);
+ *
+ * NULL stands for the empty list. A list has at most 64 entries. Everything is copied during the call.
+ */
+#define DENPA_ATTRIBUTE_END 0
+#define DENPA_ATTRIBUTE_INT 1
+#define DENPA_ATTRIBUTE_FLOAT 2
+#define DENPA_ATTRIBUTE_BOOL 3
+#define DENPA_ATTRIBUTE_STRING 4
+#define DENPA_ATTRIBUTE_INTS 5
+#define DENPA_ATTRIBUTE_FLOATS 6
+#define DENPA_ATTRIBUTE_STRINGS 7
+#define DENPA_ATTRIBUTE_TENSOR 8
+#define DENPA_ATTRIBUTE_SPEC 9 /* a kind with attributes of its own: an initializer, a schedule */
+
+typedef struct denpa_attribute denpa_attribute;
+
+typedef struct denpa_spec {
+  const char *kind;
+  const denpa_attribute *attributes; /* NULL for none */
+} denpa_spec;
+
+/* 48 bytes, for ever: it travels in arrays. */
+struct denpa_attribute {
+  const char *name;
+  int32_t type;
+  int32_t reserved0; /* 0 */
+  int64_t count;     /* items of a list; 1 otherwise */
+  union {
+    int64_t i;
+    double f;
+    const char *s;
+    const int64_t *ints;
+    const double *floats;
+    const char *const *strings;
+    const denpa_tensor *tensor;
+    denpa_spec spec;
+  } value;
+  uint64_t reserved; /* 0 */
+};
+
+static inline denpa_attribute denpa_attribute_make(const char *name, int32_t type, int64_t count) {
+  denpa_attribute a;
+  a.name = name;
+  a.type = type;
+  a.reserved0 = 0;
+  a.count = count;
+  a.value.spec.kind = NULL;
+  a.value.spec.attributes = NULL;
+  a.reserved = 0;
+  return a;
+}
+static inline denpa_attribute denpa_int(const char *name, int64_t value) {
+  denpa_attribute a = denpa_attribute_make(name, DENPA_ATTRIBUTE_INT, 1);
+  a.value.i = value;
+  return a;
+}
+static inline denpa_attribute denpa_float(const char *name, double value) {
+  denpa_attribute a = denpa_attribute_make(name, DENPA_ATTRIBUTE_FLOAT, 1);
+  a.value.f = value;
+  return a;
+}
+static inline denpa_attribute denpa_bool(const char *name, int32_t value) {
+  denpa_attribute a = denpa_attribute_make(name, DENPA_ATTRIBUTE_BOOL, 1);
+  a.value.i = value != 0;
+  return a;
+}
+static inline denpa_attribute denpa_string(const char *name, const char *value) {
+  denpa_attribute a = denpa_attribute_make(name, DENPA_ATTRIBUTE_STRING, 1);
+  a.value.s = value;
+  return a;
+}
+static inline denpa_attribute denpa_ints(const char *name, const int64_t *values, int64_t count) {
+  denpa_attribute a = denpa_attribute_make(name, DENPA_ATTRIBUTE_INTS, count);
+  a.value.ints = values;
+  return a;
+}
+static inline denpa_attribute denpa_floats(const char *name, const double *values, int64_t count) {
+  denpa_attribute a = denpa_attribute_make(name, DENPA_ATTRIBUTE_FLOATS, count);
+  a.value.floats = values;
+  return a;
+}
+static inline denpa_attribute denpa_strings(const char *name, const char *const *values, int64_t count) {
+  denpa_attribute a = denpa_attribute_make(name, DENPA_ATTRIBUTE_STRINGS, count);
+  a.value.strings = values;
+  return a;
+}
+static inline denpa_attribute denpa_tensor_attribute(const char *name, const denpa_tensor *value) {
+  denpa_attribute a = denpa_attribute_make(name, DENPA_ATTRIBUTE_TENSOR, 1);
+  a.value.tensor = value;
+  return a;
+}
+static inline denpa_attribute denpa_nested(const char *name, const char *kind, const denpa_attribute *attributes) {
+  denpa_attribute a = denpa_attribute_make(name, DENPA_ATTRIBUTE_SPEC, 1);
+  a.value.spec.kind = kind;
+  a.value.spec.attributes = attributes;
+  return a;
+}
+static inline denpa_attribute denpa_end(void) { return denpa_attribute_make(NULL, DENPA_ATTRIBUTE_END, 0); }
+
+#ifdef __cplusplus
+/* Lives until the end of the full expression: use it as an argument, do not keep it. */
+#define DENPA_ATTRIBUTES(...) (std::initializer_list<denpa_attribute>{__VA_ARGS__, denpa_end()}.begin())
+#else
+#define DENPA_ATTRIBUTES(...) ((const denpa_attribute[]){__VA_ARGS__, denpa_end()})
+#endif
+
+#ifdef __cplusplus
+} /* extern "C" */
+static_assert(sizeof(denpa_attribute) == 48 || sizeof(void *) != 8, "denpa_attribute is part of the ABI");
+static_assert(sizeof(denpa_tensor) == 144 || sizeof(void *) != 8, "denpa_tensor is part of the ABI");
+#else
+_Static_assert(sizeof(denpa_attribute) == 48 || sizeof(void *) != 8, "denpa_attribute is part of the ABI");
+_Static_assert(sizeof(denpa_tensor) == 144 || sizeof(void *) != 8, "denpa_tensor is part of the ABI");
+#endif
+#endif /* DENPA_TYPES_H */
