@@ -1,0 +1,70 @@
+import DenpaCore
+import Glibc
+
+/// A failed system call as an error: what was tried, with which path, and what the system says.
+struct SystemError {
+  let path: String
+
+  /// `code` is to be given as `errno` right behind the call.
+  func callAsFunction(_ action: StaticString, _ code: Int32) -> DenpaError {
+    let status: Status =
+      switch code {
+      case ENOENT: .notFound
+      case ENOMEM: .outOfMemory
+      default: .ioError
+      }
+    return DenpaError(status, "cannot \(action) \(shownPath): \(SystemError.text(code))")
+  }
+
+  func callAsFunction(_ status: Status, _ problem: Message) -> DenpaError {
+    DenpaError(status, "\(shownPath) \(problem)")
+  }
+
+  /// The end of a long path says more than its beginning, and the message must have room for the reason.
+  private var shownPath: Message {
+    let limit = 300
+    guard path.utf8.count > limit else { return "\"\(path)\"" }
+    return "\"…\(String(decoding: path.utf8.suffix(limit).drop { $0 & 0xC0 == 0x80 }, as: UTF8.self))\""
+  }
+
+  /// What the system calls an error number. `strerror` itself is not thread-safe.
+  private static func text(_ code: Int32) -> Message {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+      buffer.initialize(repeating: 0)
+      guard let base = buffer.baseAddress, strerror_r(code, base, buffer.count) == 0 else { return "error \(code)" }
+      return "\(cString: base)"
+    }
+  }
+}
+
+/// An open file, closed at the latest with its owner.
+struct FileDescriptor: ~Copyable {
+  let number: Int32
+
+  init(_ number: Int32) { self.number = number }
+
+  deinit { _ = close(number) }
+
+  /// Closes and gives back the error number, 0 without one. On Linux the file is closed even after EINTR.
+  consuming func closed() -> Int32 {
+    let result = close(number)
+    let code = errno
+    discard self
+    return result == 0 || code == EINTR ? 0 : code
+  }
+}
+
+/// Calls again as long as a signal interrupts the call.
+func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
+  while true {
+    let result = call()
+    if result != -1 || errno != EINTR { return result }
+  }
+}
+
+/// A path that the system sees as the caller does: in C a zero byte would end it.
+func checkPath(_ path: String) throws(DenpaError) {
+  guard !path.isEmpty, !path.utf8.contains(0) else {
+    throw DenpaError(.badArgument, "a path must not be empty and not contain a zero byte")
+  }
+}
