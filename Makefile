@@ -1,0 +1,110 @@
+# Denpa's make file: `make help` lists what it does. Everything that is made goes to build/ and .build/ (SwiftPM's).
+SHELL := /bin/bash
+BUILD := build
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+VERSION := $(shell sed -n 's/^\#define DENPA_VERSION "\(.*\)"/\1/p' include/denpa.h)
+SOVERSION := 0
+LIBRARY := $(BUILD)/libdenpa.so.$(SOVERSION)
+SWIFT_BUILD := swift build -c release --product denpa
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+
+STRICT := -Wall -Wextra -Werror -pedantic-errors
+CFLAGS ?= -O2 -g
+LINK := -L$(BUILD) -ldenpa -lm -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
+
+C_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c/%,$(wildcard Tests/c/*.c))
+CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c))
+EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
+
+.PHONY: all help lib demo test bench bench-peers examples c-tests c++-tests install uninstall clean format lint tools venv
+all: lib
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z+-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+# ---------------------------------------------------------------------------------------------------------------- set-up
+tools: $(BUILD)/.tools
+$(BUILD)/.tools: scripts/setup.sh
+	@mkdir -p $(BUILD)
+	@scripts/setup.sh tools && touch $@
+
+venv: $(VENV)/.complete ## Python's packages for demo, tests and benchmarks, in .venv
+$(VENV)/.complete: scripts/setup.sh bindings/python/requirements-test.txt | tools
+	@scripts/setup.sh venv $(VENV) && touch $@
+
+# --------------------------------------------------------------------------------------------------------------- library
+lib: $(LIBRARY) ## build/libdenpa.so.0 and libdenpa.so, release, stripped (also plain `make`)
+
+$(LIBRARY): .build/release/libdenpa.so
+	strip --strip-unneeded -o $@.new $< && mv -f $@.new $@
+	ln -sf libdenpa.so.$(SOVERSION) $(BUILD)/libdenpa.so
+
+# SwiftPM knows what is to be built anew; it is always asked, and touches its product only where something changed.
+.build/release/libdenpa.so: FORCE | tools
+	@$(SWIFT_BUILD)
+FORCE:
+
+# --------------------------------------------------------------------------------------------------------- demo and tests
+demo: lib venv $(BUILD)/examples/digits ## a plugin layer, trained and proved from Python, used from C
+	@scripts/demo.sh $(BUILD) $(PYTHON)
+
+test: lib venv ## all tests; PARTS="c python" runs some (scripts/test.py --list)
+	@$(PYTHON) scripts/test.py $(PARTS)
+
+c-tests: $(C_TESTS)
+c++-tests: $(CXX_TESTS)
+examples: $(EXAMPLES)
+
+HEADERS := $(wildcard include/*.h)
+$(BUILD)/tests/c/%: Tests/c/%.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(STRICT) $(CFLAGS) -Iinclude $< -o $@ $(LINK) -ldl
+
+$(BUILD)/tests/c++/%: Tests/c/%.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 $(STRICT) $(CFLAGS) -Iinclude -x c++ $< -o $@ $(LINK) -ldl
+
+$(BUILD)/examples/%: examples/c/%.c $(HEADERS) | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(STRICT) -O2 -Iinclude $< -o $@ $(LINK)
+
+# ------------------------------------------------------------------------------------------------------------ benchmarks
+bench: lib venv $(BUILD)/bench/denpa_bench ## one training step, Denpa beside NumPy and FANN, in one run
+	@$(PYTHON) benchmarks/run.py
+
+$(BUILD)/bench/denpa_bench: benchmarks/denpa_bench.c $(HEADERS) | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(STRICT) -O2 -Iinclude $< -o $@ $(LINK)
+
+# --------------------------------------------------------------------------------------------------------------- install
+install: lib ## library, headers, pkg-config and CMake files to DESTDIR/PREFIX (default /usr/local)
+	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/denpa" "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 755 $(LIBRARY) "$(DESTDIR)$(LIBDIR)/libdenpa.so.$(VERSION)"
+	ln -sf libdenpa.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libdenpa.so.$(SOVERSION)"
+	ln -sf libdenpa.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libdenpa.so"
+	install -m 644 include/denpa.h include/denpa_types.h include/denpa_plugin.h "$(DESTDIR)$(INCLUDEDIR)"
+	sed $(FILL) cmake/denpa.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/denpa.pc"
+	sed $(FILL) cmake/denpaConfig.cmake.in > "$(DESTDIR)$(LIBDIR)/cmake/denpa/denpaConfig.cmake"
+	sed $(FILL) cmake/denpaConfigVersion.cmake.in > "$(DESTDIR)$(LIBDIR)/cmake/denpa/denpaConfigVersion.cmake"
+FILL = -e 's|@VERSION@|$(VERSION)|g' -e 's|@SOVERSION@|$(SOVERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
+  -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g'
+
+uninstall: ## takes away what install put there
+	rm -f $(addprefix "$(DESTDIR)$(INCLUDEDIR)"/,denpa.h denpa_types.h denpa_plugin.h)
+	rm -f $(addprefix "$(DESTDIR)$(LIBDIR)"/,libdenpa.so libdenpa.so.$(SOVERSION) libdenpa.so.$(VERSION) pkgconfig/denpa.pc)
+	rm -rf "$(DESTDIR)$(LIBDIR)/cmake/denpa"
+
+# ------------------------------------------------------------------------------------------------------------- the rest
+SWIFT_FILES = Package.swift Sources Tests
+format: ## swift-format, in place
+	swift-format format --in-place --recursive --parallel $(SWIFT_FILES)
+
+lint: ## swift-format, strict
+	swift-format lint --strict --recursive --parallel $(SWIFT_FILES)
+
+clean: ## removes build/ and SwiftPM's .build/; .venv stays
+	rm -rf $(BUILD) .build

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""What the built library is: its exports, what it needs, its size, and where its wide instructions stand."""
+
+import re
+
+from check_headers import declared
+from checks import LIBRARY, ROOT, check, finish, output
+
+OBJECTS = ROOT / ".build" / "release"
+UNSTRIPPED = OBJECTS / "libdenpa.so"
+LARGEST = 7 * 1024 * 1024
+# libm, libpthread and libdl are part of libc.so.6 with newer C libraries, of their own with older ones.
+NEEDED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2"}
+LOADER = re.compile(r"^ld-linux.*\.so\.\d$")
+WIDE = re.compile(r"%[yz]mm\d|\{%k\d\}|%k[1-7]\b")
+KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)?\.build$")
+WIDE_KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)\.build$")
+
+
+def objects():
+    """(folder name, object file) of all that was compiled for the release library."""
+    for path in sorted(OBJECTS.glob("*.build/**/*.o")):
+        folder = path.relative_to(OBJECTS).parts[0]
+        if not folder.endswith("Tests.build"):
+            yield folder, path
+
+
+def defined_functions(path):
+    """(name, letter) of the functions that an object defines."""
+    for line in output("nm", "--defined-only", path).splitlines():
+        fields = line.split()
+        if len(fields) == 3 and fields[1] in "tTWw":
+            yield fields[2], fields[1]
+
+
+def wide_functions(path):
+    """Names of the functions in whose code a wide register stands, and one such line of each."""
+    name, found = "?", {}
+    for line in output("objdump", "-d", "--no-show-raw-insn", path).splitlines():
+        if line.endswith(">:"):
+            name = line[line.index("<") + 1:-2]
+        elif name not in found and WIDE.search(line):
+            found[name] = line.split("\t")[-1].strip()
+    return found
+
+
+def main():
+    header = set(declared())
+    exported = {}
+    for line in output("nm", "-D", "--defined-only", LIBRARY).splitlines():
+        address, letter, name = line.split()
+        exported[name.split("@")[0]] = letter
+    functions = {name for name, letter in exported.items() if letter in "TtWi"}
+    versions = {name for name, letter in exported.items() if letter == "A"}
+    check("every function of denpa.h is exported", sorted(header - functions))
+    check("nothing else is exported", sorted(set(exported) - header - versions))
+    check("no export is weak", sorted(n for n, letter in exported.items() if letter in "WwVv"))
+
+    dynamic = output("readelf", "-d", LIBRARY)
+    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
+    check("needs libc, libm and libstdc++ only", [n for n in needed if n not in NEEDED and not LOADER.match(n)])
+    check("SONAME is libdenpa.so.0", "Library soname: [libdenpa.so.0]" in dynamic)
+    check("stays loaded (-z nodelete)", "NODELETE" in dynamic)
+    check("has no run path", [line for line in dynamic.splitlines() if "RPATH" in line or "RUNPATH" in line])
+    check("has no text relocations", "TEXTREL" not in dynamic)
+    check("has no executable stack", not re.search(r"GNU_STACK\s.*\n?.*RWE", output("readelf", "-lW", LIBRARY)))
+    size = LIBRARY.stat().st_size
+    check(f"is at most {LARGEST:,} bytes (has {size:,})", size <= LARGEST)
+
+    built = list(objects())
+    check("objects of the kernels are there", len([1 for folder, _ in built if KERNELS.match(folder)]) >= 1)
+    weak = [f"{folder}: {name}" for folder, path in built if KERNELS.match(folder)
+            for name, letter in defined_functions(path) if letter in "Ww"]
+    check("no kernel object defines a weak function", weak)
+    if "x86-64" not in output("readelf", "-h", LIBRARY) and "X86-64" not in output("readelf", "-h", LIBRARY):
+        finish()
+    allowed = set()
+    for folder, path in built:
+        if WIDE_KERNELS.match(folder):
+            allowed |= {name for name, _ in defined_functions(path)}
+            check(f"{folder} has wide instructions", len(wide_functions(path)) > 0)
+            continue
+        check(f"{folder}/{path.name} has no wide instruction",
+              [f"{name}: {line}" for name, line in wide_functions(path).items()])
+    check("libdenpa.so has wide instructions in the AVX kernels only",
+          [f"{name}: {line}" for name, line in wide_functions(UNSTRIPPED).items() if name not in allowed])
+    finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What the check_*.py scripts share: paths, commands, and counting."""
+
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LIBRARY = ROOT / "build" / "libdenpa.so.0"
+
+_passed = 0
+_failed = 0
+
+
+def check(name, problems):
+    """One test: passed where `problems` (a list of sentences, or a bool that says it went well) is empty or True."""
+    global _passed, _failed
+    if problems is True or problems == []:
+        _passed += 1
+        print(f"ok    {name}")
+        return
+    _failed += 1
+    print(f"FAIL  {name}")
+    for problem in [] if problems is False else problems[:40]:
+        print(f"      FAIL: {problem}")
+
+
+def output(*command, **options):
+    """What a command prints; stops the script where it fails."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", **options)
+    if done.returncode != 0:
+        raise SystemExit(f"FAIL: {' '.join(map(str, command))}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def tracked(*patterns):
+    """Paths of the files that belong to the project (tracked, or new and not ignored)."""
+    names = output("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns).splitlines()
+    return [ROOT / name for name in names if (ROOT / name).is_file() and not (ROOT / name).is_symlink()]
+
+
+def finish():
+    print(f"{_passed} passed, {_failed} failed")
+    sys.exit(1 if _failed else 0)

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Runs all of Denpa's tests, one part after another, and adds them up.
+
+usage: scripts/test.py [--list] [PART ...]      (make test, make test PARTS="c python")
+
+Each part is a command with a time limit; its output goes to build/test-logs/PART.log and what it says of passed and
+failed tests is counted. A part that crashed, ran into its limit or ran no test counts as one failure. The last line is
+"N passed, N failed"; the exit code is 1 where anything failed.
+"""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "test-logs"
+PYTHON = sys.executable
+LIBRARY = ROOT / "build" / "libdenpa.so.0"
+
+# How test runners say what they did. Each pattern yields (passed, failed); all that match are added.
+PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
+PYTEST = re.compile(r"^=*.*\bin [\d.]+s.*=*$", re.M)
+SWIFT_TESTING = re.compile(r"Test run with (\d+) tests?.* (passed|failed) after", re.M)
+SWIFT_FAILED = re.compile(r"^.\s+Test (?!run\b|case\b).* failed after", re.M)
+XCTEST = re.compile(r"Executed (\d+) tests?, with .*?(\d+) failures?", re.M)
+
+
+def count(kind, text):
+    """(passed, failed) of one part's output."""
+    if kind == "command":
+        return 1, 0
+    if kind == "pytest":
+        lines = [line for line in PYTEST.findall(text) if re.search(r"\d+ (passed|failed|error)", line)]
+        if not lines:
+            return 0, 0
+        said = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|errors?)", lines[-1])}
+        return said.get("passed", 0), said.get("failed", 0) + said.get("error", 0) + said.get("errors", 0)
+    if kind == "swift":
+        passed = failed = 0
+        for number, _ in SWIFT_TESTING.findall(text):
+            passed += int(number)
+        failed += len(SWIFT_FAILED.findall(text))
+        executed = XCTEST.findall(text)  # the last line is the sum of those before
+        if executed:
+            passed += int(executed[-1][0])
+            failed += int(executed[-1][1])
+        return max(passed - failed, 0), failed
+    found = PLAIN.findall(text)
+    return sum(int(p) for p, _ in found), sum(int(f) for _, f in found)
+
+
+def cpu_flags():
+    try:
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("flags"):
+                return set(line.split())
+    except OSError:
+        pass
+    return set()
+
+
+def kernel_sets():
+    """The instruction sets below the best one: that one is tested by the plain run."""
+    flags = cpu_flags()
+    if not flags:
+        return []
+    sets = ["sse2"]
+    if {"avx2", "fma"} <= flags:
+        sets.append("avx2")
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+        sets.append("avx512")
+    return sets[:-1]
+
+
+def parts():
+    """(name, kind, seconds, command, environment) in the order in which they run."""
+    yield "sources", "plain", 120, [PYTHON, "scripts/check_sources.py"], {}
+    yield "headers", "plain", 120, [PYTHON, "scripts/check_headers.py"], {}
+    yield "library", "plain", 120, [PYTHON, "scripts/check_library.py"], {}
+    yield "c-compile", "command", 300, ["make", "-s", "-j2", "c-tests", "c++-tests", "examples"], {}
+    for source in sorted((ROOT / "Tests" / "c").glob("*.c")):
+        yield f"c-{source.stem}", "plain", 300, [f"build/tests/c/{source.stem}"], {}
+    for name in kernel_sets():
+        for test in ("values", "training"):
+            yield f"c-{test}-{name}", "plain", 120, [f"build/tests/c/{test}"], {"DENPA_KERNELS": name}
+    for name in ("values", "layers", "files"):
+        yield f"c++-{name}", "plain", 120, [f"build/tests/c++/{name}"], {}
+    yield "bad-input-table", "plain", 60, [PYTHON, "scripts/check_bad_input.py"], {}
+    yield "example-xor", "command", 60, ["build/examples/xor"], {}
+    yield "example-daemon", "command", 60, ["build/examples/daemon", "build/sensor.log"], {}
+    yield "demo", "command", 300, ["make", "-s", "demo"], {}
+    python = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    if (ROOT / "Tests" / "plugins").exists():
+        if (ROOT / "Tests" / "plugins" / "run.sh").exists():
+            yield "plugins", "plain", 300, ["bash", "Tests/plugins/run.sh"], {}
+        else:
+            yield "plugins", "pytest", 300, python + ["Tests/plugins"], {}
+    yield "python", "pytest", 600, python + ["Tests/python"], {}
+    for source in sorted((ROOT / "examples" / "python").glob("*.py")):
+        if source.stem != "digits":  # that one is the demo's
+            yield f"example-{source.stem}", "command", 120, [PYTHON, str(source), "build/examples-out"], {}
+    yield "install", "plain", 120, [PYTHON, "scripts/check_install.py"], {}
+    yield "swift-build", "command", 900, ["swift", "build", "--build-tests"], {}
+    yield "swift", "swift", 600, ["swift", "test", "--skip-build"], {}
+    for name in kernel_sets():
+        yield f"swift-{name}", "swift", 600, ["swift", "test", "--skip-build", "--filter", "Kernel|Conformance"], {
+            "DENPA_KERNELS": name
+        }
+
+
+def run(name, kind, seconds, command, environment):
+    """Runs one part; answers (passed, failed, seconds, remark)."""
+    settings = dict(os.environ)
+    settings.update(
+        DENPA_LIBRARY=str(LIBRARY),
+        PYTHONPATH=str(ROOT / "bindings" / "python"),
+        PYTHONDONTWRITEBYTECODE="1",
+        MPLBACKEND="Agg",
+    )
+    settings.update(environment)
+    log = LOGS / f"{name}.log"
+    started = time.monotonic()
+    remark = ""
+    with log.open("wb") as output:
+        try:
+            child = subprocess.Popen(
+                command, cwd=ROOT, env=settings, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                code = child.wait(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+                code, remark = 1, f"not finished after {seconds} s"
+        except OSError as error:
+            code, remark = 1, str(error)
+    text = log.read_text(errors="replace")
+    passed, failed = count(kind, text)
+    if kind == "command" and code != 0:
+        passed, failed = 0, 1
+    if code != 0 and failed == 0:
+        failed = 1
+        remark = remark or (f"ended by signal {-code}" if code < 0 else f"exit code {code}")
+    if passed + failed == 0:
+        failed, remark = 1, "no test was run"
+    return passed, failed, time.monotonic() - started, remark
+
+
+def main():
+    wanted = sys.argv[1:]
+    known = list(parts())
+    if "--list" in wanted:
+        print("\n".join(part[0] for part in known))
+        return 0
+    if wanted:
+        known = [part for part in known if any(part[0] == word or part[0].startswith(word + "-") for word in wanted)]
+        if not known:
+            print("no such part; --list shows them")
+            return 2
+    LOGS.mkdir(parents=True, exist_ok=True)
+    (ROOT / "build" / "examples-out").mkdir(exist_ok=True)
+    total_passed = total_failed = 0
+    started = time.monotonic()
+    for part in known:
+        passed, failed, seconds, remark = run(*part)
+        total_passed += passed
+        total_failed += failed
+        print(f"{part[0]:24s} {passed:6d} passed {failed:4d} failed {seconds:7.1f} s  {remark}", flush=True)
+        if failed:
+            lines = (LOGS / f"{part[0]}.log").read_text(errors="replace").splitlines()
+            marked = [line for line in lines if re.search(r"\b(FAIL|FAILED|error:|Error)\b|recorded an issue", line)]
+            for line in (marked or lines)[-25:]:
+                print("    " + line[:300])
+            print(f"    (all of it: build/test-logs/{part[0]}.log)", flush=True)
+    print(f"in {time.monotonic() - started:.0f} s")
+    print(f"{total_passed} passed, {total_failed} failed")
+    return 1 if total_failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
