@@ -17,14 +17,14 @@ public struct KernelTable: Sendable {
   public var finite: Step
   /// Bytes of workspace (a multiple of 64, maybe 0) that `product` needs for these sizes and at most `threads` workers.
   /// Never shrinks when m, n or k grows. The arguments' pointers are not looked at.
-  public var productWorkspace: @convention(c) (UnsafePointer<ProductArguments>, _ threads: Int32) -> Int
+  public var productWorkspace: @convention(c) (_ productArguments: UnsafeRawPointer, _ threads: Int32) -> Int
 
   public init(
     product: @escaping Step, map: @escaping Step, mapGradient: @escaping Step, add: @escaping Step,
     scale: @escaping Step, columnSum: @escaping Step, softmax: @escaping Step, softmaxGradient: @escaping Step,
     crossEntropy: @escaping Step, crossEntropyGradient: @escaping Step, squaredError: @escaping Step,
     squaredErrorGradient: @escaping Step, sgd: @escaping Step, adam: @escaping Step, finite: @escaping Step,
-    productWorkspace: @escaping @convention(c) (UnsafePointer<ProductArguments>, Int32) -> Int
+    productWorkspace: @escaping @convention(c) (UnsafeRawPointer, Int32) -> Int
   ) {
     self.product = product
     self.map = map

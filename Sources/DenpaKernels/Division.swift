@@ -1,0 +1,84 @@
+import CShim
+import DenpaKernelTypes
+
+typealias RunPointer = UnsafeMutableRawPointer
+
+extension UnsafeMutableRawPointer {
+  /// Divides work over the threads of the `Run` that this points to.
+  @inline(__always)
+  func parallel(_ count: Int, _ body: ChunkBody, _ context: UnsafeMutableRawPointer) {
+    assumingMemoryBound(to: Run.self).pointee.parallel(self, Int32(count), body, context)
+  }
+}
+
+/// A kernel that treats its items (elements, rows, columns) independently of each other, so that any range can be done
+/// by anyone.
+protocol RangeKernel {
+  associatedtype Arguments
+  static func items(_ arguments: Arguments) -> Int
+  /// Items in one chunk. From the sizes alone: chunks decide in which order things are added.
+  static func chunk(_ arguments: Arguments) -> Int
+  static func run(_ arguments: UnsafePointer<Arguments>, _ lower: Int, _ upper: Int)
+}
+
+/// What the chunks of a `RangeKernel` share; lives on the caller's stack.
+struct RangeContext {
+  var arguments: UnsafeRawPointer
+  var count: Int
+  var chunk: Int
+}
+
+/// Runs a kernel over all its items, in this thread where they make one chunk.
+///
+/// `body` is `{ runChunk(K.self, $0, $1) }`: C functions cannot be formed here, where K is generic.
+@inline(__always)
+func divide<K: RangeKernel>(
+  _: K.Type, _ arguments: UnsafeRawPointer, _ run: RunPointer, _ body: ChunkBody
+) -> Int32 {
+  let typed = arguments.assumingMemoryBound(to: K.Arguments.self)
+  let count = K.items(typed.pointee)
+  if count <= 0 { return 0 }
+  let chunk = K.chunk(typed.pointee)
+  if count <= chunk {
+    K.run(typed, 0, count)
+  } else {
+    var context = RangeContext(arguments: arguments, count: count, chunk: chunk)
+    run.parallel((count - 1) / chunk + 1, body, &context)
+  }
+  return 0
+}
+
+@inline(__always)
+func runChunk<K: RangeKernel>(_: K.Type, _ context: UnsafeMutableRawPointer, _ chunk: Int32) {
+  let shared = context.assumingMemoryBound(to: RangeContext.self).pointee
+  let lower = Int(chunk) &* shared.chunk
+  let upper = Swift.min(lower &+ shared.chunk, shared.count)
+  K.run(shared.arguments.assumingMemoryBound(to: K.Arguments.self), lower, upper)
+}
+
+/// Elements in a chunk of an element-wise kernel: 16 Ki take 5–20 µs, well above what handing them over costs.
+@inline(__always) var elementChunk: Int { 16_384 }
+
+/// Rows in a chunk of a kernel that works row by row.
+@inline(__always) func rowChunk(_ rows: Int, _ columns: Int) -> Int {
+  Swift.max(1, elementChunk / Swift.max(columns, 1))
+}
+
+extension Optional where Wrapped == UnsafeRawPointer {
+  /// Never called before it is known that there is something to point to.
+  @inline(__always) func of<T>(_: T.Type) -> UnsafePointer<T> {
+    unsafelyUnwrapped.assumingMemoryBound(to: T.self)
+  }
+}
+
+extension Optional where Wrapped == UnsafeMutableRawPointer {
+  @inline(__always) func of<T>(_: T.Type) -> UnsafeMutablePointer<T> {
+    unsafelyUnwrapped.assumingMemoryBound(to: T.self)
+  }
+}
+
+/// Raises `flag` where `bad`, a sum of zeros made by multiplying each value by 0, became NaN.
+@inline(__always)
+func report<V: Vector>(_ bad: V, _ flag: Flag?) {
+  if let flag, bad.hasNaN { denpa_raise(flag) }
+}

@@ -1,0 +1,82 @@
+import DenpaKernelTypes
+
+/// What happens to the sums of a tile on their way to C.
+enum FinishKind: Int32 {
+  /// C = sums.
+  case store
+  /// C += sums.
+  case add
+  /// Everything else, by `Finish.apply`.
+  case all
+}
+
+/// C = f(sums + bias)·slope, or C += sums·slope; over several blocks of k, the first ones only gather.
+struct Finish<V: Vector> {
+  var kind = FinishKind.store
+  /// Sums of earlier blocks stand in C.
+  var gathered = false
+  var accumulate = false
+  var function: Int32 = 0
+  var slopeFunction: Int32 = 0
+  /// One value for all columns (a product with one column, written as a row).
+  var oneBias = false
+  var bias: UnsafePointer<V.Scalar>?
+  var slopeOutput: UnsafePointer<V.Scalar>?
+  /// Where C begins: bias and slopeOutput are found by the distance from here.
+  var c: UnsafeMutablePointer<V.Scalar>
+  /// Row length of C.
+  var n: Int
+  var flag: Flag?
+
+  /// For block `first`…`last` of k.
+  @inline(__always)
+  init(_ p: UnsafePointer<ProductArguments>, n: Int, first: Bool, last: Bool) {
+    c = p.pointee.c.of(V.Scalar.self)
+    self.n = n
+    accumulate = p.pointee.accumulate != 0
+    gathered = !first && !accumulate
+    if last {
+      function = p.pointee.function
+      flag = p.pointee.flag
+      if p.pointee.bias != nil { bias = p.pointee.bias.of(V.Scalar.self) }
+    }
+    if last || accumulate, p.pointee.slopeOutput != nil {
+      slopeOutput = p.pointee.slopeOutput.of(V.Scalar.self)
+      slopeFunction = p.pointee.slopeFunction
+    }
+    if function != 0 || flag != nil || bias != nil || slopeOutput != nil {
+      kind = .all
+    } else {
+      kind = gathered || accumulate ? .add : .store
+    }
+  }
+
+  /// `rows` rows of `vectors` vectors of sums, the last of them with `last` lanes, into C at `target`.
+  @inline(never)
+  func apply(
+    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int,
+    _ target: UnsafeMutablePointer<V.Scalar>, _ stride: Int, _ last: Int
+  ) {
+    var bad = V.zero
+    let start = target - c
+    let column = start % n
+    for row in 0..<rows {
+      for vector in 0..<vectors {
+        let lanes = vector == vectors &- 1 ? last : V.width
+        let offset = row &* stride &+ vector &* V.width
+        let p = target + offset
+        var value = V.load(sums + (row &* vectors &+ vector) &* V.width)
+        if gathered { value = V.load(p, lanes) + value }
+        if let bias {
+          value = value + (oneBias ? V.splat(bias[0]) : V.load(bias + (column &+ vector &* V.width), lanes))
+        }
+        value = V.value(function, value)
+        if let slopeOutput { value = value * V.slope(slopeFunction, V.load(slopeOutput + (start &+ offset), lanes)) }
+        if accumulate { value = V.load(p, lanes) + value }
+        bad = V.fma(value, V.zero, bad)
+        value.store(p, lanes)
+      }
+    }
+    report(bad, flag)
+  }
+}

@@ -1,0 +1,55 @@
+import DenpaKernelTypes
+
+/// A kernel that adds up a loss over items that do not depend on each other.
+protocol LossKernel {
+  associatedtype Arguments
+  associatedtype V: Vector
+  static func items(_ arguments: Arguments) -> Int
+  /// Elements in one item.
+  static func width(_ arguments: Arguments) -> Int
+  /// The loss of a range, without the scale; or nothing, where each row's own loss was stored.
+  static func run(_ arguments: UnsafePointer<Arguments>, _ lower: Int, _ upper: Int) -> Double
+}
+
+/// Partial sums of at most `maximum` chunks, in the order of the chunks. A `SIMD64` is an array on the stack here.
+struct LossContext {
+  var range: RangeContext
+  var partial = SIMD64<Double>()
+  @inline(__always) static var maximum: Int { 64 }
+}
+
+@inline(__always)
+func addUp<K: LossKernel>(
+  _: K.Type, _ arguments: UnsafePointer<K.Arguments>, _ run: RunPointer, _ body: ChunkBody
+) -> Double {
+  let count = K.items(arguments.pointee)
+  if count <= 0 { return 0 }
+  let chunk = Swift.max(
+    rowChunk(count, K.width(arguments.pointee)), (count &+ LossContext.maximum &- 1) / LossContext.maximum)
+  if count <= chunk { return K.run(arguments, 0, count) }
+  var context = LossContext(range: RangeContext(arguments: arguments, count: count, chunk: chunk))
+  let chunks = (count &- 1) / chunk &+ 1
+  return withUnsafeMutablePointer(to: &context) { context in
+    run.parallel(chunks, body, context)
+    let partial = partials(context)
+    var total = 0.0
+    for i in 0..<chunks { total += partial[i] }
+    return total
+  }
+}
+
+@inline(__always)
+func runLossChunk<K: LossKernel>(_: K.Type, _ context: UnsafeMutableRawPointer, _ chunk: Int32) {
+  let context = context.assumingMemoryBound(to: LossContext.self)
+  let range = context.pointee.range
+  let lower = Int(chunk) &* range.chunk
+  let upper = Swift.min(lower &+ range.chunk, range.count)
+  partials(context)[Int(chunk)] = K.run(
+    range.arguments.assumingMemoryBound(to: K.Arguments.self), lower, upper)
+}
+
+@inline(__always)
+private func partials(_ context: UnsafeMutablePointer<LossContext>) -> UnsafeMutablePointer<Double> {
+  let offset = MemoryLayout<LossContext>.offset(of: \.partial).unsafelyUnwrapped
+  return (UnsafeMutableRawPointer(context) + offset).assumingMemoryBound(to: Double.self)
+}

@@ -1,0 +1,61 @@
+import DenpaKernelTypes
+
+/// Stochastic gradient descent: the formulas stand at `SGDArguments`.
+enum SGD<V: Vector>: RangeKernel {
+  @inline(__always) static func items(_ a: SGDArguments) -> Int { a.count }
+  @inline(__always) static func chunk(_ a: SGDArguments) -> Int { elementChunk }
+
+  @inline(__always) static func run(_ a: UnsafePointer<SGDArguments>, _ lower: Int, _ upper: Int) {
+    let w = a.pointee.weights.of(V.Scalar.self)
+    let g = a.pointee.gradient.of(V.Scalar.self)
+    let step = V.splat(-a.pointee.learningRate)
+    let decay = V.splat(a.pointee.weightDecay)
+    let momentum = V.splat(a.pointee.momentum)
+    guard let velocity = a.pointee.velocity else {
+      sweep(V.self, lower, upper) { i, n in
+        let weight = V.load(w + i, n)
+        V.fma(step, V.fma(decay, weight, V.load(g + i, n)), weight).store(w + i, n)
+      }
+      return
+    }
+    let v = velocity.assumingMemoryBound(to: V.Scalar.self)
+    let nesterov = a.pointee.nesterov != 0
+    sweep(V.self, lower, upper) { i, n in
+      let weight = V.load(w + i, n)
+      let gradient = V.fma(decay, weight, V.load(g + i, n))
+      let speed = V.fma(momentum, V.load(v + i, n), gradient)
+      speed.store(v + i, n)
+      let direction = nesterov ? V.fma(momentum, speed, gradient) : speed
+      V.fma(step, direction, weight).store(w + i, n)
+    }
+  }
+}
+
+/// Adam (Kingma & Ba, 2015): the formulas stand at `AdamArguments`. `weightDecay`·w is added to the gradient (L2).
+enum Adam<V: Vector>: RangeKernel {
+  @inline(__always) static func items(_ a: AdamArguments) -> Int { a.count }
+  @inline(__always) static func chunk(_ a: AdamArguments) -> Int { elementChunk }
+
+  @inline(__always) static func run(_ a: UnsafePointer<AdamArguments>, _ lower: Int, _ upper: Int) {
+    let w = a.pointee.weights.of(V.Scalar.self)
+    let g = a.pointee.gradient.of(V.Scalar.self)
+    let first = a.pointee.first.of(V.Scalar.self)
+    let second = a.pointee.second.of(V.Scalar.self)
+    let beta1 = V.splat(a.pointee.beta1), rest1 = V.splat(1 - a.pointee.beta1)
+    let beta2 = V.splat(a.pointee.beta2), rest2 = V.splat(1 - a.pointee.beta2)
+    let step = V.splat(-a.pointee.learningRate * a.pointee.correction1)
+    let correction2 = V.splat(a.pointee.correction2)
+    let epsilon = V.splat(a.pointee.epsilon)
+    let decay = V.splat(a.pointee.weightDecay)
+    sweep(V.self, lower, upper) { i, n in
+      let weight = V.load(w + i, n)
+      let gradient = V.fma(decay, weight, V.load(g + i, n))
+      let m = V.fma(beta1, V.load(first + i, n), rest1 * gradient)
+      let v = V.fma(beta2, V.load(second + i, n), rest2 * gradient * gradient)
+      m.store(first + i, n)
+      v.store(second + i, n)
+      let scale = step / ((v * correction2).squareRoot + epsilon)
+      V.fma(m, scale, weight).store(w + i, n)
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/// Which of A's directions is contiguous: known when compiled, so that the other needs the only stride.
+protocol Layout {
+  static var unitRows: Bool { get }
+}
+/// Packed, or stored transposed: the rows of a tile stand side by side.
+enum UnitRows: Layout {
+  @inline(__always) static var unitRows: Bool { true }
+}
+/// Row-major A in place: the steps of k stand side by side.
+enum UnitSteps: Layout {
+  @inline(__always) static var unitRows: Bool { false }
+}
+
+/// One tile's share of C += A·B over one block of k.
+struct TileCall<V: Vector> {
+  var k: Int
+  var a: UnsafePointer<V.Scalar>
+  var aStride: Int
+  var b: UnsafePointer<V.Scalar>
+  var bStride: Int
+  /// Lanes of B's last vector that may be read.
+  var bLast: Int
+  var c: UnsafeMutablePointer<V.Scalar>
+  var cStride: Int
+  /// Lanes of C's last vector.
+  var last: Int
+}
+
+@inline(__always)
+private func runTile<R: Rows, L: Layout>(
+  _: R.Type, _: L.Type, _ call: TileCall<R.S.V>, _ finish: UnsafePointer<Finish<R.S.V>>
+) {
+  typealias V = R.S.V
+  var rows = R()
+  if call.bLast == V.width {
+    accumulate(&rows, L.self, call, V.width)
+  } else {
+    accumulate(&rows, L.self, call, call.bLast)
+  }
+  switch finish.pointee.kind {
+  case .store:
+    if call.last == V.width {
+      rows.store(call.c, call.cStride, last: V.width)
+    } else {
+      rows.store(call.c, call.cStride, last: call.last)
+    }
+  case .add:
+    if call.last == V.width {
+      rows.add(call.c, call.cStride, last: V.width)
+      rows.store(call.c, call.cStride, last: V.width)
+    } else {
+      rows.add(call.c, call.cStride, last: call.last)
+      rows.store(call.c, call.cStride, last: call.last)
+    }
+  case .all:
+    // A copy to memory: the accumulators themselves stay in registers.
+    var spilled = rows
+    withUnsafeMutableBytes(of: &spilled) { bytes in
+      let sums = bytes.baseAddress.of(V.Scalar.self)
+      finish.pointee.apply(sums, R.count, R.S.vectors, call.c, call.cStride, call.last)
+    }
+  }
+}
+
+@inline(__always)
+private func accumulate<R: Rows, L: Layout>(_ rows: inout R, _: L.Type, _ call: TileCall<R.S.V>, _ bLast: Int) {
+  var a = call.a
+  var b = call.b
+  var k = call.k
+  while k > 0 {
+    let strip = R.S(b, last: bLast)
+    rows.step(a, L.unitRows ? 1 : call.aStride, strip)
+    a += L.unitRows ? call.aStride : 1
+    b += call.bStride
+    k &-= 1
+  }
+}
+
+/// Tiles of any height up to `tileHeight`.
+enum Tile {
+  @inline(never)
+  static func run<S: Strip, L: Layout>(
+    _: S.Type, _ layout: L.Type, _ height: Int, _ call: TileCall<S.V>, _ finish: UnsafePointer<Finish<S.V>>
+  ) {
+    switch height {
+    case 1: runTile(Rows1<S>.self, layout, call, finish)
+    case 2: runTile(Rows2<S>.self, layout, call, finish)
+    case 3: runTile(Rows3<S>.self, layout, call, finish)
+    case 4: runTile(Rows4<S>.self, layout, call, finish)
+    case 5: runTile(Rows5<S>.self, layout, call, finish)
+    case 6: runTile(Rows6<S>.self, layout, call, finish)
+    #if DENPA_AVX512 || arch(arm64)
+      case 7: runTile(Rows7<S>.self, layout, call, finish)
+      case 8: runTile(Rows8<S>.self, layout, call, finish)
+      case 9: runTile(Rows9<S>.self, layout, call, finish)
+      case 10: runTile(Rows10<S>.self, layout, call, finish)
+      case 11: runTile(Rows11<S>.self, layout, call, finish)
+      case 12: runTile(Rows12<S>.self, layout, call, finish)
+    #endif
+    #if DENPA_AVX512
+      case 13: runTile(Rows13<S>.self, layout, call, finish)
+      case 14: runTile(Rows14<S>.self, layout, call, finish)
+    #endif
+    default: break
+    }
+  }
+}
