@@ -1,0 +1,76 @@
+// The texts of last errors, one a thread.
+//
+// 128 slots stand ready, so that a thread's first error costs no allocation; a key of the thread library gives a slot
+// back when its thread ends. The key is made by the first thread that asks; a slot that is taken after that costs a few
+// atomic operations (pthread_setspecific allocates only for a key numbered 32 or above, in hosts with that many keys).
+#include <pthread.h>
+#include <string.h>
+
+#include "allocation.h"
+#include "internal.h"
+
+enum { slots = 128 };
+static char texts[slots][DENPA_ERROR_BYTES];
+static uint64_t taken[slots / 64];
+static char shared[DENPA_ERROR_BYTES] = "…";
+static uint32_t key_and_one;
+
+static void release(void *slot) {
+  const size_t offset = (size_t)((char *)slot - texts[0]);
+  denpa_thread.error = NULL;
+  if ((uintptr_t)slot - (uintptr_t)texts >= sizeof texts) {
+    denpa_plain_free(slot);
+    return;
+  }
+  const size_t index = offset / DENPA_ERROR_BYTES;
+  __atomic_fetch_and(&taken[index / 64], ~(UINT64_C(1) << index % 64), __ATOMIC_ACQ_REL);
+}
+
+// The key + 1, or 0 when the process has no more keys.
+static uint32_t key(void) {
+  uint32_t known = __atomic_load_n(&key_and_one, __ATOMIC_ACQUIRE);
+  if (known) return known;
+  pthread_key_t made;
+  if (pthread_key_create(&made, release)) return 0;
+  if (__atomic_compare_exchange_n(&key_and_one, &known, made + 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return made + 1;
+  pthread_key_delete(made);
+  return known;
+}
+
+static char *claim(void) {
+  for (size_t word = 0; word < slots / 64; word++) {
+    uint64_t bits = __atomic_load_n(&taken[word], __ATOMIC_RELAXED);
+    while (~bits) {
+      const int bit = __builtin_ctzll(~bits);
+      if (__atomic_compare_exchange_n(&taken[word], &bits, bits | UINT64_C(1) << bit, 0, __ATOMIC_ACQ_REL,
+                                      __ATOMIC_RELAXED)) {
+        return texts[word * 64 + (size_t)bit];
+      }
+    }
+  }
+  return denpa_plain_malloc(DENPA_ERROR_BYTES);
+}
+
+char *denpa_shim_error_slot(void) {
+  char *slot = denpa_thread.error;
+  if (slot) return slot;
+  // Without a key nothing would ever give the slot back.
+  const uint32_t known = key();
+  slot = known ? claim() : NULL;
+  if (!slot) return shared;
+  slot[0] = 0;
+  denpa_thread.error = slot;
+  if (pthread_setspecific(known - 1, slot)) {
+    release(slot);
+    return shared;
+  }
+  return slot;
+}
+
+void denpa_shim_error_write(const void *text, size_t length) {
+  char *slot = denpa_shim_error_slot();
+  if (slot == shared) return;
+  if (length > DENPA_ERROR_BYTES - 1) length = DENPA_ERROR_BYTES - 1;
+  memcpy(slot, text, length);
+  slot[length] = 0;
+}

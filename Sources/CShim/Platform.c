@@ -1,0 +1,89 @@
+#define _GNU_SOURCE
+#include "platform.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+int32_t denpa_cpu_level(void) {
+  const unsigned fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28;
+  const unsigned avx2 = 1u << 5, bmi1 = 1u << 3, bmi2 = 1u << 8;
+  const unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;  // F, DQ, CD, BW, VL
+  const unsigned f16c = 1u << 29, movbe = 1u << 22, lzcnt = 1u << 5;
+  unsigned a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+  const unsigned wanted = fma | osxsave | avx | f16c | movbe;
+  if ((c & wanted) != wanted) return 0;
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  if ((low & 0x06) != 0x06) return 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+  // -march=haswell lets the compiler use BMI and LZCNT as well.
+  if ((b & (avx2 | bmi1 | bmi2)) != (avx2 | bmi1 | bmi2)) return 0;
+  const unsigned features = b;
+  if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & lzcnt)) return 0;
+  if ((features & avx512) != avx512 || (low & 0xE6) != 0xE6) return 1;
+  return 2;
+}
+#else
+int32_t denpa_cpu_level(void) { return 0; }
+#endif
+
+int32_t denpa_affinity_cpu_count(void) {
+  // The system call itself: glibc's wrapper refuses masks of fewer bits than the machine has CPUs. 65,536 CPUs here.
+  unsigned long mask[1024];
+  const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+  int32_t count = 0;
+  for (long word = 0; word < bytes / (long)sizeof *mask; word++) count += __builtin_popcountl(mask[word]);
+  return count > 0 ? count : 1;
+}
+
+uint64_t denpa_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void denpa_futex_wait(void *word, uint32_t expected, int64_t nanoseconds) {
+  const int saved = errno;
+  struct timespec limit = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, nanoseconds < 0 ? NULL : &limit, NULL, 0);
+  errno = saved;
+}
+
+void denpa_futex_wake(void *word, int32_t count) {
+  const int saved = errno;
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+  errno = saved;
+}
+
+void denpa_name_worker(uint32_t number) {
+  char name[16];
+  snprintf(name, sizeof name, "denpa-%u", number % 100000);
+  prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+void denpa_advise_huge_pages(void *start, uint64_t size) {
+  const int saved = errno;
+  madvise(start, size, MADV_HUGEPAGE);
+  errno = saved;
+}
+
+void *denpa_pool_memory(void) {
+  static _Alignas(64) unsigned char memory[DENPA_POOL_BYTES];
+  return memory;
+}
+
+void *denpa_handle_memory(void) {
+  static _Alignas(64) unsigned char memory[DENPA_HANDLE_BYTES];
+  return memory;
+}

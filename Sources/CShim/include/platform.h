@@ -1,0 +1,84 @@
+// What Swift cannot ask the machine by itself.
+#ifndef DENPA_SHIM_PLATFORM_H
+#define DENPA_SHIM_PLATFORM_H
+
+#include <stdint.h>
+
+// Not part of the library's interface, though the names would fit.
+#pragma GCC visibility push(hidden)
+
+// 0: baseline; 1: AVX2 and FMA; 2: also AVX-512 F, BW, DQ, VL and CD; each only if the system saves the registers.
+int32_t denpa_cpu_level(void);
+
+// The CPUs that this thread may run on, at least 1.
+int32_t denpa_affinity_cpu_count(void);
+
+// The CPUs that the cgroup's quota (v2 cpu.max or v1 cpu.cfs_quota_us, the tightest of all ancestors) pays for, rounded
+// up; 0 without a quota. `root` is put in front of /proc and /sys: "" but in tests.
+int32_t denpa_cgroup_cpu_count(const char *root);
+
+// A monotonic clock, in nanoseconds; no system call on x86-64 and arm64.
+uint64_t denpa_nanoseconds(void);
+
+// Sleeps while the word is `expected`, at most about `nanoseconds` (negative: for ever). May return early.
+void denpa_futex_wait(void *word, uint32_t expected, int64_t nanoseconds);
+// Wakes up to `count` sleepers.
+void denpa_futex_wake(void *word, int32_t count);
+
+// Names the calling thread "denpa-<number>".
+void denpa_name_worker(uint32_t number);
+
+// Asks for huge pages; a refusal is no failure.
+void denpa_advise_huge_pages(void *start, uint64_t size);
+
+// The thread's floating-point control and sticky status flags in one number: MXCSR, or FPCR << 32 | FPSR.
+static inline uint64_t denpa_fp_state(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_stmxcsr();
+#elif defined(__aarch64__)
+  uint64_t control, status;
+  __asm__ volatile("mrs %0, fpcr\n\tmrs %1, fpsr" : "=r"(control), "=r"(status));
+  return control << 32 | (status & 0xFFFFFFFF);
+#else
+#error "unknown processor"
+#endif
+}
+
+static inline void denpa_fp_set_state(uint64_t state) {
+#if defined(__x86_64__)
+  __builtin_ia32_ldmxcsr((uint32_t)state);
+#elif defined(__aarch64__)
+  uint64_t control = state >> 32, status = state & 0xFFFFFFFF;
+  __asm__ volatile("msr fpcr, %0\n\tmsr fpsr, %1" : : "r"(control), "r"(status));
+#endif
+}
+
+// Round to nearest, every exception masked, subnormal numbers kept; sticky flags clear.
+static inline uint64_t denpa_fp_canonical(void) {
+#if defined(__x86_64__)
+  return 0x1F80;
+#else
+  return 0;
+#endif
+}
+
+// Whether a state is the canonical one but for its sticky flags.
+static inline _Bool denpa_fp_is_canonical(uint64_t state) {
+#if defined(__x86_64__)
+  return (state & ~UINT64_C(0x3F)) == denpa_fp_canonical();
+#else
+  return state >> 32 == denpa_fp_canonical();
+#endif
+}
+
+// The thread pool's memory: static, so that it needs neither an allocation nor a lazy global. Zero at the start.
+#define DENPA_POOL_BYTES 1024
+void *denpa_pool_memory(void);
+
+// The handle table's memory: counters and the directory of chunks. Zero at the start.
+#define DENPA_HANDLE_BYTES (256 + 1024 * 8)
+void *denpa_handle_memory(void);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,130 @@
+import CShim
+import Glibc
+
+/// The pool's threads: how they come to be, live, and are forgotten in a forked child.
+enum PoolWorker {
+  /// As much as a main thread has: chunks of plugins run on it. The pages come when they are touched.
+  private static let stackBytes = 8 << 20
+  /// Longer than the gaps between the parallel parts of one training step, shorter than a time slice by far.
+  private static let spinNanoseconds: UInt32 = 30_000
+  /// So many jobs pass before a failed pthread_create is tried again.
+  private static let patience: UInt32 = 1024
+
+  /// Sees to it that there are `wanted` threads if the system gives them; answers how many of them there are.
+  /// Only for the holder of the pool.
+  static func provide(_ wanted: UInt32) -> UInt32 {
+    var alive = denpa_atomic_load_u32(PoolWords.alive)
+    if alive < wanted, prepare() {
+      let blocked = blockSignals()
+      while alive < wanted, start(number: alive + 1) {
+        alive += 1
+        denpa_atomic_store_u32(PoolWords.alive, alive)
+      }
+      unblockSignals(blocked)
+      if alive < wanted { denpa_atomic_store_u32(PoolWords.patience, patience) }
+      // With more threads than CPUs a spinning thread keeps a working one from its CPU.
+      let fits = alive < UInt32(denpa_affinity_cpu_count())
+      denpa_atomic_store_u32(PoolWords.spin, fits ? spinNanoseconds : 0)
+    }
+    return min(alive, wanted)
+  }
+
+  /// Whether a thread may be made: not soon after that failed, and not without the fork handler.
+  private static func prepare() -> Bool {
+    let left = denpa_atomic_load_u32(PoolWords.patience)
+    guard left == 0 else {
+      denpa_atomic_store_u32(PoolWords.patience, left - 1)
+      return false
+    }
+    if denpa_atomic_load_u32(PoolWords.prepared) == 1 { return true }
+    guard pthread_atfork(nil, nil, { PoolWorker.forget() }) == 0 else { return false }
+    denpa_atomic_store_u32(PoolWords.prepared, 1)
+    return true
+  }
+
+  /// In a forked child, whose only thread this is. The description of a job and its counter stay: the child may have been
+  /// forked inside a chunk, and then goes on with the chunks that nobody has claimed.
+  private static func forget() {
+    denpa_atomic_store_u32(PoolWords.generation, denpa_atomic_load_u32(PoolWords.generation) &+ 1)
+    denpa_atomic_store_u64(PoolWords.gate, denpa_atomic_load_u64(PoolWords.gate) & ~UInt64(UInt32.max))
+    denpa_atomic_store_u32(PoolWords.sleepers, 0)
+    denpa_atomic_store_u32(PoolWords.alive, 0)
+    denpa_atomic_store_u32(PoolWords.patience, 0)
+    denpa_atomic_store_u32(PoolWords.busy, 0)
+  }
+
+  /// The host's signals are the host's threads' business. Blocked before a thread is made: it inherits that.
+  private static func blockSignals() -> sigset_t {
+    var all = sigset_t()
+    var before = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_BLOCK, &all, &before)
+    return before
+  }
+
+  private static func unblockSignals(_ before: sigset_t) {
+    var before = before
+    pthread_sigmask(SIG_SETMASK, &before, nil)
+  }
+
+  private static func start(number: UInt32) -> Bool {
+    var attributes = pthread_attr_t()
+    guard pthread_attr_init(&attributes) == 0 else { return false }
+    defer { pthread_attr_destroy(&attributes) }
+    pthread_attr_setstacksize(&attributes, stackBytes)
+    pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
+    var thread = pthread_t()
+    let argument = UnsafeMutableRawPointer(bitPattern: UInt(number))
+    return pthread_create(
+      &thread, &attributes,
+      { argument in
+        PoolWorker.live(number: UInt(bitPattern: argument))
+        return nil
+      }, argument) == 0
+  }
+
+  private static func live(number: UInt) {
+    denpa_name_worker(UInt32(number))
+    let generation = denpa_atomic_load_u32(PoolWords.generation)
+    // A job is joined once. 0 is the number of no job, as good as.
+    var last: UInt64 = 0
+    var spin = PoolSpin()
+    // A chunk that forks makes its thread the child's only one; there it must not wait for jobs.
+    while generation == denpa_atomic_load_relaxed_u32(PoolWords.generation) {
+      if let (number, job, worker) = join(notAgain: last) {
+        last = number
+        denpa_fp_set_state(denpa_fp_canonical())
+        job.runChunks(as: worker)
+        leave(generation)
+        spin = PoolSpin()
+      } else if !spin.goesOn() {
+        sleep(last)
+        spin = PoolSpin()
+      }
+    }
+  }
+
+  /// Takes a seat if a job has one.
+  private static func join(notAgain last: UInt64) -> (number: UInt64, job: Job, worker: Int32)? {
+    let gate = denpa_atomic_load_u64(PoolWords.gate)
+    let seats = gate & UInt64(UInt32.max)
+    guard seats > 0, gate >> 32 != last, denpa_atomic_cas_u64(PoolWords.gate, gate, gate - 1) else { return nil }
+    let job = PoolWords.job.load(as: Job.self)
+    return (gate >> 32, job, Int32(job.threads) - Int32(seats))
+  }
+
+  private static func leave(_ generation: UInt32) {
+    guard generation == denpa_atomic_load_relaxed_u32(PoolWords.generation) else { return }
+    let before = denpa_atomic_add_u32(PoolWords.finished, 1)
+    if before & PoolWords.callerSleeps != 0 { denpa_futex_wake(PoolWords.finished, 1) }
+  }
+
+  private static func sleep(_ last: UInt64) {
+    let signal = denpa_atomic_load_ordered_u32(PoolWords.signal)
+    _ = denpa_atomic_add_u32(PoolWords.sleepers, 1)
+    let gate = denpa_atomic_load_ordered_u64(PoolWords.gate)
+    // A job that opens from here on changes the signal first and looks for sleepers then.
+    if gate & UInt64(UInt32.max) == 0 || gate >> 32 == last { denpa_futex_wait(PoolWords.signal, signal, -1) }
+    _ = denpa_atomic_sub_u32(PoolWords.sleepers, 1)
+  }
+}

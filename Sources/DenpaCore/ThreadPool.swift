@@ -1,0 +1,163 @@
+import CShim
+import DenpaKernelTypes
+import Glibc
+
+/// The process's one pool of threads.
+///
+/// Threads are made at the first call that wants them, and stay. One job runs at a time: whoever comes while the pool is
+/// busy, from inside a chunk above all, runs its chunks itself. The pool's words stand in static memory of C: there is
+/// nothing to make lazily, and a forked child sets them back where they are (`PoolWorker`).
+///
+/// How a job runs: the caller writes its description and opens the gate, a word that holds the job's number and the seats
+/// left. A helper that takes a seat (one compare-and-swap) may read the description; its seat is its worker number. Chunks
+/// are claimed from a counter. The caller closes the gate, learns from its last value how many helpers came, and waits
+/// for these to say that they are finished. Nobody touches a job that he has no seat in.
+public enum ThreadPool {
+  /// The most threads that one job can have, whatever is asked.
+  public static let maximumThreads: Int32 = 256
+
+  /// For `Run.parallel`. Uses at most `run.pointee.threads` threads, the caller included.
+  public static var parallel: Parallel {
+    { run, count, body, context in
+      let threads = run.assumingMemoryBound(to: Run.self).pointee.threads
+      ThreadPool.perform(threads: min(threads, count), count, body, context)
+    }
+  }
+
+  /// How many threads a session gets that does not say: DENPA_THREADS if that is a number, or else the CPUs that this
+  /// thread may use and its cgroup pays for; from 1 to 64.
+  public static func defaultThreads() -> Int32 {
+    if let text = getenv("DENPA_THREADS") {
+      var end: UnsafeMutablePointer<CChar>?
+      let asked = strtol(text, &end, 10)
+      if asked >= 1, end?.pointee == 0 { return Int32(min(asked, 64)) }
+    }
+    let quota = denpa_cgroup_cpu_count("")
+    let affinity = denpa_affinity_cpu_count()
+    return max(1, min(affinity, quota > 0 ? quota : affinity, 64))
+  }
+
+  /// How many threads the pool has.
+  public static var running: Int { Int(denpa_atomic_load_u32(PoolWords.alive)) }
+
+  private static func perform(
+    threads: Int32, _ count: Int32, _ body: ChunkBody, _ context: UnsafeMutableRawPointer
+  ) {
+    guard threads > 1, denpa_atomic_load_relaxed_u32(PoolWords.busy) == 0,
+      denpa_atomic_cas_u32(PoolWords.busy, 0, 1)
+    else { return performAlone(count, body, context) }
+    let helpers = PoolWorker.provide(min(UInt32(threads), UInt32(maximumThreads)) - 1)
+    if helpers > 0 {
+      let generation = denpa_atomic_load_relaxed_u32(PoolWords.generation)
+      performTogether(helpers, Job(body: body, context: context, count: count, threads: helpers + 1), generation)
+      // In a child that was forked inside this very job the pool is no longer this call's.
+      guard generation == denpa_atomic_load_relaxed_u32(PoolWords.generation) else { return }
+      denpa_atomic_store_u32(PoolWords.busy, 0)
+    } else {
+      denpa_atomic_store_u32(PoolWords.busy, 0)
+      performAlone(count, body, context)
+    }
+  }
+
+  private static func performAlone(_ count: Int32, _ body: ChunkBody, _ context: UnsafeMutableRawPointer) {
+    var chunk: Int32 = 0
+    while chunk < count {
+      body(context, chunk, 0)
+      chunk += 1
+    }
+  }
+
+  private static func performTogether(_ helpers: UInt32, _ job: Job, _ generation: UInt32) {
+    PoolWords.job.storeBytes(of: job, as: Job.self)
+    denpa_atomic_store_u32(PoolWords.nextChunk, 0)
+    denpa_atomic_store_u32(PoolWords.finished, 0)
+    let number = (denpa_atomic_load_relaxed_u64(PoolWords.gate) >> 32 &+ 1) << 32
+    _ = denpa_atomic_exchange_u64(PoolWords.gate, number | UInt64(helpers))
+    _ = denpa_atomic_add_u32(PoolWords.signal, 1)
+    let sleepers = denpa_atomic_load_ordered_u32(PoolWords.sleepers)
+    if sleepers > 0 { denpa_futex_wake(PoolWords.signal, Int32(min(sleepers, helpers))) }
+
+    job.runChunks(as: 0)
+
+    let left = denpa_atomic_exchange_u64(PoolWords.gate, number) & UInt64(UInt32.max)
+    let joined = helpers - UInt32(left)
+    if joined > 0 { waitFor(joined, generation) }
+  }
+
+  private static func waitFor(_ joined: UInt32, _ generation: UInt32) {
+    var spin = PoolSpin()
+    while denpa_atomic_load_u32(PoolWords.finished) < joined, spin.goesOn() {}
+    guard denpa_atomic_load_u32(PoolWords.finished) < joined else { return }
+    // One word tells who is finished and that the caller sleeps: whoever comes last sees it, or is seen.
+    var finished = denpa_atomic_or_u32(PoolWords.finished, PoolWords.callerSleeps) | PoolWords.callerSleeps
+    while finished & ~PoolWords.callerSleeps < joined {
+      // The helpers of a forked child's parent will never come.
+      guard generation == denpa_atomic_load_relaxed_u32(PoolWords.generation) else { return }
+      denpa_futex_wait(PoolWords.finished, finished, -1)
+      finished = denpa_atomic_load_u32(PoolWords.finished)
+    }
+  }
+}
+
+/// What a helper must know of a job.
+struct Job {
+  var body: ChunkBody
+  var context: UnsafeMutableRawPointer
+  var count: Int32
+  /// Helpers and caller.
+  var threads: UInt32
+
+  /// Claims chunks until there are none. Overshoots the counter by at most one a thread, so it cannot wrap.
+  func runChunks(as worker: Int32) {
+    while true {
+      let chunk = denpa_atomic_add_u32(PoolWords.nextChunk, 1)
+      if chunk >= UInt32(count) { return }
+      body(context, Int32(chunk), worker)
+    }
+  }
+}
+
+/// Where the pool's words stand; those that different threads write at the same time on cache lines of their own.
+enum PoolWords {
+  static var base: UnsafeMutableRawPointer { denpa_pool_memory() }
+  /// Job number << 32 | seats left.
+  static var gate: UnsafeMutableRawPointer { base }
+  static var nextChunk: UnsafeMutableRawPointer { base + 64 }
+  /// Helpers that have left the job, and `callerSleeps`.
+  static var finished: UnsafeMutableRawPointer { base + 128 }
+  static let callerSleeps: UInt32 = 1 << 31
+  /// Counts jobs; sleeping helpers wait for it to change.
+  static var signal: UnsafeMutableRawPointer { base + 192 }
+  static var sleepers: UnsafeMutableRawPointer { base + 196 }
+  /// 1 while a job has the pool.
+  static var busy: UnsafeMutableRawPointer { base + 256 }
+  static var job: UnsafeMutableRawPointer { base + 320 }
+  static var alive: UnsafeMutableRawPointer { base + 384 }
+  /// Counts forks, from parent to child.
+  static var generation: UnsafeMutableRawPointer { base + 388 }
+  /// 1 when the fork handler stands.
+  static var prepared: UnsafeMutableRawPointer { base + 392 }
+  /// Jobs to go before another thread is tried to make, after that failed.
+  static var patience: UnsafeMutableRawPointer { base + 396 }
+  /// Nanoseconds that a waiting thread spins before it sleeps.
+  static var spin: UnsafeMutableRawPointer { base + 400 }
+}
+
+/// A bounded spin.
+struct PoolSpin {
+  private var rounds: UInt32 = 0
+  private var end: UInt64 = 0
+
+  /// Pauses; false when it is time to sleep.
+  mutating func goesOn() -> Bool {
+    rounds &+= 1
+    // The clock costs as much as a pause: ask it now and then.
+    if rounds % 16 == 1 {
+      let now = denpa_nanoseconds()
+      if end == 0 { end = now + UInt64(denpa_atomic_load_relaxed_u32(PoolWords.spin)) }
+      if now >= end { return false }
+    }
+    denpa_pause()
+    return true
+  }
+}
