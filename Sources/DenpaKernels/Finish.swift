@@ -52,8 +52,16 @@ struct Finish<V: Vector> {
   }
 
   /// `rows` rows of `vectors` vectors of sums, the last of them with `last` lanes, into C at `target`.
-  @inline(never)
+  @inline(__always)
   func apply(
+    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int,
+    _ target: UnsafeMutablePointer<V.Scalar>, _ stride: Int, _ last: Int
+  ) {
+    applyAll(sums, rows, vectors, target, stride, last)
+  }
+
+  @inline(never)
+  private func applyAll(
     _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int,
     _ target: UnsafeMutablePointer<V.Scalar>, _ stride: Int, _ last: Int
   ) {

@@ -127,7 +127,7 @@ private func compute<V: Vector>(
   let workspace = p.pointee.workspace ?? UnsafeMutableRawPointer(p.pointee.c.of(V.Scalar.self))
   var plan = ProductPlan<V>(
     arguments: p, m: m, n: n, k: k, a: a, b: b, transposeA: transposeA, transposeB: transposeB,
-    packA: n >= 128, packB: transposeB || m >= 64,
+    packA: n >= 128 && m > 1, packB: transposeB || m >= 64,
     block: blocks == 1 ? k : (k &+ blocks &- 1) / blocks, blocks: blocks,
     tiles: (m &+ tileHeight &- 1) / tileHeight,
     packedB: workspace.assumingMemoryBound(to: V.Scalar.self),
@@ -222,8 +222,13 @@ private func multiply<V: Vector>(
   }
 }
 
-@inline(never)
+@inline(__always)
 func computeChunk<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
+  chunkOfTiles(context, chunk, worker)
+}
+
+@inline(never)
+private func chunkOfTiles<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
   let plan = context.pointee
   let firstTile = chunk / plan.chunksAcross &* plan.tilesPerChunk
   let lastTile = Swift.min(plan.tiles, firstTile &+ plan.tilesPerChunk)

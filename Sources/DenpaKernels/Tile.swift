@@ -78,8 +78,17 @@ private func accumulate<R: Rows, L: Layout>(_ rows: inout R, _: L.Type, _ call: 
 
 /// Tiles of any height up to `tileHeight`.
 enum Tile {
-  @inline(never)
+  @inline(__always)
   static func run<S: Strip, L: Layout>(
+    _: S.Type, _: L.Type, _ height: Int, _ call: TileCall<S.V>, _ finish: UnsafePointer<Finish<S.V>>
+  ) {
+    ofHeight(S.self, L.self, height, call, finish)
+  }
+
+  /// Private, like every generic function here that is not inlined: its copies for the element types are then no weak
+  /// symbols, which a linker may exchange.
+  @inline(never)
+  private static func ofHeight<S: Strip, L: Layout>(
     _: S.Type, _ layout: L.Type, _ height: Int, _ call: TileCall<S.V>, _ finish: UnsafePointer<Finish<S.V>>
   ) {
     switch height {
