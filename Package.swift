@@ -10,7 +10,7 @@ func kernels(_ name: String, _ flags: [String] = []) -> Target {
   .target(
     name: name,
     dependencies: ["DenpaKernelTypes", "CShim"],
-    swiftSettings: strict + [.unsafeFlags(["-Ounchecked", "-wmo", "-disable-cmo"] + flags)])
+    swiftSettings: strict + [.unsafeFlags(["-Ounchecked", "-disable-cmo"] + flags)])
 }
 
 #if arch(x86_64)
@@ -54,7 +54,13 @@ let package = Package(
         "CShim", "CDenpa", "DenpaLayers", "DenpaTraining", "DenpaInspect", "DenpaFormats", "DenpaPlugins",
       ],
       swiftSettings: strict,
-      linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+      // lld: gold leaves local names in the dynamic symbol table. The flags stand in Sources/CShim/link.txt.
+      linkerSettings: [
+        .unsafeFlags([
+          "-static-stdlib", "-use-ld=lld", "-Xclang-linker", "-Wl,@\(Context.packageDirectory)/Sources/CShim/link.txt",
+          "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/CShim/exports.map",
+        ])
+      ]),
     .testTarget(name: "DenpaCoreTests", dependencies: ["DenpaCore", "CShim"], swiftSettings: strict),
     .testTarget(name: "DenpaKernelsTests", dependencies: ["DenpaCore", "DenpaKernelTypes"], swiftSettings: strict),
     .testTarget(name: "DenpaFormatsTests", dependencies: ["DenpaFormats", "DenpaCore"], swiftSettings: strict),

@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct denpa_thread) <= 128, "initial-exec TLS is scarce")
 
 static uint64_t allocations_of_all;
 
-// What the names meant before --wrap. Weak: in a program that is linked without it nobody defines them.
+// What the names meant before --wrap; all of these must stand in link.txt. Weak: in a program that is linked without it nobody defines them.
 #pragma weak __real_malloc
 #pragma weak __real_calloc
 #pragma weak __real_realloc
@@ -138,9 +138,13 @@ void *__wrap__ZnamRKSt9nothrow_t(size_t size, const void *tag) {
 }
 void *__wrap__Znwm(size_t size) { return __wrap__ZnwmRKSt9nothrow_t(size, &nothrow); }
 void *__wrap__Znam(size_t size) { return __wrap__ZnamRKSt9nothrow_t(size, &nothrow); }
-void *__wrap__ZnwmSt11align_val_t(size_t size, size_t alignment) {
+void *__wrap__ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
+  (void)tag;
   void *pointer = count_and_ask() ? NULL : __real__ZnwmSt11align_val_tRKSt9nothrow_t(size, alignment, &nothrow);
   return pointer ? pointer : from_reserve(size, alignment);
+}
+void *__wrap__ZnwmSt11align_val_t(size_t size, size_t alignment) {
+  return __wrap__ZnwmSt11align_val_tRKSt9nothrow_t(size, alignment, &nothrow);
 }
 
 void __wrap__ZdlPv(void *pointer) {
@@ -159,13 +163,15 @@ void __wrap__ZdaPv(void *pointer) {
 }
 void __wrap__ZdlPvm(void *pointer, size_t size) { (void)size, __wrap__ZdlPv(pointer); }
 void __wrap__ZdaPvm(void *pointer, size_t size) { (void)size, __wrap__ZdaPv(pointer); }
-void __wrap__ZdlPvmSt11align_val_t(void *pointer, size_t size, size_t alignment) {
-  (void)size;
+void __wrap__ZdlPvSt11align_val_t(void *pointer, size_t alignment) {
   if (denpa_reserve_owns(pointer)) {
     denpa_reserve_free(pointer);
   } else {
     __real__ZdlPvSt11align_val_t(pointer, alignment);
   }
+}
+void __wrap__ZdlPvmSt11align_val_t(void *pointer, size_t size, size_t alignment) {
+  (void)size, __wrap__ZdlPvSt11align_val_t(pointer, alignment);
 }
 
 void *denpa_plain_malloc(size_t size) { return __real_malloc ? __real_malloc(size) : malloc(size); }

@@ -1,7 +1,7 @@
 // The allocator's hooks, and what a thread has of its own.
 //
 // Swift aborts the process when an allocation fails. The library is therefore linked with --wrap on the malloc family
-// (wrapped.txt): an allocation that fails is served from a static reserve and the thread's failure flag is set. The
+// (link.txt): an allocation that fails is served from a static reserve and the thread's failure flag is set. The
 // engine asks for the flag where it can roll back, and answers DENPA_OUT_OF_MEMORY.
 // In programs that are linked without --wrap (Swift's tests), only denpa_shim_allocate counts and can be made to fail.
 #ifndef DENPA_SHIM_ALLOCATION_H
@@ -15,10 +15,6 @@
 // Memory for tensors: never from the reserve, NULL when there is none. `alignment` is a power of two ≥ 8.
 void *denpa_shim_allocate(size_t size, size_t alignment);
 void denpa_shim_free(void *pointer);
-
-#pragma GCC visibility pop
-
-// The next seven are exported for tests of the built library; they are no API.
 
 // Makes allocations of the calling thread fail: the `first` from now on (1 is the next) and the `count` − 1 behind
 // it; a negative count: all from then on; first = 0: none.
@@ -35,8 +31,6 @@ void denpa_shim_clear_allocation_failure(void);
 // Blocks of the reserve in use, and the bytes of it that were ever touched.
 uint64_t denpa_shim_reserve_live(void);
 uint64_t denpa_shim_reserve_touched(void);
-
-#pragma GCC visibility push(hidden)
 
 #define DENPA_ERROR_BYTES 512
 // The calling thread's own DENPA_ERROR_BYTES for the text of its last error; "" at first, never NULL. When 128
