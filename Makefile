@@ -62,7 +62,7 @@ examples: $(EXAMPLES)
 HEADERS := $(wildcard include/*.h)
 $(BUILD)/tests/c/%: Tests/c/%.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) -std=c11 $(STRICT) $(CFLAGS) -Iinclude $< -o $@ $(LINK) -ldl
+	$(CC) -std=c11 -D_GNU_SOURCE $(STRICT) $(CFLAGS) -Iinclude $< -o $@ $(LINK) -ldl
 
 $(BUILD)/tests/c++/%: Tests/c/%.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)

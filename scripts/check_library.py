@@ -12,7 +12,9 @@ LARGEST = 7 * 1024 * 1024
 # libm, libpthread and libdl are part of libc.so.6 with newer C libraries, of their own with older ones.
 NEEDED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2"}
 LOADER = re.compile(r"^ld-linux.*\.so\.\d$")
-WIDE = re.compile(r"%[yz]mm\d|\{%k\d\}|%k[1-7]\b")
+# Instructions that not every x86-64 has: all of AVX, FMA and AVX-512 begin with v; then BMI's.
+WIDE = re.compile(
+    r"^(v(?!err|erw)[a-z]|shlx|shrx|sarx|andn\b|rorx|mulx|bextr|pdep|pext|blsr|blsi|blsmsk|k(and|or|mov|not|xor)[bwdq])")
 KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)?\.build$")
 WIDE_KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)\.build$")
 
@@ -34,12 +36,12 @@ def defined_functions(path):
 
 
 def wide_functions(path):
-    """Names of the functions in whose code a wide register stands, and one such line of each."""
+    """Names of the functions in which a wide instruction stands, and the first of each."""
     name, found = "?", {}
     for line in output("objdump", "-d", "--no-show-raw-insn", path).splitlines():
         if line.endswith(">:"):
             name = line[line.index("<") + 1:-2]
-        elif name not in found and WIDE.search(line):
+        elif name not in found and WIDE.match(line.split("\t")[-1]):
             found[name] = line.split("\t")[-1].strip()
     return found
 

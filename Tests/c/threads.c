@@ -1,0 +1,238 @@
+/* Many threads, forks, and predictions while another thread publishes. */
+#include <pthread.h>
+
+#include "nets.h"
+
+/* The same seed, data and options: the same bits, for any number of threads. */
+static uint64_t fitted(int32_t threads, int64_t batch) {
+  static float x[256 * 64], t[256 * 8];
+  denpa_model *m = two_layers(64, 128, "tanh", 8, DENPA_FLOAT32, 9);
+  denpa_trainer *trainer = NULL;
+  denpa_loss l = denpa_loss_on(0, "mean_squared_error", NULL);
+  denpa_tensor X = denpa_f32(x, 256, 64), T = denpa_f32(t, 256, 8);
+  uint64_t hash;
+  OPTIONS(denpa_trainer_options, o);
+  OPTIONS(denpa_fit_options, f);
+  fill(x, 256 * 64, 1);
+  fill(t, 256 * 8, 2);
+  o.max_batch = batch;
+  o.threads = threads;
+  o.loss_count = 1;
+  o.losses = &l;
+  o.optimizer.kind = "adam";
+  f.epochs = 3;
+  OK(denpa_trainer_create(m, &o, &trainer));
+  OK(denpa_fit(trainer, &X, 1, &T, 1, &f, NULL));
+  hash = model_hash(m);
+  OK(denpa_trainer_destroy(trainer));
+  OK(denpa_model_destroy(m));
+  return hash;
+}
+
+static void same_bits_for_any_threads(void) {
+  int64_t batch;
+  for (batch = 7; batch <= 256; batch += 83) {
+    uint64_t one = fitted(1, batch);
+    int32_t threads;
+    for (threads = 2; threads <= 16; threads += 3) CHECK(fitted(threads, batch) == one);
+  }
+}
+
+/* All weights of the published models are one number c, so that each output tells c, and tells where two were mixed. */
+enum { WIDTH = 64 };
+static denpa_model *model;
+static volatile int stop;
+static int seen_changes;
+
+static void *predictor(void *realtime) {
+  float x[WIDTH], y[WIDTH], last = -1;
+  denpa_session *s = new_session(model, 1, realtime != NULL);
+  denpa_tensor X = denpa_f32(x, 1, WIDTH), Y = denpa_f32(y, 1, WIDTH);
+  int i;
+  for (i = 0; i < WIDTH; i++) x[i] = 1.0f / WIDTH;
+  while (!stop) {
+    OK(denpa_predict(s, &X, 1, &Y, 1));
+    /* y = (sum of x) * c * WIDTH * c, the same in each column */
+    for (i = 1; i < WIDTH; i++) CHECK(y[i] == y[0]);
+    {
+      double c = sqrt((double)y[0] / WIDTH);
+      NEAR(c, round(c), 1e-3);
+    }
+    if (y[0] != last) __atomic_add_fetch(&seen_changes, 1, __ATOMIC_RELAXED);
+    last = y[0];
+  }
+  OK(denpa_session_destroy(s));
+  return NULL;
+}
+
+static void set_all(denpa_model *m, double c) {
+  static double values[WIDTH * WIDTH];
+  int i;
+  for (i = 0; i < WIDTH * WIDTH; i++) values[i] = c;
+  set_parameter(m, "hidden.W", values, 2, WIDTH, WIDTH);
+  set_parameter(m, "out.W", values, 2, WIDTH, WIDTH);
+}
+
+/* Publishing goes through a trainer: sgd at rate 1 with gradients that this test writes moves every weight by exactly 1. */
+static void publish_is_one_instant(void) {
+  static const char *const names[] = {"hidden.W", "out.W"};
+  pthread_t thread[6];
+  denpa_graph *g = new_graph();
+  denpa_value in = add_input(g, "x", WIDTH), h = add_dense(g, "hidden", in, WIDTH, NULL), y = add_dense(g, "out", h, WIDTH, NULL);
+  denpa_trainer *t;
+  denpa_tensor view[2];
+  int i, k, round;
+  model = finish_model(g, &y, 1, DENPA_FLOAT32, 1);
+  set_all(model, 1);
+  t = new_trainer(model, "mean_squared_error", NULL, "sgd", 1, 1);
+  for (k = 0; k < 2; k++) OK(denpa_trainer_gradient(t, names[k], &view[k]));
+  for (i = 0; i < COUNT(thread); i++) pthread_create(&thread[i], NULL, predictor, i % 2 ? (void *)&stop : NULL);
+  for (round = 0; round < 3000; round++) {
+    double step = round % 10 == 9 ? 9 : -1; /* 1, 2, ... 10, 1, ... */
+    for (k = 0; k < 2; k++)
+      for (i = 0; i < WIDTH * WIDTH; i++) ((float *)view[k].data)[i] = (float)step;
+    OK(denpa_trainer_step(t));
+    OK(denpa_publish(t));
+  }
+  stop = 1;
+  for (i = 0; i < COUNT(thread); i++) pthread_join(thread[i], NULL);
+  CHECK(seen_changes > 20);
+}
+
+static const float *expected;
+static void *one_of_64(void *number) {
+  float x[32 * 16], y[32 * 4];
+  uint64_t state = (uint64_t)(uintptr_t)number;
+  denpa_session *s = new_session(model, 32, (uintptr_t)number % 4 == 0);
+  int round, i;
+  for (round = 0; round < 200; round++) {
+    int64_t rows = 1 + (int64_t)(random_number(&state) * 32);
+    denpa_tensor X = denpa_f32(x, rows, 16), Y = denpa_f32(y, rows, 4);
+    fill(x, 32 * 16, 5);
+    OK(denpa_predict(s, &X, 1, &Y, 1));
+    for (i = 0; i < rows * 4; i++) CHECK(fabs((double)y[i] - (double)expected[i]) < 1e-5);
+  }
+  OK(denpa_session_destroy(s));
+  return NULL;
+}
+
+static void threads_64(void) {
+  pthread_t thread[64];
+  static float x[32 * 16], y[32 * 4];
+  denpa_session *s;
+  denpa_tensor X = denpa_f32(x, 32, 16), Y = denpa_f32(y, 32, 4);
+  int i;
+  model = two_layers(16, 64, "relu", 4, DENPA_FLOAT32, 3);
+  s = new_session(model, 32, 0);
+  fill(x, 32 * 16, 5);
+  OK(denpa_predict(s, &X, 1, &Y, 1));
+  expected = y;
+  for (i = 0; i < 64; i++) EQUAL(pthread_create(&thread[i], NULL, one_of_64, (void *)(uintptr_t)(i + 1)), 0);
+  for (i = 0; i < 64; i++) pthread_join(thread[i], NULL);
+  OK(denpa_session_destroy(s));
+  EQUAL(denpa_test_handles(), 1);
+}
+
+/* One session shared by threads takes turns; a real-time one answers DENPA_BUSY to the second. */
+static denpa_session *shared_session;
+static int busy;
+static void *sharing(void *unused) {
+  float x[16], y[4];
+  denpa_tensor X = denpa_f32(x, 1, 16), Y = denpa_f32(y, 1, 4);
+  int i, k;
+  (void)unused;
+  fill(x, 16, 5);
+  for (i = 0; i < 5000; i++) {
+    denpa_status status = denpa_predict(shared_session, &X, 1, &Y, 1);
+    if (status == DENPA_BUSY) __atomic_add_fetch(&busy, 1, __ATOMIC_RELAXED);
+    else {
+      EQUAL(status, DENPA_OK);
+      for (k = 0; k < 4; k++) CHECK(fabs((double)y[k] - (double)expected[k]) < 1e-5);
+    }
+  }
+  return NULL;
+}
+static void share(int32_t realtime) {
+  pthread_t thread[4];
+  static float x[16], y[4];
+  denpa_tensor X = denpa_f32(x, 1, 16), Y = denpa_f32(y, 1, 4);
+  int i;
+  model = two_layers(16, 256, "relu", 4, DENPA_FLOAT32, 3);
+  shared_session = new_session(model, 1, realtime);
+  fill(x, 16, 5);
+  OK(denpa_predict(shared_session, &X, 1, &Y, 1));
+  expected = y;
+  for (i = 0; i < 4; i++) pthread_create(&thread[i], NULL, sharing, NULL);
+  for (i = 0; i < 4; i++) pthread_join(thread[i], NULL);
+  if (!realtime) EQUAL(busy, 0);
+}
+static void sharing_a_session(void) { share(0); }
+static void sharing_a_realtime_session(void) { share(1); }
+
+/* Forks while training is under way in other threads and in this one: each child trains and predicts, none hangs. */
+static void *learner(void *unused) {
+  denpa_trainer *t = new_trainer(model, "mean_squared_error", NULL, "sgd", 0.001, 64);
+  static float x[64 * 128], target[64 * 8];
+  denpa_tensor X = denpa_f32(x, 64, 128), T = denpa_f32(target, 64, 8);
+  (void)unused;
+  while (!stop) OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
+  return NULL;
+}
+static void forks(void) {
+  static float x[64 * 128], target[64 * 8];
+  denpa_tensor X = denpa_f32(x, 64, 128), T = denpa_f32(target, 64, 8);
+  pthread_t thread;
+  int i;
+  fill(x, 64 * 128, 1);
+  fill(target, 64 * 8, 2);
+  OK(denpa_set_thread_count(4));
+  model = two_layers(128, 512, "tanh", 8, DENPA_FLOAT32, 9);
+  {
+    denpa_trainer *t = new_trainer(model, "mean_squared_error", NULL, "sgd", 0.001, 64);
+    OK(denpa_train_batch(t, &X, 1, &T, 1, NULL)); /* the threads are there now */
+    pthread_create(&thread, NULL, learner, NULL);
+    for (i = 0; i < 40; i++) {
+      int status = 0;
+      pid_t child;
+      usleep(1000 + 137 * (useconds_t)i);
+      child = fork();
+      if (child == 0) {
+        denpa_model *m;
+        alarm(20);
+        OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
+        m = two_layers(128, 512, "tanh", 8, DENPA_FLOAT32, 9);
+        t = new_trainer(m, "mean_squared_error", NULL, "sgd", 0.001, 64);
+        OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
+        OK(denpa_publish(t));
+        test_end();
+      }
+      waitpid(child, &status, 0);
+      CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+  }
+  stop = 1;
+  pthread_join(thread, NULL);
+}
+
+static void thread_counts(void) {
+  int32_t before = denpa_thread_count();
+  CHECK(before >= 1 && before <= 64);
+  STATUS(denpa_set_thread_count(0), DENPA_BAD_ARGUMENT);
+  STATUS(denpa_set_thread_count(65), DENPA_BAD_ARGUMENT);
+  STATUS(denpa_set_thread_count(-1), DENPA_BAD_ARGUMENT);
+  EQUAL(denpa_thread_count(), before);
+  OK(denpa_set_thread_count(7));
+  EQUAL(denpa_thread_count(), 7);
+}
+
+static const test_case tests[] = {
+    {"same_bits_for_any_threads", same_bits_for_any_threads},
+    {"publish_is_one_instant", publish_is_one_instant},
+    {"threads_64", threads_64},
+    {"sharing_a_session", sharing_a_session},
+    {"sharing_a_realtime_session", sharing_a_realtime_session},
+    {"forks", forks},
+    {"thread_counts", thread_counts},
+};
+
+int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }
