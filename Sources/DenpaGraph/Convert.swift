@@ -1,0 +1,77 @@
+import DenpaCore
+
+/// A tensor in memory that somebody else owns.
+public struct TensorView {
+  public var data: UnsafeMutableRawPointer?
+  public var type: TensorType
+
+  public init(_ data: UnsafeMutableRawPointer?, _ type: TensorType) {
+    self.data = data
+    self.type = type
+  }
+}
+
+/// Copies `count` elements, converting between dtypes. Neither side needs to be aligned.
+public func convert(
+  _ source: UnsafeRawPointer, _ from: DType, to destination: UnsafeMutableRawPointer, _ to: DType, count: Int
+) {
+  guard from != to else {
+    destination.copyMemory(from: source, byteCount: count * from.size)
+    return
+  }
+  switch from {
+  case .float32: convert(source, Float.self, destination, to, count)
+  case .float64: convert(source, Double.self, destination, to, count)
+  case .int32: convert(source, Int32.self, destination, to, count)
+  case .int64: convert(source, Int64.self, destination, to, count)
+  case .uint8: convert(source, UInt8.self, destination, to, count)
+  }
+}
+
+private protocol Element: BitwiseCopyable {
+  var double: Double { get }
+  static func from(_ value: Double) -> Self
+}
+extension Float: Element {
+  var double: Double { Double(self) }
+  static func from(_ value: Double) -> Float { Float(value) }
+}
+extension Double: Element {
+  var double: Double { self }
+  static func from(_ value: Double) -> Double { value }
+}
+extension Int32: Element {
+  var double: Double { Double(self) }
+  static func from(_ value: Double) -> Int32 { Int32(exactly: value.rounded(.towardZero)) ?? (value > 0 ? .max : .min) }
+}
+extension Int64: Element {
+  var double: Double { Double(self) }
+  static func from(_ value: Double) -> Int64 { Int64(exactly: value.rounded(.towardZero)) ?? (value > 0 ? .max : .min) }
+}
+extension UInt8: Element {
+  var double: Double { Double(self) }
+  static func from(_ value: Double) -> UInt8 { UInt8(exactly: value.rounded(.towardZero)) ?? (value > 0 ? .max : .min) }
+}
+
+private func convert<S: Element>(
+  _ source: UnsafeRawPointer, _: S.Type, _ destination: UnsafeMutableRawPointer, _ to: DType, _ count: Int
+) {
+  switch to {
+  case .float32: convert(source, S.self, destination, Float.self, count)
+  case .float64: convert(source, S.self, destination, Double.self, count)
+  case .int32: convert(source, S.self, destination, Int32.self, count)
+  case .int64: convert(source, S.self, destination, Int64.self, count)
+  case .uint8: convert(source, S.self, destination, UInt8.self, count)
+  }
+}
+
+@inline(__always)
+private func convert<S: Element, D: Element>(
+  _ source: UnsafeRawPointer, _: S.Type, _ destination: UnsafeMutableRawPointer, _: D.Type, _ count: Int
+) {
+  for index in 0..<count {
+    let value = source.loadUnaligned(fromByteOffset: index * MemoryLayout<S>.size, as: S.self)
+    destination.storeBytes(
+      of: D.from(value.double), toByteOffset: index * MemoryLayout<D>.size, as: D.self)
+  }
+}

@@ -1,0 +1,181 @@
+import DenpaCore
+
+/// A value of a graph: a number.
+public typealias ValueID = Int
+
+public struct Node: Sendable {
+  public var name: String
+  public var kind: String
+  public var attributes: [NamedAttribute]
+  /// nil for an input.
+  public var layer: (any Layer)?
+  public var spec: LayerSpec?
+  public var inputs: [ValueID]
+  public var outputs: [ValueID]
+  public var parameters: [ParameterSpec]
+}
+
+public struct GraphValue: Sendable {
+  /// With the symbolic batch in front. Float values say float32 here, whatever the model's dtype will be.
+  public var type: TensorType
+  public var node: Int
+}
+
+/// Named nodes with typed attributes, a DAG of values. Names, arity and shapes are checked as it grows; nodes stand in the
+/// order they were added, which is a topological one.
+public struct Graph: Sendable {
+  public static let maximumNodes = 65_536
+  public static let maximumNameBytes = 255
+
+  public private(set) var nodes: [Node] = []
+  public private(set) var values: [GraphValue] = []
+  /// The values of the inputs, in the order they were added.
+  public private(set) var inputs: [ValueID] = []
+  private var nodeNumbers: [String: Int] = [:]
+
+  public init() {}
+
+  public func node(named name: String) -> Int? { nodeNumbers[name] }
+
+  /// Adds an input of one sample's shape (rank ≤ 7).
+  public mutating func addInput(name: String?, dtype: DType, sample: Shape) throws(DenpaError) -> ValueID {
+    let name = try checkedName(name, kind: "input")
+    guard sample.rank < Shape.maximumRank, !sample.isBatched else {
+      throw DenpaError(
+        .badShape,
+        "input \"\(name)\": expected the shape of one sample with at most \(Shape.maximumRank - 1) axes, got \(sample)")
+    }
+    let shape = Shape.batched(sample)
+    do { _ = try shape.checkedCount() } catch { throw DenpaError(error.status, "input \"\(name)\": \(error.message)") }
+    return try addInput(name: name, type: TensorType(dtype.isFloat ? .float32 : dtype, shape))
+  }
+
+  /// Adds an input of a whole type, batch included (targets of losses).
+  mutating func addInput(name: String, type: TensorType) throws(DenpaError) -> ValueID {
+    let id = values.count
+    try append(
+      Node(
+        name: name, kind: "input", attributes: [], layer: nil, spec: nil, inputs: [], outputs: [id], parameters: []),
+      types: [type])
+    inputs.append(id)
+    return id
+  }
+
+  /// Adds a layer and answers its output values.
+  public mutating func add(
+    _ kind: String, name: String?, attributes given: [NamedAttribute], inputs: [ValueID],
+    registry: Registry = .shared
+  ) throws(DenpaError) -> [ValueID] {
+    let definition = try registry.layer(kind)
+    let name = try checkedName(name, kind: kind)
+    return try add(definition, name: name, attributes: given, inputs: inputs)
+  }
+
+  mutating func add(
+    _ definition: LayerDefinition, name: String, attributes given: [NamedAttribute], inputs: [ValueID]
+  ) throws(DenpaError) -> [ValueID] {
+    let spec = definition.spec
+    let owner: Message = "\(spec.kind) \"\(name)\""
+    let enough = spec.variadic ? inputs.count >= spec.inputs.count : inputs.count == spec.inputs.count
+    guard enough else {
+      throw DenpaError(
+        .badArgument,
+        "\(owner): expected \(spec.variadic ? "at least " : "")\(spec.inputs.count) input(s) \(list: spec.inputs), got \(inputs.count)"
+      )
+    }
+    for value in inputs {
+      guard values.indices.contains(value) else {
+        throw DenpaError(.badArgument, "\(owner): \(value) is no value of this graph (it has \(values.count))")
+      }
+    }
+    let attributes = try Attributes(checking: given, against: spec.attributes, owner: owner)
+    let inputTypes = inputs.map { values[$0].type }
+    let layer: any Layer
+    let types: [TensorType]
+    let parameters: [ParameterSpec]
+    do {
+      layer = try definition.make(attributes)
+      types = try layer.outputs(inputTypes)
+      parameters = try layer.parameters(inputTypes)
+      for type in types { _ = try type.shape.checkedCount() }
+      for parameter in parameters { _ = try parameter.shape.checkedCount() }
+    } catch {
+      throw DenpaError(error.status, "\(owner): \(error.message)")
+    }
+    let first = values.count
+    let outputs = Array(first..<first + types.count)
+    try append(
+      Node(
+        name: name, kind: spec.kind, attributes: attributes.items, layer: layer, spec: spec, inputs: inputs,
+        outputs: outputs, parameters: parameters),
+      types: types)
+    return outputs
+  }
+
+  private mutating func append(_ node: Node, types: [TensorType]) throws(DenpaError) {
+    guard nodes.count < Graph.maximumNodes else {
+      throw DenpaError(.limitExceeded, "a graph has at most \(Graph.maximumNodes) nodes")
+    }
+    nodeNumbers[node.name] = nodes.count
+    for type in types { values.append(GraphValue(type: type, node: nodes.count)) }
+    nodes.append(node)
+  }
+
+  /// The given name where it is free and well-formed; without one "<kind>_1", "<kind>_2" … ("vendor.swish" counts as "swish").
+  func checkedName(_ name: String?, kind: String) throws(DenpaError) -> String {
+    guard let name else {
+      let stem = kind.split(separator: ".").last.map(String.init) ?? kind
+      // Names are dense in the common case, so the first guess is nearly always free.
+      var number = 1 + nodes.reduce(into: 0) { count, node in if node.kind == kind { count += 1 } }
+      while nodeNumbers["\(stem)_\(number)"] != nil { number += 1 }
+      return "\(stem)_\(number)"
+    }
+    let wellFormed = name.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "_")
+        || byte == UInt8(ascii: "-")
+    }
+    guard wellFormed, !name.isEmpty, name.utf8.count <= Graph.maximumNameBytes else {
+      throw DenpaError(
+        .badArgument,
+        "\"\(name)\" is no name for a node: letters, digits, '_' and '-', 1 to \(Graph.maximumNameBytes) of them")
+    }
+    guard nodeNumbers[name] == nil else {
+      throw DenpaError(.alreadyExists, "the graph has a node named \"\(name)\" already")
+    }
+    return name
+  }
+
+  /// The part that `outputs` need, and where its outputs are then. All inputs that are left keep their order.
+  public func pruned(to outputs: [ValueID]) throws(DenpaError) -> (graph: Graph, outputs: [ValueID]) {
+    guard (1...64).contains(outputs.count) else {
+      throw DenpaError(.badArgument, "a model has 1 to 64 outputs, got \(outputs.count)")
+    }
+    var needed = Array(repeating: false, count: nodes.count)
+    for value in outputs {
+      guard values.indices.contains(value) else {
+        throw DenpaError(.badArgument, "output \(value) is no value of this graph (it has \(values.count))")
+      }
+      needed[values[value].node] = true
+    }
+    for index in nodes.indices.reversed() where needed[index] {
+      for value in nodes[index].inputs { needed[values[value].node] = true }
+    }
+    var result = Graph()
+    var number = Array(repeating: -1, count: values.count)
+    for index in nodes.indices where needed[index] {
+      var node = nodes[index]
+      let first = result.values.count
+      for (offset, value) in node.outputs.enumerated() { number[value] = first + offset }
+      let types = node.outputs.map { values[$0].type }
+      node.inputs = node.inputs.map { number[$0] }
+      node.outputs = node.outputs.map { number[$0] }
+      try result.append(node, types: types)
+      if node.layer == nil { result.inputs.append(first) }
+    }
+    guard !result.inputs.isEmpty else {
+      throw DenpaError(.badArgument, "the outputs depend on no input")
+    }
+    return (result, outputs.map { number[$0] })
+  }
+}

@@ -1,0 +1,456 @@
+import DenpaCore
+import DenpaKernelTypes
+
+/// One call of a plan for one batch size: plain memory, walked through by `Executor.run`.
+struct StepRecord {
+  var step: Step
+  var arguments: UnsafeRawPointer
+  var op: Int
+}
+
+/// A pointer among the arguments that is bound again and again: which slot, or which place in the parameters.
+struct Patch {
+  var address: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  var source: Int
+}
+
+/// The arguments of all kernel calls of a plan for one number of rows, with the places where calls bind pointers.
+final class ArgumentSet {
+  let rows: Int
+  private let memory: Buffer
+  let steps: UnsafeMutablePointer<StepRecord>
+  fileprivate(set) var stepCount = 0
+  fileprivate(set) var forwardSteps = 0
+  let slotPatches: UnsafeMutableBufferPointer<Patch>
+  let parameterPatches: UnsafeMutableBufferPointer<Patch>
+  let runtimePatches: UnsafeMutableBufferPointer<UnsafeMutablePointer<Int32>>
+  /// The parameters that the patches point into now, and whether gradients are added now.
+  var boundParameters: UnsafeMutableRawPointer?
+  var accumulates: Bool?
+  /// What foreign calls need; keeps it alive.
+  private let contexts: [AnyObject]
+
+  fileprivate init(_ draft: Lowering) throws(DenpaError) {
+    rows = draft.rows
+    memory = draft.memory
+    contexts = draft.contexts
+    func reserve<T>(_ items: [T], _ memory: Buffer, _ offset: inout Int) -> UnsafeMutableBufferPointer<T> {
+      let base = (memory.base + offset).bindMemory(to: T.self, capacity: items.count)
+      base.initialize(from: items, count: items.count)
+      offset += Arena.aligned(items.count * MemoryLayout<T>.stride)
+      return UnsafeMutableBufferPointer(start: base, count: items.count)
+    }
+    let bytes =
+      Arena.aligned(draft.steps.count * MemoryLayout<StepRecord>.stride)
+      + Arena.aligned(draft.slotPatches.count * MemoryLayout<Patch>.stride)
+      + Arena.aligned(draft.parameterPatches.count * MemoryLayout<Patch>.stride)
+      + Arena.aligned(draft.runtimePatches.count * 8)
+    table = try Buffer(byteCount: bytes, zeroed: false, "arguments")
+    var offset = 0
+    stepCount = draft.steps.count
+    forwardSteps = draft.forwardSteps
+    steps = reserve(draft.steps, table, &offset).baseAddress ?? table.base.assumingMemoryBound(to: StepRecord.self)
+    slotPatches = reserve(draft.slotPatches, table, &offset)
+    parameterPatches = reserve(draft.parameterPatches, table, &offset)
+    runtimePatches = reserve(draft.runtimePatches, table, &offset)
+  }
+
+  private let table: Buffer
+}
+
+/// Turns the ops of a plan into kernel calls for one number of rows.
+struct Lowering {
+  let plan: Plan
+  let rows: Int
+  let arena: UnsafeMutableRawPointer
+  let gradients: UnsafeMutableRawPointer?
+  let gradientOffsets: [Int]
+  let parameterOffsets: [Int]
+  let constants: UnsafeMutableRawPointer
+  let constantOffsets: [Int]
+  let flags: UnsafeMutablePointer<Int32>
+  let badRow: UnsafeMutablePointer<Int64>
+
+  fileprivate let memory: Buffer
+  fileprivate var steps: [StepRecord] = []
+  fileprivate var forwardSteps = 0
+  fileprivate var slotPatches: [Patch] = []
+  fileprivate var parameterPatches: [Patch] = []
+  fileprivate var runtimePatches: [UnsafeMutablePointer<Int32>] = []
+  fileprivate var contexts: [AnyObject] = []
+  private var used = 0
+
+  init(_ executor: Executor, rows: Int) throws(DenpaError) {
+    plan = executor.plan
+    self.rows = rows
+    arena = executor.arena.base
+    gradients = executor.gradients?.base
+    gradientOffsets = executor.parameterLayout.offsets
+    parameterOffsets = executor.parameterLayout.offsets
+    constants = executor.constants.base
+    constantOffsets = executor.constantOffsets
+    flags = executor.flags
+    badRow = executor.badRow
+    var bytes = 0
+    for op in plan.ops { bytes += Lowering.bytes(op) }
+    memory = try Buffer(byteCount: bytes, zeroed: true, "arguments")
+  }
+
+  static func lower(_ executor: Executor, rows: Int) throws(DenpaError) -> ArgumentSet {
+    var lowering = try Lowering(executor, rows: rows)
+    for (index, op) in lowering.plan.ops.enumerated() {
+      if index == lowering.plan.forwardCount { lowering.forwardSteps = lowering.steps.count }
+      try lowering.lower(op, index)
+    }
+    if lowering.plan.forwardCount >= lowering.plan.ops.count { lowering.forwardSteps = lowering.steps.count }
+    try checkMemory("arguments")
+    return try ArgumentSet(lowering)
+  }
+
+  /// No kernel's arguments are larger; foreign calls need room for their pointers.
+  private static func bytes(_ op: Op) -> Int {
+    guard case .foreign = op.kind else { return 256 }
+    return 256 + Arena.aligned((op.reads.count + 2 * op.writes.count + 16) * 16)
+  }
+
+  // MARK: Shapes
+
+  private func type(_ id: TensorID) -> TensorType { plan.tensors[id].type.withRows(rows) }
+  private func count(_ id: TensorID) -> Int { type(id).shape.count }
+  /// (everything but the last axis) × (last axis); one number is 1×1.
+  private func matrix(_ id: TensorID) -> (rows: Int, columns: Int) {
+    Lowering.matrix(type(id).shape)
+  }
+
+  private static func matrix(_ shape: Shape) -> (rows: Int, columns: Int) {
+    guard let columns = shape.last else { return (1, 1) }
+    var rows = 1
+    for axis in 0..<shape.rank - 1 { rows *= shape[axis] }
+    // A symbolic batch alone, (rows,), is a column.
+    return shape.rank == 1 ? (1, columns) : (rows, columns)
+  }
+
+  static func productArguments(_ op: Op, _ tensors: [PlanTensor], rows: Int) -> ProductArguments {
+    var arguments = ProductArguments()
+    guard case .product(let transposeA, let transposeB, _, let function, let slope) = op.kind else { return arguments }
+    let a = matrix(tensors[op.reads[0]].type.withRows(rows).shape)
+    let b = matrix(tensors[op.reads[1]].type.withRows(rows).shape)
+    arguments.m = transposeA ? a.columns : a.rows
+    arguments.k = transposeA ? a.rows : a.columns
+    arguments.n = transposeB ? b.rows : b.columns
+    arguments.transposeA = transposeA ? 1 : 0
+    arguments.transposeB = transposeB ? 1 : 0
+    arguments.function = function.rawValue
+    arguments.slopeFunction = slope?.rawValue ?? 0
+    return arguments
+  }
+
+  // MARK: Pointers
+
+  /// Writes the pointer of a tensor to `address`, now or at each call.
+  private mutating func place(_ id: TensorID, _ address: UnsafeMutableRawPointer) {
+    let address = address.assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
+    var base = id
+    while case .view(let next) = plan.tensors[base].role { base = next }
+    switch plan.tensors[base].role {
+    case .slot(let slot): slotPatches.append(Patch(address: address, source: slot))
+    case .parameter(let number): parameterPatches.append(Patch(address: address, source: parameterOffsets[number]))
+    case .parameterGradient(let number): address.pointee = gradients.map { $0 + gradientOffsets[number] }
+    case .constant: address.pointee = constants + constantOffsets[base]
+    case .temporary: address.pointee = arena + plan.offsets[base]
+    case .view: break
+    }
+  }
+
+  private func flag(_ destination: Destination) -> Flag? {
+    guard case .parameterGradient(let number) = plan.tensors[destination.tensor].role else { return nil }
+    return flags + number
+  }
+
+  private mutating func reserve<T>(_ value: T) -> UnsafeMutablePointer<T> {
+    let address = (memory.base + used).bindMemory(to: T.self, capacity: 1)
+    address.initialize(to: value)
+    used += Arena.aligned(MemoryLayout<T>.stride)
+    return address
+  }
+
+  /// Adds one kernel call: its arguments, and which of their pointers is which tensor.
+  private mutating func emit<A>(
+    _ step: @escaping Step, _ arguments: A, op: Int, _ pointers: [(PartialKeyPath<A>, TensorID)],
+    accumulate: (WritableKeyPath<A, Int32>, Destination)? = nil
+  ) {
+    let address = reserve(arguments)
+    for (path, tensor) in pointers {
+      if let offset = MemoryLayout<A>.offset(of: path) { place(tensor, UnsafeMutableRawPointer(address) + offset) }
+    }
+    if let (path, destination) = accumulate {
+      switch destination.mode {
+      case .overwrite: break
+      case .add: address.pointee[keyPath: path] = 1
+      case .runtime:
+        if let offset = MemoryLayout<A>.offset(of: path) {
+          runtimePatches.append(
+            (UnsafeMutableRawPointer(address) + offset).assumingMemoryBound(to: Int32.self))
+        }
+      }
+    }
+    steps.append(StepRecord(step: step, arguments: UnsafeRawPointer(address), op: op))
+  }
+
+  // MARK: Ops
+
+  private mutating func lower(_ op: Op, _ index: Int) throws(DenpaError) {
+    let kernels = plan.kernels
+    if case .foreign(let layer, let direction, let layout) = op.kind {
+      return try lowerForeign(op, index, layer, direction, layout)
+    }
+    guard let destination = op.writes[0] else {
+      // Only a cross-entropy whose loss nobody wants, kept for its probabilities, has no first destination.
+      return
+    }
+    let y = destination.tensor
+    switch op.kind {
+    case .product(_, _, let bias, _, let slope):
+      var arguments = Lowering.productArguments(op, plan.tensors, rows: rows)
+      arguments.flag = flag(destination)
+      if plan.workspaceOffsets[index] >= 0 { arguments.workspace = arena + plan.workspaceOffsets[index] }
+      var pointers: [(PartialKeyPath<ProductArguments>, TensorID)] = [
+        (\ProductArguments.a, op.reads[0]), (\ProductArguments.b, op.reads[1]), (\ProductArguments.c, y),
+      ]
+      if bias { pointers.append((\ProductArguments.bias, op.reads[2])) }
+      if slope != nil { pointers.append((\ProductArguments.slopeOutput, op.reads[bias ? 3 : 2])) }
+      emit(
+        kernels.product, arguments, op: index, pointers, accumulate: (\ProductArguments.accumulate, destination))
+    case .map(let function):
+      var arguments = MapArguments()
+      arguments.count = count(y)
+      arguments.function = function.rawValue
+      emit(
+        kernels.map, arguments, op: index, [(\MapArguments.x, op.reads[0]), (\MapArguments.y, y)])
+    case .mapGradient(let function):
+      var arguments = MapGradientArguments()
+      arguments.count = count(y)
+      arguments.function = function.rawValue
+      emit(
+        kernels.mapGradient, arguments, op: index,
+        [
+          (\MapGradientArguments.y, op.reads[0]), (\MapGradientArguments.dy, op.reads[1]),
+          (\MapGradientArguments.dx, y),
+        ], accumulate: (\MapGradientArguments.accumulate, destination))
+    case .add:
+      var arguments = AddArguments()
+      arguments.count = count(y)
+      emit(
+        kernels.add, arguments, op: index,
+        [(\AddArguments.a, op.reads[0]), (\AddArguments.b, op.reads[1]), (\AddArguments.y, y)])
+    case .copy(let scale):
+      var arguments = ScaleArguments()
+      arguments.count = count(y)
+      arguments.scale = scale
+      arguments.flag = flag(destination)
+      emit(
+        kernels.scale, arguments, op: index, [(\ScaleArguments.x, op.reads[0]), (\ScaleArguments.y, y)],
+        accumulate: (\ScaleArguments.accumulate, destination))
+    case .zero:
+      emit(
+        zeroStep, ZeroArguments(byteCount: type(y).byteCount), op: index, [(\ZeroArguments.y, y)],
+        accumulate: (\ZeroArguments.accumulate, destination))
+    case .columnSum:
+      let (rows, columns) = matrix(op.reads[0])
+      var arguments = ColumnSumArguments()
+      arguments.rows = rows
+      arguments.columns = columns
+      arguments.flag = flag(destination)
+      emit(
+        kernels.columnSum, arguments, op: index,
+        [(\ColumnSumArguments.x, op.reads[0]), (\ColumnSumArguments.y, y)],
+        accumulate: (\ColumnSumArguments.accumulate, destination))
+    case .softmax:
+      let (rows, columns) = matrix(y)
+      var arguments = SoftmaxArguments()
+      arguments.rows = rows
+      arguments.columns = columns
+      emit(
+        kernels.softmax, arguments, op: index, [(\SoftmaxArguments.x, op.reads[0]), (\SoftmaxArguments.y, y)])
+    case .softmaxGradient:
+      let (rows, columns) = matrix(y)
+      var arguments = SoftmaxGradientArguments()
+      arguments.rows = rows
+      arguments.columns = columns
+      emit(
+        kernels.softmaxGradient, arguments, op: index,
+        [
+          (\SoftmaxGradientArguments.y, op.reads[0]), (\SoftmaxGradientArguments.dy, op.reads[1]),
+          (\SoftmaxGradientArguments.dx, y),
+        ], accumulate: (\SoftmaxGradientArguments.accumulate, destination))
+    case .crossEntropy, .crossEntropyGradient, .squaredError, .squaredErrorGradient:
+      lowerLoss(op, index, destination)
+    case .checkFinite:
+      var arguments = FiniteArguments()
+      arguments.count = count(op.reads[0])
+      arguments.flag = flag(destination)
+      emit(kernels.finite, arguments, op: index, [(\FiniteArguments.x, op.reads[0])])
+    case .foreign: break
+    }
+  }
+
+  /// Rows of a loss: a prediction (rows,) is a column of single values.
+  private func lossMatrix(_ id: TensorID) -> (rows: Int, columns: Int) {
+    let shape = type(id).shape
+    return shape.rank == 1 ? (shape[0], 1) : matrix(id)
+  }
+
+  private mutating func lowerLoss(_ op: Op, _ index: Int, _ destination: Destination) {
+    let y = destination.tensor
+    let (rows, columns) = lossMatrix(op.reads[0])
+    let batch = self.rows
+    let targetKind: TargetKind =
+      switch plan.tensors[op.reads[1]].type.dtype {
+      case .float32, .float64: .rows
+      case .int32: .int32
+      case .int64: .int64
+      case .uint8: .uint8
+      }
+    switch op.kind {
+    case .crossEntropy(let fromLogits, let epsilon, let reduction):
+      var arguments = CrossEntropyArguments()
+      arguments.rows = rows
+      arguments.columns = columns
+      arguments.fromLogits = fromLogits ? 1 : 0
+      arguments.targetKind = targetKind.rawValue
+      arguments.epsilon = epsilon
+      arguments.scale = reduction.scale(elements: rows, batch: batch)
+      arguments.perRow = reduction == .none ? 1 : 0
+      arguments.badRow = badRow
+      var pointers: [(PartialKeyPath<CrossEntropyArguments>, TensorID)] = [
+        (\CrossEntropyArguments.prediction, op.reads[0]), (\CrossEntropyArguments.target, op.reads[1]),
+        (\CrossEntropyArguments.loss, y),
+      ]
+      if let probabilities = op.writes[1] {
+        pointers.append((\CrossEntropyArguments.probabilities, probabilities.tensor))
+      }
+      emit(plan.kernels.crossEntropy, arguments, op: index, pointers)
+    case .crossEntropyGradient(let fromLogits, let epsilon, let reduction):
+      var arguments = CrossEntropyGradientArguments()
+      arguments.rows = rows
+      arguments.columns = columns
+      arguments.fromLogits = fromLogits ? 1 : 0
+      arguments.targetKind = targetKind.rawValue
+      arguments.epsilon = epsilon
+      arguments.scale = reduction.scale(elements: rows, batch: batch)
+      arguments.perRow = reduction == .none ? 1 : 0
+      emit(
+        plan.kernels.crossEntropyGradient, arguments, op: index,
+        [
+          (\CrossEntropyGradientArguments.probabilities, op.reads[0]),
+          (\CrossEntropyGradientArguments.target, op.reads[1]), (\CrossEntropyGradientArguments.dloss, op.reads[2]),
+          (\CrossEntropyGradientArguments.dx, y),
+        ], accumulate: (\CrossEntropyGradientArguments.accumulate, destination))
+    case .squaredError(let factor, let reduction):
+      var arguments = SquaredErrorArguments()
+      arguments.rows = rows
+      arguments.columns = columns
+      arguments.scale = factor * reduction.scale(elements: rows * columns, batch: batch)
+      arguments.perRow = reduction == .none ? 1 : 0
+      emit(
+        plan.kernels.squaredError, arguments, op: index,
+        [
+          (\SquaredErrorArguments.prediction, op.reads[0]), (\SquaredErrorArguments.target, op.reads[1]),
+          (\SquaredErrorArguments.loss, y),
+        ])
+    case .squaredErrorGradient(let factor, let reduction):
+      var arguments = SquaredErrorGradientArguments()
+      arguments.rows = rows
+      arguments.columns = columns
+      arguments.scale = factor * reduction.scale(elements: rows * columns, batch: batch)
+      arguments.perRow = reduction == .none ? 1 : 0
+      emit(
+        plan.kernels.squaredErrorGradient, arguments, op: index,
+        [
+          (\SquaredErrorGradientArguments.prediction, op.reads[0]),
+          (\SquaredErrorGradientArguments.target, op.reads[1]), (\SquaredErrorGradientArguments.dloss, op.reads[2]),
+          (\SquaredErrorGradientArguments.dx, y),
+        ], accumulate: (\SquaredErrorGradientArguments.accumulate, destination))
+    default: break
+    }
+  }
+
+  // MARK: Calls out of the engine
+
+  private mutating func lowerForeign(
+    _ op: Op, _ index: Int, _ layer: any ForeignLayer, _ direction: Direction, _ layout: ForeignLayout
+  ) throws(DenpaError) {
+    let node = plan.graph.nodes[op.node]
+    let inputTypes = node.inputs.map { plan.graph.values[$0].type }.map { type in
+      TensorType(type.dtype.isFloat ? plan.dtype : type.dtype, type.shape.withRows(rows))
+    }
+    let outputTypes = node.outputs.map { plan.graph.values[$0].type }.map { type in
+      TensorType(type.dtype.isFloat ? plan.dtype : type.dtype, type.shape.withRows(rows))
+    }
+    let prepared: PreparedForeignCall
+    do {
+      prepared = try layer.prepare(
+        ForeignCall(
+          node: node.name, nodeIndex: op.node, backward: direction == .backward, rows: rows, inputs: inputTypes,
+          outputs: outputTypes, parameters: layout.parameters.map { type($0) },
+          saved: plan.mode == .infer ? [] : try layer.saved(inputTypes)))
+    } catch {
+      throw DenpaError(error.status, "\(node.kind) \"\(node.name)\": \(error.message)")
+    }
+    contexts.append(prepared.context)
+    var tensors: [TensorID] = layout.inputs + layout.outputs + layout.parameters + layout.saved
+    if direction == .backward { tensors += layout.doutputs + op.writes.map { $0?.tensor ?? -1 } }
+    let gradientCount = direction == .backward ? op.writes.count : 0
+    let header = reserve(
+      ForeignArguments(
+        context: Unmanaged.passUnretained(prepared.context).toOpaque(),
+        pointers: UnsafeMutablePointer(
+          (memory.base + used + 64).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)),
+        pointerCount: tensors.count,
+        accumulate: UnsafeMutablePointer((memory.base).assumingMemoryBound(to: Int32.self)), workspace: nil))
+    let pointers = (memory.base + used).bindMemory(to: UnsafeMutableRawPointer?.self, capacity: tensors.count)
+    used += Arena.aligned(tensors.count * 8)
+    let accumulate = (memory.base + used).bindMemory(to: Int32.self, capacity: gradientCount)
+    used += Arena.aligned(gradientCount * 4)
+    header.pointee.pointers = pointers
+    header.pointee.accumulate = accumulate
+    if let workspace = layout.workspace { header.pointee.workspace = arena + plan.offsets[workspace] }
+    for (position, tensor) in tensors.enumerated() where tensor >= 0 {
+      place(tensor, UnsafeMutableRawPointer(pointers + position))
+    }
+    if direction == .backward {
+      for (position, destination) in op.writes.enumerated() {
+        guard let destination else { continue }
+        switch destination.mode {
+        case .overwrite: break
+        case .add: accumulate[position] = 1
+        case .runtime: runtimePatches.append(accumulate + position)
+        }
+      }
+    }
+    steps.append(StepRecord(step: prepared.step, arguments: UnsafeRawPointer(header), op: index))
+    guard direction == .backward else { return }
+    for destination in op.writes {
+      guard let destination, let flag = flag(destination) else { continue }
+      var arguments = FiniteArguments()
+      arguments.count = count(destination.tensor)
+      arguments.flag = flag
+      emit(plan.kernels.finite, arguments, op: index, [(\FiniteArguments.x, destination.tensor)])
+    }
+  }
+}
+
+struct ZeroArguments {
+  var byteCount: Int
+  var accumulate: Int32 = 0
+  var y: UnsafeMutableRawPointer?
+
+  init(byteCount: Int) { self.byteCount = byteCount }
+}
+
+/// Zeros, or nothing where something is to be added to.
+private let zeroStep: Step = { arguments, _ in
+  let a = arguments.assumingMemoryBound(to: ZeroArguments.self)
+  if a.pointee.accumulate == 0 { a.pointee.y?.initializeMemory(as: UInt8.self, repeating: 0, count: a.pointee.byteCount) }
+  return 0
+}

@@ -1,0 +1,182 @@
+import DenpaCore
+
+/// One parameter of a model.
+public struct Parameter: Sendable {
+  /// "<node>.<parameter>"
+  public var name: String
+  public var node: Int
+  public var spec: ParameterSpec
+  public var type: TensorType
+  /// What `setTrainable` was told; states and frozen parameters are never trained.
+  public var trainable = true
+
+  public var isTrained: Bool { trainable && spec.role == .trained }
+}
+
+/// A graph with parameters. Its float dtype is fixed when it is made.
+public final class Model: @unchecked Sendable {
+  public let graph: Graph
+  public let outputs: [ValueID]
+  public let outputNames: [String]
+  public let dtype: DType
+  public let seed: UInt64
+  /// Parameter numbers of each node.
+  public let parameterNumbers: [[Int]]
+  public let layout: ParameterLayout
+  let store: ParameterStore
+  private let mutex = Mutex()
+  private var parameterTable: [Parameter]
+
+  public var parameters: [Parameter] { mutex.withLock { parameterTable } }
+
+  /// Makes a model of the part of `graph` that `outputs` need. Parameters are drawn from `seed`.
+  public convenience init(
+    _ graph: Graph, outputs: [ValueID], dtype: DType, seed: UInt64, registry: Registry = .shared
+  ) throws(DenpaError) {
+    let pruned = try graph.pruned(to: outputs)
+    try self.init(pruned: pruned.graph, outputs: pruned.outputs, dtype: dtype, seed: seed)
+    try initialize(seed: seed, registry: registry)
+  }
+
+  private init(pruned graph: Graph, outputs: [ValueID], dtype: DType, seed: UInt64) throws(DenpaError) {
+    guard dtype.isFloat else {
+      throw DenpaError(.badDType, "a model's dtype is float32 or float64, got \(dtype)")
+    }
+    self.graph = graph
+    self.outputs = outputs
+    self.dtype = dtype
+    self.seed = seed
+    outputNames = outputs.map { value in
+      let node = graph.nodes[graph.values[value].node]
+      guard node.outputs.count > 1, let spec = node.spec, let port = node.outputs.firstIndex(of: value) else {
+        return node.name
+      }
+      return "\(node.name).\(spec.outputs.indices.contains(port) ? spec.outputs[port] : "\(port)")"
+    }
+    var table: [Parameter] = []
+    var numbers: [[Int]] = []
+    for (index, node) in graph.nodes.enumerated() {
+      numbers.append(node.parameters.indices.map { table.count + $0 })
+      for spec in node.parameters {
+        table.append(
+          Parameter(
+            name: "\(node.name).\(spec.name)", node: index, spec: spec, type: TensorType(dtype, spec.shape)))
+      }
+    }
+    parameterNumbers = numbers
+    parameterTable = table
+    layout = try ParameterLayout(table.map(\.type))
+    store = try ParameterStore(layout)
+    try checkMemory("a model")
+  }
+
+  /// The same graph and parameters, in a memory of their own.
+  public func copy(dtype newType: DType? = nil) throws(DenpaError) -> Model {
+    let result = try Model(pruned: graph, outputs: outputs, dtype: newType ?? dtype, seed: seed)
+    for index in result.parameterTable.indices {
+      result.parameterTable[index].trainable = parameters[index].trainable
+    }
+    try store.withHome { source throws(DenpaError) in
+      try result.store.withHome { destination throws(DenpaError) in
+        for (index, parameter) in parameterTable.enumerated() {
+          convert(
+            source + layout.offsets[index], dtype, to: destination + result.layout.offsets[index], result.dtype,
+            count: parameter.type.shape.count)
+        }
+      }
+    }
+    return result
+  }
+
+  /// Draws every parameter by its initializer.
+  public func initialize(seed: UInt64, registry: Registry = .shared) throws(DenpaError) {
+    // Into memory of its own first: nothing changes where an initializer is unknown or its options are wrong.
+    let draft = try Buffer(byteCount: layout.byteCount, zeroed: true, "parameters")
+    for (index, parameter) in parameters.enumerated() {
+      do {
+        try draw(parameter, index, seed, registry, into: draft.base + layout.offsets[index])
+      } catch {
+        throw DenpaError(error.status, "parameter \"\(parameter.name)\": \(error.message)")
+      }
+    }
+    try store.publish(draft.base)
+  }
+
+  private func draw(
+    _ parameter: Parameter, _ index: Int, _ seed: UInt64, _ registry: Registry, into memory: UnsafeMutableRawPointer
+  ) throws(DenpaError) {
+    let spec = parameter.spec.initializer
+    let definition = try registry.initializer(spec.kind)
+    let attributes = try Attributes(
+      checking: spec.attributes, against: definition.attributes, owner: "initializer \"\(spec.kind)\"")
+    let shape = parameter.type.shape
+    let context = InitializerDefinition.Context(
+      shape: shape, fanIn: shape.rank >= 2 ? shape.count / max(shape.last ?? 1, 1) : shape.count,
+      fanOut: shape.last ?? 1, random: Random(seed: seed, stream: UInt64(index)), attributes: attributes)
+    try definition.check(context)
+    for element in 0..<shape.count {
+      let value = definition.element(context, element)
+      if dtype == .float64 {
+        memory.storeBytes(of: value, toByteOffset: element * 8, as: Double.self)
+      } else {
+        memory.storeBytes(of: Float(value), toByteOffset: element * 4, as: Float.self)
+      }
+    }
+  }
+
+  public func parameterIndex(_ name: String) throws(DenpaError) -> Int {
+    let table = parameters
+    if let index = table.firstIndex(where: { $0.name == name }) { return index }
+    throw DenpaError(
+      .notFound, "the model has no parameter \"\(name)\"; it has \(list: table.map(\.name))")
+  }
+
+  /// A view of a parameter: writable, valid as long as the model.
+  public func view(_ index: Int) -> TensorView {
+    TensorView(store.settledHome() + layout.offsets[index], parameters[index].type)
+  }
+
+  /// Copies `value`, of the same shape and any dtype, into a parameter.
+  public func set(_ index: Int, _ value: TensorView) throws(DenpaError) {
+    let parameter = parameters[index]
+    guard value.type.shape == parameter.type.shape else {
+      throw DenpaError(
+        .badShape, "parameter \"\(parameter.name)\": expected \(parameter.type.shape), got \(value.type.shape)")
+    }
+    let count = parameter.type.shape.count
+    guard count > 0 else { return }
+    guard let data = value.data else {
+      throw DenpaError(.badArgument, "parameter \"\(parameter.name)\": the tensor's data is NULL")
+    }
+    try store.withHome { home throws(DenpaError) in
+      convert(data, value.type.dtype, to: home + layout.offsets[index], dtype, count: count)
+    }
+  }
+
+  /// `name` is a parameter's or a node's, for all of its parameters.
+  public func setTrainable(_ name: String, _ trainable: Bool) throws(DenpaError) {
+    let node = graph.node(named: name)
+    let chosen = parameters.indices.filter { parameters[$0].name == name || parameters[$0].node == node }
+    guard !chosen.isEmpty || node != nil else {
+      throw DenpaError(
+        .notFound, "the model has neither a parameter nor a layer \"\(name)\"; parameters are \(list: parameters.map(\.name))")
+    }
+    mutex.withLock { for index in chosen { parameterTable[index].trainable = trainable } }
+  }
+
+  /// All parameters as they are now.
+  public func snapshot() throws(DenpaError) -> Buffer {
+    let result = try Buffer(byteCount: layout.byteCount, zeroed: false, "a copy of the parameters")
+    copyParameters(to: result.base)
+    return result
+  }
+
+  public func copyParameters(to memory: UnsafeMutableRawPointer) {
+    let (block, base) = store.acquire()
+    memory.copyMemory(from: base, byteCount: layout.byteCount)
+    store.release(block)
+  }
+
+  /// Makes these the parameters, for all sessions at one instant.
+  public func publish(_ parameters: UnsafeRawPointer) throws(DenpaError) { try store.publish(parameters) }
+}

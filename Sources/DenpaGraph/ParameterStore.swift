@@ -1,0 +1,141 @@
+import CShim
+import Glibc
+import DenpaCore
+
+/// Where each parameter stands in a block: side by side, 64-byte aligned, so that an optimizer sweeps over them in one go.
+public struct ParameterLayout: Sendable {
+  public let offsets: [Int]
+  public let byteCount: Int
+
+  init(_ types: [TensorType]) throws(DenpaError) {
+    var offsets: [Int] = []
+    var end = 0
+    for type in types {
+      offsets.append(end)
+      let bytes = Arena.aligned(try type.shape.checkedCount() * type.dtype.size)
+      let (sum, overflow) = end.addingReportingOverflow(bytes)
+      guard !overflow, sum <= 1 << 47 else {
+        throw DenpaError(.limitExceeded, "the parameters need more than 128 TiB of memory")
+      }
+      end = sum
+    }
+    self.offsets = offsets
+    byteCount = end
+  }
+}
+
+/// The parameters of a model as its sessions see them.
+///
+/// `home` is the block that views point into. Readers announce themselves at the current block and check that it still is the current
+/// one; a publisher writes into a block that nobody reads, makes it current, and then brings the values home when home is free. So readers
+/// never wait and never see half an update, a publisher never waits for readers, and views stay valid. (The announce-and-check idea is
+/// that of hazard pointers: Michael, 2004.)
+final class ParameterStore: @unchecked Sendable {
+  let layout: ParameterLayout
+  let home: Buffer
+
+  private struct Block {
+    var memory: Buffer
+    /// A UInt64 of readers, on a cache line of its own.
+    var readers: UnsafeMutablePointer<UInt64>
+  }
+
+  static let maximumBlocks = 64
+  private let control: Buffer
+  private let current: UnsafeMutablePointer<UInt64>
+  /// Base address of each block, for readers.
+  private let bases: UnsafeMutablePointer<UInt64>
+  private var blocks: [Block] = []
+  /// Publishers take turns.
+  private let mutex = Mutex()
+
+  init(_ layout: ParameterLayout) throws(DenpaError) {
+    self.layout = layout
+    home = try Buffer(byteCount: layout.byteCount, zeroed: true, "parameters")
+    control = try Buffer(byteCount: 64 * (ParameterStore.maximumBlocks + 9), zeroed: true, "parameters")
+    current = control.base.assumingMemoryBound(to: UInt64.self)
+    bases = (control.base + 64).assumingMemoryBound(to: UInt64.self)
+    append(home)
+    try checkMemory("parameters")
+  }
+
+  private func append(_ memory: Buffer) {
+    let readers = (control.base + 64 * (9 + blocks.count)).assumingMemoryBound(to: UInt64.self)
+    bases[blocks.count] = UInt64(UInt(bitPattern: memory.base))
+    blocks.append(Block(memory: memory, readers: readers))
+  }
+
+  private func readers(_ index: Int) -> UnsafeMutablePointer<UInt64> {
+    (control.base + 64 * (9 + index)).assumingMemoryBound(to: UInt64.self)
+  }
+
+  /// Announces a reader; no lock, no allocation, no system call.
+  func acquire() -> (block: Int, base: UnsafeMutableRawPointer) {
+    while true {
+      let block = Int(denpa_atomic_load_u64(current))
+      _ = denpa_atomic_add_u64(readers(block), 1)
+      if Int(denpa_atomic_load_ordered_u64(current)) == block {
+        let base = UnsafeMutableRawPointer(bitPattern: UInt(denpa_atomic_load_u64(bases + block))) ?? home.base
+        return (block, base)
+      }
+      _ = denpa_atomic_sub_u64(readers(block), 1)
+    }
+  }
+
+  func release(_ block: Int) { _ = denpa_atomic_sub_u64(readers(block), 1) }
+
+  private func isFree(_ block: Int) -> Bool {
+    Int(denpa_atomic_load_ordered_u64(current)) != block
+      && denpa_atomic_load_ordered_u64(blocks[block].readers) == 0
+  }
+
+  /// An exchange, because a plain store could still be on its way when the readers are counted next.
+  private func setCurrent(_ block: Int) { _ = denpa_atomic_exchange_u64(current, UInt64(block)) }
+
+  /// Makes `source` (a block's bytes) the parameters.
+  func publish(_ source: UnsafeRawPointer) throws(DenpaError) {
+    try mutex.withLock { () throws(DenpaError) in
+      var target = isFree(0) ? 0 : blocks.indices.first { $0 > 0 && isFree($0) }
+      if target == nil {
+        guard blocks.count < ParameterStore.maximumBlocks else {
+          throw DenpaError(.limitExceeded, "\(blocks.count) predictions are still at work with earlier parameters")
+        }
+        let memory = try Buffer(byteCount: layout.byteCount, zeroed: false, "published parameters")
+        append(memory)
+        try checkMemory("published parameters")
+        target = blocks.count - 1
+      }
+      guard let target else { return }
+      blocks[target].memory.base.copyMemory(from: source, byteCount: layout.byteCount)
+      setCurrent(target)
+      if target != 0 { bringHome(waiting: false) }
+    }
+  }
+
+  /// Copies the current parameters to the home block and makes that current, where no reader is left in it.
+  private func bringHome(waiting: Bool) {
+    let block = Int(denpa_atomic_load_u64(current))
+    guard block != 0 else { return }
+    while !isFree(0) {
+      guard waiting else { return }
+      _ = sched_yield()
+    }
+    home.base.copyMemory(from: blocks[block].memory.base, byteCount: layout.byteCount)
+    setCurrent(0)
+  }
+
+  /// The home block with the current values in it, for those who look at parameters or write them. Waits for predictions
+  /// that are under way with values older than the published ones, and for nothing else.
+  func settledHome() -> UnsafeMutableRawPointer {
+    mutex.withLock { bringHome(waiting: true) }
+    return home.base
+  }
+
+  /// Runs `body` with the home block, while no publisher is at work.
+  func withHome<R>(_ body: (UnsafeMutableRawPointer) throws(DenpaError) -> R) throws(DenpaError) -> R {
+    mutex.lock()
+    defer { mutex.unlock() }
+    bringHome(waiting: true)
+    return try body(home.base)
+  }
+}

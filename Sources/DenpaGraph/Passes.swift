@@ -1,0 +1,183 @@
+import DenpaCore
+import DenpaKernelTypes
+
+/// Rewrites the ops that recipes have written down. Each pass is a function over the whole list; their order is in `Plan`.
+struct Passes {
+  var tensors: [PlanTensor]
+  var ops: [Op]
+  /// Tensors that must come out: outputs, losses, gradients that are wanted.
+  var roots: Set<TensorID>
+
+  /// The tensor whose memory `id` is.
+  func storage(_ id: TensorID) -> TensorID {
+    var id = id
+    while case .view(let base) = tensors[id].role { id = base }
+    return id
+  }
+
+  private func readers() -> [[Int]] {
+    var result = Array(repeating: [Int](), count: tensors.count)
+    for (index, op) in ops.enumerated() {
+      for tensor in op.reads where result[tensor].last != index { result[tensor].append(index) }
+    }
+    return result
+  }
+
+  private func writers() -> [[Int]] {
+    var result = Array(repeating: [Int](), count: tensors.count)
+    for (index, op) in ops.enumerated() {
+      for destination in op.writes { if let destination { result[destination.tensor].append(index) } }
+    }
+    return result
+  }
+
+  private func isPlain(_ id: TensorID) -> Bool { tensors[id].role == .temporary && !roots.contains(id) }
+
+  private func isOwnedOrBound(_ id: TensorID) -> Bool {
+    switch tensors[id].role {
+    case .temporary, .slot: true
+    default: false
+    }
+  }
+
+  /// Drops every op and every destination that no root needs.
+  mutating func dropUnwanted() {
+    var needed = Array(repeating: false, count: tensors.count)
+    for root in roots { needed[root] = true }
+    var kept: [Op] = []
+    for var op in ops.reversed() {
+      var wanted = false
+      for index in op.writes.indices {
+        guard let destination = op.writes[index] else { continue }
+        if needed[destination.tensor] { wanted = true } else if mayLeaveOut(op) { op.writes[index] = nil }
+      }
+      guard wanted else { continue }
+      for tensor in op.reads { needed[tensor] = true }
+      kept.append(op)
+    }
+    ops = kept.reversed()
+  }
+
+  /// Whether destinations may be left out one by one; a foreign forward writes all of its outputs.
+  private func mayLeaveOut(_ op: Op) -> Bool {
+    if case .foreign(_, .forward, _) = op.kind { false } else { true }
+  }
+
+  /// softmax and the cross-entropy of its probabilities become one op over the logits, forward and backward: one sweep over the row
+  /// instead of three, and no division by a tiny probability. Not with an epsilon, which belongs inside the log.
+  mutating func fuseSoftmaxCrossEntropy() {
+    let readers = readers(), writers = writers()
+    var dead = Set<Int>()
+    for index in ops.indices {
+      guard case .crossEntropy(false, 0, let reduction) = ops[index].kind, let loss = ops[index].writes[0] else { continue }
+      let p = ops[index].reads[0]
+      guard tensors[p].role == .temporary, writers[p].count == 1, let first = writers[p].first, case .softmax = ops[first].kind else { continue }
+      let logits = ops[first].reads[0]
+      // Whoever else reads p (a prediction that is looked at, the softmax's own gradient) finds it where it was: but not before
+      // this op, which writes it now.
+      guard readers[p].allSatisfy({ $0 >= index }) else { continue }
+      var backward: (loss: Int, softmax: Int)?
+      for reader in readers[p] where reader != index {
+        guard case .crossEntropyGradient(false, 0, _) = ops[reader].kind, let dp = ops[reader].writes[0]?.tensor else {
+          continue
+        }
+        guard isPlain(dp), writers[dp].count == 1, readers[dp].count == 1, let next = readers[dp].first,
+          case .softmaxGradient = ops[next].kind, ops[next].reads[0] == p
+        else { continue }
+        backward = (reader, next)
+      }
+      let gradientReaders = readers[p].filter { $0 != index }
+      if !gradientReaders.isEmpty && backward == nil { continue }
+      ops[index].kind = .crossEntropy(fromLogits: true, epsilon: 0, reduction: reduction)
+      ops[index].reads[0] = logits
+      ops[index].writes = [loss, Destination(tensor: p)]
+      dead.insert(first)
+      if let backward, let dx = ops[backward.softmax].writes[0] {
+        ops[backward.loss].kind = .crossEntropyGradient(fromLogits: true, epsilon: 0, reduction: reduction)
+        ops[backward.loss].writes = [dx]
+        dead.insert(backward.softmax)
+      }
+    }
+    remove(dead)
+  }
+
+  /// y = f(x·W + b) in one kernel, where nobody else looks at what f is applied to.
+  mutating func fuseActivations() {
+    let readers = readers(), writers = writers()
+    var dead = Set<Int>()
+    for index in ops.indices {
+      guard case .map(let function) = ops[index].kind, let y = ops[index].writes[0] else { continue }
+      let u = ops[index].reads[0]
+      guard isPlain(u), readers[u].count == 1, writers[u].count == 1, let first = writers[u].first,
+        case .product(let transposeA, let transposeB, let bias, .identity, nil) = ops[first].kind
+      else { continue }
+      ops[first].kind = .product(
+        transposeA: transposeA, transposeB: transposeB, bias: bias, function: function, slope: nil)
+      ops[first].writes = [y]
+      dead.insert(index)
+    }
+    remove(dead)
+  }
+
+  /// du = (dy·Wᵀ) ∘ f'(y) in one kernel, where dy·Wᵀ has no other reader and no other writer.
+  mutating func fuseSlopes() {
+    let readers = readers(), writers = writers()
+    var dead = Set<Int>()
+    for index in ops.indices {
+      guard case .mapGradient(let function) = ops[index].kind, let du = ops[index].writes[0],
+        function.slopeFromOutput
+      else { continue }
+      let y = ops[index].reads[0], dy = ops[index].reads[1]
+      guard isPlain(dy), readers[dy].count == 1, writers[dy].count == 1, let first = writers[dy].first,
+        writers[du.tensor].count == 1,
+        case .product(let transposeA, let transposeB, false, .identity, nil) = ops[first].kind
+      else { continue }
+      ops[first].kind = .product(
+        transposeA: transposeA, transposeB: transposeB, bias: false, function: .identity, slope: function)
+      ops[first].reads.append(y)
+      ops[first].writes = [du]
+      dead.insert(index)
+    }
+    remove(dead)
+  }
+
+  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in place, so both stay what
+  /// they are. x may be the caller's: what backward reads of it is bound as long as the plan runs.
+  mutating func elideCopies() {
+    let writers = writers()
+    var dead = Set<Int>()
+    for index in ops.indices {
+      guard case .copy(1) = ops[index].kind, let y = ops[index].writes[0]?.tensor else { continue }
+      let x = ops[index].reads[0]
+      guard isPlain(y), writers[y].count == 1, isOwnedOrBound(storage(x)),
+        // All of x is there before y's first reader, since this op stood between them.
+        (writers[x].last ?? -1) < index
+      else { continue }
+      tensors[y].role = .view(x)
+      dead.insert(index)
+    }
+    remove(dead)
+  }
+
+  /// The first write of a gradient overwrites, the others add. Gradients of parameters ask the executor at the first write.
+  mutating func chooseModes() {
+    var written = Set<TensorID>()
+    for index in ops.indices {
+      for slot in ops[index].writes.indices {
+        guard let destination = ops[index].writes[slot] else { continue }
+        let base = storage(destination.tensor)
+        let isFirst = written.insert(base).inserted
+        if !isFirst {
+          ops[index].writes[slot]?.mode = .add
+        } else if case .parameterGradient = tensors[base].role {
+          ops[index].writes[slot]?.mode = .runtime
+        }
+      }
+    }
+  }
+
+  private mutating func remove(_ dead: Set<Int>) {
+    guard !dead.isEmpty else { return }
+    ops = ops.indices.filter { !dead.contains($0) }.map { ops[$0] }
+  }
+}

@@ -1,0 +1,279 @@
+import DenpaCore
+import DenpaKernelTypes
+
+/// Memory of the caller's that a call binds.
+public struct Slot: Sendable {
+  public enum Kind: Sendable, Equatable {
+    case input, target, output, outputGradient, inputGradient
+  }
+  public var kind: Kind
+  /// Which input, target or output.
+  public var index: Int
+  public var name: String
+  /// With the symbolic batch; in the model's dtype.
+  public var type: TensorType
+  public var tensor: TensorID
+}
+
+/// One term of a loss: weight · kind(output, target).
+public struct LossTerm: Sendable {
+  public var definition: LayerDefinition
+  public var attributes: [NamedAttribute]
+  public var weight: Double
+  public var output: Int
+
+  public init(_ definition: LayerDefinition, _ attributes: [NamedAttribute] = [], weight: Double = 1, output: Int = 0) {
+    self.definition = definition
+    self.attributes = attributes
+    self.weight = weight
+    self.output = output
+  }
+}
+
+/// What to compile a plan for.
+public struct PlanRequest: Sendable {
+  public var mode: PlanMode
+  public var maximumRows: Int
+  public var threads: Int32
+  /// Losses on the model's outputs, with the types of their targets as they are handed in. Empty: outputs are written to the caller,
+  /// and in training the gradients of the outputs come from the caller.
+  public var losses: [LossTerm] = []
+  public var targets: [TensorType] = []
+  public var inputGradients = false
+
+  public init(_ mode: PlanMode, maximumRows: Int, threads: Int32) {
+    self.mode = mode
+    self.maximumRows = maximumRows
+    self.threads = threads
+  }
+}
+
+/// A graph compiled for one purpose: ops in order, every tensor's place. Immutable; the same for all batch sizes.
+public final class Plan: Sendable {
+  public let graph: Graph
+  public let mode: PlanMode
+  public let dtype: DType
+  public let maximumRows: Int
+  public let threads: Int32
+  public let ops: [Op]
+  public let tensors: [PlanTensor]
+  public let slots: [Slot]
+  /// How many of the ops belong to forward (losses included).
+  public let forwardCount: Int
+  /// The scalar of each loss term, in order, and its weight.
+  public let losses: [(tensor: TensorID, weight: Double)]
+  /// What the model's outputs are called inside: where accuracy is read from.
+  public let outputTensors: [TensorID]
+  let kernels: KernelTable
+  /// Byte offset of each temporary, −1 for tensors that live elsewhere.
+  let offsets: [Int]
+  let arenaBytes: Int
+  /// Byte offset of each product's workspace, by op.
+  let workspaceOffsets: [Int]
+
+  static func kernelTable(_ dtype: DType) throws(DenpaError) -> KernelTable {
+    let set = try Kernels.chosen()
+    return dtype == .float64 ? set.float64 : set.float32
+  }
+
+  public init(_ model: Model, _ request: PlanRequest) throws(DenpaError) {
+    let dtype = model.dtype
+    guard request.maximumRows >= 0, request.maximumRows <= Int(Int32.max) else {
+      throw DenpaError(.limitExceeded, "a batch has at most 2147483647 rows, got \(request.maximumRows)")
+    }
+    var graph = model.graph
+    for node in graph.nodes {
+      guard let spec = node.spec, !spec.dtypes.contains(dtype) else { continue }
+      throw DenpaError(.notSupported, "\(node.kind) \"\(node.name)\" does not support \(dtype)")
+    }
+    var lossValues: [ValueID] = []
+    for (index, term) in request.losses.enumerated() {
+      guard model.outputs.indices.contains(term.output) else {
+        throw DenpaError(.badArgument, "loss \(index) is on output \(term.output); the model has \(model.outputs.count)")
+      }
+      let name = try graph.checkedName(nil, kind: term.definition.spec.kind)
+      let target = try graph.addInput(name: "target of \(name)", type: request.targets[index])
+      let outputs = try graph.add(
+        term.definition, name: name, attributes: term.attributes, inputs: [model.outputs[term.output], target])
+      guard let loss = outputs.first, graph.values[loss].type.shape.rank == 0 else {
+        throw DenpaError(
+          .badArgument,
+          "\(term.definition.spec.kind) \"\(name)\": training needs one number, not one for each sample: use another reduction")
+      }
+      lossValues.append(loss)
+    }
+    var numbers = model.parameterNumbers
+    for _ in numbers.count..<graph.nodes.count { numbers.append([]) }
+    let builder = PlanBuilder(
+      graph: graph, dtype: dtype, mode: request.mode, maximumRows: request.maximumRows, parameterNumbers: numbers,
+      trainable: model.parameters.map(\.isTrained), inputGradients: request.inputGradients)
+
+    var slots: [Slot] = []
+    func addSlot(_ kind: Slot.Kind, _ index: Int, _ name: String, _ tensor: TensorID) {
+      builder.tensors[tensor].role = .slot(slots.count)
+      slots.append(Slot(kind: kind, index: index, name: name, type: builder.tensors[tensor].type, tensor: tensor))
+    }
+    for (index, value) in graph.inputs.enumerated() {
+      let isTarget = index >= model.graph.inputs.count
+      addSlot(
+        isTarget ? .target : .input, isTarget ? index - model.graph.inputs.count : index,
+        graph.nodes[graph.values[value].node].name, builder.valueTensors[value])
+    }
+    try builder.emitForward()
+
+    var roots = Set<TensorID>()
+    let outputTensors = model.outputs.map { builder.valueTensors[$0] }
+    if request.losses.isEmpty {
+      // Outputs go to the caller: straight where the tensor is free to live there, by a copy where it is an input, stands twice, or
+      // backward will read it when the caller's memory may be gone.
+      var taken = Set<TensorID>()
+      for (index, tensor) in outputTensors.enumerated() {
+        let name = model.outputNames[index]
+        let direct = request.mode == .infer && builder.tensors[tensor].role == .temporary && taken.insert(tensor).inserted
+        if direct {
+          addSlot(.output, index, name, tensor)
+          roots.insert(tensor)
+        } else {
+          let node = graph.values[model.outputs[index]].node
+          let copy = builder.add(builder.tensors[tensor].type, .temporary, node: node, label: "output")
+          builder.ops.append(
+            Op(kind: .copy(scale: 1), node: node, reads: [tensor], writes: [Destination(tensor: copy)]))
+          addSlot(.output, index, name, copy)
+          roots.insert(copy)
+        }
+      }
+    }
+    for value in lossValues { roots.insert(builder.valueTensors[value]) }
+    if !request.losses.isEmpty {
+      for value in model.outputs { roots.insert(builder.valueTensors[value]) }
+    }
+    let forwardMark = builder.ops.count
+
+    if request.mode != .infer {
+      if request.losses.isEmpty {
+        for (index, value) in model.outputs.enumerated() where graph.values[value].type.dtype.isFloat {
+          guard !model.outputs[..<index].contains(value) else { continue }
+          let gradient = builder.gradientTensor(value)
+          builder.setGradient(value, gradient)
+          // The value may have other readers whose contributions are added: the caller's memory is copied first.
+          let seed = builder.add(builder.tensors[gradient].type, .temporary, node: graph.values[value].node, label: "seed")
+          builder.ops.append(
+            Op(
+              kind: .copy(scale: 1), node: graph.values[value].node, reads: [seed], writes: [Destination(tensor: gradient)]))
+          addSlot(.outputGradient, index, model.outputNames[index], seed)
+        }
+      } else {
+        for (index, value) in lossValues.enumerated() {
+          let node = graph.values[value].node
+          let seed = builder.add(
+            TensorType(dtype, []), .constant(request.losses[index].weight), node: node, label: "weight")
+          builder.setGradient(value, seed)
+          builder.needsGradient[value] = true
+        }
+      }
+      try builder.emitBackward()
+      if request.inputGradients {
+        for (index, value) in model.graph.inputs.enumerated() where graph.values[value].type.dtype.isFloat {
+          let wasReached = builder.isReached(value)
+          let gradient = builder.gradientTensor(value)
+          if !wasReached {
+            builder.ops.append(
+              Op(kind: .zero, node: graph.values[value].node, reads: [], writes: [Destination(tensor: gradient)]))
+          }
+          addSlot(.inputGradient, index, graph.nodes[graph.values[value].node].name, gradient)
+          roots.insert(gradient)
+        }
+      }
+    }
+
+    // Marks survive the passes as the number of a last forward op's node order: forward ops are those before the mark.
+    var forward = Passes(tensors: builder.tensors, ops: builder.ops, roots: roots)
+    for (id, tensor) in builder.tensors.enumerated() { if case .parameterGradient = tensor.role { forward.roots.insert(id) } }
+    let boundary = Plan.markBoundary(&forward, forwardMark)
+    forward.dropUnwanted()
+    if request.mode != .observe {
+      forward.fuseSoftmaxCrossEntropy()
+      forward.fuseActivations()
+      forward.fuseSlopes()
+      forward.elideCopies()
+    }
+    forward.chooseModes()
+    let split = Plan.removeBoundary(&forward, boundary)
+    try checkMemory("a plan")
+
+    self.graph = graph
+    self.mode = request.mode
+    self.dtype = dtype
+    self.maximumRows = request.maximumRows
+    self.threads = request.threads
+    self.kernels = try Plan.kernelTable(dtype)
+    self.ops = forward.ops
+    self.tensors = forward.tensors
+    self.slots = slots
+    self.forwardCount = split
+    self.losses = lossValues.enumerated().map { (builder.valueTensors[$1], request.losses[$0].weight) }
+    self.outputTensors = outputTensors
+
+    let layout = try Plan.layOut(
+      forward, kernels: kernels, maximumRows: request.maximumRows, threads: request.threads,
+      keep: Set(outputTensors).union(lossValues.map { builder.valueTensors[$0] }), sharing: request.mode != .observe)
+    self.offsets = layout.offsets
+    self.arenaBytes = layout.bytes
+    self.workspaceOffsets = layout.workspaces
+  }
+
+  /// A marker op between forward and backward lets passes move things without losing the border.
+  private static func markBoundary(_ passes: inout Passes, _ index: Int) -> TensorID {
+    let id = passes.tensors.count
+    passes.tensors.append(
+      PlanTensor(type: TensorType(.uint8, [0]), role: .temporary, node: 0, label: "end of forward"))
+    passes.roots.insert(id)
+    passes.ops.insert(Op(kind: .zero, node: 0, reads: [], writes: [Destination(tensor: id)]), at: index)
+    return id
+  }
+
+  private static func removeBoundary(_ passes: inout Passes, _ marker: TensorID) -> Int {
+    let index = passes.ops.firstIndex { $0.writes.first??.tensor == marker } ?? passes.ops.count
+    if index < passes.ops.count { passes.ops.remove(at: index) }
+    return index
+  }
+
+  /// Lifetimes of temporaries in the order of the ops, and the arena that follows.
+  private static func layOut(
+    _ passes: Passes, kernels: KernelTable, maximumRows: Int, threads: Int32, keep: Set<TensorID>, sharing: Bool
+  ) throws(DenpaError) -> (offsets: [Int], bytes: Int, workspaces: [Int]) {
+    let count = passes.tensors.count
+    var first = Array(repeating: Int.max, count: count), last = Array(repeating: -1, count: count)
+    func touch(_ tensor: TensorID, _ op: Int) {
+      let base = passes.storage(tensor)
+      guard passes.tensors[base].role == .temporary else { return }
+      first[base] = min(first[base], op)
+      last[base] = max(last[base], op)
+    }
+    var intervals: [Arena.Interval] = []
+    var workspaceTensor = Array(repeating: -1, count: passes.ops.count)
+    for (index, op) in passes.ops.enumerated() {
+      for tensor in op.reads { touch(tensor, index) }
+      for destination in op.writes { if let destination { touch(destination.tensor, index) } }
+      if case .foreign(_, _, let layout) = op.kind, let workspace = layout.workspace { touch(workspace, index) }
+      if case .product = op.kind {
+        var arguments = Lowering.productArguments(op, passes.tensors, rows: maximumRows)
+        let bytes = kernels.productWorkspace(&arguments, threads)
+        if bytes > 0 {
+          workspaceTensor[index] = count + index
+          intervals.append(
+            Arena.Interval(tensor: count + index, first: index, last: index, bytes: Arena.aligned(bytes)))
+        }
+      }
+    }
+    for tensor in keep { touch(tensor, passes.ops.count) }
+    for id in 0..<count where last[id] >= 0 {
+      let type = passes.tensors[id].type.withRows(maximumRows)
+      let bytes = Arena.aligned(try type.shape.checkedCount() * type.dtype.size)
+      intervals.append(Arena.Interval(tensor: id, first: first[id], last: last[id], bytes: max(bytes, 64)))
+    }
+    let arena = try Arena(intervals, tensorCount: count + passes.ops.count, sharing: sharing)
+    let workspaces = workspaceTensor.map { $0 < 0 ? -1 : arena.offsets[$0] }
+    return (Array(arena.offsets[..<count]), arena.byteCount, workspaces)
+  }
+}

@@ -1,0 +1,169 @@
+import DenpaCore
+import DenpaKernelTypes
+
+/// What a plan is made for.
+public enum PlanMode: Sendable {
+  /// Outputs only.
+  case infer
+  /// Outputs or losses, and gradients.
+  case train
+  /// Like `train`, with every value and gradient kept: nothing is fused, no memory is shared.
+  case observe
+}
+
+/// Collects tensors and ops while the recipes of a graph are written down.
+final class PlanBuilder {
+  let graph: Graph
+  let dtype: DType
+  let mode: PlanMode
+  let maximumRows: Int
+  /// The number of (node, parameter name) among all parameters, and whether it is to be trained.
+  let parameterNumbers: [[Int]]
+  let trainable: [Bool]
+
+  var tensors: [PlanTensor] = []
+  var ops: [Op] = []
+  /// The tensor of each graph value.
+  var valueTensors: [TensorID] = []
+  /// Whether the gradient of a value is on the way to something that is wanted.
+  var needsGradient: [Bool] = []
+  /// The gradient tensor of each value, once somebody wrote or read it; `hasGradient` once somebody wrote it.
+  private var gradientTensors: [TensorID?]
+  private var hasGradient: [Bool]
+  private var parameterTensors: [Int: TensorID] = [:]
+  private var parameterGradients: [Int: TensorID] = [:]
+  private var savedTensors: [Int: [String: TensorID]] = [:]
+
+  var trains: Bool { mode != .infer }
+
+  init(
+    graph: Graph, dtype: DType, mode: PlanMode, maximumRows: Int, parameterNumbers: [[Int]], trainable: [Bool],
+    inputGradients: Bool
+  ) {
+    self.graph = graph
+    self.dtype = dtype
+    self.mode = mode
+    self.maximumRows = maximumRows
+    self.parameterNumbers = parameterNumbers
+    self.trainable = trainable
+    gradientTensors = Array(repeating: nil, count: graph.values.count)
+    hasGradient = Array(repeating: false, count: graph.values.count)
+    for (value, description) in graph.values.enumerated() {
+      valueTensors.append(
+        add(modelType(description.type), .temporary, node: description.node, label: "value \(value)"))
+    }
+    needsGradient = Array(repeating: false, count: graph.values.count)
+    guard mode != .infer else { return }
+    for (index, node) in graph.nodes.enumerated() {
+      let trained = parameterNumbers[index].contains { trainable[$0] }
+      let needed =
+        node.layer == nil
+        ? inputGradients : trained || node.inputs.contains { needsGradient[$0] }
+      for value in node.outputs where needed && graph.values[value].type.dtype.isFloat { needsGradient[value] = true }
+    }
+  }
+
+  func modelType(_ type: TensorType) -> TensorType {
+    TensorType(type.dtype.isFloat ? dtype : type.dtype, type.shape)
+  }
+
+  func add(_ type: TensorType, _ role: TensorRole, node: Int, label: String) -> TensorID {
+    tensors.append(PlanTensor(type: type, role: role, node: node, label: label))
+    return tensors.count - 1
+  }
+
+  // MARK: Tensors that recipes ask for
+
+  private func parameterIndex(_ node: Int, _ name: String) -> Int {
+    graph.nodes[node].parameters.firstIndex { $0.name == name } ?? 0
+  }
+
+  func parameterTensor(_ node: Int, _ name: String) -> TensorID {
+    let index = parameterIndex(node, name)
+    let number = parameterNumbers[node][index]
+    if let known = parameterTensors[number] { return known }
+    let id = add(
+      TensorType(dtype, graph.nodes[node].parameters[index].shape), .parameter(number), node: node, label: name)
+    parameterTensors[number] = id
+    return id
+  }
+
+  func parameterGradientTensor(_ node: Int, _ name: String) -> TensorID {
+    let index = parameterIndex(node, name)
+    let number = parameterNumbers[node][index]
+    if let known = parameterGradients[number] { return known }
+    let type = TensorType(dtype, graph.nodes[node].parameters[index].shape)
+    // What is not to be trained gets a tensor that nobody reads: the pass that drops dead ops takes care of it.
+    let role: TensorRole = trainable[number] ? .parameterGradient(number) : .temporary
+    let id = add(type, role, node: node, label: "d\(name)")
+    parameterGradients[number] = id
+    return id
+  }
+
+  func savedTensor(_ node: Int, _ name: String, _ type: TensorType) -> TensorID {
+    if let known = savedTensors[node]?[name] { return known }
+    let id = add(type, .temporary, node: node, label: name)
+    savedTensors[node, default: [:]][name] = id
+    return id
+  }
+
+  func workspaceTensor(_ node: Int, _ bytes: Int, _ direction: Direction) -> TensorID {
+    add(TensorType(.uint8, [bytes]), .temporary, node: node, label: "workspace \(direction)")
+  }
+
+  // MARK: Gradients
+
+  func setGradient(_ value: ValueID, _ tensor: TensorID) {
+    gradientTensors[value] = tensor
+    hasGradient[value] = true
+  }
+
+  func isReached(_ value: ValueID) -> Bool { hasGradient[value] }
+
+  func gradientTensor(_ value: ValueID) -> TensorID {
+    if let known = gradientTensors[value] { return known }
+    let id = add(
+      tensors[valueTensors[value]].type, .temporary, node: graph.values[value].node, label: "gradient of value \(value)")
+    gradientTensors[value] = id
+    return id
+  }
+
+  func gradientDestination(_ value: ValueID, from node: Int) -> TensorID {
+    let id = gradientTensor(value)
+    hasGradient[value] = true
+    return id
+  }
+
+  /// The gradient that comes into an output; zeros where nothing comes.
+  func gradientSource(_ value: ValueID, reader node: Int) -> TensorID {
+    let id = gradientTensor(value)
+    if !hasGradient[value] {
+      hasGradient[value] = true
+      ops.append(Op(kind: .zero, node: node, reads: [], writes: [Destination(tensor: id)]))
+    }
+    return id
+  }
+
+  /// Writes down backward of every node that a wanted gradient needs, from the outputs to the inputs.
+  func emitBackward() throws(DenpaError) {
+    for index in graph.nodes.indices.reversed() {
+      let node = graph.nodes[index]
+      guard let layer = node.layer, let spec = node.spec else { continue }
+      guard node.outputs.contains(where: { hasGradient[$0] && needsGradient[$0] }) else { continue }
+      guard spec.differentiable else {
+        throw DenpaError(
+          .notSupported, "\(node.kind) \"\(node.name)\" has no backward: it serves inference only and cannot be trained")
+      }
+      try layer.backward(Recipe(builder: self, node: index))
+      try checkMemory("a plan")
+    }
+  }
+
+  func emitForward() throws(DenpaError) {
+    for (index, node) in graph.nodes.enumerated() {
+      guard let layer = node.layer else { continue }
+      try layer.forward(Recipe(builder: self, node: index))
+      try checkMemory("a plan")
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import DenpaCore
+
+/// A layer's description and how to make one.
+public struct LayerDefinition: Sendable {
+  public var spec: LayerSpec
+  /// False until a plugin loaded "on request" has been proved.
+  public var proved: Bool
+  public var make: @Sendable (Attributes) throws(DenpaError) -> any Layer
+
+  public init(
+    spec: LayerSpec, proved: Bool = true, make: @escaping @Sendable (Attributes) throws(DenpaError) -> any Layer
+  ) {
+    self.spec = spec
+    self.proved = proved
+    self.make = make
+  }
+
+  public init<L: BuiltInLayer>(_ type: L.Type) {
+    self.init(spec: type.spec) { (attributes) throws(DenpaError) in try L(attributes) }
+  }
+}
+
+/// All that can be named: layers, losses, optimizers, initializers. One for the process; entries are added, never removed.
+public final class Registry: @unchecked Sendable {
+  public static let shared = Registry()
+
+  private let mutex = Mutex()
+  private var layerTable: [String: LayerDefinition] = [:]
+  private var optimizerTable: [String: OptimizerDefinition] = [:]
+  private var initializerTable: [String: InitializerDefinition] = [:]
+
+  public init() {}
+
+  /// Adds all or none. Layers and losses share one space of names.
+  public func add(_ definitions: [LayerDefinition]) throws(DenpaError) {
+    try mutex.withLock { () throws(DenpaError) in
+      for (index, definition) in definitions.enumerated() {
+        let kind = definition.spec.kind
+        try Registry.checkKind(kind)
+        guard layerTable[kind] == nil, !definitions[..<index].contains(where: { $0.spec.kind == kind }) else {
+          throw DenpaError(.alreadyExists, "a layer named \"\(kind)\" is registered already")
+        }
+      }
+      var table = layerTable
+      for definition in definitions { table[definition.spec.kind] = definition }
+      try checkMemory("the registry")
+      layerTable = table
+    }
+  }
+
+  public func add(_ optimizer: OptimizerDefinition) { mutex.withLock { optimizerTable[optimizer.kind] = optimizer } }
+  public func add(_ initializer: InitializerDefinition) {
+    mutex.withLock { initializerTable[initializer.kind] = initializer }
+  }
+
+  public func markProved(_ kind: String) { mutex.withLock { layerTable[kind]?.proved = true } }
+
+  public var layers: [LayerDefinition] {
+    mutex.withLock { layerTable.values.sorted { $0.spec.kind < $1.spec.kind } }
+  }
+  public var optimizers: [OptimizerDefinition] { mutex.withLock { optimizerTable.values.sorted { $0.kind < $1.kind } } }
+  public var initializers: [InitializerDefinition] {
+    mutex.withLock { initializerTable.values.sorted { $0.kind < $1.kind } }
+  }
+
+  public func layer(_ kind: String) throws(DenpaError) -> LayerDefinition {
+    if let found = mutex.withLock({ layerTable[kind] }) { return found }
+    let known = layers.filter { $0.spec.role == .layer }.map(\.spec.kind)
+    throw DenpaError(
+      .notFound,
+      kind.contains(".")
+        ? "no layer is registered as \"\(kind)\": load the plugin that has it first"
+        : "no layer is registered as \"\(kind)\"; layers are \(list: known, limit: 24)")
+  }
+
+  public func loss(_ kind: String) throws(DenpaError) -> LayerDefinition {
+    if let found = mutex.withLock({ layerTable[kind] }), found.spec.role == .loss { return found }
+    let known = layers.filter { $0.spec.role == .loss }.map(\.spec.kind)
+    throw DenpaError(.notFound, "no loss is registered as \"\(kind)\"; losses are \(list: known, limit: 24)")
+  }
+
+  public func optimizer(_ kind: String) throws(DenpaError) -> OptimizerDefinition {
+    if let found = mutex.withLock({ optimizerTable[kind] }) { return found }
+    let known = optimizers.map(\.kind)
+    throw DenpaError(.notFound, "no optimizer is registered as \"\(kind)\"; optimizers are \(list: known, limit: 24)")
+  }
+
+  public func initializer(_ kind: String) throws(DenpaError) -> InitializerDefinition {
+    if let found = mutex.withLock({ initializerTable[kind] }) { return found }
+    let known = initializers.map(\.kind)
+    throw DenpaError(
+      .notFound, "no initializer is registered as \"\(kind)\"; initializers are \(list: known, limit: 24)")
+  }
+
+  private static func checkKind(_ kind: String) throws(DenpaError) {
+    let allowed = kind.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
+    }
+    guard allowed, !kind.isEmpty, kind.utf8.count <= 255 else {
+      throw DenpaError(
+        .badArgument, "\"\(kind)\" is no name for a layer: lower-case letters, digits, '_' and '.', at most 255")
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import CShim
+import DenpaCore
+
+/// Prediction: a plan with its own memory and thread count. Many sessions predict with one model at once.
+public final class Session: @unchecked Sendable {
+  public let model: Model
+  public let maximumRows: Int
+  public let isRealtime: Bool
+  private let executor: Executor
+  private let mutex = Mutex()
+  /// A UInt32 that is 1 while a real-time session predicts.
+  private let busy: Buffer
+  private let inputSlots: Int
+  private let outputSlots: Int
+
+  public static let maximumRealtimeRows = 4096
+
+  public init(_ model: Model, maximumRows: Int, threads: Int32, realtime: Bool) throws(DenpaError) {
+    if realtime {
+      guard threads == 1 else {
+        throw DenpaError(.badArgument, "a real-time session needs threads = 1, got \(threads)")
+      }
+      guard maximumRows <= Session.maximumRealtimeRows else {
+        throw DenpaError(
+          .limitExceeded, "a real-time session has at most \(Session.maximumRealtimeRows) rows, got \(maximumRows)")
+      }
+      for node in model.graph.nodes where node.layer is any ForeignLayer {
+        throw DenpaError(
+          .notSupported,
+          "\(node.kind) \"\(node.name)\": a plugin's layer may lock or allocate, so it cannot be in a real-time session")
+      }
+    }
+    self.model = model
+    self.maximumRows = maximumRows
+    isRealtime = realtime
+    let plan = try Plan(model, PlanRequest(.infer, maximumRows: maximumRows, threads: threads))
+    executor = try Executor(plan, model: model)
+    busy = try Buffer(byteCount: 64, zeroed: true, "a session")
+    inputSlots = model.graph.inputs.count
+    outputSlots = model.outputs.count
+    if realtime { try warmUp() }
+    try checkMemory("a session")
+  }
+
+  /// Makes the arguments of every batch size, touches all memory and walks through the success and error paths once, so that nothing is
+  /// left to be made at the first call.
+  private func warmUp() throws(DenpaError) {
+    for slot in 0..<inputSlots + outputSlots { _ = try executor.stagingMemory(slot) }
+    for rows in (0...maximumRows).reversed() { try executor.prepare(rows: rows) }
+    for rows in [min(1, maximumRows), maximumRows] {
+      try withParameters { base throws(DenpaError) in
+        for slot in 0..<inputSlots + outputSlots {
+          let memory = try executor.stagingMemory(slot)
+          let type = executor.plan.slots[slot].type.withRows(rows)
+          memory.initializeMemory(as: UInt8.self, repeating: 0, count: type.byteCount)
+          executor.slots[slot] = memory
+        }
+        try executor.execute(rows: rows, parameters: base)
+      }
+    }
+    do { _ = try executor.rowsOf(0, TensorView(nil, TensorType(.float32, [1, 1, 1, 1, 1, 1, 1, 1]))) } catch {
+      error.message.withUTF8 { denpa_shim_error_write($0.baseAddress, $0.count) }
+    }
+  }
+
+  private func withParameters(
+    _ body: (UnsafeMutableRawPointer) throws(DenpaError) -> Void
+  ) throws(DenpaError) {
+    let (block, base) = model.store.acquire()
+    defer { model.store.release(block) }
+    try body(base)
+  }
+
+  /// Computes the outputs. Every input has the same rows; outputs are written where the views point.
+  public func predict(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>
+  ) throws(DenpaError) {
+    if isRealtime {
+      guard denpa_atomic_exchange_u32(busy.base, 1) == 0 else {
+        throw DenpaError(.busy, "the real-time session is in use by another thread")
+      }
+      defer { denpa_atomic_store_u32(busy.base, 0) }
+      try predictAlone(inputs, outputs)
+    } else {
+      mutex.lock()
+      defer { mutex.unlock() }
+      try predictAlone(inputs, outputs)
+    }
+  }
+
+  private func predictAlone(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>
+  ) throws(DenpaError) {
+    guard inputs.count == inputSlots else {
+      throw DenpaError(.badArgument, "the model has \(inputSlots) input(s), got \(inputs.count)")
+    }
+    guard outputs.count == outputSlots else {
+      throw DenpaError(.badArgument, "the model has \(outputSlots) output(s), got \(outputs.count)")
+    }
+    let rows = try executor.bindInputs(inputs)
+    for index in 0..<outputSlots { try executor.bindOutput(inputSlots + index, outputs[index], rows: rows) }
+    let (block, base) = model.store.acquire()
+    defer { model.store.release(block) }
+    try executor.execute(rows: rows, parameters: base)
+  }
+}
+
+extension Executor {
+  /// Binds the inputs of a batch, slots 0…; answers the rows that they agree on.
+  public func bindInputs(_ inputs: UnsafeBufferPointer<TensorView>, first: Int = 0) throws(DenpaError) -> Int {
+    guard inputs.count > 0 else { return 0 }
+    let rows = try rowsOf(first, inputs[0])
+    for index in 1..<max(inputs.count, 1) {
+      let others = try rowsOf(first + index, inputs[index])
+      guard others == rows else {
+        throw DenpaError(
+          .badShape, "\(describe(first + index)): expected \(rows) rows like the first tensor, got \(others)")
+      }
+    }
+    for index in 0..<inputs.count { try bindChecked(first + index, inputs[index]) }
+    return rows
+  }
+}

@@ -1,0 +1,23 @@
+import DenpaCore
+import DenpaGraph
+import DenpaKernelTypes
+
+/// The element-wise functions by the names that `activation` attributes take.
+enum Activation {
+  static let names = Function.allCases.map { "\($0)" }
+
+  static func named(_ name: String) throws(DenpaError) -> Function {
+    for function in Function.allCases where "\(function)" == name { return function }
+    throw DenpaError(.badArgument, "no activation is called \"\(name)\"; known are \(list: names)")
+  }
+}
+
+extension TensorType {
+  /// This type, where it is a float one.
+  func requireFloat(_ name: StaticString) throws(DenpaError) -> TensorType {
+    guard dtype.isFloat else {
+      throw DenpaError(.badDType, "expected \(name) of a float dtype, got \(dtype)")
+    }
+    return self
+  }
+}

@@ -1,0 +1,25 @@
+import DenpaCore
+import DenpaGraph
+
+/// The layers, losses and initializers that come with the library: a line each.
+public enum BuiltIn {
+  public static let layers: [LayerDefinition] = [
+    LayerDefinition(Add.self),
+    LayerDefinition(CrossEntropy.self),
+    LayerDefinition(Dense.self),
+    LayerDefinition(Flatten.self),
+    LayerDefinition(Identity.self),
+    LayerDefinition(MeanSquaredError.self),
+    LayerDefinition(ReLU.self),
+    LayerDefinition(Sigmoid.self),
+    LayerDefinition(Softmax.self),
+    LayerDefinition(SoftmaxCrossEntropy.self),
+    LayerDefinition(Tanh.self),
+  ]
+
+  /// Adds them to a registry that does not have them yet.
+  public static func register(in registry: Registry = .shared) throws(DenpaError) {
+    for initializer in Initializers.all { registry.add(initializer) }
+    try registry.add(layers)
+  }
+}

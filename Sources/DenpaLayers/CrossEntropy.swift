@@ -1,0 +1,47 @@
+import DenpaCore
+import DenpaGraph
+
+/// Cross-entropy of probabilities: E = −Σ t·log(y + epsilon); dy = −t / (y + epsilon)
+///
+/// Shapes: y (rows, …, classes) with rows that sum to 1 (after a softmax); t class numbers (rows, …) or (rows, …, 1) of any integer dtype, or
+/// probabilities like y. E: one number (`reduction` mean: over rows), or one a row. epsilon, inside the log, is 0 by default and
+/// never fused away; at 0 a softmax before this loss is computed together with it. The targets get no gradient.
+public struct CrossEntropy: BuiltInLayer {
+  public static let spec = LayerSpec(
+    kind: "cross_entropy", role: .loss, summary: "How far probabilities are from the right classes: E = −Σ t·log(y + epsilon).",
+    details:
+      "y (rows, …, classes), probabilities; t class numbers (rows, …) or probabilities like y. mean: over rows.",
+    inputs: ["y", "t"], outputs: ["loss"],
+    attributes: [
+      AttributeSpec("epsilon", .float, default: .float(0), minimum: 0, maximum: 1, "Added to y inside the log."),
+      Losses.reduction,
+    ],
+    rowsIndependent: false, classTargets: true,
+    samples: Losses.classSamples + [
+      Sample(
+        [NamedAttribute("epsilon", .float(1e-3))],
+        inputs: [TensorType(.float32, [4, 5]), TensorType(.int64, [4])], range: 0.05...1, classes: 5, distributions: [0])
+    ])
+
+  let epsilon: Double
+  let reduction: Reduction
+
+  public init(_ attributes: Attributes) {
+    epsilon = attributes.float("epsilon")
+    reduction = Losses.reduction(attributes)
+  }
+
+  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
+    try Losses.checkClasses(try inputs[0].requireFloat("y"), inputs[1])
+    return try Losses.output(inputs[0], reduction)
+  }
+
+  public func forward(_ r: Recipe) {
+    r.crossEntropy(r.input(0), r.input(1), epsilon: epsilon, reduction, probabilities: nil, into: r.output(0))
+  }
+
+  public func backward(_ r: Recipe) {
+    r.crossEntropyGradient(
+      r.input(0), r.input(1), fromLogits: false, epsilon: epsilon, reduction, r.dOutput(0), into: r.dInput(0))
+  }
+}

@@ -1,0 +1,62 @@
+import DenpaCore
+import DenpaGraph
+
+/// What the losses share: the `reduction` attribute and the rules for targets.
+enum Losses {
+  static let reduction = AttributeSpec(
+    "reduction", .string, default: .string("mean"), choices: Reduction.allCases.map(\.rawValue),
+    "mean, sum, batch_mean (summed per sample, averaged over samples) or none (one loss a sample).")
+
+  static func reduction(_ attributes: Attributes) -> Reduction {
+    Reduction(rawValue: attributes.string("reduction")) ?? .mean
+  }
+
+  /// A number, or one for each row of the prediction.
+  static func output(_ prediction: TensorType, _ reduction: Reduction) throws(DenpaError) -> [TensorType] {
+    guard reduction == .none else { return [TensorType(prediction.dtype, [])] }
+    guard prediction.shape.rank <= 2 else {
+      throw DenpaError(
+        .badShape, "reduction \"none\" takes predictions (rows, columns), got \(prediction.shape)")
+    }
+    return [TensorType(prediction.dtype, [prediction.shape[0]])]
+  }
+
+  /// Class numbers, one a row of the prediction (rows, …, classes), or rows of probabilities in its shape.
+  static func checkClasses(_ prediction: TensorType, _ target: TensorType) throws(DenpaError) {
+    let shape = prediction.shape
+    guard shape.rank >= 2 else {
+      throw DenpaError(.badShape, "expected predictions (rows, classes), got \(shape)")
+    }
+    if target.dtype.isFloat {
+      guard target.shape == shape else {
+        throw DenpaError(
+          .badShape, "expected targets \(shape) like the predictions, or class numbers, got \(target.shape)")
+      }
+      return
+    }
+    var numbers = Shape()
+    for axis in 0..<shape.rank - 1 { numbers.append(shape[axis]) }
+    var column = numbers
+    column.append(1)
+    guard target.shape == numbers || target.shape == column else {
+      throw DenpaError(
+        .badShape, "expected class numbers \(numbers) or \(column) for predictions \(shape), got \(target.shape)")
+    }
+  }
+
+  static let classSamples: [Sample] = [
+    Sample(
+      inputs: [TensorType(.float32, [4, 5]), TensorType(.int64, [4])], range: 0.05...1, classes: 5, distributions: [0]),
+    Sample(
+      [NamedAttribute("reduction", .string("sum"))],
+      inputs: [TensorType(.float32, [3, 4]), TensorType(.int32, [3, 1])], range: 0.05...1, classes: 4,
+      distributions: [0]),
+    Sample(
+      [NamedAttribute("reduction", .string("batch_mean"))],
+      inputs: [TensorType(.float32, [2, 3, 4]), TensorType(.uint8, [2, 3])], range: 0.05...1, classes: 4,
+      distributions: [0]),
+    Sample(
+      [NamedAttribute("reduction", .string("none"))],
+      inputs: [TensorType(.float32, [4, 5]), TensorType(.float32, [4, 5])], range: 0.05...1, distributions: [0, 1]),
+  ]
+}
