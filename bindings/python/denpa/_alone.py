@@ -1,0 +1,152 @@
+"""Layers and losses by themselves: networks of one node, kept for the shapes that they have met."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Sequence
+
+import numpy as np
+
+from ._arrays import Array, ArrayLike, DType, as_array, float_dtype, shape_tuple
+from .errors import BadState, DenpaError, ShapeError, TypeMismatch
+
+if TYPE_CHECKING:
+    from ._layer import Layer
+    from ._loss import Loss
+    from ._model import Model
+
+KEPT = 8  # networks of other shapes that a layer without parameters keeps
+
+
+def floats(x: ArrayLike) -> Array:
+    """Floats of float32 or float64 as they are, float16 as float32, everything else as float64."""
+    array = as_array(x)
+    if array.dtype.kind == "f":
+        return array
+    return array.astype("float64")
+
+
+def is_number(x: ArrayLike) -> bool:
+    return isinstance(x, (int, float, np.number, np.bool_))
+
+
+def returned(array: Array, axes: int, number: bool) -> Any:
+    """A result in the form of the question: without the batch that was added, a number for a number."""
+    if axes:
+        array = array[0]
+    return float(array) if number and array.ndim == 0 else array
+
+
+class LayerAlone:
+    """What a layer needs to compute by itself. Networks are made when a shape is met for the first time."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.net: Model | None = None
+        self.nets: dict[Any, Model] = {}
+        self.last: tuple[Model, int, bool, tuple[int, ...]] | None = None  # net, batch added?, a number?, output's shape
+
+    def build(self, input_shape: Any, dtype: DType, seed: int) -> None:
+        self.net = self.make([(shape_tuple(input_shape), None)], float_dtype(dtype), seed)
+        self.nets = {}
+
+    def make(self, samples: Sequence[tuple[tuple[int, ...], Any]], dtype: np.dtype[Any], seed: int = 0) -> Model:
+        from ._graph import Input
+        from ._model import Model
+
+        inputs = [Input(shape, dtype=kind) for shape, kind in samples]
+        output = self.layer(*inputs)
+        return Model(inputs, output, dtype=dtype, seed=seed)
+
+    def network(self, arrays: Sequence[Array], integers: bool) -> Model:
+        """The network for arrays with a batch axis; the one with parameters is made once."""
+        if self.net is not None and self.layer.entry.get("parameters"):
+            return self.net
+        kinds = [a.dtype if integers else None for a in arrays]
+        dtype = np.dtype("float64") if integers else np.result_type(*[a.dtype for a in arrays])
+        samples = [(a.shape[1:], kind) for a, kind in zip(arrays, kinds)]
+        key = (tuple(samples), dtype)
+        if key not in self.nets:
+            if len(self.nets) >= KEPT:
+                self.nets.clear()
+            self.nets[key] = self.make(samples, dtype)
+        self.net = self.nets[key]
+        return self.net
+
+    def arrangements(self, x: Sequence[ArrayLike]) -> list[tuple[list[Array], int, bool]]:
+        """The ways to read the question, the likeliest first: arrays with a batch, whether it was added, integers."""
+        given = [floats(item) for item in x]
+        rank = max(array.ndim for array in given)
+        ways = [0, 1] if rank > 1 else [1]
+        found = [([a[None] if axes else a for a in given], axes, False) for axes in ways]
+        whole = [as_array(item) for item in x]
+        if all(array.dtype.kind in "iu" for array in whole):
+            found += [([a[None] if axes else a for a in whole], axes, True) for axes in ways]
+        return found
+
+    def forward(self, x: Sequence[ArrayLike], training: bool) -> Any:
+        number = all(is_number(item) for item in x)
+        first: DenpaError | None = None
+        for arrays, axes, integers in self.arrangements(x):
+            try:
+                net = self.network(arrays, integers)
+                y = net.forward(arrays[0] if len(arrays) == 1 else arrays, training=training)
+            except (ShapeError, TypeMismatch) as error:
+                first = first or error
+                continue
+            self.last = (net, axes, number, y.shape)
+            return returned(y, axes, number)
+        assert first is not None
+        raise first
+
+    def backward(self, dout: ArrayLike) -> Any:
+        if self.last is None:
+            raise BadState(f"{self.layer.kind}: backward needs a forward before it")
+        net, axes, number, shape = self.last
+        gradient = floats(dout)
+        if gradient.ndim == 0:
+            gradient = np.full(shape, gradient)
+        elif axes:
+            gradient = gradient[None]
+        net.zero_grads()
+        dx = net.backward(gradient)
+        if isinstance(dx, dict):
+            return [returned(d, axes, number) for d in dx.values()]
+        return returned(dx, axes, number)
+
+
+class LossAlone:
+    """What a loss needs to compute by itself: a network that hands its input on."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+        self.nets: dict[Any, Model] = {}
+        self.gradient: Array | None = None
+        self.form = (0, False)
+
+    def forward(self, y: ArrayLike, t: ArrayLike) -> float:
+        outputs, targets = floats(y), as_array(t)
+        axes = 1 if outputs.ndim < 2 else 0
+        value, self.gradient = self.compute(outputs[None] if axes else outputs, targets[None] if axes else targets)
+        self.form = (axes, is_number(y))
+        return value
+
+    def backward(self, dout: float) -> Any:
+        if self.gradient is None:
+            raise BadState(f"{self.loss.kind}: backward needs a forward before it")
+        return returned(self.gradient * dout, *self.form)
+
+    def compute(self, y: Array, t: Array) -> tuple[float, Array]:
+        """The loss and its gradient by y, for arrays with a batch."""
+        from ._graph import Input
+        from ._model import Model
+        from ._registry import create
+
+        key = (y.shape[1:], y.dtype)
+        if key not in self.nets:
+            if len(self.nets) >= KEPT:
+                self.nets.clear()
+            x = Input(y.shape[1:], name="y")
+            self.nets[key] = Model(x, create("identity")(x), dtype=y.dtype)
+        net = self.nets[key]
+        value, gradients = net._loss_and_gradients(y, t, self.loss.alone(), ["y"])
+        return value, gradients["y"]

@@ -1,0 +1,129 @@
+"""Arrays in, tensors out: NumPy, buffers, DLPack, lists and numbers as denpa_tensor."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Sequence, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _abi as abi
+from .errors import InvalidArgument, ShapeError, TypeMismatch
+
+Array = NDArray[Any]
+ArrayLike = Any
+DType = Union[str, type, "np.dtype[Any]"]
+
+CODES: dict[np.dtype[Any], int] = {
+    np.dtype("float32"): abi.FLOAT32,
+    np.dtype("float64"): abi.FLOAT64,
+    np.dtype("int32"): abi.INT32,
+    np.dtype("int64"): abi.INT64,
+    np.dtype("uint8"): abi.UINT8,
+}
+DTYPES = {code: dtype for dtype, code in CODES.items()}
+CASTS = {
+    "bool": "uint8",
+    "int8": "int32",
+    "int16": "int32",
+    "uint16": "int32",
+    "uint32": "int64",
+    "uint64": "int64",
+    "float16": "float32",
+    "longdouble": "float64",
+    "float128": "float64",
+    "float96": "float64",
+}
+
+
+def as_array(value: ArrayLike, what: str = "the array") -> Array:
+    """`value` as a C-ordered array of an element type that the engine knows; no copy where it is one already."""
+    if type(value) is np.ndarray and value.flags.c_contiguous and value.dtype in CODES:
+        return value
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        array = np.from_dlpack(value)
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise ShapeError(f"{what} is no array: {error}") from None
+    if array.dtype not in CODES:
+        array = cast(array, what)
+    return array if array.flags.c_contiguous else np.array(array, order="C")
+
+
+def cast(array: Array, what: str) -> Array:
+    """An array of another element type, in the nearest one that the engine knows."""
+    native = array.dtype.newbyteorder("=")
+    target = native if native in CODES else CASTS.get(array.dtype.name)
+    if target is None:
+        raise TypeMismatch(f"{what} must have numbers, got element type {array.dtype}")
+    return array.astype(target)
+
+
+def float_dtype(name: DType) -> np.dtype[Any]:
+    """float32 or float64, however it is written."""
+    try:
+        dtype = np.dtype(name)
+    except TypeError:
+        dtype = np.dtype("O")
+    if dtype.name not in ("float32", "float64"):
+        raise InvalidArgument(f'dtype must be "float32" or "float64", got {name!r}')
+    return dtype
+
+
+def address(array: Array) -> int:
+    """Where an array's memory begins."""
+    data: int = array.__array_interface__["data"][0]
+    return data
+
+
+def fill(tensor: abi.Tensor, array: Array) -> None:
+    """Makes `tensor` a view of a C-ordered array, which must outlive it."""
+    tensor.data = address(array)
+    tensor.dtype = CODES[array.dtype]
+    set_shape(tensor, array.shape)
+
+
+def set_shape(tensor: abi.Tensor, shape: Sequence[int]) -> None:
+    if len(shape) > abi.MAX_RANK:
+        raise ShapeError(f"an array may have up to {abi.MAX_RANK} axes, got shape {tuple(shape)}")
+    tensor.rank = len(shape)
+    tensor.dim = (ctypes.c_int64 * abi.MAX_RANK)(*shape)
+
+
+def tensors(arrays: Sequence[Array | None]) -> Any:
+    """A C array of views; None stands for a tensor without data."""
+    views = (abi.Tensor * max(len(arrays), 1))()
+    for view, array in zip(views, arrays):
+        if array is not None:
+            fill(view, array)
+    return views
+
+
+class Memory:
+    """Memory of the library that arrays look at; `owner` lives as long as any of them, slices included."""
+
+    def __init__(self, tensor: abi.Tensor, owner: object) -> None:
+        self.owner = owner
+        shape = tuple(tensor.dim[: tensor.rank])  # type: ignore[index]
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": shape,
+            "typestr": DTYPES[tensor.dtype].str,
+            "data": (tensor.data or 0, False),
+        }
+
+    def array(self) -> Array:
+        return np.asarray(self)
+
+
+def shape_tuple(shape: Any, what: str = "shape") -> tuple[int, ...]:
+    """A shape given as a tuple, a list or one number."""
+    items = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    try:
+        result = tuple(int(extent) for extent in items)
+    except (TypeError, ValueError):
+        raise TypeMismatch(f"{what} must be a tuple of integers, got {shape!r}") from None
+    return result

@@ -1,0 +1,177 @@
+"""Attributes: what Python passes to a layer, checked against its schema and written as denpa_attribute."""
+
+from __future__ import annotations
+
+import ctypes
+import difflib
+from typing import Any, Iterable, Mapping
+
+import numpy as np
+
+from . import _abi as abi
+from ._arrays import as_array, fill
+from .errors import InvalidArgument, TypeMismatch
+
+Schema = Mapping[str, Any]
+
+CODES = {
+    "int": abi.ATTRIBUTE_INT,
+    "float": abi.ATTRIBUTE_FLOAT,
+    "bool": abi.ATTRIBUTE_BOOL,
+    "string": abi.ATTRIBUTE_STRING,
+    "ints": abi.ATTRIBUTE_INTS,
+    "floats": abi.ATTRIBUTE_FLOATS,
+    "strings": abi.ATTRIBUTE_STRINGS,
+    "tensor": abi.ATTRIBUTE_TENSOR,
+    "spec": abi.ATTRIBUTE_SPEC,
+}
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """`; did you mean "units"?`, or nothing."""
+    found = difflib.get_close_matches(name, list(names), 1)
+    return f'; did you mean "{found[0]}"?' if found else ""
+
+
+def read(kind: str, schema: Schema, value: Any) -> Any:
+    """`value` as the attribute's type: numbers, tuples, strings, arrays, or something with a `kind`."""
+    label = f'{kind}: attribute "{schema["name"]}"'
+    type_name = schema["type"]
+    try:
+        result = READERS[type_name](value)
+    except (TypeError, ValueError):
+        raise TypeMismatch(f"{label} must be {WORDS[type_name]}, got {value!r}") from None
+    check_bounds(label, schema, result)
+    return result
+
+
+def check_bounds(label: str, schema: Schema, value: Any) -> None:
+    choices, low, high = schema.get("choices"), schema.get("minimum"), schema.get("maximum")
+    if choices and schema["type"] == "string" and value not in choices:
+        raise InvalidArgument(f"{label} must be one of {', '.join(choices)}, got {value!r}")
+    if schema["type"] not in ("int", "float", "ints", "floats"):
+        return
+    for number in value if isinstance(value, tuple) else (value,):
+        if (low is not None and not number >= low) or (high is not None and not number <= high):
+            bounds = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
+            raise InvalidArgument(f"{label} must be {' and '.join(filter(None, bounds))}, got {number!r}")
+
+
+def read_int(value: Any) -> int:
+    if isinstance(value, (bool, np.bool_)) or int(value) != value:
+        raise TypeError
+    return int(value)
+
+
+def read_bool(value: Any) -> bool:
+    if isinstance(value, str) or value not in (0, 1):
+        raise TypeError
+    return bool(value)
+
+
+def read_float(value: Any) -> float:
+    if isinstance(value, (str, bytes)):
+        raise TypeError
+    return float(value)
+
+
+def read_string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def read_ints(value: Any) -> tuple[int, ...]:
+    return (read_int(value),) if np.ndim(value) == 0 else tuple(read_int(item) for item in value)
+
+
+def read_floats(value: Any) -> tuple[float, ...]:
+    return (read_float(value),) if np.ndim(value) == 0 else tuple(read_float(item) for item in value)
+
+
+def read_strings(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(read_string(item) for item in value)
+
+
+def read_spec(value: Any) -> Any:
+    if not isinstance(value, str) and not hasattr(value, "kind"):
+        raise TypeError
+    return value
+
+
+READERS: dict[str, Any] = {
+    "int": read_int,
+    "float": read_float,
+    "bool": read_bool,
+    "string": read_string,
+    "ints": read_ints,
+    "floats": read_floats,
+    "strings": read_strings,
+    "tensor": as_array,
+    "spec": read_spec,
+}
+WORDS = {
+    "int": "an integer",
+    "float": "a number",
+    "bool": "True or False",
+    "string": "a string",
+    "ints": "a tuple of integers",
+    "floats": "a tuple of numbers",
+    "strings": "a tuple of strings",
+    "tensor": "an array",
+    "spec": "a name or an object such as denpa.Normal(scale=0.01)",
+}
+
+
+def key(value: Any) -> Any:
+    """Something hashable that is equal for equal attributes."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    return value.key() if hasattr(value, "kind") else value
+
+
+class Encoded:
+    """A list of denpa_attribute with all that it points to."""
+
+    def __init__(self, schemas: Mapping[str, Schema], values: Mapping[str, Any]) -> None:
+        self.keep: list[Any] = []
+        self.pointer = (abi.Attribute * (len(values) + 1))()
+        for entry, (name, value) in zip(self.pointer, values.items()):
+            entry.name = name.encode()
+            entry.type = CODES[schemas[name]["type"]]
+            entry.count = 1
+            self.write(entry, schemas[name]["type"], value)
+
+    def write(self, entry: abi.Attribute, type_name: str, value: Any) -> None:
+        field = entry.value
+        if type_name in ("int", "bool"):
+            field.i = value
+        elif type_name == "float":
+            field.f = value
+        elif type_name == "string":
+            field.s = value.encode()
+        elif type_name == "tensor":
+            tensor = abi.Tensor()
+            fill(tensor, value)
+            field.tensor = ctypes.pointer(tensor)
+            self.keep.append((tensor, value))
+        elif type_name == "spec":
+            self.write_spec(field.spec, value)
+        else:
+            self.write_list(entry, type_name, value)
+
+    def write_spec(self, spec: abi.Spec, value: Any) -> None:
+        if isinstance(value, str):
+            spec.kind = value.encode()
+            return
+        nested = value.encode()
+        spec.kind = value.kind.encode()
+        spec.attributes = nested.pointer
+        self.keep.append(nested)
+
+    def write_list(self, entry: abi.Attribute, type_name: str, value: tuple[Any, ...]) -> None:
+        item: Any = {"ints": ctypes.c_int64, "floats": ctypes.c_double, "strings": ctypes.c_char_p}[type_name]
+        items = (item * max(len(value), 1))(*[v.encode() if isinstance(v, str) else v for v in value])
+        entry.count = len(value)
+        setattr(entry.value, type_name, items)
+        self.keep.append(items)

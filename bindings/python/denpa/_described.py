@@ -1,0 +1,115 @@
+"""What the layers, losses, optimizers and initializers have in common: made from a description of the registry."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Mapping
+
+from ._attributes import Encoded, closest, key, read
+from .errors import InvalidArgument
+
+Entry = Mapping[str, Any]
+
+
+class DescribedClass(type):
+    """Gives the classes their signature when somebody asks for it (inspect, an editor, a notebook)."""
+
+    entry: Entry
+    own_arguments: tuple[tuple[str, bool, Any], ...]  # name, positional, default
+
+    @property
+    def __signature__(cls) -> Any:
+        from inspect import Parameter, Signature
+
+        if not getattr(cls, "entry", None):
+            return Signature([Parameter("arguments", Parameter.VAR_POSITIONAL)])
+        first = [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=d) for n, p, d in cls.own_arguments if p]
+        last = [Parameter(n, Parameter.KEYWORD_ONLY, default=d) for n, p, d in cls.own_arguments if not p]
+        kind = Parameter.KEYWORD_ONLY if first else Parameter.POSITIONAL_OR_KEYWORD
+        middle = []
+        for schema in cls.entry["attributes"]:
+            required = schema["required"] and not any(p.default is not Parameter.empty for p in middle)
+            default = Parameter.empty if required else schema.get("default")
+            middle.append(Parameter(schema["name"], kind, default=default, annotation=schema["type"]))
+        return Signature([*first, *middle, *last])
+
+
+class Described(metaclass=DescribedClass):
+    """Something of the registry with its attributes: `kind`, `attributes`, and each attribute by its name."""
+
+    entry: ClassVar[Entry] = {}
+    schemas: ClassVar[Mapping[str, Any]] = {}
+    category: ClassVar[str] = ""
+    own_arguments: ClassVar[tuple[tuple[str, bool, Any], ...]] = ()
+    kind: ClassVar[str] = ""
+
+    attributes: dict[str, Any]
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        names = list(self.schemas)
+        if len(arguments) > len(names):
+            raise InvalidArgument(f"{self.kind} takes up to {len(names)} attributes, got {len(arguments)}")
+        given = dict(zip(names, arguments))
+        for name, value in attributes.items():
+            if name not in self.schemas:
+                known = ", ".join(names) or "none"
+                raise InvalidArgument(f'{self.kind} has no attribute "{name}"{closest(name, names)} It has: {known}.')
+            if name in given:
+                raise InvalidArgument(f'{self.kind}: attribute "{name}" is given twice')
+            given[name] = value
+        missing = [n for n, s in self.schemas.items() if s["required"] and given.get(n) is None]
+        if missing:
+            raise InvalidArgument(f'{self.kind}: attribute "{missing[0]}" is missing')
+        self.attributes = {n: read(self.kind, self.schemas[n], v) for n, v in given.items() if v is not None}
+
+    def encode(self) -> Encoded:
+        """The attributes as the engine takes them."""
+        return Encoded(self.schemas, self.attributes)
+
+    def key(self) -> tuple[Any, ...]:
+        """Equal for two objects that mean the same."""
+        return (self.kind, *sorted((name, key(value)) for name, value in self.attributes.items()))
+
+    def __getattr__(self, name: str) -> Any:
+        schema = type(self).schemas.get(name)
+        if schema is None or name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return self.__dict__.get("attributes", {}).get(name, schema.get("default"))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in self.shown().items())})"
+
+    def shown(self) -> dict[str, Any]:
+        """What stands between the parentheses of repr."""
+        return dict(self.attributes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, (self.category, self.kind, self.state())
+
+    def state(self) -> dict[str, Any]:
+        """What pickle keeps."""
+        return {"attributes": self.attributes}
+
+
+def restore(category: str, kind: str, state: dict[str, Any]) -> Described:
+    """Makes an object from its pickled state."""
+    from ._registry import find
+
+    restored = find(category, kind).__new__(find(category, kind))
+    restored.__dict__.update(state)
+    return restored
+
+
+class Initializer(Described):
+    """How a parameter starts."""
+
+    category = "initializers"
+
+
+class Optimizer(Described):
+    """How gradients become steps. Give it to compile or fit, or use step in a loop of your own."""
+
+    category = "optimizers"
+
+    def step(self, net: Any) -> None:
+        """One step with the gradients that `net.backward` has gathered; it does not zero them."""
+        net.step(self)

@@ -1,0 +1,184 @@
+"""The functional way to write networks: values, inputs, and the engine's graph out of them."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+from typing import TYPE_CHECKING, Any, Sequence
+
+import numpy as np
+
+from . import _abi as abi
+from ._arrays import CODES, DTYPES, DType, shape_tuple
+from ._call import Handle, check, create, library
+from .errors import InvalidArgument, TypeMismatch
+
+if TYPE_CHECKING:
+    from ._layer import Layer
+
+_numbers = itertools.count()
+
+
+class Node:
+    """A layer applied to values (or an input, where `layer` is None)."""
+
+    def __init__(self, layer: Layer | None, inputs: Sequence[Value], name: str | None) -> None:
+        self.layer, self.inputs, self.name = layer, tuple(inputs), name
+        self.number = next(_numbers)
+        self.outputs: tuple[Value, ...] = ()
+
+
+class Value:
+    """What flows along an edge: `shape` has the batch in front as None, `dtype` is None for the network's float type."""
+
+    def __init__(self, node: Node, shape: tuple[int | None, ...], dtype: np.dtype[Any] | None) -> None:
+        self.node, self.shape, self.dtype = node, shape, dtype
+
+    def __add__(self, other: Value) -> Value:
+        from ._registry import create as make
+
+        if not isinstance(other, Value):
+            return NotImplemented
+        total: Value = make("add")(self, other)
+        return total
+
+    def __repr__(self) -> str:
+        return f"<value of {self.node.layer or self.node.name or 'input'} {self.shape}>"
+
+
+def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Value:
+    """An input of a network: the shape of one sample, without the batch. `dtype` only for integers ("int64")."""
+    kind = None if dtype is None else np.dtype(dtype)
+    if kind is not None and kind not in CODES:
+        raise TypeMismatch(f"an input's dtype must be one of {', '.join(d.name for d in CODES)}, got {kind.name}")
+    integer = kind is not None and kind.kind in "iu"
+    node = Node(None, (), name)
+    node.outputs = (Value(node, (None, *shape_tuple(shape, "an input's shape")), kind if integer else None),)
+    return node.outputs[0]
+
+
+def apply(layer: Layer, inputs: Sequence[Value]) -> Value | list[Value]:
+    """The layer's outputs for these values. Their shapes are worked out, and refused, at once."""
+    for value in inputs:
+        if not isinstance(value, Value):
+            raise TypeMismatch(
+                f"{layer.kind} is called with values of a graph (denpa.Input(...)), got {type(value).__name__}; "
+                "for arrays there is .forward(x)"
+            )
+    node = Node(layer, inputs, layer.name)
+    scratch = Builder()
+    for value in inputs:
+        scratch.ids[id(value)] = scratch.add_input(value, None)
+    numbers = scratch.add_node(node, layer.name or layer.kind.rpartition(".")[2])
+    node.outputs = tuple(scratch.value(node, number) for number in numbers)
+    return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
+
+
+class Builder:
+    """Writes Python's nodes into a graph of the engine."""
+
+    def __init__(self) -> None:
+        self.handle: Handle = create(abi.Graph, "denpa_graph_create")
+        self.ids: dict[int, int] = {}
+        self.taken: set[str] = set()
+        self.counts: dict[str, int] = {}
+
+    def add_input(self, value: Value, name: str | None) -> int:
+        sample = [int(extent or 0) for extent in value.shape[1:]]
+        number = ctypes.c_int32()
+        dim = (ctypes.c_int64 * max(len(sample), 1))(*sample)
+        code = abi.FLOAT32 if value.dtype is None else CODES[value.dtype]
+        encoded = name.encode() if name else None
+        check(
+            library.denpa_graph_input(
+                self.handle.pointer, encoded, code, len(sample), dim if sample else None, ctypes.byref(number)
+            )
+        )
+        return number.value
+
+    def add_node(self, node: Node, name: str) -> list[int]:
+        layer = node.layer
+        assert layer is not None
+        inputs = (ctypes.c_int32 * max(len(node.inputs), 1))(*[self.ids[id(v)] for v in node.inputs])
+        count = max(len(layer.entry.get("outputs") or [None]), 1)
+        outputs = (ctypes.c_int32 * count)()
+        attributes = layer.encode()
+        check(
+            library.denpa_graph_add(
+                self.handle.pointer,
+                layer.kind.encode(),
+                name.encode(),
+                attributes.pointer,
+                inputs,
+                len(node.inputs),
+                outputs,
+                count,
+            )
+        )
+        return list(outputs)
+
+    def value(self, node: Node, number: int) -> Value:
+        dtype, rank, dim = ctypes.c_int32(), ctypes.c_int32(), (ctypes.c_int64 * abi.MAX_RANK)()
+        check(
+            library.denpa_graph_shape(self.handle.pointer, number, ctypes.byref(dtype), ctypes.byref(rank), dim)
+        )
+        shape = tuple(None if extent == abi.BATCH else extent for extent in dim[: rank.value])
+        kind = DTYPES[dtype.value]
+        return Value(node, shape, kind if kind.kind in "iu" else None)
+
+    def fresh_name(self, layer: Layer) -> str:
+        """The layer's own name, or dense_1, dense_2 ... by kind."""
+        if layer.name:
+            return layer.name
+        kind = layer.kind.rpartition(".")[2]
+        while True:
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+            name = f"{kind}_{self.counts[kind]}"
+            if name not in self.taken:
+                return name
+
+    def build(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> list[int]:
+        """Adds all that the outputs need, in the order in which it was written; the outputs' numbers."""
+        nodes = ancestors(outputs)
+        known = {id(v) for v in inputs}
+        for node in nodes:
+            if node.layer is None and id(node.outputs[0]) not in known:
+                raise InvalidArgument(f"the outputs need an input that is not listed: {node.outputs[0]!r}")
+        for number, value in enumerate(inputs):
+            if value.node not in nodes:
+                raise InvalidArgument(f"input {value.node.name or number} is not needed by any output")
+            self.ids[id(value)] = self.add_input(value, value.node.name)
+        self.taken = {n.layer.name for n in nodes if n.layer is not None and n.layer.name}
+        seen: set[int] = set()
+        for node in sorted(nodes, key=lambda n: n.number):
+            if node.layer is None:
+                continue
+            if id(node.layer) in seen and node.layer.entry.get("parameters"):
+                raise InvalidArgument(f"{node.layer!r} is used twice in one network: sharing weights is not supported")
+            seen.add(id(node.layer))
+            for value, number in zip(node.outputs, self.add_node(node, self.fresh_name(node.layer))):
+                self.ids[id(value)] = number
+        return [self.ids[id(value)] for value in outputs]
+
+
+def ancestors(outputs: Sequence[Value]) -> set[Node]:
+    """All nodes that the outputs need."""
+    found: set[Node] = set()
+    todo = [value.node for value in outputs]
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo.extend(value.node for value in node.inputs)
+    return found
+
+
+def model(
+    inputs: Sequence[Value], outputs: Sequence[Value], dtype: np.dtype[Any], seed: int
+) -> Handle:
+    """The engine's model of these values."""
+    builder = Builder()
+    numbers = builder.build(inputs, outputs)
+    options = abi.ModelOptions(ctypes.sizeof(abi.ModelOptions), CODES[dtype], 0, seed & (2**64 - 1))
+    array = (ctypes.c_int32 * len(numbers))(*numbers)
+    return create(abi.Model, "denpa_model_create", builder.handle.pointer, array, len(numbers), ctypes.byref(options))

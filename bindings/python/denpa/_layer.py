@@ -1,0 +1,99 @@
+"""A layer: a node to be in a network, and something that computes by itself."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping, Sequence
+
+from ._alone import LayerAlone
+from ._arrays import Array, ArrayLike, DType
+from ._described import Described
+from ._graph import Value, apply
+from .errors import BadState, TypeMismatch
+
+
+class Layer(Described):
+    """Put it into a Sequential, call it with values of a graph, or use forward and backward by themselves."""
+
+    category = "layers"
+    own_arguments = (("name", False, None),)
+
+    def __init__(self, *arguments: Any, name: str | None = None, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        if name is not None and not isinstance(name, str):
+            raise TypeMismatch(f"{self.kind}: name must be a string, got {name!r}")
+        self.name = name
+        self._alone: LayerAlone | None = None
+
+    def __call__(self, *values: Value | Sequence[Value]) -> Any:
+        """The layer's output in a graph; of a list of values, or of values one by one, where it reads several."""
+        flat: list[Value] = []
+        for value in values:
+            if isinstance(value, (list, tuple)):
+                flat.extend(value)
+            else:
+                flat.append(value)  # type: ignore[arg-type]
+        return apply(self, flat)
+
+    # -- by itself -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _by_itself(self) -> LayerAlone:
+        if self._alone is None:
+            self._alone = LayerAlone(self)
+        return self._alone
+
+    def build(self, input_shape: Any, dtype: DType = "float64", seed: int = 0) -> None:
+        """Makes the layer's own parameters, for samples of `input_shape`, before the first forward."""
+        self._by_itself.build(input_shape, dtype, seed)
+
+    def forward(self, *x: ArrayLike, training: bool = True) -> Any:
+        """The layer by itself: axis 0 of an array with several is the batch, one axis is one sample, a number is a number.
+
+        Floats keep their type, integers become float64. Remembers what backward needs.
+        """
+        return self._by_itself.forward(x, training)
+
+    def backward(self, dout: ArrayLike = 1.0) -> Any:
+        """The gradient of the last forward's input; those of parameters are in `grads`."""
+        if self._alone is None:
+            raise BadState(f"{self.kind}: backward needs a forward before it")
+        return self._alone.backward(dout)
+
+    @property
+    def parameters(self) -> Any:
+        """The layer's own parameters, once there are any: after build or the first forward."""
+        if self._alone is None or self._alone.net is None:
+            raise BadState(f"{self.kind} has no parameters of its own yet: call build(input_shape) or forward(x)")
+        return self._alone.net.parameters
+
+    @property
+    def grads(self) -> Mapping[str, Array]:
+        """The parameters' gradients of the last backward."""
+        if self._alone is None or self._alone.net is None:
+            raise BadState(f"{self.kind}: there are no gradients before forward and backward")
+        return self._alone.net.grads
+
+    def shown(self) -> dict[str, Any]:
+        return {**self.attributes, **({"name": self.name} if self.name else {})}
+
+    def state(self) -> dict[str, Any]:
+        return {"attributes": self.attributes, "name": self.name, "_alone": None}
+
+
+def function_of(layer: type[Layer]) -> Callable[..., Any] | None:
+    """The function form of a layer without parameters: denpa.relu(x) of an array, or of a value of a graph."""
+    entry = layer.entry
+    if entry.get("parameters") or any(s["required"] and s["type"] == "int" for s in entry["attributes"]):
+        return None
+
+    def function(*x: Any, **attributes: Any) -> Any:
+        made = layer(**attributes)
+        values = x[0] if len(x) == 1 and isinstance(x[0], (list, tuple)) else x
+        if any(isinstance(value, Value) for value in values):
+            return made(*values)
+        inputs = values if entry.get("variadic") else x
+        return made._by_itself.forward(tuple(inputs), False)
+
+    function.__name__ = function.__qualname__ = entry["kind"].rpartition(".")[2]
+    function.__doc__ = f"{layer.__doc__}\n\nOf an array, a number, or values of a graph; see {layer.__name__}."
+    return function

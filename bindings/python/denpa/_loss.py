@@ -1,0 +1,180 @@
+"""Losses: objects to give to compile and fit, to weigh and to add, and to use by themselves."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Mapping, Sequence
+
+from ._alone import LossAlone
+from ._arrays import Array, ArrayLike
+from ._described import Described
+from .errors import InvalidArgument, NotFound, TypeMismatch
+
+
+class Loss(Described):
+    """A loss. `output` names the network's output that it looks at (default: the only one); `weight` scales it."""
+
+    category = "losses"
+    own_arguments = (("output", True, None), ("weight", False, 1.0))
+
+    def __init__(self, output: str | int | None = None, *, weight: float = 1.0, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        if output is not None and not isinstance(output, (str, int)):
+            raise TypeMismatch(
+                f"{self.kind}({output!r}): the argument names an output of the network; "
+                "to compute the loss there is .forward(y, t)"
+            )
+        self.output, self.weight = output, float(weight)
+        self._alone: LossAlone | None = None
+
+    def key(self) -> tuple[Any, ...]:
+        return (*super().key(), self.output, self.weight)
+
+    def __mul__(self, factor: float) -> Loss:
+        scaled = copy.copy(self)
+        scaled.weight, scaled._alone = self.weight * float(factor), None
+        return scaled
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Loss | Sum) -> Sum:
+        return Sum(self, other)
+
+    def __copy__(self) -> Loss:
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def alone(self) -> Loss:
+        """The same loss of the first output."""
+        made = copy.copy(self)
+        made.output = None
+        return made
+
+    # -- by itself -----------------------------------------------------------------------------------------------------
+
+    def forward(self, y: ArrayLike, t: ArrayLike) -> float:
+        """The loss of outputs y (rows, ...) against targets t, its weight included. Remembers what backward needs."""
+        if self._alone is None:
+            self._alone = LossAlone(self)
+        return self._alone.forward(y, t)
+
+    def backward(self, dout: float = 1.0) -> Any:
+        """The gradient by y of the last forward, times dout."""
+        if self._alone is None:
+            self._alone = LossAlone(self)
+        return self._alone.backward(dout)
+
+    def __call__(self, y: Any, t: Any) -> float:
+        """The loss of outputs and targets; of dicts, those of its output."""
+        return self.forward(pick(y, self.output), pick(t, self.output))
+
+    def gradient(self, y: Any, t: Any) -> Any:
+        """The gradient by the outputs, in their form: an array, or a dict with one."""
+        self(y, t)
+        return {self.output: self.backward()} if isinstance(y, Mapping) else self.backward()
+
+    def shown(self) -> dict[str, Any]:
+        own = {"output": self.output} if self.output is not None else {}
+        weight = {"weight": self.weight} if self.weight != 1.0 else {}
+        return {**own, **self.attributes, **weight}
+
+    def state(self) -> dict[str, Any]:
+        return {"attributes": self.attributes, "output": self.output, "weight": self.weight, "_alone": None}
+
+
+def pick(values: Any, output: str | int | None) -> Any:
+    """What belongs to an output, of a dict by name or of a list by number."""
+    if isinstance(values, Mapping):
+        if output is None and len(values) == 1:
+            return next(iter(values.values()))
+        if output not in values:
+            raise NotFound(f'there is nothing for output "{output}" among {", ".join(map(str, values))}')
+        return values[output]
+    return values[output] if isinstance(values, list) and isinstance(output, int) else values
+
+
+class Sum:
+    """The sum of losses, each of its own output: Sum(SoftmaxCrossEntropy("kind"), 0.1 * MeanSquaredError("price"))."""
+
+    def __init__(self, *losses: Loss | Sum) -> None:
+        self.losses: list[Loss] = []
+        for loss in losses:
+            if not isinstance(loss, (Loss, Sum)):
+                raise TypeMismatch(f"Sum takes losses, got {loss!r}")
+            self.losses += loss.losses if isinstance(loss, Sum) else [loss]
+
+    def __add__(self, other: Loss | Sum) -> Sum:
+        return Sum(self, other)
+
+    def __mul__(self, factor: float) -> Sum:
+        return Sum(*[loss * factor for loss in self.losses])
+
+    __rmul__ = __mul__
+
+    def __call__(self, y: Any, t: Any) -> float:
+        """The sum of the losses of outputs y against targets t, dicts by output."""
+        return sum(loss(y, t) for loss in self.losses)
+
+    def gradient(self, y: Any, t: Any) -> dict[Any, Array]:
+        """The gradient by each output."""
+        total: dict[Any, Array] = {}
+        for loss in self.losses:
+            for name, gradient in loss.gradient(y, t).items():
+                total[name] = total[name] + gradient if name in total else gradient
+        return total
+
+    def __repr__(self) -> str:
+        return f"Sum({', '.join(map(repr, self.losses))})"
+
+
+class Terms:
+    """A loss as a trainer takes it: the terms, each with the number of its output, and a key that tells it apart."""
+
+    def __init__(self, loss: Any, outputs: Sequence[str]) -> None:
+        self.losses = resolve(loss, outputs)
+        self.indices = [output_index(term.output, outputs) for term in self.losses]
+        self.names = [outputs[index] for index in self.indices]
+        self.key = tuple((index, *term.key()) for index, term in zip(self.indices, self.losses))
+
+
+def output_index(output: str | int | None, outputs: Sequence[str]) -> int:
+    if output is None:
+        if len(outputs) > 1:
+            raise InvalidArgument(f"the network has the outputs {', '.join(outputs)}: name the one that the loss is of")
+        return 0
+    if isinstance(output, int):
+        if not 0 <= output < len(outputs):
+            raise NotFound(f"there is no output number {output}; the network has {len(outputs)}")
+        return output
+    if output not in outputs:
+        raise NotFound(f'there is no output "{output}"; the network has {", ".join(outputs)}')
+    return outputs.index(output)
+
+
+def resolve(loss: Any, outputs: Sequence[str]) -> list[Loss]:
+    """The terms of a loss given as a kind, an object, a list in the outputs' order or a dict by their names."""
+    from ._registry import find
+
+    if isinstance(loss, Loss):
+        return [loss]
+    if isinstance(loss, Sum):
+        return loss.losses
+    if isinstance(loss, str):
+        return [find("losses", loss)()]  # type: ignore[list-item]
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        return [loss()]
+    if isinstance(loss, Mapping):
+        return [on(term, name) for name, item in loss.items() for term in resolve(item, outputs)]
+    if isinstance(loss, (list, tuple)):
+        if len(loss) != len(outputs):
+            raise InvalidArgument(f"a list of losses needs one for each of the {len(outputs)} outputs, got {len(loss)}")
+        return [on(term, number) for number, item in enumerate(loss) for term in resolve(item, outputs)]
+    raise TypeMismatch(f'a loss is a name ("mean_squared_error"), an object or a dict of them, got {loss!r}')
+
+
+def on(loss: Loss, output: str | int) -> Loss:
+    """The loss, of that output."""
+    placed = copy.copy(loss)
+    placed.output = output
+    return placed

@@ -1,0 +1,10 @@
+"""The initializers of parameters.
+
+Made from the engine's own description when denpa is imported, and again when a plugin is loaded.
+"""
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"denpa.initializers has no {name!r}: no such initializer is registered (load its plugin first?)")
