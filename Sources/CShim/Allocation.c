@@ -185,7 +185,8 @@ void denpa_plain_free(void *pointer) {
 
 void *denpa_shim_allocate(size_t size, size_t alignment) {
   void *pointer = NULL;
-  if (count_and_ask()) return NULL;
+  // More than an address space; sanitizers would rather abort than answer.
+  if (count_and_ask() || size > (size_t)1 << 47) return NULL;
   const int status = __real_posix_memalign ? __real_posix_memalign(&pointer, alignment, size)
                                            : posix_memalign(&pointer, alignment, size);
   return status ? NULL : pointer;

@@ -1,0 +1,112 @@
+import CShim
+import DenpaCore
+import DenpaKernelTypes
+import Glibc
+import Testing
+
+@Suite struct FloatingPointModeTests {
+  @Test func setsAndRestores() throws {
+    let mine = denpa_fp_state()
+    defer { denpa_fp_set_state(mine) }
+    #if arch(x86_64)
+      // Round up, FTZ, DAZ, and a sticky flag of the caller's; then the canonical mode with two.
+      let modes: [UInt64] = [0x1F80 | 0x4000 | 0x8000 | 0x40 | 0x01, 0x1F80 | 0x20 | 0x04]
+    #else
+      let modes: [UInt64] = [1 << 56 | 1, 0x10]
+    #endif
+    for mode in modes {
+      denpa_fp_set_state(mode)
+      var inside: UInt64 = 0
+      try withCanonicalFloatingPoint { () throws(DenpaError) in
+        inside = denpa_fp_state()
+        raiseOverflow()
+      }
+      #expect(denpa_fp_is_canonical(inside))
+      #expect(denpa_fp_state() == mode)
+      #expect(throws: DenpaError.self) {
+        try withCanonicalFloatingPoint { () throws(DenpaError) in throw DenpaError(.busy, "x") }
+      }
+      #expect(denpa_fp_state() == mode)
+    }
+  }
+
+  @inline(never) private func raiseOverflow() {
+    let shared = Shared(1023)
+    var number = Double(shared.value) * 1e306
+    number *= number
+    shared.set(number.isInfinite ? 1 : 0)
+  }
+}
+
+@Suite struct KernelChoiceTests {
+  @Test func narrowestFirst() throws {
+    let names = availableKernelSets().map { "\($0.name)" }
+    #if arch(x86_64)
+      #expect(names == Array(["sse2", "avx2", "avx512"].prefix(Int(denpa_cpu_level()) + 1)))
+    #else
+      #expect(names == ["neon"])
+    #endif
+    #expect(names.contains("\(try Kernels.chosen().name)"))
+  }
+}
+
+@Suite struct ProcessorCountTests {
+  @Test func defaultThreads() {
+    #expect(denpa_affinity_cpu_count() >= 1)
+    #expect((1...64).contains(ThreadPool.defaultThreads()))
+  }
+
+  /// Files as a kernel would show them.
+  private func quota(_ files: [(String, String)]) throws -> Int32 {
+    var template = Array("/tmp/denpa-cgroup-XXXXXX".utf8CString)
+    let root = String(cString: try #require(mkdtemp(&template)))
+    var made = [root]
+    defer { for path in made.reversed() { remove(path) } }
+    for (path, text) in files {
+      var folder = root
+      let parts = path.split(separator: "/")
+      for part in parts.dropLast() {
+        folder += "/\(part)"
+        if mkdir(folder, 0o700) == 0 { made.append(folder) }
+      }
+      made.append("\(folder)/\(parts[parts.count - 1])")
+      let file = try #require(fopen(made[made.count - 1], "w"))
+      fputs(text, file)
+      fclose(file)
+    }
+    return denpa_cgroup_cpu_count(root)
+  }
+
+  @Test func cgroupVersion2() throws {
+    #expect(try quota([]) == 0)
+    #expect(try quota([("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/cpu.max", "max 100000\n")]) == 0)
+    #expect(try quota([("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/cpu.max", "150000 100000\n")]) == 2)
+    #expect(
+      try quota([
+        ("proc/self/cgroup", "0::/a/b\n"), ("sys/fs/cgroup/a/b/cpu.max", "max 100000\n"),
+        ("sys/fs/cgroup/a/cpu.max", "300000 100000\n"), ("sys/fs/cgroup/cpu.max", "800000 100000\n"),
+      ]) == 3)
+    #expect(try quota([("proc/self/cgroup", "0::/gone\n"), ("sys/fs/cgroup/cpu.max", "1000 100000\n")]) == 1)
+  }
+
+  @Test func cgroupVersion1() throws {
+    let group = "5:memory:/x\n3:cpu,cpuacct:/docker/1\n1:name=systemd:/x\n"
+    #expect(
+      try quota([
+        ("proc/self/cgroup", group), ("sys/fs/cgroup/cpu/docker/1/cpu.cfs_quota_us", "400000\n"),
+        ("sys/fs/cgroup/cpu/docker/1/cpu.cfs_period_us", "100000\n"),
+      ]) == 4)
+    #expect(
+      try quota([
+        ("proc/self/cgroup", group), ("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n"),
+        ("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n"),
+      ]) == 0)
+  }
+
+  @Test func nonsenseIsNoQuota() throws {
+    let long = [String(repeating: "x", count: 20_000), "0::/" + String(repeating: "y", count: 6000)]
+    for text in ["", ":", "::", "0:", "0::", "0::/\n0::/\n\n"] + long {
+      #expect(try quota([("proc/self/cgroup", text), ("sys/fs/cgroup/cpu.max", "garbage")]) == 0)
+    }
+  }
+}
