@@ -43,7 +43,9 @@ class LayerAlone:
         self.layer = layer
         self.net: Model | None = None
         self.nets: dict[Any, Model] = {}
-        self.last: tuple[Model, int, bool, tuple[int, ...]] | None = None  # net, batch added?, a number?, output's shape
+        self.last: tuple[Model, int, bool, tuple[int, ...]] | None = (
+            None  # net, batch added?, a number?, output's shape
+        )
 
     def build(self, input_shape: Any, dtype: DType, seed: int) -> None:
         self.net = self.make([(shape_tuple(input_shape), None)], float_dtype(dtype), seed)

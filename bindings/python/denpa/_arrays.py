@@ -107,7 +107,7 @@ class Memory:
 
     def __init__(self, tensor: abi.Tensor, owner: object) -> None:
         self.owner = owner
-        shape = tuple(tensor.dim[: tensor.rank])  # type: ignore[index]
+        shape = tuple(tensor.dim[: tensor.rank])
         self.__array_interface__ = {
             "version": 3,
             "shape": shape,

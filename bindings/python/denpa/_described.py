@@ -25,7 +25,7 @@ class DescribedClass(type):
         first = [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=d) for n, p, d in cls.own_arguments if p]
         last = [Parameter(n, Parameter.KEYWORD_ONLY, default=d) for n, p, d in cls.own_arguments if not p]
         kind = Parameter.KEYWORD_ONLY if first else Parameter.POSITIONAL_OR_KEYWORD
-        middle = []
+        middle: list[Parameter] = []
         for schema in cls.entry["attributes"]:
             required = schema["required"] and not any(p.default is not Parameter.empty for p in middle)
             default = Parameter.empty if required else schema.get("default")

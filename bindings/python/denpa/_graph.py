@@ -119,9 +119,7 @@ class Builder:
 
     def value(self, node: Node, number: int) -> Value:
         dtype, rank, dim = ctypes.c_int32(), ctypes.c_int32(), (ctypes.c_int64 * abi.MAX_RANK)()
-        check(
-            library.denpa_graph_shape(self.handle.pointer, number, ctypes.byref(dtype), ctypes.byref(rank), dim)
-        )
+        check(library.denpa_graph_shape(self.handle.pointer, number, ctypes.byref(dtype), ctypes.byref(rank), dim))
         shape = tuple(None if extent == abi.BATCH else extent for extent in dim[: rank.value])
         kind = DTYPES[dtype.value]
         return Value(node, shape, kind if kind.kind in "iu" else None)
@@ -173,9 +171,7 @@ def ancestors(outputs: Sequence[Value]) -> set[Node]:
     return found
 
 
-def model(
-    inputs: Sequence[Value], outputs: Sequence[Value], dtype: np.dtype[Any], seed: int
-) -> Handle:
+def model(inputs: Sequence[Value], outputs: Sequence[Value], dtype: np.dtype[Any], seed: int) -> Handle:
     """The engine's model of these values."""
     builder = Builder()
     numbers = builder.build(inputs, outputs)

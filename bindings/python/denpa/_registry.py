@@ -9,7 +9,7 @@ from typing import Any, Mapping, cast
 from . import initializers, layers, losses, optimizers
 from ._attributes import closest
 from ._call import library, text
-from ._described import Described, Entry, Initializer, Optimizer
+from ._described import Described, DescribedClass, Entry, Initializer, Optimizer
 from ._layer import Layer, function_of
 from ._loss import Loss
 from .errors import AlreadyExists, NotFound
@@ -47,7 +47,7 @@ classes: dict[str, dict[str, type[Described]]] = {category: {} for category in B
 
 
 def class_name(kind: str) -> str:
-    """"dense" -> "Dense", "vendor.leaky_relu" -> "LeakyReLU", "conv2d" -> "Conv2D"."""
+    """ "dense" -> "Dense", "vendor.leaky_relu" -> "LeakyReLU", "conv2d" -> "Conv2D"."""
     return "".join(WORDS.get(word) or capital(word) for word in kind.rpartition(".")[2].split("_"))
 
 
@@ -83,7 +83,7 @@ def make_class(category: str, entry: Entry) -> type[Described]:
         "kind": entry["kind"],
         "schemas": {schema["name"]: schema for schema in entry["attributes"]},
     }
-    return cast("type[Described]", type(BASES[category])(name, (BASES[category],), body))
+    return DescribedClass(name, (BASES[category],), body)  # type: ignore[return-value]
 
 
 def refresh() -> list[type[Described]]:
@@ -129,7 +129,7 @@ def find(category: str, kind: str) -> type[Described]:
     found = classes[category].get(kind)
     if found is None:
         known = ", ".join(sorted(classes[category]))
-        raise NotFound(f'there is no {category[:-1].replace("losse", "loss")} "{kind}"{closest(kind, classes[category])} Known: {known}.')
+        raise NotFound(f'there is no "{kind}" among the {category}{closest(kind, classes[category])} Known: {known}.')
     return found
 
 

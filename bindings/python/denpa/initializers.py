@@ -7,4 +7,6 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    raise AttributeError(f"denpa.initializers has no {name!r}: no such initializer is registered (load its plugin first?)")
+    raise AttributeError(
+        f"denpa.initializers has no {name!r}: no such initializer is registered (load its plugin first?)"
+    )

@@ -1,0 +1,161 @@
+"""Denpa: a neural-network training engine that lives inside any program.
+
+    import denpa as dp
+
+    net = dp.Sequential([dp.Dense(64, activation="relu"), dp.Dense(10)], input_shape=(64,), seed=0)
+    net.compile(loss=dp.SoftmaxCrossEntropy(), optimizer=dp.Adam(learning_rate=1e-3))
+    history = net.fit(x, t, batch_size=64, epochs=20, validation_data=(xv, tv), verbose=1)
+    net.predict(xv)
+
+Layers, losses, optimizers and initializers are classes made from the engine's own description: help(dp.Dense).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any
+
+from . import _abi, _registry, errors, initializers, layers, losses, optimizers
+from ._call import check as _check
+from ._call import library as _library
+from ._call import options as _options
+from ._call import text as _text
+from ._check import Report
+from ._core import set_threads
+from ._described import Described, Initializer, Optimizer
+from ._graph import Input, Value
+from ._history import History
+from ._layer import Layer
+from ._loss import Loss, Sum
+from ._model import Model, Sequential, set_default_dtype
+from ._parameters import Parameters
+from ._registry import create
+from .errors import (
+    AlreadyExists,
+    BadState,
+    DenpaError,
+    FileError,
+    InternalError,
+    InvalidArgument,
+    LimitExceeded,
+    MissingFile,
+    NotFinite,
+    NotFound,
+    NotSupported,
+    OutOfMemory,
+    PluginError,
+    ProofFailed,
+    ShapeError,
+    Stopped,
+    TypeMismatch,
+)
+
+__version__ = _abi.VERSION
+__all__ = [
+    "AlreadyExists",
+    "BadState",
+    "DenpaError",
+    "FileError",
+    "History",
+    "Initializer",
+    "Input",
+    "InternalError",
+    "InvalidArgument",
+    "Layer",
+    "LimitExceeded",
+    "Loss",
+    "MissingFile",
+    "Model",
+    "NotFinite",
+    "NotFound",
+    "NotSupported",
+    "Optimizer",
+    "OutOfMemory",
+    "Parameters",
+    "PluginError",
+    "ProofFailed",
+    "Report",
+    "Sequential",
+    "ShapeError",
+    "Stopped",
+    "Sum",
+    "TypeMismatch",
+    "Value",
+    "create",
+    "errors",
+    "from_bytes",
+    "initializers",
+    "kernels",
+    "layers",
+    "load",
+    "load_plugin",
+    "losses",
+    "optimizers",
+    "prove",
+    "set_default_dtype",
+    "set_threads",
+    "threads",
+    "version",
+]
+
+PROOFS = {"load": _abi.PROVE, "request": _abi.ON_REQUEST}
+
+
+def load(path: Any, names: str | None = None) -> Model:
+    """The network that a file holds. Plugins whose layers it uses must be loaded before."""
+    return Model.load(path, names)
+
+
+def from_bytes(data: bytes, names: str | None = None) -> Model:
+    """The network that net.to_bytes() wrote."""
+    return Model.from_bytes(data, names)
+
+
+def load_plugin(path: Any, proof: str = "load") -> list[str]:
+    """Loads a plugin's layers and makes their classes; the names of their kinds.
+
+    proof="load" proves each layer first and refuses the plugin where one fails; "request" leaves that to prove(kind). The
+    plugin's code runs in this process and stays loaded.
+    """
+    if proof not in PROOFS:
+        raise InvalidArgument(f'proof must be "load" or "request", got {proof!r}')
+    full = os.path.abspath(os.fspath(path))
+    if not os.path.exists(full):
+        raise MissingFile(os.fsdecode(full))
+    names = ctypes.c_char_p()
+    wanted = _options(_abi.PluginOptions, proof=PROOFS[proof])
+    _check(_library.denpa_plugin_load(os.fsencode(full), ctypes.byref(wanted), ctypes.byref(names)))
+    _registry.refresh()
+    return (names.value or b"").decode().split()
+
+
+def prove(kind: str | type[Described] | Described) -> str:
+    """Proves a layer or loss on its samples: the report. ProofFailed, with the same `report`, where it does not hold."""
+    name = kind if isinstance(kind, str) else kind.kind
+    return _text(_library.denpa_prove, name.encode(), room=1 << 16)
+
+
+def version() -> str:
+    """The version of the library that is running."""
+    found: bytes = _library.denpa_version()
+    return found.decode()
+
+
+def kernels() -> str:
+    """The kernels in use: "sse2", "avx2", "avx512" or "neon"."""
+    name = ctypes.c_char_p()
+    _check(_library.denpa_kernels(ctypes.byref(name)))
+    return (name.value or b"").decode()
+
+
+def threads() -> int:
+    """How many threads divided work uses."""
+    return int(_library.denpa_thread_count())
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"denpa has no {name!r}: no such layer, loss, optimizer or initializer is registered")
+
+
+_registry.refresh()

@@ -1,0 +1,245 @@
+"""What every network has: the engine's model, its ports, its parameters, and how questions are arranged for it."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import threading
+from collections import deque
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from . import _abi as abi
+from ._arrays import DTYPES, Array, as_array, tensors
+from ._call import Handle, check, create, library, options, text
+from ._parameters import Names, NodeView, Parameters, Views, element_count
+from ._trainers import Trainers
+from .errors import InvalidArgument, NotFound, ShapeError, TypeMismatch
+
+CHUNK = 1024  # rows that one call predicts
+_threads_generation = 0  # counts dp.set_threads: sessions made before are not used again
+
+
+def set_threads(count: int) -> None:
+    """How many threads divided work uses: 1 to 64. Results never depend on it."""
+    global _threads_generation
+    if not isinstance(count, (int, np.integer)) or isinstance(count, bool):
+        raise TypeMismatch(f"the number of threads must be an integer, got {count!r}")
+    check(library.denpa_set_thread_count(int(count)))
+    _threads_generation += 1
+
+
+class Port:
+    """An input, output or parameter: `shape` has no batch."""
+
+    def __init__(self, port: abi.Port, batched: bool) -> None:
+        name: Any = port.name
+        dim: Any = port.dim
+        self.name: str = name.decode()
+        self.dtype = DTYPES[port.dtype]
+        shape = tuple(dim[: port.rank])
+        self.shape: tuple[int, ...] = shape[1:] if batched else shape
+        self.trainable = bool(port.trainable)
+
+
+class Question:
+    """Inputs arranged for a call: arrays with a batch, how many rows, whether the batch was added."""
+
+    def __init__(self, arrays: list[Array], rows: int, single: bool) -> None:
+        self.arrays, self.rows, self.single = arrays, rows, single
+        self.tensors = tensors(arrays)
+
+
+class Core:
+    """The engine's model with its names. The classes that follow teach it to predict, to learn and to show itself."""
+
+    def __init__(self, handle: Handle, names: str | None, keys: Sequence[str] | None, form: str) -> None:
+        self._handle = handle
+        self._lock = threading.RLock()
+        self._inputs, self._outputs, parameters = self._ports()
+        self._parameter_shapes = {port.name: port.shape for port in parameters}
+        self._names = Names([port.name for port in parameters], names)
+        self._keys = list(keys) if keys is not None else [port.name for port in self._outputs]
+        self._form = form  # how outputs are given: "one", "list" or "dict"
+        self._sessions: deque[tuple[Handle, int, int]] = deque()
+        self.dtype: np.dtype[Any] = self._outputs[0].dtype if not parameters else parameters[0].dtype
+        self._views = Views()
+        self._trainers = Trainers(self)
+
+    def _ports(self) -> tuple[list[Port], list[Port], list[Port]]:
+        counts = [ctypes.c_int32() for _ in range(3)]
+        check(library.denpa_model_counts(self._handle.pointer, *map(ctypes.byref, counts)))
+        found = []
+        for kind, count in zip(("input", "output", "parameter"), counts):
+            ports = []
+            for index in range(count.value):
+                port = options(abi.Port)
+                function = getattr(library, f"denpa_model_{kind}")
+                check(function(self._handle.pointer, index, ctypes.byref(port)))
+                ports.append(Port(port, kind != "parameter"))
+            found.append(ports)
+        return found[0], found[1], found[2]
+
+    # -- names -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def input_names(self) -> list[str]:
+        return [port.name for port in self._inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        return list(self._keys)
+
+    @property
+    def parameters(self) -> Parameters:
+        """All parameters by name, as writable arrays: see Parameters."""
+        return Parameters(self)
+
+    @property
+    def layers(self) -> dict[str, NodeView]:
+        """The layers by name, in order: net.layers["encoder"].trainable = False."""
+        return {node["name"]: NodeView(self, node) for node in self._description()["nodes"]}
+
+    def _description(self) -> dict[str, Any]:
+        description: dict[str, Any] = json.loads(text(library.denpa_model_json, self._handle.pointer))
+        return description
+
+    def _trainable(self) -> list[str]:
+        """The shown names of all parameters that training changes."""
+        return [self._names.shown[port.name] for port in self._ports()[2] if port.trainable]
+
+    def _set_trainable(self, name: str, value: bool) -> None:
+        with self._lock:
+            self._trainers.forget()
+            check(library.denpa_model_set_trainable(self._handle.pointer, name.encode(), int(value)))
+
+    def set_trainable(self, name: str, value: bool = True) -> None:
+        """Whether training changes a parameter ("encoder.W") or a whole layer ("encoder"). Optimizers begin afresh."""
+        self._set_trainable(self._names.full.get(name, name), value)
+
+    def initialize(self, seed: int) -> None:
+        """Draws all parameters anew. Optimizers begin afresh."""
+        with self._lock:
+            self._trainers.forget()
+            check(library.denpa_model_initialize(self._handle.pointer, seed & (2**64 - 1)))
+
+    # -- arranging --------------------------------------------------------------------------------------------------------
+
+    def _arrange(self, x: Any) -> Question:
+        """Inputs as an array, a list in order or a dict by name; batched, or one sample without the batch."""
+        values = self._in_order(x)
+        arrays, singles = [], []
+        for port, value in zip(self._inputs, values):
+            array = as_array(value, f'input "{port.name}"')
+            rank = len(port.shape)
+            if array.ndim == 1 and port.shape == (1,):
+                array = array[:, None]
+            single = array.ndim == rank
+            if not single and array.ndim != rank + 1:
+                expected = ", ".join(["rows", *map(str, port.shape)])
+                raise ShapeError(
+                    f'input "{port.name}": expected ({expected}) or one sample {port.shape}, got {array.shape}'
+                )
+            arrays.append(array[None] if single else array)
+            singles.append(single)
+        if any(singles) and not all(singles):
+            raise ShapeError("some inputs are one sample and others a batch: give all of them one form")
+        rows = arrays[0].shape[0] if arrays else 0
+        for port, array in zip(self._inputs, arrays):
+            if array.shape[0] != rows:
+                raise ShapeError(
+                    f'input "{port.name}" has {array.shape[0]} rows, input "{self._inputs[0].name}" has {rows}'
+                )
+        return Question(arrays, rows, bool(singles) and singles[0])
+
+    def _in_order(self, x: Any) -> list[Any]:
+        if isinstance(x, Mapping):
+            return ordered(x, self.input_names, "input")
+        if len(self._inputs) == 1:
+            return [x[0]] if isinstance(x, list) and len(x) == 1 and is_arraylike(x[0]) else [x]
+        if not isinstance(x, (list, tuple)) or len(x) != len(self._inputs):
+            raise InvalidArgument(
+                f"the network has the inputs {', '.join(self.input_names)}: give a dict by name or a list of "
+                f"{len(self._inputs)} arrays"
+            )
+        return list(x)
+
+    def _buffers(self, rows: int) -> list[Array]:
+        return [np.empty((rows, *port.shape), port.dtype) for port in self._outputs]
+
+    def _in_form(self, outputs: list[Array], single: bool) -> Any:
+        """Outputs as the network gives them: an array, a list or a dict."""
+        results = [array[0] for array in outputs] if single else outputs
+        if self._form == "dict":
+            return dict(zip(self._keys, results))
+        return results[0] if self._form == "one" else results
+
+    # -- predicting -------------------------------------------------------------------------------------------------------
+
+    def predict(self, x: Any) -> Any:
+        """The network's outputs for inputs (rows, ...), or for one sample without the batch. Any threads may predict at once."""
+        question = self._arrange(x)
+        self._trainers.publish()
+        outputs = self._buffers(question.rows)
+        session = self._session(min(max(question.rows, 1), CHUNK))
+        try:
+            for first in range(0, max(question.rows, 1), CHUNK):
+                last = min(first + CHUNK, question.rows)
+                inputs = question.tensors if last == question.rows and first == 0 else None
+                if inputs is None:
+                    inputs = tensors([array[first:last] for array in question.arrays])
+                results = tensors([array[first:last] for array in outputs])
+                check(library.denpa_predict(session[0].pointer, inputs, len(self._inputs), results, len(self._outputs)))
+        finally:
+            self._sessions.append(session)
+        return self._in_form(outputs, question.single)
+
+    def _session(self, rows: int) -> tuple[Handle, int, int]:
+        """A session that nobody else uses, with room for so many rows."""
+        try:
+            session = self._sessions.pop()
+        except IndexError:
+            session = None
+        if session is None or session[1] < rows or session[2] != _threads_generation:
+            room = 1 << (rows - 1).bit_length()
+            wanted = options(abi.SessionOptions, max_batch=room)
+            handle = create(abi.Session, "denpa_session_create", self._handle.pointer, ctypes.byref(wanted))
+            session = (handle, room, _threads_generation)
+        return session
+
+    # -- the end ----------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Gives the memory back now. Arrays of parameters that are still held stay valid; calls are refused."""
+        with self._lock:
+            self._trainers.forget()
+            self._sessions.clear()
+            if not self._views.looked_at():
+                self._handle.close()
+            self._handle = Handle(None, library.denpa_model_destroy)
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(map(element_count, self._parameter_shapes.values()))
+
+
+def is_arraylike(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or hasattr(value, "__array__") or hasattr(value, "__dlpack__")
+
+
+def ordered(values: Mapping[Any, Any], names: Sequence[str], what: str) -> list[Any]:
+    """The items of a dict in the order of the names; NotFound where they differ."""
+    for name in values:
+        if name not in names:
+            raise NotFound(f'there is no {what} "{name}"; the network has {", ".join(names)}')
+    for name in names:
+        if name not in values:
+            raise NotFound(f'{what} "{name}" is missing; given: {", ".join(map(str, values))}')
+    return [values[name] for name in names]

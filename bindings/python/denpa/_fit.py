@@ -1,0 +1,206 @@
+"""One run of fit: what the engine calls back, Ctrl-C, and batches from an iterable."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Sequence
+
+from . import _abi as abi
+from ._arrays import Array, as_array, fill
+from ._call import failure, library
+from ._history import History, ProgressBar, logs_of
+from .errors import InvalidArgument, TypeMismatch
+
+if TYPE_CHECKING:
+    from ._learning import Learning
+    from ._trainers import Trainer
+
+CallbackLike = Any  # a function (net, epoch, logs), or an object with a method on_epoch_end of that form
+
+
+class Interrupts:
+    """Holds Ctrl-C back while the engine works, so that it cannot strike between two lines of a callback.
+
+    Python would raise KeyboardInterrupt at the first instruction of whatever the engine calls back, where nobody can catch
+    it. So the signal is only noted; the callback stops the training, and the former handler has its say afterwards.
+    """
+
+    def __init__(self) -> None:
+        self.struck = False
+        self.previous: Any = None
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            import signal
+
+            previous = signal.getsignal(signal.SIGINT)
+            if callable(previous):
+                self.previous = previous
+                signal.signal(signal.SIGINT, self.note)
+        return self
+
+    def note(self, number: int, frame: Any) -> None:
+        self.struck = True
+
+    def __exit__(self, *error: object) -> None:
+        if self.previous is not None:
+            import signal
+
+            signal.signal(signal.SIGINT, self.previous)
+
+    def speak(self) -> None:
+        """Lets the former handler act: as a rule it raises KeyboardInterrupt."""
+        if self.struck and self.previous is not None:
+            self.previous(2, None)
+
+
+def callback_functions(callbacks: CallbackLike) -> list[Callable[..., Any]]:
+    """The functions to call after an epoch."""
+    given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    functions: list[Any] = [getattr(item, "on_epoch_end", item) for item in given if item is not None]
+    for function in functions:
+        if not callable(function):
+            raise TypeMismatch(f"a callback is a function (net, epoch, logs) or has on_epoch_end, got {function!r}")
+    return functions
+
+
+class Run:
+    """The engine's way back to Python during one fit. Exceptions are kept, stop the training, and are raised after it."""
+
+    def __init__(self, net: Learning, trainer: Trainer, callbacks: CallbackLike, verbose: int, accuracy: bool) -> None:
+        self.net, self.trainer, self.accuracy = net, trainer, accuracy
+        self.functions = callback_functions(callbacks)
+        self.history = History()
+        self.bar = ProgressBar() if verbose else None
+        self.error: BaseException | None = None
+        self.interrupts = Interrupts()
+        self.keep: list[Any] = []  # callbacks of ctypes, while the engine may call them
+
+    def options(self, epochs: int, batch_size: int, shuffle: bool, validation: tuple[Any, int, Any] | None) -> Any:
+        """The engine's options. Validation: tensors of inputs, their count, tensors of targets."""
+        wanted = abi.FitOptions(ctypes.sizeof(abi.FitOptions), epochs, batch_size, int(not shuffle))
+        if validation is not None:
+            wanted.validation_inputs, wanted.validation_targets = validation[0], validation[2]
+            wanted.validation_count = validation[1]
+        wanted.callback = abi.ProgressCallback(self.guarded(self.progress))
+        self.keep.append(wanted)
+        return ctypes.byref(wanted)
+
+    def guarded(self, function: Callable[..., int]) -> Callable[..., int]:
+        """A function that keeps its exceptions for later."""
+
+        def call(user_data: Any, *arguments: Any) -> int:
+            try:
+                return function(*arguments)
+            except BaseException as error:
+                self.error = error
+                return abi.STOPPED
+
+        return call
+
+    def progress(self, pointer: Any) -> int:
+        progress = pointer.contents
+        logs = logs_of(progress, self.accuracy)
+        if self.bar:
+            self.bar.show(progress, logs)
+        if progress.end_of_epoch:
+            self.net._trainers.published(self.trainer)
+            self.history.add(logs)
+            for function in self.functions:
+                function(self.net, int(progress.epoch), logs)
+        return abi.STOPPED if self.interrupts.struck else abi.OK
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Runs the engine's function, then raises what has to be raised. The network keeps what it has learned."""
+        trainers = self.net._trainers
+        loss = ctypes.c_double()
+        trainers.fitting = True
+        try:
+            with self.interrupts:
+                status = getattr(library, name)(self.trainer.handle.pointer, *arguments, ctypes.byref(loss))
+                error = failure(status) if status else None
+        finally:
+            trainers.fitting = False
+            trainers.ahead = None
+            trainers.published(self.trainer)
+            if self.bar:
+                self.bar.finish()
+        if self.error is not None:
+            raise self.error
+        self.interrupts.speak()
+        if error is not None:
+            raise error
+
+
+class Source:
+    """Batches (x, t) of an iterable, handed to the engine one by one."""
+
+    def __init__(self, net: Learning, batches: Iterable[Any], steps: int | None, target_names: Sequence[str]) -> None:
+        self.net, self.batches, self.steps, self.target_names = net, batches, steps, target_names
+        self.iterator: Iterator[Any] = iter(batches)
+        self.endless = self.iterator is batches  # an iterator cannot begin again
+        self.taken = 0
+        self.first: tuple[list[Array], list[Array]] | None = self.take()
+        if self.first is None:
+            raise InvalidArgument("there is no batch in the iterable that fit was given")
+        self.rows = self.first[0][0].shape[0]
+        self.held: Any = None
+
+    def take(self) -> tuple[list[Array], list[Array]] | None:
+        """The next batch as arrays; None at the end."""
+        try:
+            batch = next(self.iterator)
+        except StopIteration:
+            return None
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            raise TypeMismatch(f"each item of the iterable must be a pair (x, t), got {type(batch).__name__}")
+        question = self.net._arrange(batch[0])
+        targets = arrange_targets(batch[1], self.target_names, question.single)
+        return question.arrays, targets
+
+    def next(self, inputs: Any, targets: Any) -> int:
+        if self.steps is not None and self.taken == self.steps:
+            return abi.END_OF_DATA
+        batch, self.first = self.first or self.take(), None
+        if batch is None:
+            if self.steps is not None and self.endless:
+                raise InvalidArgument(f"the iterable ended after {self.taken} of {self.steps} steps of an epoch")
+            if self.steps is None or not self.taken:
+                return abi.END_OF_DATA
+            self.iterator = iter(self.batches)
+            return self.next(inputs, targets)
+        self.held = batch
+        for views, arrays in zip((inputs, targets), batch):
+            for number, array in enumerate(arrays):
+                fill(views[number], array)
+        self.taken += 1
+        return abi.OK
+
+    def rewind(self) -> int:
+        self.taken = 0
+        if self.steps is None:
+            if self.endless:
+                raise InvalidArgument(
+                    "an iterator serves one epoch: give a list, an object that can be iterated anew, or steps_per_epoch"
+                )
+            self.iterator = iter(self.batches)
+        return abi.OK
+
+
+def arrange_targets(t: Any, names: Sequence[str], single: bool) -> list[Array]:
+    """Targets in the order of the losses: an array, a list, or a dict by output; of one sample where `single`."""
+    from ._core import ordered
+
+    if isinstance(t, dict):
+        values = ordered(t, names, "target")
+    elif len(names) == 1:
+        values = [t]
+    elif isinstance(t, (list, tuple)) and len(t) == len(names):
+        values = list(t)
+    else:
+        raise InvalidArgument(
+            f"the loss has {len(names)} targets, of the outputs {', '.join(names)}: give a dict or a list of them"
+        )
+    arrays = [as_array(value, f'the target of "{name}"') for name, value in zip(names, values)]
+    return [array[None] for array in arrays] if single else arrays

@@ -1,0 +1,105 @@
+"""What fit tells: numbers by epoch, and a line or a bar while it runs."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from typing import Any, TextIO
+
+from . import _abi as abi
+
+BAR = 20  # characters
+NAMES = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "validation_loss": "val_loss",
+    "validation_accuracy": "val_accuracy",
+}
+
+
+def logs_of(progress: abi.Progress, accuracy: bool) -> dict[str, float]:
+    """The numbers of an epoch that there are: loss, accuracy, val_loss, val_accuracy."""
+    logs = {}
+    for field, name in NAMES.items():
+        value = float(getattr(progress, field))
+        wanted = field == "loss" or not math.isnan(value)
+        if wanted and (accuracy or "accuracy" not in name):
+            logs[name] = value
+    return logs
+
+
+class History(dict[str, list[float]]):
+    """A list for each number, one item an epoch: history["val_accuracy"][-1]."""
+
+    def add(self, logs: dict[str, float]) -> None:
+        for name, value in logs.items():
+            self.setdefault(name, []).append(value)
+
+    @property
+    def epochs(self) -> int:
+        return max(map(len, self.values()), default=0)
+
+    def plot(self, path: Any, title: str | None = None) -> None:
+        """Writes the curves as a picture (PNG, SVG, ... by the path's ending). Needs matplotlib."""
+        from matplotlib.figure import Figure
+
+        losses = {name: values for name, values in self.items() if "accuracy" not in name}
+        accuracies = {name: values for name, values in self.items() if "accuracy" in name}
+        shown = [(label, curves) for label, curves in (("loss", losses), ("accuracy", accuracies)) if curves]
+        figure = Figure(figsize=(5.5 * max(len(shown), 1), 4), layout="constrained")
+        for axes, (label, curves) in zip(figure.subplots(1, max(len(shown), 1), squeeze=False)[0], shown):
+            for name, values in curves.items():
+                axes.plot(range(1, len(values) + 1), values, label=name)
+            axes.set(xlabel="epoch", ylabel=label)
+            axes.grid(alpha=0.3)
+            axes.legend()
+        if title:
+            figure.suptitle(title)
+        figure.savefig(path, dpi=120)
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.items() if values)
+        return f"<history of {self.epochs} epochs: {last}>"
+
+
+class ProgressBar:
+    """A bar that moves on a terminal, one line an epoch elsewhere."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stdout
+        self.moves = bool(getattr(self.stream, "isatty", lambda: False)())
+        self.started = time.monotonic()
+        self.width = 0
+
+    def show(self, progress: abi.Progress, logs: dict[str, float]) -> None:
+        """Called within an epoch and at its end."""
+        if not progress.end_of_epoch and not self.moves:
+            return
+        digits = len(str(progress.epochs))
+        numbers = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        head = f"epoch {progress.epoch + 1:>{digits}}/{progress.epochs}"
+        line = f"{head}  {self.bar(progress)}  {numbers}  {time.monotonic() - self.started:.1f} s"
+        if self.moves:
+            self.stream.write("\r" + line.ljust(self.width) + ("\n" if progress.end_of_epoch else ""))
+            self.width = 0 if progress.end_of_epoch else len(line)
+        else:
+            self.stream.write(line + "\n")
+        self.stream.flush()
+        if progress.end_of_epoch:
+            self.started = time.monotonic()
+
+    def bar(self, progress: abi.Progress) -> str:
+        if progress.batches <= 0:
+            return f"{progress.batch} batches"
+        if not self.moves:
+            return f"{progress.batch}/{progress.batches}"
+        done = BAR if progress.end_of_epoch else BAR * progress.batch // progress.batches
+        return f"[{'#' * done}{'.' * (BAR - done)}] {progress.batch}/{progress.batches}"
+
+    def finish(self) -> None:
+        """Ends a line that was left open by a stop in the middle."""
+        if self.width:
+            self.stream.write("\n")
+            self.stream.flush()
+            self.width = 0

@@ -1,0 +1,289 @@
+"""Networks that show their gradients: the open loop, gradients by name, and the check against numerical differentiation."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from . import _abi as abi
+from ._arrays import Array, as_array, tensors
+from ._attributes import closest
+from ._call import check, failure, last_error, library
+from ._check import Checked, Report, row_of
+from ._core import Question
+from ._described import Optimizer
+from ._fit import arrange_targets
+from ._learning import Learning, find_optimizer
+from ._parameters import Gradients
+from ._trainers import Trainer
+from .errors import BadState, InvalidArgument, NotFound, ShapeError
+
+
+class Inspecting(Learning):
+    """A network whose backpropagation can be driven by hand, and looked into."""
+
+    _last: Question | None = None  # of the open loop's forward
+
+    # -- the open loop ----------------------------------------------------------------------------------------------------
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        """The outputs. With training=True layers behave as in training, and backward may follow."""
+        question = self._arrange(x)
+        outputs = self._buffers(question.rows)
+        with self._lock:
+            self._not_fitting()
+            trainer = self._trainers.open_loop(question.rows)
+            self._trainers.begin(trainer)
+            self._forward(trainer, question, outputs, training)
+            self._last = question if training else None
+        return self._in_form(outputs, question.single)
+
+    def _forward(self, trainer: Trainer, question: Question, outputs: list[Array], training: bool) -> None:
+        check(
+            library.denpa_trainer_forward(
+                trainer.handle.pointer,
+                question.tensors,
+                len(question.arrays),
+                tensors(outputs),
+                len(outputs),
+                int(training),
+            )
+        )
+
+    def backward(self, dout: Any) -> Any:
+        """From the gradient of the loss by the outputs to that by the inputs, which is returned; the parameters' are added to
+        `grads`. Gradients come in the form of the outputs; a missing one is zero."""
+        with self._lock:
+            question, trainer = self._last, self._trainers.open
+            if question is None or trainer is None:
+                raise BadState("backward needs forward(x, training=True) before it")
+            return self._input_form(self._backward(trainer, question, dout), question.single)
+
+    def _backward(self, trainer: Trainer, question: Question, dout: Any) -> list[Array | None]:
+        gradients = self._output_gradients(dout, question)
+        dinputs = [
+            np.empty(array.shape, self.dtype) if port.dtype.kind == "f" else None
+            for port, array in zip(self._inputs, question.arrays)
+        ]
+        check(
+            library.denpa_trainer_backward(
+                trainer.handle.pointer, tensors(gradients), len(gradients), tensors(dinputs), len(dinputs)
+            )
+        )
+        return dinputs
+
+    def _output_gradients(self, dout: Any, question: Question) -> list[Array | None]:
+        """Gradients by the outputs, in order, in the network's type."""
+        if isinstance(dout, Mapping):
+            for name in dout:
+                if name not in self._keys:
+                    raise NotFound(f'there is no output "{name}"; the network has {", ".join(self._keys)}')
+            values = [dout.get(name) for name in self._keys]
+        elif len(self._outputs) == 1:
+            values = [dout]
+        elif isinstance(dout, (list, tuple)) and len(dout) == len(self._outputs):
+            values = list(dout)
+        else:
+            raise InvalidArgument(f"backward needs a gradient for each of the outputs {', '.join(self._keys)}")
+        found: list[Array | None] = []
+        for port, value in zip(self._outputs, values):
+            if value is None:
+                found.append(None)
+                continue
+            array = as_array(value, f'the gradient of output "{port.name}"').astype(port.dtype, copy=False)
+            array = array[None] if question.single else array
+            if array.shape != (question.rows, *port.shape):
+                raise ShapeError(
+                    f'the gradient of output "{port.name}": expected {(question.rows, *port.shape)}, got {array.shape}'
+                )
+            found.append(array)
+        return found
+
+    def _input_form(self, dinputs: list[Array | None], single: bool) -> Any:
+        results = [array[0] if single and array is not None else array for array in dinputs]
+        return results[0] if len(results) == 1 else dict(zip(self.input_names, results))
+
+    @property
+    def grads(self) -> Gradients:
+        """The gradients that backward has gathered, by parameter."""
+        trainer = self._trainers.open
+        if trainer is None:
+            raise BadState("there are no gradients before forward(x, training=True) and backward(dout)")
+        names = [port.name for port in self._ports()[2] if port.trainable]
+        return Gradients(self._names, names, trainer.gradient)
+
+    def zero_grads(self) -> None:
+        """Lets the gathered gradients start anew."""
+        with self._lock:
+            if self._trainers.open is not None:
+                check(library.denpa_trainer_zero_gradients(self._trainers.open.handle.pointer))
+
+    def step(self, optimizer: Optimizer | str) -> None:
+        """One step of the optimizer with the gathered gradients; the same as optimizer.step(net)."""
+        with self._lock:
+            if self._trainers.open is None:
+                raise BadState("a step needs forward(x, training=True) and backward(dout) before it")
+            trainer = self._trainers.open_loop(1, find_optimizer(optimizer))
+            self._trainers.begin(trainer)
+            check(library.denpa_trainer_step(trainer.handle.pointer))
+            self._trainers.learned(trainer)
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's, of fit and train_batch; set it to change it from now on."""
+        rate = ctypes.c_double()
+        check(library.denpa_trainer_learning_rate(self._main.handle.pointer, ctypes.byref(rate)))
+        return rate.value
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        check(library.denpa_trainer_set_learning_rate(self._main.handle.pointer, float(rate)))
+
+    @property
+    def _main(self) -> Trainer:
+        if self._trainers.main is None:
+            if self._loss is None or self._optimizer is None:
+                raise BadState("there is no optimizer yet: compile the network or train it first")
+            return self._trainers.training(self._loss, self._optimizer, 1)
+        return self._trainers.main
+
+    # -- gradients by name ------------------------------------------------------------------------------------------------
+
+    def loss(self, x: Any, t: Any, loss: Any = None) -> float:
+        """The loss of x against t, as in inference."""
+        return self._evaluate(x, t, self._terms(loss))[0]
+
+    def loss_and_gradients(self, x: Any, t: Any, loss: Any = None) -> tuple[float, dict[str, Array]]:
+        """The loss, as in training, and its gradient by every trained parameter, by name."""
+        return self._loss_and_gradients(x, t, loss, None)
+
+    def gradients(self, x: Any, t: Any, loss: Any = None, wrt: Iterable[str] | None = None) -> dict[str, Array]:
+        """The loss's gradients by the parameters and inputs named in `wrt`; by all trained parameters without it."""
+        return self._loss_and_gradients(x, t, loss, wrt)[1]
+
+    def _loss_and_gradients(
+        self, x: Any, t: Any, loss: Any, wrt: Iterable[str] | None
+    ) -> tuple[float, dict[str, Array]]:
+        terms = self._terms(loss)
+        question = self._arrange(x)
+        targets = arrange_targets(t, terms.names, question.single)
+        value = ctypes.c_double()
+        with self._lock:
+            names = self._wanted(wrt)
+            trainer = self._trainers.gradients(terms, question.rows)
+            self._trainers.begin(trainer)
+            check(library.denpa_trainer_zero_gradients(trainer.handle.pointer))
+            dinputs = [
+                np.empty(array.shape, self.dtype) if port.name in names else None
+                for port, array in zip(self._inputs, question.arrays)
+            ]
+            check(
+                library.denpa_trainer_gradients(
+                    trainer.handle.pointer,
+                    question.tensors,
+                    len(question.arrays),
+                    tensors(targets),
+                    len(targets),
+                    tensors(dinputs),
+                    ctypes.byref(value),
+                )
+            )
+            return value.value, self._gathered(trainer, names, dinputs, question.single)
+
+    def _wanted(self, wrt: Iterable[str] | None) -> list[str]:
+        """The names asked for; all trained parameters by default."""
+        trainable = self._trainable()
+        if wrt is None:
+            return trainable
+        names = [wrt] if isinstance(wrt, str) else list(wrt)
+        floats = [port.name for port in self._inputs if port.dtype.kind == "f"]
+        for name in names:
+            if name in floats:
+                continue
+            known = [*trainable, *floats]
+            if name not in self._names.full:
+                raise NotFound(
+                    f'there is no parameter or float input "{name}"{closest(name, known)} Known: {", ".join(known)}.'
+                )
+            if self._names.shown[self._names.full[name]] not in trainable:
+                raise NotFound(f'parameter "{name}" is not trained: it has no gradient')
+        return names
+
+    def _gathered(
+        self, trainer: Trainer, names: Sequence[str], dinputs: Sequence[Array | None], single: bool
+    ) -> dict[str, Array]:
+        inputs = dict(zip(self.input_names, dinputs))
+        found = {}
+        for name in names:
+            array = inputs.get(name)
+            if array is not None:
+                found[name] = array[0] if single else array
+            else:
+                found[name] = trainer.gradient(self._names.resolve(name)).copy()
+        return found
+
+    def vjp(self, x: Any, dout: Any) -> dict[str, Array]:
+        """The gradients by every trained parameter and float input of sum(outputs * dout). Leaves `grads` as they are."""
+        question = self._arrange(x)
+        with self._lock:
+            trainer = self._trainers.gradients(None, question.rows)
+            self._trainers.begin(trainer)
+            check(library.denpa_trainer_zero_gradients(trainer.handle.pointer))
+            self._forward(trainer, question, self._buffers(question.rows), True)
+            dinputs = self._backward(trainer, question, dout)
+            floats = [port.name for port in self._inputs if port.dtype.kind == "f"]
+            return self._gathered(trainer, [*self._trainable(), *floats], dinputs, question.single)
+
+    # -- the check --------------------------------------------------------------------------------------------------------
+
+    def check_gradients(
+        self,
+        x: Any,
+        t: Any,
+        loss: Any = None,
+        *,
+        step: float = 0.0,
+        tolerance: float = 0.0,
+        max_elements: int = 0,
+        inputs: bool = False,
+        raise_on_failure: bool = False,
+    ) -> Report:
+        """Compares every gradient of backpropagation with numerical differentiation, in float64: a table to print.
+
+        step: h of the 5-point stencil (0: 1e-3). tolerance: 0 is 1e-8, or 1e-2 where a layer knows float32 alone.
+        max_elements: of each tensor (0: 256, -1: all). inputs: check the gradients of float inputs too.
+        """
+        terms = self._terms(loss)
+        question = self._arrange(x)
+        targets = arrange_targets(t, terms.names, question.single)
+        shapes = {**self._parameter_shapes}
+        shapes.update({port.name: array.shape for port, array in zip(self._inputs, question.arrays)})
+        rows: list[Checked] = []
+
+        def collect(user_data: Any, pointer: Any) -> int:
+            found = pointer.contents
+            name = found.tensor.decode()
+            rows.append(row_of(found, self._names.shown.get(name, name), shapes.get(name, ())))
+            return abi.OK
+
+        wanted = abi.CheckOptions(
+            ctypes.sizeof(abi.CheckOptions), float(step), float(tolerance), int(max_elements), int(inputs)
+        )
+        with self._lock:
+            trainer = self._trainers.gradients(terms, question.rows)
+            self._trainers.begin(trainer)
+            status = library.denpa_check_gradients(
+                trainer.handle.pointer,
+                question.tensors,
+                len(question.arrays),
+                tensors(targets),
+                len(targets),
+                ctypes.byref(wanted),
+                abi.CheckCallback(collect),
+                None,
+            )
+        if status and (status != abi.PROOF_FAILED or raise_on_failure):
+            raise failure(status)
+        return Report(rows, last_error() if status else "")

@@ -1,0 +1,282 @@
+"""Networks that learn: compile, fit, evaluate, train_batch."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from typing import Any, Sequence
+
+import numpy as np
+
+from . import _abi as abi
+from ._arrays import Array, address, tensors
+from ._call import check, library
+from ._core import Core, Question
+from ._described import Optimizer
+from ._fit import CallbackLike, Run, Source, arrange_targets
+from ._history import History
+from ._loss import Terms
+from ._trainers import Trainer
+from .errors import BadState, InvalidArgument, TypeMismatch
+
+SMALL = 8192  # bytes up to which copying an array costs less than asking where it is
+METRICS = ("accuracy",)
+LARGE = 1024  # rows that evaluate takes at once
+
+
+def find_optimizer(optimizer: Any) -> Optimizer:
+    """An optimizer by its kind, its class, or itself."""
+    from ._registry import find
+
+    if isinstance(optimizer, str):
+        optimizer = find("optimizers", optimizer)
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
+        optimizer = optimizer()
+    if not isinstance(optimizer, Optimizer):
+        raise TypeMismatch(f'an optimizer is a name ("adam") or an object such as denpa.Adam(), got {optimizer!r}')
+    return optimizer
+
+
+class FastStep:
+    """train_batch for arrays of one form: everything of the call is made beforehand, and small arrays are copied into place."""
+
+    def __init__(self, trainer: Trainer, x: Any, t: Any, question: Question, targets: list[Array]) -> None:
+        self.trainer = trainer
+        self.x_shape, self.x_dtype, self.t_shape, self.t_dtype = x.shape, x.dtype, t.shape, t.dtype
+        self.x, self.t = question.arrays[0].copy(), targets[0].copy()
+        self.copies_x, self.copies_t = self.x.nbytes <= SMALL, self.t.nbytes <= SMALL
+        self.x_view, self.t_view = tensors([self.x]), tensors([self.t])
+        self.loss = ctypes.c_double()
+        self.arguments = (trainer.handle.pointer, self.x_view, 1, self.t_view, 1, ctypes.pointer(self.loss))
+        self.call = library.denpa_train_batch
+
+    def fits(self, x: Any, t: Any) -> bool:
+        try:
+            return (
+                x.dtype is self.x_dtype
+                and t.dtype is self.t_dtype
+                and x.shape == self.x_shape
+                and t.shape == self.t_shape
+                and (self.copies_x or x.flags.c_contiguous)
+                and (self.copies_t or t.flags.c_contiguous)
+            )
+        except AttributeError:
+            return False
+
+    def __call__(self, x: Array, t: Array) -> float:
+        if self.copies_x:
+            self.x[...] = x
+        else:
+            self.x_view[0].data = address(x)
+        if self.copies_t:
+            self.t[...] = t
+        else:
+            self.t_view[0].data = address(t)
+        status = self.call(*self.arguments)
+        if status:
+            check(status)
+        return self.loss.value
+
+
+class Learning(Core):
+    """A network that can be trained."""
+
+    _loss: Any = None
+    _optimizer: Any = None
+    _metrics: Sequence[str] | None = None
+    _fast: FastStep | None = None
+
+    def compile(self, loss: Any = None, optimizer: Any = None, metrics: Sequence[str] | None = None) -> None:
+        """Sets what fit, train_batch and evaluate use. An optimizer begins afresh.
+
+        loss: a kind ("mean_squared_error", "mse"), an object, or a list or dict for several outputs. metrics: ["accuracy"];
+        by default what the loss defines.
+        """
+        for metric in metrics or ():
+            if metric not in METRICS:
+                raise InvalidArgument(f'there is no metric "{metric}"; known: {", ".join(METRICS)}')
+        terms = self._terms(loss) if loss is not None else None
+        found = find_optimizer(optimizer) if optimizer is not None else None
+        with self._lock:
+            self._loss, self._optimizer, self._metrics = terms, found, metrics
+            self._trainers.publish()
+            self._trainers.main, self._fast = None, None
+
+    def _terms(self, loss: Any = None) -> Terms:
+        """The terms of a loss, or of the one that the network was compiled with."""
+        if loss is not None:
+            return Terms(loss, self._keys)
+        if self._loss is None:
+            raise BadState('there is no loss yet: net.compile(loss="mean_squared_error") or loss=... in this call')
+        found: Terms = self._loss
+        return found
+
+    def _trainer(self, loss: Any, optimizer: Any, rows: int) -> Trainer:
+        """The main trainer; another loss replaces it, and so does an optimizer that is given as another one."""
+        self._not_fitting()
+        terms = self._terms(loss)
+        found = find_optimizer(optimizer if optimizer is not None else self._optimizer or "sgd")
+        self._loss, self._optimizer = terms, found
+        return self._trainers.training(terms, found, rows)
+
+    def _not_fitting(self) -> None:
+        if self._trainers.fitting:
+            raise BadState("the network is in fit: a callback may predict and evaluate, but not train it")
+
+    @property
+    def _wants_accuracy(self) -> bool:
+        return self._metrics is None or "accuracy" in self._metrics
+
+    # -- one step ---------------------------------------------------------------------------------------------------------
+
+    def train_batch(self, x: Any, t: Any, loss: Any = None, optimizer: Any = None) -> float:
+        """One step of learning on a batch, or on one sample without the batch: the loss before the step.
+
+        Goes on with the optimizer's state as long as loss and optimizer are the same.
+        """
+        fast = self._fast
+        if fast is not None and loss is None and optimizer is None and fast.fits(x, t):
+            trainers = self._trainers
+            with self._lock:
+                if fast.trainer is trainers.main and not trainers.fitting:
+                    if trainers.ahead is not fast.trainer or self._views.touched:
+                        trainers.begin(fast.trainer)
+                    value = fast(x, t)
+                    trainers.learned(fast.trainer)
+                    return value
+        return self._train_batch(x, t, loss, optimizer)
+
+    def _train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any) -> float:
+        question = self._arrange(x)
+        with self._lock:
+            trainer = self._trainer(loss, optimizer, question.rows)
+            assert trainer.terms is not None
+            targets = arrange_targets(t, trainer.terms.names, question.single)
+            value = ctypes.c_double()
+            self._trainers.begin(trainer)
+            check(
+                library.denpa_train_batch(
+                    trainer.handle.pointer,
+                    question.tensors,
+                    len(question.arrays),
+                    tensors(targets),
+                    len(targets),
+                    ctypes.byref(value),
+                )
+            )
+            self._trainers.learned(trainer)
+            plain = isinstance(x, np.ndarray) and isinstance(t, (np.ndarray, np.generic))
+            if plain and len(question.arrays) == 1 and len(targets) == 1:
+                self._fast = FastStep(trainer, x, t, question, targets)
+        return value.value
+
+    # -- fit --------------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any,
+        t: Any = None,
+        *,
+        batch_size: int = 32,
+        epochs: int = 1,
+        validation_data: tuple[Any, Any] | None = None,
+        shuffle: bool = True,
+        verbose: int = 0,
+        callbacks: CallbackLike = (),
+        loss: Any = None,
+        optimizer: Any = None,
+        steps_per_epoch: int | None = None,
+    ) -> History:
+        """Trains on x and t, or on an iterable of batches (x, t), and tells the numbers by epoch.
+
+        Goes on with the optimizer's state; `optimizer` begins afresh. Ctrl-C, an exception in a callback and NotFinite leave
+        the network with what it has learned until then. Callbacks: functions (net, epoch, logs) or objects with
+        on_epoch_end(net, epoch, logs).
+        """
+        for name, number in (("epochs", epochs), ("batch_size", batch_size), ("steps_per_epoch", steps_per_epoch)):
+            if number is not None and (isinstance(number, bool) or int(number) != number or number < 1):
+                raise InvalidArgument(f"{name} must be a whole number of at least 1, got {number!r}")
+        with self._lock:
+            self._not_fitting()
+            if optimizer is not None:
+                self._trainers.publish()
+                self._trainers.main = None
+            if t is None and not hasattr(x, "shape"):
+                return self._fit_source(
+                    x, epochs, validation_data, verbose, callbacks, loss, optimizer, steps_per_epoch
+                )
+            question = self._arrange(x)
+            trainer = self._trainer(loss, optimizer, min(batch_size, max(question.rows, 1)))
+            assert trainer.terms is not None
+            targets = arrange_targets(t, trainer.terms.names, question.single)
+            run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
+            validation = self._validation(validation_data, trainer.terms)
+            wanted = run.options(epochs, min(batch_size, trainer.max_batch), shuffle, validation)
+            self._trainers.begin(trainer)
+            run.call("denpa_fit", question.tensors, len(question.arrays), tensors(targets), len(targets), wanted)
+        return run.history
+
+    def _fit_source(
+        self,
+        batches: Any,
+        epochs: int,
+        validation_data: Any,
+        verbose: int,
+        callbacks: CallbackLike,
+        loss: Any,
+        optimizer: Any,
+        steps: int | None,
+    ) -> History:
+        if not hasattr(batches, "__iter__"):
+            raise TypeMismatch(f"fit takes x and t, or an iterable of batches (x, t), got {type(batches).__name__}")
+        source = Source(self, batches, steps, self._terms(loss).names)
+        trainer = self._trainer(loss, optimizer, source.rows)
+        assert trainer.terms is not None
+        run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
+        wanted = run.options(epochs, 0, False, self._validation(validation_data, trainer.terms))
+        take, rewind = abi.NextCallback(run.guarded(source.next)), abi.RewindCallback(run.guarded(source.rewind))
+        self._trainers.begin(trainer)
+        run.call("denpa_fit_source", take, rewind, None, wanted)
+        return run.history
+
+    def _validation(self, data: Any, terms: Terms) -> tuple[Any, int, Any] | None:
+        if data is None:
+            return None
+        if not isinstance(data, (tuple, list)) or len(data) != 2:
+            raise TypeMismatch("validation_data must be a pair (x, t)")
+        question = self._arrange(data[0])
+        targets = tensors(held := arrange_targets(data[1], terms.names, question.single))
+        question.tensors.held = question.arrays  # the arrays live as long as their views
+        targets.held = held
+        return question.tensors, len(question.arrays), targets
+
+    # -- evaluate ---------------------------------------------------------------------------------------------------------
+
+    def evaluate(self, x: Any, t: Any, loss: Any = None) -> Any:
+        """(loss, accuracy) over all rows, or the loss alone where accuracy has no meaning or was not compiled in."""
+        value, accuracy = self._evaluate(x, t, self._terms(loss))
+        if self._wants_accuracy and not math.isnan(accuracy):
+            return value, accuracy
+        return value
+
+    def _evaluate(self, x: Any, t: Any, terms: Terms) -> tuple[float, float]:
+        question = self._arrange(x)
+        targets = arrange_targets(t, terms.names, question.single)
+        value, accuracy = ctypes.c_double(), ctypes.c_double()
+        with self._lock:
+            main = self._trainers.main
+            if main is None or self._trainers.fitting or not main.fits(terms, main.optimizer):
+                main = self._trainers.gradients(terms, min(question.rows, LARGE))
+            self._trainers.begin(main)
+            check(
+                library.denpa_evaluate(
+                    main.handle.pointer,
+                    question.tensors,
+                    len(question.arrays),
+                    tensors(targets),
+                    len(targets),
+                    ctypes.byref(value),
+                    ctypes.byref(accuracy),
+                )
+            )
+        return value.value, accuracy.value

@@ -1,0 +1,187 @@
+"""Networks: Model of a graph of values, Sequential of a list of layers, and their way to files and back."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from . import _abi as abi
+from . import _graph
+from ._arrays import DType, float_dtype, shape_tuple
+from ._call import Handle, check, create, failure, library
+from ._graph import Input, Value
+from ._inspecting import Inspecting
+from ._layer import Layer
+from ._parameters import element_count
+from .errors import InvalidArgument, MissingFile, TypeMismatch
+
+_default_dtype = np.dtype("float32")
+
+
+def set_default_dtype(dtype: DType) -> None:
+    """The float type of networks that do not say theirs: "float32" (at first) or "float64"."""
+    global _default_dtype
+    _default_dtype = float_dtype(dtype)
+
+
+class Model(Inspecting):
+    """A network from inputs to outputs.
+
+    inputs: an Input or a list of them. outputs: a value, a list, or a dict by name; predict answers in the same form.
+    dtype: "float32" or "float64". seed: of the initial weights, of shuffling and of random layers. names="book" calls the
+    parameters of the k-th layer that has any Wk, bk.
+    """
+
+    def __init__(
+        self,
+        inputs: Value | Sequence[Value],
+        outputs: Value | Sequence[Value] | Mapping[str, Value],
+        *,
+        dtype: DType | None = None,
+        seed: int = 0,
+        names: str | None = None,
+    ) -> None:
+        listed = [inputs] if isinstance(inputs, Value) else list(inputs)
+        form, keys = "one", None
+        if isinstance(outputs, Mapping):
+            form, keys, values = "dict", list(outputs), list(outputs.values())
+        elif isinstance(outputs, Value):
+            values = [outputs]
+        else:
+            form, values = "list", list(outputs)
+        for value in [*listed, *values]:
+            if not isinstance(value, Value):
+                raise TypeMismatch(f"a Model is made of values of a graph, got {value!r}")
+        if not values:
+            raise InvalidArgument("a network needs an output")
+        kind = _default_dtype if dtype is None else float_dtype(dtype)
+        super().__init__(_graph.model(listed, values, kind, int(seed)), names, keys, form)
+
+    @classmethod
+    def _wrap(cls, handle: Handle, names: str | None, keys: Sequence[str] | None, form: str) -> Model:
+        """A network around a model that there is already."""
+        net = cls.__new__(cls)
+        Inspecting.__init__(net, handle, names, keys, form)
+        return net
+
+    # -- files ------------------------------------------------------------------------------------------------------------
+
+    def save(self, path: Any) -> None:
+        """Writes a safetensors file with the graph in its metadata; an older file is replaced in one instant."""
+        self._trainers.publish()
+        check(library.denpa_model_save(self._handle.pointer, os.fsencode(path)))
+
+    def to_bytes(self) -> bytes:
+        """What save would write."""
+        self._trainers.publish()
+        length = ctypes.c_int64()
+        check(library.denpa_model_save_bytes(self._handle.pointer, None, 0, ctypes.byref(length)))
+        buffer = ctypes.create_string_buffer(length.value)
+        check(library.denpa_model_save_bytes(self._handle.pointer, buffer, len(buffer), ctypes.byref(length)))
+        return buffer.raw[: length.value]
+
+    @classmethod
+    def load(cls, path: Any, names: str | None = None) -> Model:
+        """The network that a file holds. Plugins whose layers it uses must be loaded before."""
+        pointer = ctypes.POINTER(abi.Model)()
+        status = library.denpa_model_load(os.fsencode(path), ctypes.byref(pointer))
+        if status == abi.NOT_FOUND and not os.path.exists(path):
+            raise MissingFile(os.fsdecode(path))
+        if status:
+            raise failure(status)
+        return loaded(Handle(pointer, library.denpa_model_destroy), names)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, names: str | None = None) -> Model:
+        """The network that to_bytes or a file holds."""
+        return loaded(model_of(data), names)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        settings = {"_loss": self._loss_given(), "_optimizer": self._optimizer, "_metrics": self._metrics}
+        return restore, (type(self), self.to_bytes(), self._names.scheme, self._keys, self._form, settings)
+
+    def _loss_given(self) -> Any:
+        return None if self._loss is None else dict(zip(self._loss.names, self._loss.losses))
+
+    def __deepcopy__(self, memo: Any) -> Model:
+        self._trainers.publish()
+        handle = create(abi.Model, "denpa_model_copy", self._handle.pointer, 0)
+        copy = type(self)._wrap(handle, self._names.scheme, self._keys, self._form)
+        copy._loss, copy._optimizer, copy._metrics = self._loss, self._optimizer, self._metrics
+        return copy
+
+    __copy__ = None  # a shallow copy would share one engine's model: use copy.deepcopy
+
+    # -- text -------------------------------------------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """A table of the layers with their parameters. print(net.summary())"""
+        trainable = set(self._trainable())
+        lines = [("layer", "kind", "parameters", "count", "trained")]
+        for name, node in self.layers.items():
+            own = [full for full in self._parameter_shapes if full.rpartition(".")[0] == name]
+            shown = ", ".join(f"{self._names.shown[full]} {self._parameter_shapes[full]}" for full in own)
+            count = sum(element_count(self._parameter_shapes[full]) for full in own)
+            trained = any(self._names.shown[full] in trainable for full in own)
+            lines.append((name, node.kind, shown, str(count), ("yes" if trained else "no") if own else ""))
+        widths = [max(len(line[column]) for line in lines) for column in range(5)]
+        table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+        inputs = ", ".join(f"{port.name} {port.shape}" for port in self._inputs)
+        outputs = ", ".join(f"{key} {port.shape}" for key, port in zip(self._keys, self._outputs))
+        total = f"{self.parameter_count} parameters, {self.dtype.name}: {inputs} -> {outputs}"
+        return "\n".join([table[0], "-" * max(map(len, table)), *table[1:], total])
+
+    def __repr__(self) -> str:
+        nodes = " -> ".join(self.layers) if self._form == "one" else ", ".join(self.layers)
+        return f"<{type(self).__name__} of {self.parameter_count} parameters, {self.dtype.name}: {nodes}>"
+
+
+class Sequential(Model):
+    """A network of layers one after the other, for samples of `input_shape` (without the batch).
+
+    Layers are named by kind and number ("dense_1"), their parameters "dense_1.W"; with names="book" W1, b1, W2, ...
+    `input_dtype` only where the first layer reads integers ("int64").
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        input_shape: Any,
+        *,
+        seed: int = 0,
+        dtype: DType | None = None,
+        names: str | None = None,
+        input_dtype: DType | None = None,
+    ) -> None:
+        value: Any = Input(shape_tuple(input_shape, "input_shape"), dtype=input_dtype)
+        inputs = value
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise TypeMismatch(f"a Sequential is made of layers such as denpa.Dense(10), got {layer!r}")
+            value = layer(value)
+            if isinstance(value, list):
+                raise InvalidArgument(f"{layer!r} has several outputs: use Input and Model instead of Sequential")
+        super().__init__(inputs, value, dtype=dtype, seed=seed, names=names)
+
+
+def model_of(data: bytes) -> Handle:
+    return create(abi.Model, "denpa_model_load_bytes", bytes(data), len(data))
+
+
+def loaded(handle: Handle, names: str | None) -> Model:
+    """A network around a model out of a file: one output is an array, several are a dict by their names."""
+    net = Model._wrap(handle, names, None, "one")
+    net._form = "one" if len(net._outputs) == 1 else "dict"
+    return net
+
+
+def restore(
+    cls: type[Model], data: bytes, names: str | None, keys: list[str], form: str, settings: dict[str, Any]
+) -> Model:
+    """Makes a network from its pickled state."""
+    net = cls._wrap(model_of(data), names, keys, form)
+    net.compile(settings["_loss"], settings["_optimizer"], settings["_metrics"])
+    return net

@@ -1,0 +1,187 @@
+"""The parameters of a network as a mapping of writable arrays, and its layers by name."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, MutableMapping, Sequence
+
+import numpy as np
+
+from . import _abi as abi
+from ._arrays import Array, ArrayLike, Memory, as_array, tensors
+from ._attributes import closest
+from ._call import Handle, check, library
+from .errors import InvalidArgument, NotFound, TypeMismatch
+
+if TYPE_CHECKING:
+    from ._core import Core
+
+
+def book_names(parameters: Sequence[str]) -> dict[str, str]:
+    """The notes' names: of the k-th layer that has parameters, W is Wk and b is bk."""
+    names: dict[str, str] = {}
+    nodes: list[str] = []
+    for full in parameters:
+        node, _, short = full.rpartition(".")
+        if node not in nodes:
+            nodes.append(node)
+        names[f"{short}{len(nodes)}"] = full
+    return names
+
+
+class Names:
+    """Parameter names: those to be shown, and all that are understood."""
+
+    def __init__(self, parameters: Sequence[str], scheme: str | None) -> None:
+        if scheme not in (None, "book"):
+            raise InvalidArgument(f'names must be None or "book", got {scheme!r}')
+        self.scheme = scheme
+        self.full = {name: name for name in parameters}
+        if scheme == "book":
+            self.full.update(book_names(parameters))
+        shown = book_names(parameters) if scheme == "book" else {n: n for n in parameters}
+        self.shown = {full: short for short, full in shown.items()}
+
+    def resolve(self, name: str) -> str:
+        """The engine's name."""
+        if name not in self.full:
+            known = ", ".join(self.shown.values())
+            raise NotFound(f'there is no parameter "{name}"{closest(str(name), self.full)} The network has: {known}.')
+        return self.full[name]
+
+
+class Views:
+    """Which arrays of parameters are out, and whether they may have been written since the trainers last looked."""
+
+    def __init__(self) -> None:
+        self.touched = False
+        self.alive: dict[str, weakref.ref[Memory]] = {}
+
+    def memory(self, handle: Handle, name: str) -> Memory:
+        """The parameter's memory, about to be handed out."""
+        self.touched = True
+        reference = self.alive.get(name)
+        memory = reference() if reference is not None else None
+        if memory is None:
+            tensor = abi.Tensor()
+            check(library.denpa_model_view(handle.pointer, name.encode(), ctypes.byref(tensor)))
+            memory = Memory(tensor, handle)
+            self.alive[name] = weakref.ref(memory)
+        return memory
+
+    def is_whole(self, name: str, array: Array) -> bool:
+        """Is `array` just the parameter itself?"""
+        reference = self.alive.get(name)
+        memory = reference() if reference is not None else None
+        whole: object = array.base
+        return memory is not None and whole is memory and array.shape == memory.array().shape
+
+    def looked_at(self) -> bool:
+        """Is any array that was handed out still there?"""
+        return any(reference() is not None for reference in self.alive.values())
+
+
+class Parameters(MutableMapping[str, Array]):
+    """Parameters by name, as arrays that look at the network's own memory.
+
+    `p["W1"][:] *= 0.5` and `p["W1"] -= 0.1 * g` change the network. Assigning a whole array copies it, checks its shape
+    and casts it; `update(W1=[[...]], b1=[...])` does so for several.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core, self._names = core, core._names
+
+    def __getitem__(self, name: str) -> Array:
+        full = self._names.resolve(name)
+        with self._core._lock:
+            self._core._trainers.publish()
+            return self._core._views.memory(self._core._handle, full).array()
+
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        full = self._names.resolve(name)
+        array = as_array(value, f'the value of "{name}"')
+        with self._core._lock:
+            if self._core._views.is_whole(full, array):
+                return  # p["W1"] -= ... has written already
+            self._core._trainers.publish()
+            self._core._views.touched = True
+            check(library.denpa_model_set(self._core._handle.pointer, full.encode(), tensors([array])))
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeMismatch("parameters cannot be removed from a network")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names.shown.values())
+
+    def __len__(self) -> int:
+        return len(self._names.shown)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names.full
+
+    def __repr__(self) -> str:
+        shapes = [f"{shown}: {self._core._parameter_shapes[full]}" for full, shown in self._names.shown.items()]
+        return f"<parameters {', '.join(shapes)}>"
+
+
+class Gradients(Mapping[str, Array]):
+    """Gradients by parameter name, as arrays that look at the trainer's memory."""
+
+    def __init__(self, names: Names, trainable: Sequence[str], view: Callable[[str], Array]) -> None:
+        self._names, self._trainable, self._view = names, list(trainable), view
+
+    def __getitem__(self, name: str) -> Array:
+        full = self._names.resolve(name)
+        if full not in self._trainable:
+            raise NotFound(f'parameter "{name}" is not trained: it has no gradient')
+        return self._view(full)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._names.shown[full] for full in self._trainable)
+
+    def __len__(self) -> int:
+        return len(self._trainable)
+
+    def __repr__(self) -> str:
+        return f"<gradients of {', '.join(self)}>"
+
+
+class NodeView:
+    """A layer of a network: its kind, attributes, parameters, and whether training changes it."""
+
+    def __init__(self, core: Core, description: Mapping[str, Any]) -> None:
+        self._core = core
+        self.name: str = description["name"]
+        self.kind: str = description["kind"]
+        self.attributes: Any = description.get("attributes")
+        self.inputs: Any = description.get("inputs")
+
+    @property
+    def parameter_names(self) -> list[str]:
+        names = self._core._names
+        return [shown for full, shown in names.shown.items() if full.rpartition(".")[0] == self.name]
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """The layer's own, by their short names: W, b."""
+        names = self._core._names
+        own = [full for full in names.shown if full.rpartition(".")[0] == self.name]
+        return {full.rpartition(".")[2]: self._core.parameters[full] for full in own}
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes any of the layer's parameters; set it to freeze or to free them all."""
+        own = {names for names in self.parameter_names}
+        return any(shown in own for shown in self._core._trainable())
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._core._set_trainable(self.name, bool(value))
+
+    def __repr__(self) -> str:
+        return f'<layer "{self.name}" of kind {self.kind}>'
+
+
+def element_count(shape: Sequence[int]) -> int:
+    return int(np.prod(shape, dtype=np.int64)) if len(shape) else 1
