@@ -26,6 +26,7 @@ public enum AtomicFile {
     let name = temporary.name
     do throws(DenpaError) {
       try temporary.fill(body)
+      try checkMemory("a file to be written")
       guard renameat(folder.number, name, folder.number, target.name) == 0 else {
         throw failed("rename a temporary file to", errno)
       }

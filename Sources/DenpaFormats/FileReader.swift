@@ -19,7 +19,6 @@ extension AtomicFile {
     default: throw failed(.ioError, "is not a regular file")
     }
     let size = Int(before.st_size)
-    try checkMemory(size)
     let buffer = try Buffer(byteCount: size, zeroed: false, "a file's contents")
 
     var position = 0

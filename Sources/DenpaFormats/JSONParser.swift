@@ -29,6 +29,7 @@ extension JSONScanner {
   fileprivate mutating func value(depth: Int, _ valuesLeft: inout Int) throws(DenpaError) -> JSON {
     guard valuesLeft > 0 else { throw fail("too many values for the length of the text") }
     valuesLeft -= 1
+    try checkMemory("a JSON document")
     switch next() {
     case UInt8(ascii: "{"): return .object(try objectTree(depth: depth + 1, &valuesLeft))
     case UInt8(ascii: "["): return .array(try arrayTree(depth: depth + 1, &valuesLeft))

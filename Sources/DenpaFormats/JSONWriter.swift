@@ -11,6 +11,7 @@ extension JSON {
     guard values <= JSON.valueLimit(byteCount: writer.bytes.count) else {
       throw DenpaError(.limitExceeded, "JSON: \(values) values are too many for \(writer.bytes.count) bytes")
     }
+    try checkMemory("a JSON document")
     return writer.bytes
   }
 

@@ -40,9 +40,9 @@ public enum Safetensors {
   static let headerLimit = 100_000_000
   static let nameLimit = 255
 
-  /// How many tensors a file of so many bytes may have. An entry of a parsed file takes up to 256 bytes of memory, so
+  /// How many tensors, and how many metadata, a file of so many bytes may have. An entry of a parsed file takes up to 256 bytes of memory, so
   /// that reading takes at most 16 MB and once the file beside the file itself.
-  static func tensorLimit(byteCount: Int) -> Int { 65_536 + byteCount / 256 }
+  static func entryLimit(byteCount: Int) -> Int { 65_536 + byteCount / 256 }
 
   /// The hash over the whole file, given in pieces with the checksum's digits as they are or will be.
   static func checksum(_ pieces: [UnsafeRawBufferPointer], header: UnsafeRawBufferPointer) -> UInt64 {

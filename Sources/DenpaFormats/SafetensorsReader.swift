@@ -46,7 +46,7 @@ extension Safetensors {
     let dataBegin = lengthBytes + Int(length)
     var reader = SafetensorsReader(
       data: UnsafeRawBufferPointer(rebasing: bytes[dataBegin...]), checksum: checksum,
-      tensorLimit: tensorLimit(byteCount: bytes.count))
+      entryLimit: entryLimit(byteCount: bytes.count))
     let header = UnsafeRawBufferPointer(rebasing: bytes[lengthBytes..<dataBegin])
     guard header.first == UInt8(ascii: "{") else {
       throw DenpaError(.badFile, "safetensors: the header does not begin with '{'")
@@ -77,15 +77,15 @@ extension Safetensors {
 private struct SafetensorsReader {
   let data: UnsafeRawBufferPointer
   let checksum: SafetensorsFile.Checksum
-  let tensorLimit: Int
+  let entryLimit: Int
   var metadata: [(key: String, value: String)] = []
   var tensors: [TensorEntry] = []
   var indices: [String: Int] = [:]
 
-  init(data: UnsafeRawBufferPointer, checksum: SafetensorsFile.Checksum, tensorLimit: Int) {
+  init(data: UnsafeRawBufferPointer, checksum: SafetensorsFile.Checksum, entryLimit: Int) {
     self.data = data
     self.checksum = checksum
-    self.tensorLimit = tensorLimit
+    self.entryLimit = entryLimit
   }
 
   mutating func read(_ header: UnsafeRawBufferPointer) throws(DenpaError) {
@@ -108,8 +108,9 @@ private struct SafetensorsReader {
     var keys: Set<String> = []
     try scanner.object { (scanner, key) throws(DenpaError) in
       guard keys.insert(key).inserted else { throw scanner.fail("the metadata key \"\(key)\" twice") }
-      guard keys.count <= tensorLimit else { throw scanner.fail("too many metadata entries") }
+      guard keys.count <= entryLimit else { throw scanner.fail("too many metadata entries") }
       let value = try scanner.string()
+      try checkMemory("a file's metadata")
       guard key == Safetensors.checksumKey else { return metadata.append((key, value)) }
       // Elsewhere than at its place it was not verified: other software has written the file anew, and kept the entry.
       guard checksum == .verified else {
@@ -122,7 +123,7 @@ private struct SafetensorsReader {
     guard Safetensors.isName(name) else {
       throw scanner.fail("\"\(name)\" cannot name a tensor: \(Safetensors.nameRule)")
     }
-    guard tensors.count < tensorLimit else { throw scanner.fail("too many tensors for the size of the file") }
+    guard tensors.count < entryLimit else { throw scanner.fail("too many tensors for the size of the file") }
     guard indices.updateValue(tensors.count, forKey: name) == nil else {
       throw scanner.fail("two tensors named \"\(name)\"")
     }
@@ -145,6 +146,7 @@ private struct SafetensorsReader {
       throw scanner.fail("tensor \"\(name)\": \(dtype) \(shape) takes \(type.byteCount) bytes, not \(span.count)")
     }
     tensors.append(TensorEntry(name: name, type: type, data: UnsafeRawBufferPointer(rebasing: data[span])))
+    try checkMemory("a file's tensors")
   }
 
   private static func dtype(_ name: String, _ scanner: inout JSONScanner) throws(DenpaError) -> DType {

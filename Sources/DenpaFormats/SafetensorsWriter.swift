@@ -21,8 +21,7 @@ struct SafetensorsWriter {
     }
 
     var json = JSONWriter()
-    json.raw("{")
-    try SafetensorsWriter.append(metadata, checksummed, to: &json)
+    try SafetensorsWriter.open(metadata, checksummed, in: &json)
     var end = 0
     for tensor in order {
       if json.bytes.count > 1 { json.raw(",") }
@@ -32,17 +31,16 @@ struct SafetensorsWriter {
     }
     json.raw("}")
     json.pad(to: 8)
-    guard json.bytes.count <= Safetensors.headerLimit else {
-      throw DenpaError(
-        .limitExceeded, "safetensors: a header of \(json.bytes.count) bytes; at most \(Safetensors.headerLimit)")
-    }
+    try SafetensorsWriter.check(headerCount: json.bytes.count)
+    try checkMemory("the header of a file")
 
     header = withUnsafeBytes(of: UInt64(json.bytes.count).littleEndian) { Array($0) } + json.bytes
     self.tensors = order
     self.checksummed = checksummed
     byteCount = try SafetensorsWriter.sum(header.count, end)
-    guard tensors.count <= Safetensors.tensorLimit(byteCount: byteCount) else {
-      throw DenpaError(.limitExceeded, "safetensors: \(tensors.count) tensors are too many for \(byteCount) bytes")
+    let entries = max(tensors.count, metadata.count + 1)
+    guard entries <= Safetensors.entryLimit(byteCount: byteCount) else {
+      throw DenpaError(.limitExceeded, "safetensors: \(entries) entries are too many for \(byteCount) bytes")
     }
   }
 
@@ -59,19 +57,25 @@ struct SafetensorsWriter {
 
   // MARK: - Pieces of the header
 
-  private static func append(
-    _ metadata: [(String, String)], _ checksummed: Bool, to json: inout JSONWriter
+  /// The header's beginning: the bracket and the metadata.
+  private static func open(
+    _ metadata: [(String, String)], _ checksummed: Bool, in json: inout JSONWriter
   ) throws(DenpaError) {
-    guard checksummed || !metadata.isEmpty else { return }
     if checksummed {
       json.raw(Safetensors.checksumPrefix)
       json.raw("0000000000000000\"")
+    } else {
+      json.raw("{")
+      if metadata.isEmpty { return }
+      json.raw("\"__metadata__\":{")
     }
     var keys: Set = [Safetensors.checksumKey]
     for (index, (key, value)) in metadata.enumerated() {
       guard keys.insert(key).inserted else {
         throw DenpaError(.badArgument, "safetensors: the metadata key \"\(key)\" is reserved or there twice")
       }
+      // Before the memory for it is asked for.
+      try check(headerCount: json.bytes.count + value.utf8.count)
       if index > 0 || checksummed { json.raw(",") }
       json.string(key)
       json.raw(":")
@@ -106,6 +110,13 @@ struct SafetensorsWriter {
         .badShape,
         "safetensors: tensor \"\(tensor.name)\", \(tensor.type.dtype) \(tensor.type.shape), has \(tensor.data.count) bytes"
       )
+    }
+  }
+
+  private static func check(headerCount count: Int) throws(DenpaError) {
+    guard count <= Safetensors.headerLimit else {
+      throw DenpaError(
+        .limitExceeded, "safetensors: a header of \(count) bytes or more; at most \(Safetensors.headerLimit)")
     }
   }
 
