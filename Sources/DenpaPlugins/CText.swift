@@ -1,0 +1,38 @@
+import DenpaCore
+
+/// Texts that come from outside.
+public enum CText {
+  /// A name, at most 255 bytes.
+  public static let nameLimit = 255
+  /// Any other text, at most 64 KiB.
+  public static let limit = 65_536
+
+  /// Reads a text of at most `limit` bytes; never looks further. `what` is named in the error.
+  public static func read(_ text: UnsafePointer<CChar>?, limit: Int, _ what: Message) throws(DenpaError) -> String {
+    guard let text else { throw DenpaError(.badArgument, "\(what) is NULL") }
+    var length = 0
+    while text[length] != 0 {
+      length += 1
+      guard length <= limit else { throw DenpaError(.limitExceeded, "\(what) has more than \(limit) bytes") }
+    }
+    let bytes = UnsafeRawBufferPointer(start: text, count: length)
+    guard let result = String(validating: bytes, as: UTF8.self) else {
+      throw DenpaError(.badArgument, "\(what) is not UTF-8")
+    }
+    return result
+  }
+
+  /// Reads a name of letters, digits and '_' that begins with no digit: what every binding can spell.
+  static func readIdentifier(_ text: UnsafePointer<CChar>?, _ what: Message) throws(DenpaError) -> String {
+    let name = try read(text, limit: nameLimit, what)
+    let wellFormed = name.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "_")
+    }
+    guard wellFormed, let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+      throw DenpaError(
+        .badArgument, "\(what) is \"\(name)\": expected letters, digits and '_', and no digit in front")
+    }
+    return name
+  }
+}

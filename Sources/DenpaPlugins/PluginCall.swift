@@ -1,0 +1,101 @@
+import CDenpa
+import DenpaCore
+import DenpaGraph
+import DenpaKernelTypes
+
+/// One forward or backward call, made ready: per call only pointers are copied and the callback runs.
+final class PluginCall: @unchecked Sendable {
+  private let layer: PluginLayer
+  private let callback: @convention(c) (UnsafePointer<denpa_call>?) -> Int32
+  private let name: StaticString
+  private let arena = CArena()
+  private let call: UnsafeMutablePointer<denpa_call>
+  private let text: UnsafeMutablePointer<FailureText>
+  /// All tensors in the order of `ForeignArguments.pointers`.
+  private let tensors: UnsafeMutablePointer<denpa_tensor>
+  /// How many of them are always there; the rest are gradients that somebody wants or not.
+  private let present: Int
+  /// Where the callback looks for each wanted gradient, and whether it can have one.
+  private let gradients: UnsafeMutablePointer<UnsafeMutablePointer<denpa_tensor>?>
+  private let isFloat: [Bool]
+  private let accumulateParameters: Int
+
+  init(_ layer: PluginLayer, _ described: ForeignCall) throws(DenpaError) {
+    self.layer = layer
+    guard let callback = described.backward ? layer.definition.layer.backward : layer.definition.layer.forward else {
+      throw DenpaError(.notSupported, "the layer has no backward: it serves inference only")
+    }
+    self.callback = callback
+    name = described.backward ? "backward" : "forward"
+    // In inference nothing is kept, but a layer may count on its entries being there.
+    let missing = Int(layer.definition.layer.saved_count) - described.saved.count
+    let saved = described.saved + Array(repeating: TensorType(.uint8, [0]), count: max(missing, 0))
+    let reads = described.inputs + described.outputs + described.parameters
+    let wanted = described.backward ? described.inputs + described.parameters : []
+    let behind = described.backward ? described.outputs + wanted : []
+    let table = try arena.tensors(reads + described.saved + behind)
+    tensors = table.tensors
+    present = table.count - wanted.count
+    gradients = try arena.allocate(UnsafeMutablePointer<denpa_tensor>?.self, wanted.count)
+    isFloat = wanted.map(\.dtype.isFloat)
+    accumulateParameters = described.inputs.count
+    text = try arena.allocate(FailureText.self, 1)
+    text.initialize(to: FailureText())
+
+    call = try arena.allocate(denpa_call.self, 1)
+    call.pointee.struct_size = MemoryLayout<denpa_call>.size
+    call.pointee.host = PluginHost.table
+    call.pointee.user_data = layer.definition.userData
+    call.pointee.instance = layer.instance.pointer
+    call.pointee.rows = Int64(described.rows)
+    call.pointee.opaque.1 = UInt64(described.nodeIndex)
+    var next = table.readable
+    call.pointee.inputs = next
+    next += described.inputs.count
+    call.pointee.outputs = next
+    next += described.outputs.count
+    call.pointee.parameters = next
+    next += described.parameters.count
+    call.pointee.saved = missing > 0 ? try arena.tensors(saved).readable : next
+    next += described.saved.count
+    guard described.backward else { return }
+    call.pointee.doutputs = next
+    let readable = UnsafeRawPointer(gradients).assumingMemoryBound(to: UnsafePointer<denpa_tensor>?.self)
+    call.pointee.dinputs = readable
+    call.pointee.dparameters = readable + described.inputs.count
+  }
+
+  static let step: Step = { raw, run in
+    let arguments = raw.assumingMemoryBound(to: ForeignArguments.self)
+    return Unmanaged<PluginCall>.fromOpaque(arguments.pointee.context)
+      ._withUnsafeGuaranteedRef { $0.perform(arguments, run.assumingMemoryBound(to: Run.self)) }
+  }
+
+  private func perform(_ arguments: UnsafePointer<ForeignArguments>, _ run: UnsafeMutablePointer<Run>) -> Int32 {
+    let pointers = arguments.pointee.pointers
+    for index in 0..<present { tensors[index].data = pointers[index] }
+    for index in isFloat.indices {
+      let data = isFloat[index] ? pointers[present + index] : nil
+      tensors[present + index].data = data
+      gradients[index] = data == nil ? nil : tensors + present + index
+    }
+    call.pointee.training = run.pointee.training
+    call.pointee.workspace = arguments.pointee.workspace
+    call.pointee.opaque.0 = UInt64(UInt(bitPattern: run))
+    if call.pointee.dinputs != nil {
+      call.pointee.accumulate_inputs = UnsafePointer(arguments.pointee.accumulate)
+      call.pointee.accumulate_parameters = UnsafePointer(arguments.pointee.accumulate + accumulateParameters)
+    }
+    text.pointee.isGiven = false
+    layer.instance.mutex?.lock()
+    let answer = Callback.run(text) { callback(call) }
+    layer.instance.mutex?.unlock()
+    if answer != 0, let raw = run.pointee.failure {
+      let error = Callback.error(answer, text.pointee, name)
+      let failure = raw.assumingMemoryBound(to: ForeignFailure.self)
+      failure.pointee.status = error.status
+      failure.pointee.message = error.message
+    }
+    return answer
+  }
+}

@@ -1,0 +1,166 @@
+import CDenpa
+import DenpaCore
+import DenpaGraph
+import DenpaInspect
+import Glibc
+
+/// Layers at run time: from shared objects, and from the program itself.
+public enum PluginLoader {
+  /// Loads a plugin and registers its layers, all or none; answers their names. With `prove` each of them passes the proof first.
+  ///
+  /// The plugin's code runs in this process and is never unloaded, not even when it is refused.
+  public static func load(
+    path: String, prove: Bool, registry: Registry = .shared
+  ) throws(DenpaError) -> [String] {
+    let object = try SharedObject(path: path)
+    let reservation = try Reservation(object)
+    let definitions = try describe(object)
+    do {
+      try add(definitions, prove: prove, registry: registry)
+    } catch {
+      throw DenpaError(error.status, "plugin \"\(object.path)\": \(error.message)")
+    }
+    reservation.keep()
+    return definitions.map(\.spec.kind)
+  }
+
+  /// Registers a layer that the program describes itself; answers its name.
+  public static func register(
+    _ layer: UnsafePointer<denpa_layer>?, userData: UnsafeMutableRawPointer?, prove: Bool, registry: Registry = .shared
+  ) throws(DenpaError) -> String {
+    let definition = try PluginDefinition(layer, userData: .some(userData), plugin: "program", index: 0).definition
+    try add([definition], prove: prove, registry: registry)
+    return definition.spec.kind
+  }
+
+  /// A taken name is found before a proof is run for nothing, and again, by the registry, when the layers are added.
+  private static func add(_ definitions: [LayerDefinition], prove: Bool, registry: Registry) throws(DenpaError) {
+    let taken = registry.layers.map(\.spec.kind)
+    for (index, definition) in definitions.enumerated() {
+      let kind = definition.spec.kind
+      guard !taken.contains(kind) else {
+        throw DenpaError(.alreadyExists, "a layer named \"\(kind)\" is registered already; nothing was added")
+      }
+      guard !definitions[..<index].contains(where: { $0.spec.kind == kind }) else {
+        throw DenpaError(.badPlugin, "two layers of the plugin are named \"\(kind)\"")
+      }
+    }
+    var definitions = definitions
+    if prove {
+      for index in definitions.indices {
+        let findings = try Conformance.prove(definitions[index])
+        if let failure = findings.first(where: { !$0.passed }) {
+          throw DenpaError(
+            .proofFailed, "layer \"\(definitions[index].spec.kind)\" is refused, \(failure.check): \(failure.text)")
+        }
+        definitions[index].proved = true
+      }
+    }
+    try registry.add(definitions)
+  }
+
+  // MARK: The entry function
+
+  private static let lastKnownEntry = 9
+
+  private static func describe(_ object: SharedObject) throws(DenpaError) -> [LayerDefinition] {
+    let handle = try object.load()
+    let owner: Message = "plugin \"\(object.path)\""
+    guard let symbol = dlsym(handle, DENPA_PLUGIN_ENTRY) else {
+      for version in 0...lastKnownEntry where dlsym(handle, "denpa_plugin_entry_v\(version)") != nil {
+        throw DenpaError(
+          .badPlugin,
+          "\(owner) is made for version \(version) of the plugin ABI; this library speaks version \(DENPA_PLUGIN_ABI)")
+      }
+      throw DenpaError(
+        .badPlugin, "\(owner) exports no function \(DENPA_PLUGIN_ENTRY): it is no plugin of Denpa's, or hides its entry"
+      )
+    }
+    let entry = unsafeBitCast(
+      symbol,
+      to: (@convention(c) (UnsafePointer<denpa_host>?, UnsafeMutablePointer<denpa_plugin>?) -> Int32).self)
+
+    // With room behind it: a plugin that was compiled with a longer struct must not write over anything.
+    let memory = try Buffer(byteCount: PluginStruct.absurd, zeroed: true, "a plugin's description")
+    let plugin = memory.base.bindMemory(to: denpa_plugin.self, capacity: 1)
+    plugin.pointee.struct_size = MemoryLayout<denpa_plugin>.size
+    plugin.pointee.abi = -1
+    var text = FailureText()
+    let answer = withUnsafeMutablePointer(to: &text) { place in
+      Callback.run(place) { entry(PluginHost.table, plugin) }
+    }
+    if answer != 0 {
+      let error = Callback.error(answer, text, "its entry function")
+      throw DenpaError(error.status, "\(owner): \(error.message)")
+    }
+    return try withExtendedLifetime(memory) { () throws(DenpaError) in try read(plugin.pointee, owner) }
+  }
+
+  private static let maximumLayers: Int32 = 1024
+
+  private static func read(_ plugin: denpa_plugin, _ owner: Message) throws(DenpaError) -> [LayerDefinition] {
+    guard plugin.abi == DENPA_PLUGIN_ABI else {
+      throw DenpaError(
+        .badPlugin,
+        plugin.abi == -1
+          ? "\(owner): its entry function did not set abi: set it to DENPA_PLUGIN_ABI"
+          : "\(owner): abi is \(plugin.abi); this library speaks version \(DENPA_PLUGIN_ABI) of the plugin ABI, and no other"
+      )
+    }
+    try PluginStruct.check(plugin.struct_size, MemoryLayout<denpa_plugin>.size, "denpa_plugin", owner)
+    let name: String
+    do {
+      name = try CText.read(plugin.name, limit: CText.nameLimit, "its name")
+      _ = try CText.read(plugin.version, limit: CText.nameLimit, "its version")
+    } catch {
+      throw DenpaError(.badPlugin, "\(owner): \(error.message)")
+    }
+    guard (1...maximumLayers).contains(plugin.layer_count) else {
+      throw DenpaError(
+        .badPlugin, "\(owner): layer_count is \(plugin.layer_count): expected 1 to \(maximumLayers)")
+    }
+    guard let layers = plugin.layers else {
+      throw DenpaError(.badPlugin, "\(owner): layers is NULL, while layer_count is \(plugin.layer_count)")
+    }
+    var result: [LayerDefinition] = []
+    for index in 0..<Int(plugin.layer_count) {
+      do {
+        result.append(try PluginDefinition(layers[index], plugin: name, index: index).definition)
+      } catch {
+        throw DenpaError(error.status, "\(owner): \(error.message)")
+      }
+    }
+    return result
+  }
+}
+
+/// The files that were loaded, or are being loaded now: the same file twice is refused, in whichever thread it comes.
+///
+/// No lock is held while a plugin's code runs.
+private final class Reservation {
+  private struct File: Hashable {
+    var device: UInt64
+    var inode: UInt64
+  }
+
+  private static let mutex = Mutex()
+  nonisolated(unsafe) private static var files: Set<File> = []
+  private let file: File
+  private var isKept = false
+
+  init(_ object: SharedObject) throws(DenpaError) {
+    let file = File(device: object.device, inode: object.inode)
+    self.file = file
+    guard Reservation.mutex.withLock({ Reservation.files.insert(file).inserted }) else {
+      isKept = true
+      throw DenpaError(.alreadyExists, "plugin \"\(object.path)\" is loaded already")
+    }
+  }
+
+  func keep() { isKept = true }
+
+  deinit {
+    guard !isKept else { return }
+    _ = Reservation.mutex.withLock { Reservation.files.remove(file) }
+  }
+}
