@@ -63,6 +63,8 @@ public struct Sample: Sendable {
   public var classes: Int
   /// Each row of the inputs with these numbers is made a probability distribution.
   public var distributions: [Int]
+  /// For each input its own values, row-major; nil where they are drawn.
+  public var values: [[Double]?] = []
 
   public init(
     _ attributes: [NamedAttribute] = [], inputs: [TensorType], range: ClosedRange<Double> = -2...2,
@@ -135,6 +137,11 @@ public protocol ForeignLayer: Layer {
   func prepare(_ call: ForeignCall) throws(DenpaError) -> PreparedForeignCall
 }
 
+extension ForeignLayer {
+  public func forward(_ r: Recipe) throws(DenpaError) { try r.callForward(self) }
+  public func backward(_ r: Recipe) throws(DenpaError) { try r.callBackward(self) }
+}
+
 /// One forward or backward call that a plan will make, again and again, with changing pointers.
 public struct ForeignCall: Sendable {
   public var node: String
@@ -145,6 +152,20 @@ public struct ForeignCall: Sendable {
   public var outputs: [TensorType]
   public var parameters: [TensorType]
   public var saved: [TensorType]
+
+  public init(
+    node: String, nodeIndex: Int, backward: Bool, rows: Int, inputs: [TensorType], outputs: [TensorType],
+    parameters: [TensorType], saved: [TensorType]
+  ) {
+    self.node = node
+    self.nodeIndex = nodeIndex
+    self.backward = backward
+    self.rows = rows
+    self.inputs = inputs
+    self.outputs = outputs
+    self.parameters = parameters
+    self.saved = saved
+  }
 }
 
 public struct PreparedForeignCall {
@@ -169,5 +190,16 @@ public struct ForeignArguments {
   /// 0 or 1 for each of dinputs, dparameters.
   public var accumulate: UnsafeMutablePointer<Int32>
   public var workspace: UnsafeMutableRawPointer?
+
+  public init(
+    context: UnsafeMutableRawPointer, pointers: UnsafeMutablePointer<UnsafeMutableRawPointer?>, pointerCount: Int,
+    accumulate: UnsafeMutablePointer<Int32>, workspace: UnsafeMutableRawPointer?
+  ) {
+    self.context = context
+    self.pointers = pointers
+    self.pointerCount = pointerCount
+    self.accumulate = accumulate
+    self.workspace = workspace
+  }
 }
 

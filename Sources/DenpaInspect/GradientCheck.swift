@@ -1,0 +1,214 @@
+import DenpaCore
+import DenpaGraph
+import DenpaTraining
+
+/// How gradients are compared with numerical differentiation.
+public struct GradientCheckOptions: Sendable {
+  /// h of the 5-point stencil.
+  public var step = 1e-3
+  /// nil: 1e-8 in float64, 1e-2 where a layer knows float32 alone.
+  public var tolerance: Double?
+  /// Elements of each tensor, spread evenly; nil: all.
+  public var maximumElements: Int? = 256
+  /// Gradients of float inputs too.
+  public var inputs = false
+
+  public init() {}
+}
+
+/// One tensor's result.
+public struct GradientCheckResult: Sendable {
+  public var tensor: String
+  /// max |a − n| / max(|a|max, |n|max, 1e-3); a: backpropagation's gradient, n: the numerical one.
+  public var worst = 0.0
+  public var checked = 0
+  /// The element with the largest difference, row-major, and its two values.
+  public var index = 0
+  public var analytic = 0.0
+  public var numeric = 0.0
+  public var passed = true
+}
+
+/// Compares every gradient of backpropagation with (−f(w+2h) + 8f(w+h) − 8f(w−h) + f(w−2h)) / 12h, f being the loss.
+///
+/// In float64, on a copy of the model, so that neither rounding nor the check itself touches what is trained.
+public enum GradientCheck {
+  public static func run(
+    _ trainer: Trainer, _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,
+    _ options: GradientCheckOptions, _ report: (GradientCheckResult) throws(DenpaError) -> Void
+  ) throws(DenpaError) {
+    let single = trainer.model.graph.nodes.contains { $0.spec.map { !$0.dtypes.contains(.float64) } ?? false }
+    let lossesSingle = trainer.options.losses.contains { !$0.definition.spec.dtypes.contains(.float64) }
+    let dtype: DType = single || lossesSingle ? .float32 : .float64
+    let tolerance = options.tolerance ?? (dtype == .float64 ? 1e-8 : 1e-2)
+    // float32 cannot resolve the loss at a small step: h ≈ ε^(1/5).
+    let step = dtype == .float64 ? options.step : max(options.step, 3e-2)
+    guard step > 0, step.isFinite, tolerance >= 0 else {
+      throw DenpaError(.badArgument, "a gradient check needs a step above 0 and a tolerance of 0 or more")
+    }
+    let subject = try Subject(trainer, dtype, inputs, targets, inputGradients: options.inputs)
+    var failure: GradientCheckResult?
+    for tensor in subject.tensors {
+      let result = try subject.check(tensor, step: step, tolerance: tolerance, limit: options.maximumElements)
+      if !result.passed, result.worst > failure?.worst ?? -1 || failure == nil { failure = result }
+      try report(result)
+    }
+    if let failure {
+      throw DenpaError(
+        .proofFailed,
+        "the gradient of \"\(failure.tensor)\" is wrong: element \(failure.index) is \(failure.analytic) by backpropagation and \(failure.numeric) by numerical differentiation (worst \(failure.worst), tolerance \(tolerance))"
+      )
+    }
+  }
+}
+
+/// What is differentiated: an array of numbers inside the trainer's copy, and its gradient.
+struct Differentiated {
+  var name: String
+  var values: UnsafeMutableRawPointer
+  var gradient: UnsafeRawPointer
+  var count: Int
+}
+
+/// A copy of a trainer with one batch of data of its own.
+private final class Subject {
+  let trainer: Trainer
+  let dtype: DType
+  private var memory: [Buffer] = []
+  private var inputViews: [TensorView] = []
+  private var targetViews: [TensorView] = []
+  private(set) var tensors: [Differentiated] = []
+
+  init(
+    _ original: Trainer, _ dtype: DType, _ inputs: UnsafeBufferPointer<TensorView>,
+    _ targets: UnsafeBufferPointer<TensorView>, inputGradients: Bool
+  ) throws(DenpaError) {
+    self.dtype = dtype
+    let model = try original.model.copy(dtype: dtype)
+    var options = original.options
+    options.optimizer = nil
+    options.inputGradients = inputGradients
+    options.threads = 1
+    options.maximumRows = max(inputs.first.map { $0.type.shape.rank > 0 ? $0.type.shape[0] : 1 } ?? 1, 1)
+    trainer = try Trainer(model, options)
+    trainer.takeParameters(of: original)
+    for view in inputs where view.data == nil && view.type.shape.count > 0 {
+      throw DenpaError(.badArgument, "an input's data is NULL")
+    }
+    for view in targets where view.data == nil && view.type.shape.count > 0 {
+      throw DenpaError(.badArgument, "a target's data is NULL")
+    }
+    for view in inputs { inputViews.append(try own(view)) }
+    for view in targets { targetViews.append(try own(view)) }
+    var gradientViews: [TensorView] = []
+    for view in inputViews where inputGradients {
+      gradientViews.append(view.type.dtype.isFloat ? try own(view) : TensorView(nil, view.type))
+    }
+    let loss = try inputViews.withUnsafeBufferPointer { inputs throws(DenpaError) in
+      try targetViews.withUnsafeBufferPointer { targets throws(DenpaError) in
+        try gradientViews.withUnsafeBufferPointer { gradients throws(DenpaError) in
+          try trainer.addGradients(inputs, targets, inputGradients: inputGradients ? gradients : nil)
+        }
+      }
+    }
+    guard loss.isFinite else { throw DenpaError(.notFinite, "the loss is not finite, so there is no gradient to check") }
+    for parameter in trainer.parameters where parameter.isTrained {
+      let values = try trainer.weightView(parameter.name), gradient = try trainer.gradientView(parameter.name)
+      guard let valueData = values.data, let gradientData = gradient.data else { continue }
+      tensors.append(
+        Differentiated(
+          name: parameter.name, values: valueData, gradient: UnsafeRawPointer(gradientData),
+          count: values.type.shape.count))
+    }
+    for (index, gradient) in gradientViews.enumerated() {
+      guard let values = inputViews[index].data, let data = gradient.data else { continue }
+      let node = model.graph.nodes[model.graph.values[model.graph.inputs[index]].node]
+      tensors.append(
+        Differentiated(
+          name: node.name, values: values, gradient: UnsafeRawPointer(data), count: gradient.type.shape.count))
+    }
+  }
+
+  /// A copy of a tensor in the check's dtype.
+  private func own(_ view: TensorView) throws(DenpaError) -> TensorView {
+    let type = view.type.dtype.isFloat ? dtype : view.type.dtype
+    let buffer = try Buffer(byteCount: view.type.shape.count * type.size, zeroed: true, "a gradient check")
+    memory.append(buffer)
+    if let data = view.data { convert(data, view.type.dtype, to: buffer.base, type, count: view.type.shape.count) }
+    return TensorView(buffer.base, TensorType(type, view.type.shape))
+  }
+
+  private func loss() throws(DenpaError) -> Double {
+    try inputViews.withUnsafeBufferPointer { inputs throws(DenpaError) in
+      try targetViews.withUnsafeBufferPointer { targets throws(DenpaError) in try trainer.loss(inputs, targets) }
+    }
+  }
+
+  private func value(_ memory: UnsafeRawPointer, _ index: Int) -> Double {
+    dtype == .float64
+      ? memory.load(fromByteOffset: index * 8, as: Double.self)
+      : Double(memory.load(fromByteOffset: index * 4, as: Float.self))
+  }
+
+  private func set(_ memory: UnsafeMutableRawPointer, _ index: Int, _ value: Double) {
+    if dtype == .float64 {
+      memory.storeBytes(of: value, toByteOffset: index * 8, as: Double.self)
+    } else {
+      memory.storeBytes(of: Float(value), toByteOffset: index * 4, as: Float.self)
+    }
+  }
+
+  /// The 5-point stencil at one element; the error is of order h⁴.
+  private func numeric(_ tensor: Differentiated, _ index: Int, _ h: Double) throws(DenpaError) -> Double {
+    let original = value(tensor.values, index)
+    defer { set(tensor.values, index, original) }
+    var sum = 0.0
+    for (offset, weight) in [(2.0, -1.0), (1.0, 8.0), (-1.0, -8.0), (-2.0, 1.0)] {
+      set(tensor.values, index, original + offset * h)
+      sum += weight * (try loss())
+    }
+    return sum / (12 * h)
+  }
+
+  func check(_ tensor: Differentiated, step: Double, tolerance: Double, limit: Int?) throws(DenpaError) -> GradientCheckResult
+  {
+    var result = GradientCheckResult(tensor: tensor.name)
+    let count = min(limit ?? tensor.count, tensor.count)
+    guard count > 0 else { return result }
+    var largest = 1e-3
+    var differences: [(index: Int, analytic: Double, numeric: Double)] = []
+    for position in 0..<count {
+      let index = count == tensor.count ? position : Int(Double(position) * Double(tensor.count) / Double(count))
+      let analytic = value(tensor.gradient, index)
+      let numeric = try numeric(tensor, index, step)
+      differences.append((index, analytic, numeric))
+      largest = max(largest, abs(analytic))
+    }
+    // A kink inside the stencil spoils the numerical value, not the gradient: a smaller step decides, whose stencil the kink is
+    // most likely outside of. A gradient that is wrong stays wrong at every step.
+    for position in differences.indices where dtype == .float64 {
+      for shrink in [16.0, 256.0, 4096.0] {
+        let item = differences[position]
+        guard !(abs(item.analytic - item.numeric) <= tolerance * largest) else { break }
+        let finer = try numeric(tensor, item.index, step / shrink)
+        if abs(item.analytic - finer) < abs(item.analytic - item.numeric) { differences[position].numeric = finer }
+      }
+    }
+    for item in differences { largest = max(largest, abs(item.numeric).isFinite ? abs(item.numeric) : 0) }
+    result.checked = count
+    var worst = -1.0
+    for item in differences {
+      let difference = abs(item.analytic - item.numeric)
+      // NaN counts as the worst there is.
+      if !(difference <= worst) {
+        worst = difference.isNaN ? .infinity : difference
+        result.index = item.index
+        result.analytic = item.analytic
+        result.numeric = item.numeric
+      }
+    }
+    result.worst = worst / largest
+    result.passed = result.worst <= tolerance
+    return result
+  }
+}

@@ -1,0 +1,256 @@
+import CShim
+import DenpaCore
+import DenpaGraph
+
+/// How `fit` is to train.
+public struct FitOptions {
+  public var epochs = 1
+  /// nil: the trainer's largest batch.
+  public var batchSize: Int?
+  public var shuffle = true
+  public var validationInputs: UnsafeBufferPointer<TensorView>?
+  public var validationTargets: UnsafeBufferPointer<TensorView>?
+
+  public init() {}
+}
+
+/// What `fit` tells while it runs.
+public struct Progress {
+  public var epoch = 0
+  public var epochs = 0
+  public var batch = 0
+  public var batches: Int?
+  public var samples = 0
+  public var loss = 0.0
+  public var accuracy = Double.nan
+  public var validationLoss = Double.nan
+  public var validationAccuracy = Double.nan
+  public var endOfEpoch = false
+}
+
+extension Trainer {
+  /// Nanoseconds between two calls of the progress callback.
+  static let callbackInterval: UInt64 = 50_000_000
+
+  /// Trains on tensors in memory. `progress` answers whether to go on. Answers the mean loss of the last epoch.
+  public func fit(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, _ fitOptions: FitOptions,
+    progress: ((Progress) -> Bool)?
+  ) throws(DenpaError) -> Double {
+    let batchSize = try checkedBatchSize(fitOptions)
+    guard inputs.count == model.graph.inputs.count else {
+      throw DenpaError(.badArgument, "the model has \(model.graph.inputs.count) input(s), got \(inputs.count)")
+    }
+    guard targets.count == options.losses.count else {
+      throw DenpaError(.badArgument, "the trainer has \(options.losses.count) target(s), got \(targets.count)")
+    }
+    var dtypes: [DType] = []
+    for value in model.graph.inputs {
+      let dtype = model.graph.values[value].type.dtype
+      dtypes.append(dtype.isFloat ? model.dtype : dtype)
+    }
+    for (index, target) in targets.enumerated() {
+      let dtype = try targetType(index, target, isSample: false).dtype
+      dtypes.append(dtype.isFloat ? model.dtype : dtype)
+    }
+    let source = try ArraySource(
+      inputs: inputs, targets: targets, dtypes: dtypes, batchSize: batchSize,
+      shuffleSeed: fitOptions.shuffle ? model.seed : nil)
+    return try fit(source, fitOptions, progress: progress)
+  }
+
+  private func checkedBatchSize(_ fitOptions: FitOptions) throws(DenpaError) -> Int {
+    let batchSize = fitOptions.batchSize ?? options.maximumRows
+    guard (1...options.maximumRows).contains(batchSize) else {
+      throw DenpaError(
+        .badArgument, "batch_size is 1 to the trainer's max_batch, \(options.maximumRows), got \(batchSize)")
+    }
+    return batchSize
+  }
+
+  /// Trains on batches from a source. What was learned before an error or a stop is published.
+  public func fit(
+    _ source: any BatchSource, _ fitOptions: FitOptions, progress: ((Progress) -> Bool)?
+  ) throws(DenpaError) -> Double {
+    guard options.optimizer != nil else {
+      throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
+    }
+    guard fitOptions.epochs > 0 else {
+      throw DenpaError(.badArgument, "epochs is 1 or more, got \(fitOptions.epochs)")
+    }
+    var learned = false
+    do {
+      return try epochs(source, fitOptions, progress, &learned)
+    } catch {
+      // Nothing was learned, nothing changes; but what was learned is not lost with the error.
+      if learned { try publish() }
+      throw error
+    }
+  }
+
+  private func epochs(
+    _ source: any BatchSource, _ fitOptions: FitOptions, _ callback: ((Progress) -> Bool)?, _ learned: inout Bool
+  ) throws(DenpaError) -> Double {
+    var meter = Meter(measuresAccuracy: callback != nil && measuresAccuracy)
+    var pacer = Pacer()
+    var progress = Progress()
+    progress.epochs = fitOptions.epochs
+    progress.batches = source.batchCount
+    for epoch in 0..<fitOptions.epochs {
+      try source.start(epoch: epochCount)
+      meter.reset()
+      progress.epoch = epoch
+      progress.batch = 0
+      progress.endOfEpoch = false
+      progress.validationLoss = .nan
+      progress.validationAccuracy = .nan
+      while let batch = try source.next() {
+        let executor = try executor(training: true, batch.inputs, batch.targets)
+        let rows = try bind(executor, batch.inputs, batch.targets)
+        let loss = try learn(executor, rows)
+        learned = true
+        meter.add(loss, rows, executor, self)
+        progress.batch += 1
+        if let callback, pacer.isDue(callbackInterval: Trainer.callbackInterval) {
+          meter.report(to: &progress)
+          guard callback(progress) else {
+            throw DenpaError(.stopped, "training was stopped in epoch \(epoch), after batch \(progress.batch)")
+          }
+        }
+      }
+      epochCount += 1
+      try publish()
+      meter.report(to: &progress)
+      progress.endOfEpoch = true
+      if let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets {
+        let result = try evaluate(inputs, targets)
+        progress.validationLoss = result.loss
+        progress.validationAccuracy = result.accuracy
+      }
+      if let callback, !callback(progress) {
+        throw DenpaError(.stopped, "training was stopped after epoch \(epoch)")
+      }
+    }
+    return progress.loss
+  }
+
+  /// Mean loss and accuracy over all rows, in batches.
+  public func evaluate(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
+  ) throws(DenpaError) -> (loss: Double, accuracy: Double) {
+    var meter = Meter(measuresAccuracy: measuresAccuracy)
+    let dtypes = (Array(inputs) + Array(targets)).map(\.type.dtype)
+    // One executor checks counts and kinds before anything runs.
+    _ = try executor(training: false, inputs, targets)
+    let source = try ArraySource(
+      inputs: inputs, targets: targets, dtypes: dtypes, batchSize: options.maximumRows, shuffleSeed: nil)
+    while let batch = source.next() {
+      let result = try evaluateBatch(batch.inputs, batch.targets)
+      meter.add(result.loss, result.rows, result.executor, self)
+    }
+    return (meter.loss, meter.accuracy)
+  }
+
+  /// Whether the first loss has classes, so that predictions can be right or wrong.
+  var measuresAccuracy: Bool { options.losses.first?.definition.spec.classTargets ?? false }
+}
+
+/// Means over the samples of an epoch.
+struct Meter {
+  let measuresAccuracy: Bool
+  private var samples = 0
+  private var lossSum = 0.0
+  private var decisions = 0
+  private var hits = 0
+
+  init(measuresAccuracy: Bool) { self.measuresAccuracy = measuresAccuracy }
+
+  mutating func reset() { self = Meter(measuresAccuracy: measuresAccuracy) }
+
+  mutating func add(_ loss: Double, _ rows: Int, _ executor: Executor, _ trainer: Trainer) {
+    samples += rows
+    lossSum += loss * Double(rows)
+    guard measuresAccuracy, rows > 0 else { return }
+    let (right, all) = Accuracy.count(executor, rows, trainer)
+    hits += right
+    decisions += all
+  }
+
+  var loss: Double { samples > 0 ? lossSum / Double(samples) : 0 }
+  var accuracy: Double { decisions > 0 ? Double(hits) / Double(decisions) : .nan }
+
+  func report(to progress: inout Progress) {
+    progress.samples = samples
+    progress.loss = loss
+    progress.accuracy = accuracy
+  }
+}
+
+/// Asks the clock only as often as is needed to be about in time: at 0.1 µs a step the clock would be a quarter of the step.
+struct Pacer {
+  private var last = denpa_nanoseconds()
+  private var lastCheck = denpa_nanoseconds()
+  private var untilCheck = 1
+  private var stride = 1
+
+  mutating func isDue(callbackInterval: UInt64) -> Bool {
+    untilCheck -= 1
+    guard untilCheck <= 0 else { return false }
+    let now = denpa_nanoseconds()
+    let elapsed = now &- lastCheck
+    if elapsed < 1_000_000 { stride = min(stride * 2, 1 << 20) } else if elapsed > 10_000_000 { stride = max(stride / 4, 1) }
+    lastCheck = now
+    untilCheck = stride
+    guard now &- last >= callbackInterval else { return false }
+    last = now
+    return true
+  }
+}
+
+/// Which rows are classified right: the largest prediction against the class number, or against the largest target.
+enum Accuracy {
+  static func count(_ executor: Executor, _ rows: Int, _ trainer: Trainer) -> (hits: Int, decisions: Int) {
+    let plan = executor.plan
+    let output = plan.outputTensors[trainer.options.losses[0].output]
+    guard let slot = plan.slots.firstIndex(where: { $0.kind == .target && $0.index == 0 }),
+      let predictions = executor.values(of: output), let targets = executor.slots[slot]
+    else { return (0, 0) }
+    let shape = plan.tensors[output].type.shape.withRows(rows)
+    let classes = max(shape.last ?? 1, 1)
+    let decisions = shape.count / classes
+    var hits = 0
+    let target = plan.slots[slot].type.dtype
+    for row in 0..<decisions {
+      let chosen =
+        plan.dtype == .float64
+        ? largest(predictions, Double.self, row, classes) : largest(predictions, Float.self, row, classes)
+      let right =
+        switch target {
+        case .int32: Int(targets.loadUnaligned(fromByteOffset: row * 4, as: Int32.self))
+        case .int64: Int(targets.loadUnaligned(fromByteOffset: row * 8, as: Int64.self))
+        case .uint8: Int(targets.load(fromByteOffset: row, as: UInt8.self))
+        case .float32: largest(targets, Float.self, row, classes)
+        case .float64: largest(targets, Double.self, row, classes)
+        }
+      if chosen == right { hits += 1 }
+    }
+    return (hits, decisions)
+  }
+
+  @inline(__always)
+  private static func largest<F: BinaryFloatingPoint & BitwiseCopyable>(
+    _ data: UnsafeMutableRawPointer, _: F.Type, _ row: Int, _ count: Int
+  ) -> Int {
+    var best = 0
+    let start = row * count
+    var value = data.loadUnaligned(fromByteOffset: start * MemoryLayout<F>.size, as: F.self)
+    for index in 1..<max(count, 1) {
+      let next = data.loadUnaligned(fromByteOffset: (start + index) * MemoryLayout<F>.size, as: F.self)
+      if next > value {
+        value = next
+        best = index
+      }
+    }
+    return best
+  }
+}

@@ -1,0 +1,30 @@
+import DenpaCore
+import DenpaGraph
+
+/// What those who look into a trainer need.
+extension Trainer {
+  /// Takes over another trainer's weights, whatever its dtype; the models have the same graph.
+  public func takeParameters(of other: Trainer) {
+    for (index, parameter) in parameters.enumerated() {
+      convert(
+        other.weights.base + other.model.layout.offsets[index], other.model.dtype,
+        to: weights.base + model.layout.offsets[index], model.dtype, count: parameter.type.shape.count)
+    }
+  }
+
+  /// The values of a parameter, writable, in the trainer's own copy.
+  public func weightView(_ name: String) throws(DenpaError) -> TensorView {
+    let index = try model.parameterIndex(name)
+    return TensorView(weights.base + model.layout.offsets[index], parameters[index].type)
+  }
+
+  /// The loss of a batch, as training sees it, without learning.
+  public func loss(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
+  ) throws(DenpaError) -> Double {
+    let executor = try executor(training: true, inputs, targets)
+    let rows = try bind(executor, inputs, targets)
+    try executor.execute(rows: rows, parameters: weights.base, part: .forward)
+    return executor.loss
+  }
+}

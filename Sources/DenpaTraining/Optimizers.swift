@@ -1,0 +1,9 @@
+import DenpaGraph
+
+/// The optimizers that come with the library: a line each.
+public enum Optimizers {
+  public static func register(in registry: Registry = .shared) {
+    registry.add(Adam.definition)
+    registry.add(SGD.definition)
+  }
+}

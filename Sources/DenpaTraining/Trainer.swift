@@ -1,0 +1,415 @@
+import DenpaCore
+import DenpaGraph
+import DenpaKernelTypes
+
+/// What a trainer is made for.
+public struct TrainerOptions: Sendable {
+  public var losses: [LossTerm] = []
+  public var optimizer: (any Optimizer)?
+  public var maximumRows = 1
+  public var threads: Int32 = 1
+  public var inputGradients = false
+
+  public init() {}
+}
+
+/// Learning: its own copy of a model's parameters, gradients, the optimizer's memory, and the plans that change them.
+///
+/// One thread at a time; the C API's handles take turns.
+public final class Trainer: @unchecked Sendable {
+  public let model: Model
+  public let options: TrainerOptions
+  /// Parameters that `weights` has; trainable flags as they were when the trainer was made.
+  public let parameters: [Parameter]
+  let weights: Buffer
+  let gradients: Buffer
+  let moments: [Buffer]
+  /// Steps of the optimizer so far, and epochs of `fit`.
+  public private(set) var stepCount: Int64 = 0
+  public internal(set) var epochCount: Int64 = 0
+  public var learningRate: Double
+  /// Whether `gradients` holds something to add to.
+  private var hasGradients = false
+  private let sweeps: [(sweep: OptimizerSweep, arguments: UnsafeMutableRawPointer)]
+  private let sweepMemory: Buffer
+  private let run: UnsafeMutablePointer<Run>
+  private let runMemory: Buffer
+
+  private var lossExecutor: Executor?
+  private var evaluationExecutor: Executor?
+  private var openExecutor: Executor?
+  private var inferExecutor: Executor?
+  /// Rows of the forward that waits for its backward.
+  private var openRows: Int?
+
+  public init(_ model: Model, _ options: TrainerOptions) throws(DenpaError) {
+    guard (1...Int(Int32.max)).contains(options.maximumRows) else {
+      throw DenpaError(.badArgument, "max_batch is 1 to 2147483647, got \(options.maximumRows)")
+    }
+    self.model = model
+    self.options = options
+    parameters = model.parameters
+    weights = try model.snapshot()
+    gradients = try Buffer(byteCount: model.layout.byteCount, zeroed: true, "gradients")
+    let spans = Trainer.spans(parameters, model.layout)
+    let size = model.dtype.size
+    var moments: [Buffer] = []
+    for _ in options.optimizer?.moments ?? [] {
+      moments.append(try Buffer(byteCount: model.layout.byteCount, zeroed: true, "the optimizer's memory"))
+    }
+    sweepMemory = try Buffer(
+      byteCount: spans.count * OptimizerLimits.argumentBytes, zeroed: true, "the optimizer's arguments")
+    var sweeps: [(OptimizerSweep, UnsafeMutableRawPointer)] = []
+    if let optimizer = options.optimizer {
+      let set = try Kernels.chosen()
+      let kernels = model.dtype == .float64 ? set.float64 : set.float32
+      for (index, span) in spans.enumerated() {
+        let arguments = sweepMemory.base + index * OptimizerLimits.argumentBytes
+        let described = OptimizerSpan(
+          count: span.count / size, weights: weights.base + span.lowerBound,
+          gradient: UnsafeRawPointer(gradients.base + span.lowerBound), moments: moments.map { $0.base + span.lowerBound })
+        sweeps.append((optimizer.sweep(kernels, over: described, arguments: arguments), arguments))
+      }
+    }
+    self.sweeps = sweeps
+    self.moments = moments
+    learningRate = options.optimizer?.learningRate ?? 0
+    runMemory = try Buffer(byteCount: MemoryLayout<Run>.stride, zeroed: true, "a trainer")
+    run = runMemory.base.bindMemory(to: Run.self, capacity: 1)
+    run.initialize(
+      to: Run(
+        parallel: options.threads > 1 ? ThreadPool.parallel : Run.inline, threads: options.threads, training: 1,
+        seed: model.seed))
+    try checkMemory("a trainer")
+    try checkLosses()
+    if model.graph.nodes.contains(where: { $0.spec?.differentiable == false }) {
+      // Compiling says which layer has no backward where a gradient has to pass.
+      _ = try Plan(model, request(.train, targets: []))
+    }
+  }
+
+  /// Bytes of parameters that lie side by side and are trained.
+  private static func spans(_ parameters: [Parameter], _ layout: ParameterLayout) -> [Range<Int>] {
+    var result: [Range<Int>] = []
+    for (index, parameter) in parameters.enumerated() where parameter.isTrained {
+      let start = layout.offsets[index]
+      let end = index + 1 < layout.offsets.count ? layout.offsets[index + 1] : layout.byteCount
+      if let last = result.last, last.upperBound == start {
+        result[result.count - 1] = last.lowerBound..<end
+      } else if end > start {
+        result.append(start..<end)
+      }
+    }
+    return result
+  }
+
+  /// Finds losses that do not fit the outputs when the trainer is made, not at the first batch.
+  private func checkLosses() throws(DenpaError) {
+    for (index, term) in options.losses.enumerated() {
+      guard model.outputs.indices.contains(term.output) else {
+        throw DenpaError(
+          .badArgument, "loss \(index) is on output \(term.output); the model has \(model.outputs.count)")
+      }
+      guard term.weight.isFinite else {
+        throw DenpaError(.badArgument, "loss \(index): the weight is not finite")
+      }
+      let name: Message = "\(term.definition.spec.kind)"
+      _ = try Attributes(checking: term.attributes, against: term.definition.spec.attributes, owner: name)
+    }
+  }
+
+  // MARK: Plans
+
+  /// The type of a loss's target as its plan wants it, from what is handed in.
+  func targetType(_ term: Int, _ view: TensorView, isSample: Bool) throws(DenpaError) -> TensorType {
+    let spec = options.losses[term].definition.spec
+    let dtype: DType = !view.type.dtype.isFloat && spec.classTargets ? view.type.dtype : .float32
+    let sample = isSample ? view.type.shape : view.type.shape.sample
+    guard sample.rank < Shape.maximumRank, isSample || view.type.shape.rank > 0 else {
+      throw DenpaError(
+        .badShape, "target of \(spec.kind): expected one target for each row, got \(view.type.shape)")
+    }
+    return TensorType(dtype, Shape.batched(sample))
+  }
+
+  private func request(_ mode: PlanMode, targets: [TensorType]) -> PlanRequest {
+    var request = PlanRequest(mode, maximumRows: options.maximumRows, threads: options.threads)
+    request.losses = targets.isEmpty ? [] : options.losses
+    request.targets = targets
+    request.inputGradients = options.inputGradients && mode != .infer
+    return request
+  }
+
+  /// Whether the inputs are one sample without a batch axis.
+  func isSample(_ inputs: UnsafeBufferPointer<TensorView>) -> Bool {
+    guard let first = inputs.first, let value = model.graph.inputs.first else { return false }
+    return first.type.shape.rank == model.graph.values[value].type.shape.rank - 1
+  }
+
+  private func fits(_ executor: Executor, _ targets: UnsafeBufferPointer<TensorView>, isSample: Bool) -> Bool {
+    let first = model.graph.inputs.count
+    for index in 0..<targets.count {
+      let slot = executor.plan.slots[first + index].type
+      let given = targets[index].type
+      let kind = given.dtype.isFloat || !options.losses[index].definition.spec.classTargets
+      guard kind ? slot.dtype.isFloat : slot.dtype == given.dtype else { return false }
+      let skip = isSample ? 0 : 1
+      guard given.shape.rank + 1 - skip == slot.shape.rank else { return false }
+      for axis in skip..<max(given.shape.rank, skip) where given.shape[axis] != slot.shape[axis + 1 - skip] {
+        return false
+      }
+    }
+    return true
+  }
+
+  /// The executor whose plan takes targets like these; compiled anew where they are of another kind than before.
+  func executor(
+    training: Bool, _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
+  ) throws(DenpaError) -> Executor {
+    guard !options.losses.isEmpty else {
+      throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
+    }
+    guard targets.count == options.losses.count else {
+      throw DenpaError(.badArgument, "the trainer has \(options.losses.count) target(s), got \(targets.count)")
+    }
+    guard inputs.count == model.graph.inputs.count else {
+      throw DenpaError(.badArgument, "the model has \(model.graph.inputs.count) input(s), got \(inputs.count)")
+    }
+    let isSample = isSample(inputs)
+    if let known = training ? lossExecutor : evaluationExecutor, fits(known, targets, isSample: isSample) {
+      return known
+    }
+    var types: [TensorType] = []
+    for index in 0..<targets.count { types.append(try targetType(index, targets[index], isSample: isSample)) }
+    let plan = try Plan(model, request(training ? .train : .infer, targets: types))
+    let executor = try Executor(plan, model: model, gradients: training ? gradients : nil)
+    if training { lossExecutor = executor } else { evaluationExecutor = executor }
+    return executor
+  }
+
+  // MARK: Closed loop
+
+  /// Binds a batch; answers its rows.
+  func bind(
+    _ executor: Executor, _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
+  ) throws(DenpaError) -> Int {
+    let rows = try executor.bindInputs(inputs)
+    guard targets.count > 0 else { return rows }
+    let first = inputs.count
+    for index in 0..<targets.count {
+      let targetRows = try executor.rowsOf(first + index, targets[index])
+      guard targetRows == rows else {
+        throw DenpaError(
+          .badShape, "target \(index): expected \(rows) rows like the inputs, got \(targetRows)")
+      }
+    }
+    for index in 0..<targets.count { try executor.bindChecked(first + index, targets[index]) }
+    return rows
+  }
+
+  /// Forward, loss, backward, optimizer. Answers the loss before the step.
+  public func trainBatch(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
+  ) throws(DenpaError) -> Double {
+    guard options.optimizer != nil else {
+      throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
+    }
+    let executor = try executor(training: true, inputs, targets)
+    let rows = try bind(executor, inputs, targets)
+    return try learn(executor, rows)
+  }
+
+  /// One step with what is bound.
+  func learn(_ executor: Executor, _ rows: Int) throws(DenpaError) -> Double {
+    guard rows > 0 else { return 0 }
+    try bindInputGradients(executor, nil)
+    try executor.execute(rows: rows, parameters: weights.base, step: UInt64(stepCount))
+    hasGradients = false
+    let loss = executor.loss
+    let flagged = executor.takeFlagged()
+    guard loss.isFinite, flagged == nil else { throw notFinite(executor, rows, flagged) }
+    try applyOptimizer()
+    return loss
+  }
+
+  /// Adds the gradients of a batch to those there are; answers its loss.
+  public func addGradients(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,
+    inputGradients: UnsafeBufferPointer<TensorView>?
+  ) throws(DenpaError) -> Double {
+    let executor = try executor(training: true, inputs, targets)
+    let rows = try bind(executor, inputs, targets)
+    try bindInputGradients(executor, inputGradients, rows: rows)
+    try executor.execute(rows: rows, parameters: weights.base, accumulate: hasGradients, step: UInt64(stepCount))
+    hasGradients = true
+    return executor.loss
+  }
+
+  /// Forward and loss over a batch, without learning. Answers the executor, for accuracies.
+  func evaluateBatch(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
+  ) throws(DenpaError) -> (executor: Executor, rows: Int, loss: Double) {
+    let executor = try executor(training: false, inputs, targets)
+    let rows = try bind(executor, inputs, targets)
+    try executor.execute(rows: rows, parameters: weights.base, training: false)
+    return (executor, rows, executor.loss)
+  }
+
+  /// Input gradients that nobody takes go to memory of the executor's own.
+  private func bindInputGradients(
+    _ executor: Executor, _ views: UnsafeBufferPointer<TensorView>?, rows: Int = 0
+  ) throws(DenpaError) {
+    if let views {
+      guard views.count == model.graph.inputs.count else {
+        throw DenpaError(
+          .badArgument, "the model has \(model.graph.inputs.count) input(s), got \(views.count) gradients")
+      }
+      for view in views where view.data != nil && !options.inputGradients {
+        throw DenpaError(
+          .badState, "gradients of inputs need a trainer made with input_gradients = 1")
+      }
+    }
+    guard options.inputGradients else { return }
+    for (slot, description) in executor.plan.slots.enumerated() where description.kind == .inputGradient {
+      if let views, views[description.index].data != nil {
+        try executor.bindOutput(slot, views[description.index], rows: rows)
+      } else {
+        executor.slots[slot] = try executor.stagingMemory(slot)
+      }
+    }
+  }
+
+  // MARK: Open loop
+
+  public func forward(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>, training: Bool
+  ) throws(DenpaError) {
+    guard inputs.count == model.graph.inputs.count else {
+      throw DenpaError(.badArgument, "the model has \(model.graph.inputs.count) input(s), got \(inputs.count)")
+    }
+    guard outputs.count == model.outputs.count else {
+      throw DenpaError(.badArgument, "the model has \(model.outputs.count) output(s), got \(outputs.count)")
+    }
+    let executor = try openLoop(training: training)
+    let rows = try executor.bindInputs(inputs)
+    var next = 0
+    for (slot, description) in executor.plan.slots.enumerated() where description.kind == .output {
+      try executor.bindOutput(slot, outputs[next], rows: rows)
+      next += 1
+    }
+    if training {
+      openRows = nil
+      // Backward reads the inputs again, when the caller's memory may be gone.
+      for slot in 0..<inputs.count {
+        let memory = try executor.stagingMemory(slot)
+        if let bound = executor.slots[slot], bound != memory {
+          memory.copyMemory(
+            from: bound, byteCount: inputs[slot].type.shape.count * executor.plan.slots[slot].type.dtype.size)
+        }
+        executor.slots[slot] = memory
+      }
+    }
+    try executor.execute(
+      rows: rows, parameters: weights.base, part: .forward, training: training, step: UInt64(stepCount))
+    if training { openRows = rows }
+  }
+
+  private func openLoop(training: Bool) throws(DenpaError) -> Executor {
+    if let known = training ? openExecutor : inferExecutor { return known }
+    let plan = try Plan(model, request(training ? .train : .infer, targets: []))
+    let executor = try Executor(plan, model: model, gradients: training ? gradients : nil)
+    if training { openExecutor = executor } else { inferExecutor = executor }
+    return executor
+  }
+
+  public func backward(
+    _ outputGradients: UnsafeBufferPointer<TensorView>, _ inputGradients: UnsafeBufferPointer<TensorView>?
+  ) throws(DenpaError) {
+    guard let executor = openExecutor, let rows = openRows else {
+      throw DenpaError(.badState, "backward needs a forward with training = 1 before it")
+    }
+    guard outputGradients.count == model.outputs.count else {
+      throw DenpaError(
+        .badArgument, "the model has \(model.outputs.count) output(s), got \(outputGradients.count) gradients")
+    }
+    for (slot, description) in executor.plan.slots.enumerated() where description.kind == .outputGradient {
+      let view = outputGradients[description.index]
+      if view.data == nil {
+        let memory = try executor.stagingMemory(slot)
+        memory.initializeMemory(
+          as: UInt8.self, repeating: 0, count: description.type.withRows(rows).byteCount)
+        executor.slots[slot] = memory
+      } else {
+        let given = try executor.bindInput(slot, view)
+        guard given == rows else {
+          throw DenpaError(
+            .badShape, "gradient of output \"\(description.name)\": expected \(rows) rows, got \(given)")
+        }
+      }
+    }
+    try bindInputGradients(executor, inputGradients, rows: rows)
+    openRows = nil
+    try executor.execute(
+      rows: rows, parameters: weights.base, part: .backward, accumulate: hasGradients, step: UInt64(stepCount))
+    hasGradients = true
+  }
+
+  /// One step of the optimizer with the gradients that there are.
+  public func step() throws(DenpaError) {
+    guard options.optimizer != nil else {
+      throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
+    }
+    for executor in [lossExecutor, openExecutor] {
+      guard let flagged = executor?.takeFlagged() else { continue }
+      throw DenpaError(
+        .notFinite,
+        "step \(stepCount): the gradient of \"\(parameters[flagged].name)\" is not finite; the step was not taken")
+    }
+    if !hasGradients { clearGradients() }
+    try applyOptimizer()
+  }
+
+  public func zeroGradients() {
+    hasGradients = false
+    clearGradients()
+    for executor in [lossExecutor, openExecutor] { _ = executor?.takeFlagged() }
+  }
+
+  private func clearGradients() {
+    gradients.base.initializeMemory(as: UInt8.self, repeating: 0, count: gradients.byteCount)
+  }
+
+  private func applyOptimizer() throws(DenpaError) {
+    stepCount += 1
+    for (sweep, arguments) in sweeps {
+      sweep.prepare(arguments, stepCount, learningRate)
+      guard sweep.step(arguments, run) == 0 else { throw DenpaError(.internalError, "the optimizer's kernel failed") }
+    }
+  }
+
+  // MARK: Parameters
+
+  public func publish() throws(DenpaError) { try model.publish(weights.base) }
+
+  public func refresh() { model.copyParameters(to: weights.base) }
+
+  public func gradientView(_ name: String) throws(DenpaError) -> TensorView {
+    let index = try model.parameterIndex(name)
+    guard parameters[index].isTrained else {
+      throw DenpaError(.notFound, "parameter \"\(name)\" is not trained, so it has no gradient")
+    }
+    return TensorView(gradients.base + model.layout.offsets[index], parameters[index].type)
+  }
+
+  // MARK: Numbers that are not finite
+
+  /// Says where they began: the plan runs once more with every value kept.
+  private func notFinite(_ executor: Executor, _ rows: Int, _ flagged: Int?) -> DenpaError {
+    let kept: Message = "step \(stepCount) was not taken, the weights are those before it"
+    if let origin = try? NonFinite.origin(executor, self, rows) {
+      return DenpaError(.notFinite, "\(origin); \(kept)")
+    }
+    guard let flagged else { return DenpaError(.notFinite, "the loss is not finite; \(kept)") }
+    return DenpaError(.notFinite, "the gradient of \"\(parameters[flagged].name)\" is not finite; \(kept)")
+  }
+}
