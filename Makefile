@@ -14,7 +14,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 
 STRICT := -Wall -Wextra -Werror -pedantic-errors
 CFLAGS ?= -O2 -g
-LINK := -L$(BUILD) -ldenpa -lm -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
+LINK := -Wl,--as-needed -L$(BUILD) -ldenpa -lm -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
 
 C_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c/%,$(wildcard Tests/c/*.c))
 CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c))

@@ -241,7 +241,9 @@ def generate() -> str:
         out.append(f"        {docstring(doc)},")
         out.append("    ),")
     out += ["}", "", "", "def bind(library: CDLL) -> None:"]
-    out.append('    """Gives every function of the library its exact signature. AttributeError where one is missing."""')
+    out.append(
+        '    """Gives every function of the library its exact signature. AttributeError where one is missing."""'
+    )
     out += ["    for name, (result, arguments, documentation) in FUNCTIONS.items():"]
     out += ["        function = getattr(library, name)"]
     out += ["        function.restype, function.argtypes, function.__doc__ = result, arguments, documentation"]

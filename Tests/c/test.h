@@ -5,7 +5,7 @@
  *   int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }
  *
  * Each test runs in a process of its own, so that a crash or a hang is one failure and tests do not disturb one another.
- * With arguments, only the tests so named run. The last line is "N passed, N failed".
+ * With arguments, only the tests so named run; --list names all. The last line is "N passed, N failed".
  */
 #ifndef TEST_H
 #define TEST_H
@@ -80,6 +80,10 @@ static inline int test_wanted(const char *name, int argc, char **argv) {
 
 static inline int test_main(const test_case *tests, int count, int argc, char **argv) {
   int i, passed = 0, failed = 0;
+  if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+    for (i = 0; i < count; i++) printf("%s\n", tests[i].name);
+    return 0;
+  }
   for (i = 0; i < count; i++) {
     int status = 0;
     pid_t child;

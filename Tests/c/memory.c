@@ -1,0 +1,273 @@
+/* Allocations: none per step once warm, none at all in a real-time session, and every one of them failing in turn. */
+#include "nets.h"
+
+static float X64[64 * 16], T64[64 * 4], Y64[64 * 4];
+static int32_t labels[64];
+static void data(void) {
+  int i;
+  fill(X64, 64 * 16, 1);
+  fill(T64, 64 * 4, 2);
+  for (i = 0; i < 64; i++) labels[i] = i % 4;
+}
+
+static void none_per_training_step(void) {
+  static const char *const losses[] = {"mean_squared_error", "softmax_cross_entropy"};
+  static const char *const optimizers[] = {"sgd", "adam"};
+  int l, o, i;
+  data();
+  for (l = 0; l < 2; l++)
+    for (o = 0; o < 2; o++) {
+      denpa_model *m = two_layers(16, 32, "relu", 4, DENPA_FLOAT32, 1);
+      denpa_trainer *t = new_trainer(m, losses[l], NULL, optimizers[o], 0.01, 64);
+      denpa_tensor X = denpa_f32(X64, 64, 16), T = l == 0 ? denpa_f32(T64, 64, 4) : denpa_i32(labels, 64);
+      double loss;
+      int64_t before;
+      for (i = 0; i < 3; i++) OK(denpa_train_batch(t, &X, 1, &T, 1, &loss));
+      before = denpa_test_allocations();
+      for (i = 0; i < 50; i++) OK(denpa_train_batch(t, &X, 1, &T, 1, &loss));
+      EQUAL(denpa_test_allocations() - before, 0);
+      OK(denpa_trainer_gradients(t, &X, 1, &T, 1, NULL, &loss));
+      before = denpa_test_allocations();
+      for (i = 0; i < 50; i++) {
+        OK(denpa_trainer_zero_gradients(t));
+        OK(denpa_trainer_gradients(t, &X, 1, &T, 1, NULL, &loss));
+        OK(denpa_trainer_step(t));
+      }
+      EQUAL(denpa_test_allocations() - before, 0);
+    }
+}
+
+/* Each batch size is laid out when it is first met, and then kept. */
+static void none_per_prediction(void) {
+  denpa_model *m = two_layers(16, 32, "relu", 4, DENPA_FLOAT32, 1);
+  denpa_session *s = new_session(m, 64, 0);
+  int64_t before = 0, rows;
+  int round;
+  data();
+  for (round = 0; round < 5; round++) {
+    if (round == 1) before = denpa_test_allocations();
+    for (rows = 1; rows <= 64; rows += 9) {
+      denpa_tensor X = denpa_f32(X64, rows, 16), Y = denpa_f32(Y64, rows, 4);
+      OK(denpa_predict(s, &X, 1, &Y, 1));
+    }
+  }
+  EQUAL(denpa_test_allocations() - before, 0);
+}
+
+/* From the first call on, in sizes never met before, converting, and with every kind of error. */
+static void none_in_real_time(void) {
+  double wide[16] = {0};
+  int32_t whole[16] = {1, 2, 3};
+  denpa_model *m = two_layers(16, 32, "relu", 4, DENPA_FLOAT32, 1);
+  denpa_session *s = new_session(m, 64, 1), *gone = new_session(m, 1, 1);
+  int64_t before, rows;
+  int64_t dim[2] = {1, 16};
+  denpa_tensor X, Y, bad;
+  data();
+  OK(denpa_session_destroy(gone));
+  before = denpa_test_allocations();
+  for (rows = 64; rows >= 0; rows--) {
+    X = denpa_f32(X64, rows, 16);
+    Y = denpa_f32(Y64, rows, 4);
+    OK(denpa_predict(s, &X, 1, &Y, 1));
+  }
+  Y = denpa_f32(Y64, 1, 4);
+  X = denpa_f64(wide, 1, 16);
+  OK(denpa_predict(s, &X, 1, &Y, 1));
+  X = denpa_tensor_make(whole, DENPA_INT32, 2, dim);
+  OK(denpa_predict(s, &X, 1, &Y, 1));
+  X = denpa_f32(X64, 65, 16);
+  STATUS(denpa_predict(s, &X, 1, &Y, 1), DENPA_BAD_SHAPE);
+  X = denpa_f32(X64, 1, 15);
+  STATUS(denpa_predict(s, &X, 1, &Y, 1), DENPA_BAD_SHAPE);
+  X = denpa_f32(X64, 1, 16);
+  bad = denpa_f64(wide, 1, 4);
+  STATUS(denpa_predict(s, &X, 1, &bad, 1), DENPA_BAD_DTYPE);
+  STATUS(denpa_predict(s, &X, 1, &Y, 2), DENPA_BAD_ARGUMENT);
+  STATUS(denpa_predict(s, NULL, 1, &Y, 1), DENPA_BAD_ARGUMENT);
+  STATUS(denpa_predict(gone, &X, 1, &Y, 1), DENPA_BAD_HANDLE);
+  STATUS(denpa_predict(NULL, &X, 1, &Y, 1), DENPA_BAD_HANDLE);
+  EQUAL(denpa_test_allocations() - before, 0);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Failing allocations. A scenario goes through the library's life; where a call fails for want of memory it must say so
+ * and have changed nothing, and the scenario tries again with memory there.
+ */
+static int64_t first_failure, failure_count;
+static int struck;
+
+static int attempt(denpa_status status, const char *call) {
+  if (status == DENPA_OK) return 1;
+  if (status != DENPA_OUT_OF_MEMORY) {
+    printf("    FAIL %s with allocation %d failing (%d times): %s: %s\n", call, (int)first_failure, (int)failure_count,
+           denpa_status_name(status), denpa_last_error());
+    if (++test_failures > 10) test_end();
+  }
+  struck = 1;
+  denpa_test_fail_allocations(0, 0); /* memory is there again */
+  return 0;
+}
+
+/* Calls until it goes well, at most twice; handles may not become more by a failing call. */
+#define TRY(call)                                                                                                     \
+  do {                                                                                                                \
+    int64_t handles_before = denpa_test_handles();                                                                    \
+    if (!attempt((call), #call)) {                                                                                    \
+      EQUAL(denpa_test_handles(), handles_before);                                                                    \
+      OK(call);                                                                                                       \
+    }                                                                                                                 \
+  } while (0)
+
+/* Answers the hash of the trained weights. */
+static uint64_t scenario(void) {
+  denpa_graph *g = NULL;
+  denpa_value x, h, y;
+  denpa_model *m = NULL, *copy = NULL, *back = NULL;
+  denpa_trainer *t = NULL;
+  denpa_session *s = NULL, *rt = NULL;
+  static unsigned char bytes[1 << 16];
+  int64_t width = 16, length = 0, handles = denpa_test_handles();
+  denpa_loss l = denpa_loss_on(0, "softmax_cross_entropy", NULL);
+  denpa_tensor X = denpa_f32(X64, 8, 16), T = denpa_i32(labels, 8), Y = denpa_f32(Y64, 8, 4), all = denpa_f32(X64, 64, 16),
+               allT = denpa_i32(labels, 64), view;
+  double loss, accuracy;
+  uint64_t hash;
+  int i;
+  OPTIONS(denpa_trainer_options, o);
+  OPTIONS(denpa_session_options, so);
+  OPTIONS(denpa_session_options, ro);
+  OPTIONS(denpa_fit_options, f);
+  o.max_batch = 8;
+  o.loss_count = 1;
+  o.losses = &l;
+  o.optimizer.kind = "adam";
+  so.max_batch = 8;
+  ro.max_batch = 2;
+  ro.threads = ro.realtime = 1;
+  f.epochs = 2;
+  TRY(denpa_graph_create(&g));
+  TRY(denpa_graph_input(g, "x", DENPA_FLOAT32, 1, &width, &x));
+  TRY(denpa_graph_add(g, "dense", "hidden", DENPA_ATTRIBUTES(denpa_int("units", 8), denpa_string("activation", "relu")), &x, 1, &h, 1));
+  TRY(denpa_graph_add(g, "dense", "out", DENPA_ATTRIBUTES(denpa_int("units", 4)), &h, 1, &y, 1));
+  TRY(denpa_model_create(g, &y, 1, NULL, &m));
+  TRY(denpa_trainer_create(m, &o, &t));
+  TRY(denpa_session_create(m, &so, &s));
+  TRY(denpa_session_create(m, &ro, &rt));
+  for (i = 0; i < 3; i++) TRY(denpa_train_batch(t, &X, 1, &T, 1, &loss));
+  TRY(denpa_publish(t));
+  TRY(denpa_predict(s, &X, 1, &Y, 1));
+  TRY(denpa_evaluate(t, &all, 1, &allT, 1, &loss, &accuracy));
+  TRY(denpa_trainer_gradient(t, "hidden.W", &view));
+  TRY(denpa_model_view(m, "hidden.W", &view));
+  TRY(denpa_model_json(m, (char *)bytes, sizeof bytes, &length));
+  TRY(denpa_model_save_bytes(m, bytes, sizeof bytes, &length));
+  TRY(denpa_model_load_bytes(bytes, length, &back));
+  TRY(denpa_model_copy(m, DENPA_FLOAT64, &copy));
+  TRY(denpa_model_save(m, "/tmp/denpa-memory-test"));
+  TRY(denpa_publish(t));
+  denpa_test_fail_allocations(0, 0);
+  hash = model_hash(m) * 31 + model_hash(back);
+  OK(denpa_graph_destroy(g));
+  OK(denpa_model_destroy(back));
+  OK(denpa_model_destroy(copy));
+  OK(denpa_session_destroy(s));
+  OK(denpa_session_destroy(rt));
+  OK(denpa_trainer_destroy(t));
+  OK(denpa_model_destroy(m));
+  EQUAL(denpa_test_handles(), handles);
+  return hash;
+}
+
+static void fail_each(int64_t count) {
+  uint64_t expected;
+  int64_t total, k;
+  data();
+  expected = scenario();
+  CHECK(scenario() == expected); /* once more: what is made only once is there now */
+  total = denpa_test_allocations();
+  CHECK(scenario() == expected);
+  total = denpa_test_allocations() - total;
+  CHECK(total > 20);
+  failure_count = count;
+  for (k = 1; k < 1000000; k++) {
+    first_failure = k;
+    struck = 0;
+    OK(denpa_test_fail_allocations(k, count));
+    CHECK(scenario() == expected);
+    if (!struck && k > total + 20) break;
+  }
+  printf("    %d allocations in all\n", (int)total);
+  unlink("/tmp/denpa-memory-test");
+}
+
+static void each_allocation_fails_once(void) { fail_each(1); }
+static void all_fail_from_one_on(void) { fail_each(-1); }
+
+/* The very first use of the library, where tables are made, without memory: each time in a process of its own. */
+static void first_use_without_memory(void) {
+  int k, reached = 0;
+  data();
+  for (k = 1; k <= 400 && !reached; k++) {
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+      first_failure = k;
+      failure_count = -1;
+      OK(denpa_test_fail_allocations(k, -1));
+      scenario();
+      fflush(stdout);
+      _exit(test_failures ? 1 : struck ? 0 : 2);
+    }
+    waitpid(child, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) == 1) {
+      printf("    FAIL first use, from allocation %d on: %s %d\n", k, WIFSIGNALED(status) ? "signal" : "exit",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+      if (++test_failures > 5) return;
+    }
+    reached = WIFEXITED(status) && WEXITSTATUS(status) == 2;
+  }
+}
+
+static void controls(void) {
+  denpa_graph *g = NULL;
+  STATUS(denpa_test_fail_allocations(-1, 1), DENPA_BAD_ARGUMENT);
+  OK(denpa_test_fail_allocations(1, -1));
+  STATUS(denpa_graph_create(&g), DENPA_OUT_OF_MEMORY);
+  CHECK(g == NULL);
+  STATUS(denpa_graph_create(&g), DENPA_OUT_OF_MEMORY);
+  OK(denpa_test_fail_allocations(0, 0));
+  OK(denpa_graph_create(&g));
+  EQUAL(denpa_test_handles(), 1);
+}
+
+/* More than there is: a model of 2^40 weights, a session for a batch of 2^31 - 1. */
+static void too_large(void) {
+  denpa_graph *g = new_graph();
+  denpa_value x = add_input(g, "x", 1 << 20), y;
+  denpa_model *m = NULL;
+  denpa_session *s = NULL;
+  denpa_status status;
+  OPTIONS(denpa_session_options, o);
+  status = denpa_graph_add(g, "dense", "big", DENPA_ATTRIBUTES(denpa_int("units", (int64_t)1 << 40)), &x, 1, &y, 1);
+  if (status == DENPA_OK) status = denpa_model_create(g, &y, 1, NULL, &m);
+  CHECK(status == DENPA_OUT_OF_MEMORY || status == DENPA_LIMIT_EXCEEDED || status == DENPA_BAD_ARGUMENT);
+  CHECK(denpa_last_error()[0] != 0);
+  m = two_layers(1 << 12, 1 << 12, "relu", 4, DENPA_FLOAT32, 1);
+  o.max_batch = INT32_MAX;
+  status = denpa_session_create(m, &o, &s);
+  CHECK(status == DENPA_OUT_OF_MEMORY || status == DENPA_OK);
+}
+
+static const test_case tests[] = {
+    {"none_per_training_step", none_per_training_step},
+    {"none_per_prediction", none_per_prediction},
+    {"none_in_real_time", none_in_real_time},
+    {"controls", controls},
+    {"each_allocation_fails_once", each_allocation_fails_once},
+    {"all_fail_from_one_on", all_fail_from_one_on},
+    {"first_use_without_memory", first_use_without_memory},
+    {"too_large", too_large},
+};
+
+int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

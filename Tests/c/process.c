@@ -1,0 +1,229 @@
+/* What the library does to the process that loads it: nothing. Loaded with dlopen, so that before and after can be told
+ * apart; this program itself is not linked with it. */
+#include <denpa.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fenv.h>
+#include <locale.h>
+#include <time.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+/* test.h wants one function of the library by name: here it comes from dlopen. */
+static const char *(*last_error_function)(void);
+static const char *(*status_name_function)(denpa_status);
+#define denpa_last_error() (last_error_function == NULL ? "" : last_error_function())
+#define denpa_status_name(status) (status_name_function == NULL ? "" : status_name_function(status))
+#include "test.h"
+
+extern char **environ;
+
+static struct {
+  __typeof__(&denpa_graph_create) graph_create;
+  __typeof__(&denpa_graph_input) graph_input;
+  __typeof__(&denpa_graph_add) graph_add;
+  __typeof__(&denpa_model_create) model_create;
+  __typeof__(&denpa_trainer_create) trainer_create;
+  __typeof__(&denpa_train_batch) train_batch;
+  __typeof__(&denpa_session_create) session_create;
+  __typeof__(&denpa_predict) predict;
+  __typeof__(&denpa_publish) publish;
+  __typeof__(&denpa_set_thread_count) set_thread_count;
+} denpa;
+
+static const char *library(void) {
+  const char *path = getenv("DENPA_LIBRARY");
+  return path != NULL ? path : "build/libdenpa.so.0";
+}
+
+static void symbol(void *handle, const char *name, void *to) {
+  void *found = dlsym(handle, name);
+  if (found == NULL) {
+    printf("    FAIL %s: %s\n", name, dlerror());
+    test_failures++;
+    test_end();
+  }
+  memcpy(to, &found, sizeof found);
+}
+
+static void *load(void) {
+  void *handle = dlopen(library(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == NULL) {
+    printf("    FAIL %s\n", dlerror());
+    test_failures++;
+    test_end();
+  }
+  symbol(handle, "denpa_last_error", &last_error_function);
+  symbol(handle, "denpa_status_name", &status_name_function);
+  symbol(handle, "denpa_graph_create", &denpa.graph_create);
+  symbol(handle, "denpa_graph_input", &denpa.graph_input);
+  symbol(handle, "denpa_graph_add", &denpa.graph_add);
+  symbol(handle, "denpa_model_create", &denpa.model_create);
+  symbol(handle, "denpa_trainer_create", &denpa.trainer_create);
+  symbol(handle, "denpa_train_batch", &denpa.train_batch);
+  symbol(handle, "denpa_session_create", &denpa.session_create);
+  symbol(handle, "denpa_predict", &denpa.predict);
+  symbol(handle, "denpa_publish", &denpa.publish);
+  symbol(handle, "denpa_set_thread_count", &denpa.set_thread_count);
+  return handle;
+}
+
+/* Builds a network that pays to be divided, trains one step, predicts; answers the loss. */
+enum { ROWS = 256, IN = 256, UNITS = 256 };
+static float x[ROWS * IN], t[ROWS], y[ROWS];
+static double train_a_bit(int32_t threads, float scale) {
+  int64_t width = IN;
+  double loss = -1;
+  int i;
+  denpa_graph *g = NULL;
+  denpa_value in, h, out;
+  denpa_model *m = NULL;
+  denpa_trainer *trainer = NULL;
+  denpa_session *s = NULL;
+  denpa_loss l = denpa_loss_on(0, "mean_squared_error", NULL);
+  denpa_tensor X = denpa_f32(x, ROWS, IN), T = denpa_f32(t, ROWS, 1), Y = denpa_f32(y, ROWS, 1);
+  denpa_trainer_options o;
+  denpa_session_options so;
+  memset(&o, 0, sizeof o);
+  memset(&so, 0, sizeof so);
+  o.struct_size = sizeof o;
+  so.struct_size = sizeof so;
+  o.max_batch = so.max_batch = ROWS;
+  o.threads = so.threads = threads;
+  o.loss_count = 1;
+  o.losses = &l;
+  o.optimizer.kind = "sgd";
+  for (i = 0; i < ROWS * IN; i++) x[i] = scale * (float)(i % 17 - 8);
+  OK(denpa.graph_create(&g));
+  OK(denpa.graph_input(g, "x", DENPA_FLOAT32, 1, &width, &in));
+  OK(denpa.graph_add(g, "dense", NULL, DENPA_ATTRIBUTES(denpa_int("units", UNITS), denpa_string("activation", "tanh")), &in, 1, &h, 1));
+  OK(denpa.graph_add(g, "dense", NULL, DENPA_ATTRIBUTES(denpa_int("units", 1)), &h, 1, &out, 1));
+  OK(denpa.model_create(g, &out, 1, NULL, &m));
+  OK(denpa.trainer_create(m, &o, &trainer));
+  OK(denpa.session_create(m, &so, &s));
+  for (i = 0; i < 3; i++) OK(denpa.train_batch(trainer, &X, 1, &T, 1, &loss));
+  OK(denpa.publish(trainer));
+  OK(denpa.predict(s, &X, 1, &Y, 1));
+  return loss;
+}
+
+static int count_threads(void) {
+  DIR *folder = opendir("/proc/self/task");
+  int n = 0;
+  struct dirent *entry;
+  while (folder != NULL && (entry = readdir(folder)) != NULL) n += entry->d_name[0] != '.';
+  if (folder != NULL) closedir(folder);
+  return n;
+}
+
+static void loading_starts_no_thread(void) {
+  EQUAL(count_threads(), 1);
+  load();
+  EQUAL(count_threads(), 1);
+  train_a_bit(1, 0.01f);
+  EQUAL(count_threads(), 1);
+  train_a_bit(4, 0.01f);
+  CHECK(count_threads() <= 5);
+}
+
+typedef struct state {
+  struct sigaction actions[65];
+  sigset_t mask;
+  int rounding;
+  unsigned mxcsr;
+  char locale[256];
+  char *environment[512];
+  char folder[4096];
+} state;
+
+static void look(state *s) {
+  int i;
+  memset(s, 0, sizeof *s);
+  for (i = 1; i < 65; i++) sigaction(i, NULL, &s->actions[i]);
+  sigprocmask(SIG_BLOCK, NULL, &s->mask);
+  s->rounding = fegetround();
+#if defined(__x86_64__)
+  s->mxcsr = _mm_getcsr() & ~0x3fu; /* without the flags that any operation may raise */
+#endif
+  snprintf(s->locale, sizeof s->locale, "%s", setlocale(LC_ALL, NULL));
+  for (i = 0; i < 511 && environ[i] != NULL; i++) s->environment[i] = environ[i];
+  if (getcwd(s->folder, sizeof s->folder) == NULL) test_failures++;
+}
+
+static void same(const state *a, const state *b) {
+  int i;
+  for (i = 1; i < 65; i++) CHECK(memcmp(&a->actions[i], &b->actions[i], sizeof a->actions[i]) == 0);
+  CHECK(memcmp(&a->mask, &b->mask, sizeof a->mask) == 0);
+  CHECK(a->rounding == b->rounding && a->mxcsr == b->mxcsr);
+  CHECK(strcmp(a->locale, b->locale) == 0 && strcmp(a->folder, b->folder) == 0);
+  CHECK(memcmp(a->environment, b->environment, sizeof a->environment) == 0);
+}
+
+static void nothing_is_changed(void) {
+  static state before, loaded, used;
+  look(&before);
+  load();
+  look(&loaded);
+  same(&before, &loaded);
+  train_a_bit(2, 0.01f);
+  look(&used);
+  same(&before, &used);
+}
+
+/* A caller that flushes subnormal numbers, or rounds downwards, gets its mode back and the same results as any other. */
+static void floating_point_mode(void) {
+#if defined(__x86_64__)
+  static const unsigned modes[] = {0x1f80, 0x9fc0, 0x3f80, 0x5f80, 0x7f80};
+  static float expected[ROWS];
+  double loss = 0;
+  int i, scale;
+  load();
+  for (scale = 0; scale < 2; scale++) /* numbers as usual, and so small that products are subnormal */
+    for (i = 0; i < COUNT(modes); i++) {
+      double got;
+      unsigned after;
+      _mm_setcsr(modes[i]);
+      got = train_a_bit(2, scale == 0 ? 0.01f : 1e-38f);
+      after = _mm_getcsr();
+      _mm_setcsr(0x1f80);
+      EQUAL(after & ~0x3fu, modes[i] & ~0x3fu);
+      if (i == 0) {
+        loss = got;
+        memcpy(expected, y, sizeof y);
+      }
+      CHECK(memcmp(&got, &loss, sizeof got) == 0);
+      CHECK(memcmp(expected, y, sizeof y) == 0);
+    }
+#endif
+}
+
+static void loads_quickly(void) {
+  struct timespec a, b;
+  double ms;
+  clock_gettime(CLOCK_MONOTONIC, &a);
+  load();
+  clock_gettime(CLOCK_MONOTONIC, &b);
+  ms = (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) * 1e-6;
+  printf("    dlopen: %.1f ms\n", ms);
+  CHECK(ms < 50); /* the goal is 10; a busy machine gets some room */
+}
+
+/* dlclose is harmless: the library stays, and so do its threads. */
+static void closing(void) {
+  void *handle = load();
+  train_a_bit(2, 0.01f);
+  dlclose(handle);
+  usleep(10000);
+  train_a_bit(2, 0.01f);
+}
+
+static const test_case tests[] = {
+    {"loading_starts_no_thread", loading_starts_no_thread},
+    {"nothing_is_changed", nothing_is_changed},
+    {"floating_point_mode", floating_point_mode},
+    {"loads_quickly", loads_quickly},
+    {"closing", closing},
+};
+
+int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

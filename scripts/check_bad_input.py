@@ -1,0 +1,13 @@
+#!/usr/bin/env python3
+"""Every exported function has its rows in the tables of bad input (Tests/c/bad_*.c)."""
+
+from checks import LIBRARY, ROOT, check, finish, output
+
+exported = {line.split()[-1].split("@")[0] for line in output("nm", "-D", "--defined-only", LIBRARY).splitlines()}
+covered = set()
+for source in sorted((ROOT / "Tests" / "c").glob("bad_*.c")):
+    covered |= set(output(ROOT / "build" / "tests" / "c" / source.stem, "--list").split())
+for name in sorted(n for n in exported if n.startswith("denpa_")):
+    check(f"{name} has rows", name in covered)
+check("no rows for what is not exported", sorted(covered - exported))
+finish()
