@@ -57,7 +57,7 @@ if __name__ == "__main__":
     for name, data in FILES.items():
         digits = data.hex()
         lines = [digits[i : i + 100] for i in range(0, len(digits), 100)]
-        print(f'  "{name}":\n  """')
+        print(f'  "{name}": """')
         for line in lines[:-1]:
             print(f"  {line}\\")
         print(f'  {lines[-1]}\n  """,')
