@@ -20,7 +20,7 @@ C_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c/%,$(wildcard Tests/c/*.c))
 CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
-.PHONY: all help lib demo test bench bench-peers examples c-tests c++-tests install uninstall clean format lint tools venv
+.PHONY: all help lib demo test bench examples c-tests c++-tests install uninstall clean format lint tools venv
 all: lib
 
 help: ## this list
@@ -74,7 +74,7 @@ $(BUILD)/examples/%: examples/c/%.c $(HEADERS) | $(LIBRARY)
 
 # ------------------------------------------------------------------------------------------------------------ benchmarks
 bench: lib venv $(BUILD)/bench/denpa_bench ## one training step, Denpa beside NumPy and FANN, in one run
-	@$(PYTHON) benchmarks/run.py
+	@$(PYTHON) benchmarks/run.py $(WORKLOADS)
 
 $(BUILD)/bench/denpa_bench: benchmarks/denpa_bench.c $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)

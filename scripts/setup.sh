@@ -2,6 +2,7 @@
 # Sees to what Denpa is built and tested with. Debian and its kin; elsewhere it names what is missing.
 #   setup.sh tools       compilers and command-line tools, installed with apt-get where that is possible
 #   setup.sh venv DIR    a Python environment in DIR with bindings/python/requirements-test.txt
+#   setup.sh package P   one more of Debian's packages
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -72,5 +73,6 @@ venv() {
 case "${1:-}" in
   tools) tools ;;
   venv) venv "${2:-.venv}" ;;
-  *) echo "usage: setup.sh tools | venv DIR" >&2; exit 2 ;;
+  package) install_packages "$2" ;;
+  *) echo "usage: setup.sh tools | venv DIR | package NAME" >&2; exit 2 ;;
 esac
