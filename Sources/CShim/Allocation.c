@@ -25,6 +25,7 @@ static uint64_t allocations_of_all;
 #pragma weak __real__ZnamRKSt9nothrow_t
 #pragma weak __real__ZnwmSt11align_val_tRKSt9nothrow_t
 #pragma weak __real__ZdlPv
+#pragma weak __cxa_get_globals
 #pragma weak __real__ZdaPv
 #pragma weak __real__ZdlPvSt11align_val_t
 void *__real_malloc(size_t);
@@ -37,6 +38,7 @@ void *__real__ZnwmRKSt9nothrow_t(size_t, const void *);
 void *__real__ZnamRKSt9nothrow_t(size_t, const void *);
 void *__real__ZnwmSt11align_val_tRKSt9nothrow_t(size_t, size_t, const void *);
 void __real__ZdlPv(void *);
+void *__cxa_get_globals(void);
 void __real__ZdaPv(void *);
 void __real__ZdlPvSt11align_val_t(void *, size_t);
 
@@ -126,21 +128,34 @@ char *__wrap_strdup(const char *text) {
 // operator new: by way of the variant that does not throw, which calls a host's own operator new where there is one.
 static const char nothrow;
 
+// Whether operator new may be called. When it fails it throws inside, even that variant, and the first throw of a thread
+// makes the C library allocate thread-local memory, which aborts the process if there is none. So that is done
+// beforehand, while it can be seen that there is memory.
+static int new_is_safe(size_t size) {
+  if (denpa_thread.can_throw) return 1;
+  void *probe = __real_malloc(size < SIZE_MAX - 65536 ? size + 65536 : size);
+  if (!probe) return 0;
+  __real_free(probe);
+  __cxa_get_globals();
+  denpa_thread.can_throw = 1;
+  return 1;
+}
+
 void *__wrap__ZnwmRKSt9nothrow_t(size_t size, const void *tag) {
   (void)tag;
-  void *pointer = count_and_ask() ? NULL : __real__ZnwmRKSt9nothrow_t(size, &nothrow);
+  void *pointer = count_and_ask() || !new_is_safe(size) ? NULL : __real__ZnwmRKSt9nothrow_t(size, &nothrow);
   return pointer ? pointer : from_reserve(size, 16);
 }
 void *__wrap__ZnamRKSt9nothrow_t(size_t size, const void *tag) {
   (void)tag;
-  void *pointer = count_and_ask() ? NULL : __real__ZnamRKSt9nothrow_t(size, &nothrow);
+  void *pointer = count_and_ask() || !new_is_safe(size) ? NULL : __real__ZnamRKSt9nothrow_t(size, &nothrow);
   return pointer ? pointer : from_reserve(size, 16);
 }
 void *__wrap__Znwm(size_t size) { return __wrap__ZnwmRKSt9nothrow_t(size, &nothrow); }
 void *__wrap__Znam(size_t size) { return __wrap__ZnamRKSt9nothrow_t(size, &nothrow); }
 void *__wrap__ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
   (void)tag;
-  void *pointer = count_and_ask() ? NULL : __real__ZnwmSt11align_val_tRKSt9nothrow_t(size, alignment, &nothrow);
+  void *pointer = count_and_ask() || !new_is_safe(size) ? NULL : __real__ZnwmSt11align_val_tRKSt9nothrow_t(size, alignment, &nothrow);
   return pointer ? pointer : from_reserve(size, alignment);
 }
 void *__wrap__ZnwmSt11align_val_t(size_t size, size_t alignment) {

@@ -13,6 +13,7 @@ struct denpa_thread {
   int64_t fail_count;  // How many fail from there; negative: all
   char *error;         // The error slot, once there is one
   int32_t failed;      // The reserve had to serve
+  int32_t can_throw;   // The C++ library has what it needs to throw in this thread
 };
 extern __thread struct denpa_thread denpa_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
 

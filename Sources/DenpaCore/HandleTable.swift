@@ -38,9 +38,9 @@ public enum HandleTable {
     let generation = UInt32(truncatingIfNeeded: denpa_atomic_load_u64(slot) >> 32) + 1
     let handle = Handle(slot: index, generation: generation, kind: kind)
     guard let pointer = handle.pointer else { throw DenpaError(.internalError, "a handle is NULL") }
+    _ = denpa_atomic_add_u64(live_, 1)
     denpa_atomic_store_pointer(slot + Slot.object, Unmanaged.passRetained(object).toOpaque())
     denpa_atomic_store_u64(slot, State.alive(handle))
-    _ = denpa_atomic_add_u64(live_, 1)
     return pointer
   }
 

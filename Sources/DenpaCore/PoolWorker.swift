@@ -53,11 +53,13 @@ enum PoolWorker {
     denpa_atomic_store_u32(PoolWords.busy, 0)
   }
 
-  /// The host's signals are the host's threads' business. Blocked before a thread is made: it inherits that.
+  /// The host's signals are the host's threads' business. Blocked before a thread is made: it inherits that. But for those
+  /// that a thread brings upon itself: the host's crash handler shall see a fault in a plugin's chunk.
   private static func blockSignals() -> sigset_t {
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)
+    for own in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS] { sigdelset(&all, own) }
     pthread_sigmask(SIG_BLOCK, &all, &before)
     return before
   }

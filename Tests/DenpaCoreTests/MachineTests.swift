@@ -1,8 +1,9 @@
 import CShim
-import DenpaCore
 import DenpaKernelTypes
 import Glibc
 import Testing
+
+@testable import DenpaCore
 
 @Suite struct FloatingPointModeTests {
   @Test func setsAndRestores() throws {
@@ -47,6 +48,19 @@ import Testing
       #expect(names == ["neon"])
     #endif
     #expect(names.contains("\(try Kernels.chosen().name)"))
+  }
+
+  @Test func chosenByName() throws {
+    for set in availableKernelSets() {
+      #expect("\(try Kernels.decide(named: "\(set.name)").get().name)" == "\(set.name)")
+    }
+    #expect("\(try Kernels.decide(named: "").get().name)" == "\(try Kernels.decide(named: nil).get().name)")
+    for name in ["AVX2", "avx1024", String(repeating: "é", count: 1000)] {
+      let error = #expect(throws: DenpaError.self) { try Kernels.decide(named: name).get() }
+      #expect(error?.status == .notSupported)
+    }
+    let error = #expect(throws: DenpaError.self) { try Kernels.decide(named: "mmx").get() }
+    #expect(error?.description.contains("mmx") == true)
   }
 }
 
