@@ -85,7 +85,7 @@ def parts():
     for source in sorted((ROOT / "Tests" / "c").glob("*.c")):
         yield f"c-{source.stem}", "plain", 300, [f"build/tests/c/{source.stem}"], {}
     for name in kernel_sets():
-        for test in ("values", "training"):
+        for test in ("values", "training", "graphs"):
             yield f"c-{test}-{name}", "plain", 120, [f"build/tests/c/{test}"], {"DENPA_KERNELS": name}
     for name in ("values", "layers", "files"):
         yield f"c++-{name}", "plain", 120, [f"build/tests/c++/{name}"], {}

@@ -122,15 +122,15 @@ static void bad_attributes(void) {
   SECOND(denpa_strings("activation", NULL, (int64_t)1 << 62), -1);
   SECOND(denpa_tensor_attribute("activation", NULL), DENPA_BAD_ARGUMENT);
   SECOND(denpa_tensor_attribute("activation", &t), DENPA_BAD_ARGUMENT);
-  SECOND(denpa_nested("W", NULL, NULL), DENPA_BAD_ARGUMENT);
-  SECOND(denpa_nested("W", "no_such", NULL), DENPA_NOT_FOUND);
-  SECOND(denpa_nested("W", "normal", DENPA_ATTRIBUTES(denpa_int("no_such", 1))), DENPA_BAD_ARGUMENT);
-  SECOND(denpa_nested("W", "normal", a), -1); /* a list that holds itself */
+  SECOND(denpa_nested("initializer", NULL, NULL), DENPA_BAD_ARGUMENT);
+  SECOND(denpa_nested("initializer", "no_such", NULL), DENPA_NOT_FOUND);
+  SECOND(denpa_nested("initializer", "normal", DENPA_ATTRIBUTES(denpa_int("no_such", 1))), DENPA_BAD_ARGUMENT);
+  SECOND(denpa_nested("initializer", "normal", a), -1); /* a list that holds itself */
   a[1].value.spec.attributes = a + 1;
   REFUSED(add_with(a));
   t.rank = 99;
-  SECOND(denpa_tensor_attribute("W", &t), -1);
-  EACH_TENSOR(spoilt, w.X, (a[1] = denpa_tensor_attribute("W", &spoilt), REFUSED(add_with(a))));
+  SECOND(denpa_tensor_attribute("initializer", &t), -1);
+  EACH_TENSOR(spoilt, w.X, (a[1] = denpa_tensor_attribute("initializer", &spoilt), REFUSED(add_with(a))));
 }
 
 static void bad_denpa_graph_add(void) {

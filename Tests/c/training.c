@@ -287,7 +287,10 @@ static int ascending(const void *a, const void *b) {
 }
 static double online_median(const char *activation) {
   double last[20], loss;
+  denpa_attribute scale[2];
   int seed, i;
+  scale[0] = denpa_float("scale", 1);
+  scale[1] = denpa_end();
   for (seed = 0; seed < 20; seed++) {
     uint64_t state = 100 + (uint64_t)seed;
     denpa_graph *g = new_graph();
@@ -295,11 +298,13 @@ static double online_median(const char *activation) {
     denpa_model *m;
     denpa_trainer *t;
     OK(denpa_graph_add(g, "dense", "hidden",
-                       DENPA_ATTRIBUTES(denpa_int("units", 10), denpa_string("activation", activation), denpa_string("W", "normal"),
-                                        denpa_string("b", "normal")),
+                       DENPA_ATTRIBUTES(denpa_int("units", 10), denpa_string("activation", activation), denpa_nested("initializer", "normal", scale),
+                                        denpa_nested("bias_initializer", "normal", scale)),
                        &in, 1, &h, 1));
     OK(denpa_graph_add(g, "dense", "out",
-                       DENPA_ATTRIBUTES(denpa_int("units", 1), denpa_string("W", "normal"), denpa_string("b", "normal")), &h, 1, &y, 1));
+                       DENPA_ATTRIBUTES(denpa_int("units", 1), denpa_nested("initializer", "normal", scale),
+                                        denpa_nested("bias_initializer", "normal", scale)),
+                       &h, 1, &y, 1));
     m = finish_model(g, &y, 1, DENPA_FLOAT32, (uint64_t)seed);
     t = new_trainer(m, "mean_squared_error", DENPA_ATTRIBUTES(denpa_bool("half", 1)), "sgd", 0.07, 1);
     last[seed] = 0;

@@ -94,9 +94,6 @@ static void activations(void) {
   at("relu", 10, 10, 1);
   at("relu", -5, 0, 0);
   at("relu", 0, 0, 0);
-  at("step", 0.5, 1, 0);
-  at("step", 0, 0, 0);
-  at("step", -1, 0, 0);
   at("identity", -3, -3, 1);
   at("sigmoid", 10, 0.9999546021312976, 4.5395807735907655e-05);
   at("sigmoid", 0, 0.5, 0.25);
@@ -240,11 +237,11 @@ static void softmax_is_per_row(void) {
   denpa_tensor X = denpa_f64(x, 3, 2), T = denpa_f64(t, 3, 3), db;
   OK(denpa_graph_add(g, "dense", "hidden",
                      DENPA_ATTRIBUTES(denpa_int("units", 3), denpa_string("activation", "sigmoid"),
-                                      denpa_nested("W", "normal", DENPA_ATTRIBUTES(denpa_float("deviation", 0.01)))),
+                                      denpa_nested("initializer", "normal", DENPA_ATTRIBUTES(denpa_float("scale", 0.01)))),
                      &in, 1, &h, 1));
   OK(denpa_graph_add(g, "dense", "out",
                      DENPA_ATTRIBUTES(denpa_int("units", 3),
-                                      denpa_nested("W", "normal", DENPA_ATTRIBUTES(denpa_float("deviation", 0.01)))),
+                                      denpa_nested("initializer", "normal", DENPA_ATTRIBUTES(denpa_float("scale", 0.01)))),
                      &h, 1, &y, 1));
   m = finish_model(g, &y, 1, DENPA_FLOAT64, 3);
   trainer = new_trainer(m, "softmax_cross_entropy", NULL, NULL, 0, 3);
