@@ -99,7 +99,8 @@ class Core:
     @property
     def layers(self) -> dict[str, NodeView]:
         """The layers by name, in order: net.layers["encoder"].trainable = False."""
-        return {node["name"]: NodeView(self, node) for node in self._description()["nodes"]}
+        nodes = self._description()["nodes"]
+        return {node["name"]: NodeView(self, node) for node in nodes if node["kind"] != "input"}
 
     def _description(self) -> dict[str, Any]:
         description: dict[str, Any] = json.loads(text(library.denpa_model_json, self._handle.pointer))
@@ -194,6 +195,30 @@ class Core:
         finally:
             self._sessions.append(session)
         return self._in_form(outputs, question.single)
+
+    def predict_proba(self, x: Any) -> Array:
+        """Probabilities of the classes (rows, classes); of one class (rows, 1) where there is a single output.
+
+        What the network says where it ends in a softmax or sigmoid; the softmax or sigmoid of it otherwise.
+        """
+        if len(self._outputs) != 1:
+            raise InvalidArgument("predict_proba is for networks of one output: use predict")
+        y: Array = as_array(self.predict(x))
+        last = self.layers.get(self._outputs[0].name)
+        ends = {last.kind, (last.attributes or {}).get("activation")} if last is not None else set()
+        if ends & {"softmax", "sigmoid"}:
+            return y
+        if self._outputs[0].shape[-1:] == (1,):
+            return np.asarray(np.exp(-np.logaddexp(0, -y)), y.dtype)
+        e = np.exp(y - y.max(axis=-1, keepdims=True))
+        return np.asarray(e / e.sum(axis=-1, keepdims=True), y.dtype)
+
+    def predict_classes(self, x: Any) -> Array:
+        """The number of the most likely class for each row; 0 or 1 where there is a single output."""
+        p = self.predict_proba(x)
+        if p.shape[-1] == 1:
+            return np.asarray(p[..., 0] > 0.5, "int64")
+        return np.asarray(p.argmax(axis=-1), "int64")
 
     def _session(self, rows: int) -> tuple[Handle, int, int]:
         """A session that nobody else uses, with room for so many rows."""

@@ -1,0 +1,69 @@
+"""The generated ABI is that of the headers, and no function can be called with the wrong types."""
+
+from __future__ import annotations
+
+import ctypes
+import runpy
+
+import denpa as dp
+import pytest
+from conftest import ROOT
+from denpa import _abi as abi
+from denpa._call import library
+
+
+def test_the_file_is_what_the_headers_say():
+    generate = runpy.run_path(str(ROOT / "scripts" / "generate_abi.py"))["generate"]
+    assert generate() == (ROOT / "bindings" / "python" / "denpa" / "_abi.py").read_text(), (
+        "the headers have changed: python scripts/generate_abi.py"
+    )
+
+
+def test_every_function_has_its_signature():
+    for name, (result, arguments, documentation) in abi.FUNCTIONS.items():
+        function = getattr(library, name)
+        assert function.argtypes == arguments, name
+        assert function.restype is result, name
+        assert function.__doc__ == documentation, name
+
+
+def test_nothing_is_missing():
+    header = (ROOT / "include" / "denpa.h").read_text()
+    declared = {word.split("(")[0] for word in header.split() if word.startswith("denpa_") and word.count("(")}
+    inline = {"denpa_loss_on", "denpa_int", "denpa_string", "denpa_last_error", "denpa_thread_count"}
+    missing = {n for n in declared - set(abi.FUNCTIONS) - inline if n + "(" in header}
+    assert not missing
+
+
+def test_sizes_of_what_travels_in_arrays():
+    assert ctypes.sizeof(abi.Tensor) == 144
+    assert ctypes.sizeof(abi.Attribute) == 48
+    assert ctypes.sizeof(abi.Loss) == 48
+
+
+def test_a_handle_of_another_kind_is_refused_by_python():
+    net = dp.Sequential([dp.Dense(1)], input_shape=(1,))
+    with pytest.raises(ctypes.ArgumentError):
+        library.denpa_session_destroy(net._handle.pointer)
+    with pytest.raises(ctypes.ArgumentError):
+        library.denpa_model_save(net._handle.pointer, "text")
+
+
+def test_versions_agree():
+    assert dp.version() == dp.__version__ == abi.VERSION
+    assert dp.kernels() in ("sse2", "avx2", "avx512", "neon")
+
+
+def test_no_handle_is_left_over():
+    import gc
+
+    gc.collect()
+    before = library.denpa_test_handles()
+    net = dp.Sequential([dp.Dense(3, activation="relu"), dp.Dense(1)], input_shape=(2,))
+    net.fit([[0.0, 1.0]], [[1.0]], loss="mse")
+    net.predict([[0.0, 1.0]])
+    net.check_gradients([[0.3, 1.0]], [[1.0]])
+    assert library.denpa_test_handles() > before
+    del net
+    gc.collect()
+    assert library.denpa_test_handles() == before

@@ -1,0 +1,140 @@
+"""Many threads, forked processes, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import denpa as dp
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+
+def make(width=64):
+    layers = [dp.Dense(width, activation="relu"), dp.Dense(width, activation="relu"), dp.Dense(3)]
+    return dp.Sequential(layers, input_shape=(16,), seed=1)
+
+
+def test_many_threads_predict_with_one_network(rng):
+    net = make()
+    questions = [rng.normal(size=(rows, 16)).astype("f4") for rows in (1, 3, 50, 200, 2500)] * 8
+    expected = [net.predict(x) for x in questions]
+    with ThreadPoolExecutor(16) as pool:
+        for _ in range(5):
+            for found, right in zip(pool.map(net.predict, questions), expected):
+                assert_array_equal(found, right)
+
+
+def test_predicting_while_another_thread_trains(rng):
+    """Each answer is that of one set of weights: both rows of a question are the same sample."""
+    net, x, t = make(), rng.normal(size=(256, 16)), rng.normal(size=(256, 3))
+    net.compile("mse", dp.Adam(learning_rate=0.01))
+    stop, errors = threading.Event(), []
+
+    def predict():
+        question = np.repeat(rng.normal(size=(1, 16)).astype("f4"), 2, axis=0)
+        while not stop.is_set():
+            y = net.predict(question)
+            if not (np.isfinite(y).all() and np.array_equal(y[0], y[1])):
+                errors.append(y)
+
+    threads = [threading.Thread(target=predict) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    net.fit(x, t, epochs=20, batch_size=16)
+    for first in range(0, 256, 8):
+        net.train_batch(x[first : first + 8], t[first : first + 8])
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not errors
+
+
+def test_threads_that_train_one_network_take_turns(rng):
+    net, x, t = make(), rng.normal(size=(64, 16)), rng.normal(size=(64, 3))
+    net.compile("mse", "sgd")
+    with ThreadPoolExecutor(4) as pool:
+        losses = list(pool.map(lambda number: net.train_batch(x, t), range(100)))
+    assert len(set(losses)) == 100 and sorted(losses, reverse=True)[-1] < max(losses)
+
+
+def test_the_number_of_threads_changes_no_bit(rng):
+    x, t = rng.normal(size=(512, 16)), rng.normal(size=(512, 3))
+    before, found = dp.threads(), []
+    try:
+        for count in (1, 2, 5):
+            dp.set_threads(count)
+            assert dp.threads() == count
+            net = make(256)
+            net.fit(x, t, batch_size=256, epochs=3, loss="mse", optimizer="adam")
+            found.append((net.to_bytes(), net.predict(x).tobytes()))
+    finally:
+        dp.set_threads(before)
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_goes_on(rng):
+    net, x, t = make(256), rng.normal(size=(2000, 16)), rng.normal(size=(2000, 3))
+    net.compile("mse", "adam")
+    net.fit(x, t, batch_size=256)
+    expected = net.predict(x)
+    child = os.fork()
+    if child == 0:
+        good = np.array_equal(net.predict(x), expected) and net.train_batch(x[:256], t[:256]) > 0
+        good = good and net.fit(x, t, batch_size=256)["loss"][0] > 0
+        os._exit(0 if good else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert_array_equal(net.predict(x), expected)
+
+
+STUDENT = """
+    import os, signal, sys, threading
+    import numpy as np
+    import denpa as dp
+
+    x = np.random.default_rng(0).normal(size=(4000, 16))
+    net = dp.Sequential([dp.Dense(64, activation="relu"), dp.Dense(1)], input_shape=(16,))
+    first = net.loss(x, x[:, 0], loss="mse")
+    threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        {training}
+    except KeyboardInterrupt:
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert net.loss(x, x[:, 0]) < 0.5 * first, "what was learned is kept"
+        net.fit(x, x[:, 0], epochs=1)
+        print("interrupted")
+"""
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        "net.fit(x, x[:, 0], epochs=10**9, loss='mse', optimizer='adam')",
+        "net.fit(iter(lambda: (x[:64], x[:64, 0]), None), steps_per_epoch=10**9, loss='mse', optimizer='adam')",
+    ],
+)
+def test_ctrl_c_ends_fit_and_keeps_what_was_learned(training):
+    program = textwrap.dedent(STUDENT).replace("{training}", training)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "interrupted", "")
+
+
+def test_a_handler_of_ones_own_is_called_after_the_batch(rng):
+    struck = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: struck.append(number))
+    try:
+        net, x = make(), rng.normal(size=(4000, 16))
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(dp.Stopped):
+            net.fit(x, x[:, :3], epochs=10**9, loss="mse")
+        assert struck == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, previous)
