@@ -16,7 +16,13 @@ private func rows<V: Vector>(
 ) {
   var finish = Finish<V>(p, n: m, first: true, last: true)
   finish.oneBias = true
-  let c = p.pointee.c.of(V.Scalar.self)
+  if m == 1 {
+    var sum = V.splat(dot(V.self, a, b, k))
+    withUnsafeMutableBytes(of: &sum) { sum in
+      finish.apply(sum.baseAddress.of(V.Scalar.self), 1, 1, place: 0, column: 0, last: 1)
+    }
+    return
+  }
   var row = 0
   while row < m {
     let count = Swift.min(V.width, m &- row)
@@ -24,7 +30,7 @@ private func rows<V: Vector>(
     withUnsafeMutableBytes(of: &sums) { bytes in
       let sums = bytes.baseAddress.of(V.Scalar.self)
       for i in 0..<count { sums[i] = dot(V.self, a + (row &+ i) &* k, b, k) }
-      finish.apply(sums, 1, 1, c + row, m, count)
+      finish.apply(sums, 1, 1, place: row, column: row, last: count)
     }
     row &+= count
   }

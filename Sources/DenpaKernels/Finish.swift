@@ -22,7 +22,6 @@ struct Finish<V: Vector> {
   var oneBias = false
   var bias: UnsafePointer<V.Scalar>?
   var slopeOutput: UnsafePointer<V.Scalar>?
-  /// Where C begins: bias and slopeOutput are found by the distance from here.
   var c: UnsafeMutablePointer<V.Scalar>
   /// Row length of C.
   var n: Int
@@ -51,35 +50,32 @@ struct Finish<V: Vector> {
     }
   }
 
-  /// `rows` rows of `vectors` vectors of sums, the last of them with `last` lanes, into C at `target`.
+  /// `rows` rows of `vectors` vectors of sums, the last of them with `last` lanes, into C from element `place` on,
+  /// which stands in `column`.
   @inline(__always)
   func apply(
-    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int,
-    _ target: UnsafeMutablePointer<V.Scalar>, _ stride: Int, _ last: Int
+    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
   ) {
-    applyAll(sums, rows, vectors, target, stride, last)
+    applyAll(sums, rows, vectors, place, column, last)
   }
 
   @inline(never)
   private func applyAll(
-    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int,
-    _ target: UnsafeMutablePointer<V.Scalar>, _ stride: Int, _ last: Int
+    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, _ place: Int, _ column: Int, _ last: Int
   ) {
     var bad = V.zero
-    let start = target - c
-    let column = start % n
     for row in 0..<rows {
       for vector in 0..<vectors {
         let lanes = vector == vectors &- 1 ? last : V.width
-        let offset = row &* stride &+ vector &* V.width
-        let p = target + offset
+        let offset = place &+ row &* n &+ vector &* V.width
+        let p = c + offset
         var value = V.load(sums + (row &* vectors &+ vector) &* V.width)
         if gathered { value = V.load(p, lanes) + value }
         if let bias {
           value = value + (oneBias ? V.splat(bias[0]) : V.load(bias + (column &+ vector &* V.width), lanes))
         }
         value = V.value(function, value)
-        if let slopeOutput { value = value * V.slope(slopeFunction, V.load(slopeOutput + (start &+ offset), lanes)) }
+        if let slopeOutput { value = value * V.slope(slopeFunction, V.load(slopeOutput + offset, lanes)) }
         if accumulate { value = V.load(p, lanes) + value }
         bad = V.fma(value, V.zero, bad)
         value.store(p, lanes)

@@ -93,26 +93,44 @@ func product<V: Vector>(
   // A single row or column is stored the same way either way round.
   let transposeA = p.pointee.transposeA != 0 && m > 1 && k > 1
   let transposeB = p.pointee.transposeB != 0 && n > 1 && k > 1
-  if k <= 0 {
-    let nothing = UnsafePointer(p.pointee.c.of(V.Scalar.self))
-    compute(V.self, p, m, n, 0, nothing, nothing, transposeA, transposeB, run, packBody, computeBody)
-    return 0
-  }
-  let a = p.pointee.a.of(V.Scalar.self)
-  let b = p.pointee.b.of(V.Scalar.self)
-  if n == 1 {
-    if !transposeA {
-      columnProduct(V.self, p, m, k, a, b)
-      return 0
+  let nothing = UnsafePointer(p.pointee.c.of(V.Scalar.self))
+  let a = k > 0 ? p.pointee.a.of(V.Scalar.self) : nothing
+  let b = k > 0 ? p.pointee.b.of(V.Scalar.self) : nothing
+  let turned = transposeA || k == 1
+  if n > 1 || k <= 0 || transposeA && p.pointee.bias != nil {
+    if !transposeB && m <= tileHeight && n <= 2 &* V.width && k <= blockLimit(V.self) {
+      oneTile(V.self, p, m, n, k, a, b, transposeA)
+    } else {
+      compute(V.self, p, m, n, k, a, b, transposeA, transposeB, run, packBody, computeBody)
     }
-    if p.pointee.bias == nil {
-      // Cᵀ = Bᵀ·Aᵀ: one row, with a matrix that is not transposed.
-      compute(V.self, p, 1, m, k, b, a, false, false, run, packBody, computeBody)
-      return 0
-    }
+  } else if !turned || p.pointee.bias != nil {
+    columnProduct(V.self, p, m, k, a, b)
+  } else if m <= 2 &* V.width && k <= blockLimit(V.self) {
+    // Cᵀ = Bᵀ·Aᵀ: one row, with a matrix that is not transposed.
+    oneTile(V.self, p, 1, m, k, b, a, false)
+  } else {
+    compute(V.self, p, 1, m, k, b, a, false, false, run, packBody, computeBody)
   }
-  compute(V.self, p, m, n, k, a, b, transposeA, transposeB, run, packBody, computeBody)
   return 0
+}
+
+/// All of C is one tile: nothing to plan, nothing to pack.
+@inline(__always)
+private func oneTile<V: Vector>(
+  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int,
+  _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ transposeA: Bool
+) {
+  var finish = Finish<V>(p, n: n, first: true, last: true)
+  let single = n <= V.width
+  let last = single ? n : n &- V.width
+  let call = TileCall<V>(
+    k: k, a: a, aStride: transposeA ? m : k, b: b, bStride: n, bLast: last, place: 0, column: 0, last: last)
+  switch (single, transposeA) {
+  case (true, true): Tile.run(Single<V>.self, UnitRows.self, m, call, &finish)
+  case (true, false): Tile.run(Single<V>.self, UnitSteps.self, m, call, &finish)
+  case (false, true): Tile.run(Two<V>.self, UnitRows.self, m, call, &finish)
+  case (false, false): Tile.run(Two<V>.self, UnitSteps.self, m, call, &finish)
+  }
 }
 
 @inline(never)
@@ -274,10 +292,19 @@ extension ProductPlan {
   ) {
     let start = blockStart(index)
     let length = blockLength(index)
-    let c = arguments.pointee.c.of(Scalar.self)
     let packed = packedA + worker &* workerStride
     let firstRow = tileRow(firstTile)
     var j = left
+    if m <= 2 && !packB && !transposeA {
+      let width = (m == 1 ? 8 : 4) &* V.width
+      while j &+ width <= right {
+        let call = TileCall<V>(
+          k: length, a: a + start, aStride: k, b: b + (start &* n &+ column &+ j), bStride: n, bLast: V.width,
+          place: column &+ j, column: column &+ j, last: V.width)
+        Tile.runWide(m, call, finish)
+        j &+= width
+      }
+    }
     while j < right {
       let count = Swift.min(panel, columns &- j)
       let lanes = panelWidth(V.self, count)
@@ -290,7 +317,7 @@ extension ProductPlan {
           k: length, a: own, aStride: packA ? height : transposeA ? m : k,
           b: packB ? UnsafePointer(packedBlock(index) + j &* length) : b + (start &* n &+ column &+ j),
           bStride: packB ? lanes : n, bLast: packB ? V.width : last,
-          c: c + (row &* n &+ column &+ j), cStride: n, last: last)
+          place: row &* n &+ column &+ j, column: column &+ j, last: last)
         if lanes == V.width {
           Tile.run(Single<V>.self, layout, height, call, finish)
         } else {

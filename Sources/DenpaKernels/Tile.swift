@@ -1,3 +1,5 @@
+import CShim
+
 /// Which of A's directions is contiguous: known when compiled, so that the other needs the only stride.
 protocol Layout {
   static var unitRows: Bool { get }
@@ -20,54 +22,67 @@ struct TileCall<V: Vector> {
   var bStride: Int
   /// Lanes of B's last vector that may be read.
   var bLast: Int
-  var c: UnsafeMutablePointer<V.Scalar>
-  var cStride: Int
+  /// The tile's first element in C, and its column.
+  var place: Int
+  var column: Int
   /// Lanes of C's last vector.
   var last: Int
 }
 
 @inline(__always)
 private func runTile<R: Rows, L: Layout>(
-  _: R.Type, _: L.Type, _ call: TileCall<R.S.V>, _ finish: UnsafePointer<Finish<R.S.V>>
+  _: R.Type, _: L.Type, _ call: TileCall<R.S.V>, _ finish: UnsafePointer<Finish<R.S.V>>, ahead: Bool = false
 ) {
   typealias V = R.S.V
   var rows = R()
   if call.bLast == V.width {
-    accumulate(&rows, L.self, call, V.width)
+    accumulate(&rows, L.self, call, V.width, ahead)
   } else {
-    accumulate(&rows, L.self, call, call.bLast)
+    accumulate(&rows, L.self, call, call.bLast, ahead)
   }
+  let c = finish.pointee.c + call.place
+  let n = finish.pointee.n
   switch finish.pointee.kind {
   case .store:
     if call.last == V.width {
-      rows.store(call.c, call.cStride, last: V.width)
+      rows.store(c, n, last: V.width)
     } else {
-      rows.store(call.c, call.cStride, last: call.last)
+      rows.store(c, n, last: call.last)
     }
   case .add:
     if call.last == V.width {
-      rows.add(call.c, call.cStride, last: V.width)
-      rows.store(call.c, call.cStride, last: V.width)
+      rows.add(c, n, last: V.width)
+      rows.store(c, n, last: V.width)
     } else {
-      rows.add(call.c, call.cStride, last: call.last)
-      rows.store(call.c, call.cStride, last: call.last)
+      rows.add(c, n, last: call.last)
+      rows.store(c, n, last: call.last)
     }
   case .all:
     // A copy to memory: the accumulators themselves stay in registers.
     var spilled = rows
     withUnsafeMutableBytes(of: &spilled) { bytes in
       let sums = bytes.baseAddress.of(V.Scalar.self)
-      finish.pointee.apply(sums, R.count, R.S.vectors, call.c, call.cStride, call.last)
+      finish.pointee.apply(sums, R.count, R.S.vectors, place: call.place, column: call.column, last: call.last)
     }
   }
 }
 
 @inline(__always)
-private func accumulate<R: Rows, L: Layout>(_ rows: inout R, _: L.Type, _ call: TileCall<R.S.V>, _ bLast: Int) {
+private func accumulate<R: Rows, L: Layout>(
+  _ rows: inout R, _: L.Type, _ call: TileCall<R.S.V>, _ bLast: Int, _ ahead: Bool
+) {
+  typealias V = R.S.V
   var a = call.a
   var b = call.b
   var k = call.k
   while k > 0 {
+    if ahead {
+      var line = 0
+      while line < R.S.vectors &* V.width &* MemoryLayout<V.Scalar>.stride {
+        denpa_prefetch(UnsafeRawPointer(b + 8 &* call.bStride) + line)
+        line &+= 64
+      }
+    }
     let strip = R.S(b, last: bLast)
     rows.step(a, L.unitRows ? 1 : call.aStride, strip)
     a += L.unitRows ? call.aStride : 1
@@ -83,6 +98,22 @@ enum Tile {
     _: S.Type, _: L.Type, _ height: Int, _ call: TileCall<S.V>, _ finish: UnsafePointer<Finish<S.V>>
   ) {
     ofHeight(S.self, L.self, height, call, finish)
+  }
+
+  /// One or two rows beside a wide part of B in place, which is read only once: the wider the strip, the longer the
+  /// stretches of memory.
+  @inline(__always)
+  static func runWide<V: Vector>(_ height: Int, _ call: TileCall<V>, _ finish: UnsafePointer<Finish<V>>) {
+    wide(height, call, finish)
+  }
+
+  @inline(never)
+  private static func wide<V: Vector>(_ height: Int, _ call: TileCall<V>, _ finish: UnsafePointer<Finish<V>>) {
+    if height == 1 {
+      runTile(Rows1<Eight<V>>.self, UnitSteps.self, call, finish, ahead: true)
+    } else {
+      runTile(Rows2<Four<V>>.self, UnitSteps.self, call, finish, ahead: true)
+    }
   }
 
   /// Private, like every generic function here that is not inlined: its copies for the element types are then no weak

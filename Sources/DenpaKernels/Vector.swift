@@ -67,6 +67,7 @@ protocol Vector {
   static var greatestFinite: Self { get }
   static var fractionBits: Double { get }
   static func expPolynomial(_ r: Self) -> Self
+  static func tanhFraction(_ z: Self) -> (Self, Self)
   static func logPolynomial(_ z: Self) -> Self
   /// Which of the two element types this is: C functions cannot be formed from generic code.
   static var isDouble: Bool { get }

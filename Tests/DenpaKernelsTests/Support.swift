@@ -82,15 +82,15 @@ let threaded: Parallel = { run, count, body, context in
       pthread_create(
         &id, nil,
         {
-          let team = $0!.assumingMemoryBound(to: Team.self).pointee
+          guard let team = $0?.assumingMemoryBound(to: Team.self).pointee else { return nil }
           for chunk in stride(from: team.worker, to: team.count, by: Int(team.threads)) {
             team.body(team.context, chunk, team.worker)
           }
           return nil
-        }, teams.baseAddress! + i)
+        }, &teams[i])
       ids[i] = id
     }
-    for id in ids { pthread_join(id!, nil) }
+    for case let id? in ids { pthread_join(id, nil) }
   }
 }
 

@@ -216,5 +216,8 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) { return DENPA_LARGER(v.x, v.
 DENPA_TRANSPOSE(f32, float, denpa_f32, DENPA_LOW32, DENPA_HIGH32)
 DENPA_TRANSPOSE(f64, double, denpa_f64, DENPA_LOW64, DENPA_HIGH64)
 
+// Memory that will be read soon; any address will do.
+DENPA_INLINE void denpa_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
+
 // A flag that several threads may raise.
 DENPA_INLINE void denpa_raise(int32_t *flag) { __atomic_store_n(flag, 1, __ATOMIC_RELAXED); }
