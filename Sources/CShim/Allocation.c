@@ -14,7 +14,8 @@ _Static_assert(sizeof(struct denpa_thread) <= 128, "initial-exec TLS is scarce")
 
 static uint64_t allocations_of_all;
 
-// What the names meant before --wrap; all of these must stand in link.txt. Weak: in a program that is linked without it nobody defines them.
+// What the names meant before --wrap; all of these must stand in link.txt. Weak: in a program that is linked without
+// it nobody defines them.
 #pragma weak __real_malloc
 #pragma weak __real_calloc
 #pragma weak __real_realloc
@@ -116,7 +117,8 @@ int __wrap_posix_memalign(void **pointer, size_t alignment, size_t size) {
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size) {
   void *pointer = NULL;
-  return __wrap_posix_memalign(&pointer, alignment < sizeof pointer ? sizeof pointer : alignment, size) ? NULL : pointer;
+  if (alignment < sizeof pointer) alignment = sizeof pointer;
+  return __wrap_posix_memalign(&pointer, alignment, size) ? NULL : pointer;
 }
 
 char *__wrap_strdup(const char *text) {
@@ -128,8 +130,8 @@ char *__wrap_strdup(const char *text) {
 // operator new: by way of the variant that does not throw, which calls a host's own operator new where there is one.
 static const char nothrow;
 
-// Whether operator new may be called. When it fails it throws inside, even that variant, and the first throw of a thread
-// makes the C library allocate thread-local memory, which aborts the process if there is none. So that is done
+// Whether operator new may be called. When it fails it throws inside, even that variant, and the first throw of a
+// thread makes the C library allocate thread-local memory, which aborts the process if there is none. So that is done
 // beforehand, while it can be seen that there is memory.
 static int new_is_safe(size_t size) {
   if (denpa_thread.can_throw) return 1;
@@ -155,7 +157,9 @@ void *__wrap__Znwm(size_t size) { return __wrap__ZnwmRKSt9nothrow_t(size, &nothr
 void *__wrap__Znam(size_t size) { return __wrap__ZnamRKSt9nothrow_t(size, &nothrow); }
 void *__wrap__ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
   (void)tag;
-  void *pointer = count_and_ask() || !new_is_safe(size) ? NULL : __real__ZnwmSt11align_val_tRKSt9nothrow_t(size, alignment, &nothrow);
+  void *pointer = count_and_ask() || !new_is_safe(size)
+                      ? NULL
+                      : __real__ZnwmSt11align_val_tRKSt9nothrow_t(size, alignment, &nothrow);
   return pointer ? pointer : from_reserve(size, alignment);
 }
 void *__wrap__ZnwmSt11align_val_t(size_t size, size_t alignment) {

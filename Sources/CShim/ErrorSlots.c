@@ -32,7 +32,9 @@ static uint32_t key(void) {
   if (known) return known;
   pthread_key_t made;
   if (pthread_key_create(&made, release)) return 0;
-  if (__atomic_compare_exchange_n(&key_and_one, &known, made + 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return made + 1;
+  if (__atomic_compare_exchange_n(&key_and_one, &known, made + 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    return made + 1;
+  }
   pthread_key_delete(made);
   return known;
 }
