@@ -16,10 +16,10 @@ sys.path.insert(0, str(PACKAGE))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH")]))
 
 
-def compile_plugin(source: Path, folder: Path) -> Path:
-    """A shared object of a C plugin."""
-    target = folder / f"{source.stem}.so"
-    command = ["cc", "-O2", "-fPIC", "-shared", f"-I{ROOT / 'include'}", str(source), "-o", str(target), "-lm"]
+def compile_plugin(source: Path, folder: Path, *flags: str) -> Path:
+    """A shared object of a C plugin, compiled with these flags beside the usual ones."""
+    target = folder / f"{source.stem}{len(list(folder.glob('*.so')))}.so"
+    command = ["cc", "-O2", "-fPIC", "-shared", f"-I{ROOT / 'include'}", *flags, str(source), "-o", str(target), "-lm"]
     subprocess.run(command, check=True)
     return target
 

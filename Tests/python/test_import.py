@@ -18,7 +18,7 @@ def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_import_takes_less_than_50_ms_beyond_numpy():
-    program = "import numpy, time; a = time.perf_counter(); import denpa; print(time.perf_counter() - a)"
+    program = "import numpy, time; a = time.process_time(); import denpa; print(time.process_time() - a)"
     assert min(float(run(program).stdout) for _ in range(5)) < 0.050
 
 

@@ -53,7 +53,10 @@ def check_bounds(label: str, schema: Schema, value: Any) -> None:
         return
     for number in value if isinstance(value, tuple) else (value,):
         if (low is not None and not number >= low) or (high is not None and not number <= high):
-            bounds = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
+            bounds = [
+                f"at least {low:.10g}" if low is not None else "",
+                f"at most {high:.10g}" if high is not None else "",
+            ]
             raise InvalidArgument(f"{label} must be {' and '.join(filter(None, bounds))}, got {number!r}")
 
 
