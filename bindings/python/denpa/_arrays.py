@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from typing import Any, Sequence, Union
 
 import numpy as np
@@ -123,7 +124,7 @@ def shape_tuple(shape: Any, what: str = "shape") -> tuple[int, ...]:
     """A shape given as a tuple, a list or one number."""
     items = (shape,) if isinstance(shape, (int, np.integer)) else shape
     try:
-        result = tuple(int(extent) for extent in items)
+        result = tuple(operator.index(extent) for extent in items)
     except (TypeError, ValueError):
         raise TypeMismatch(f"{what} must be a tuple of integers, got {shape!r}") from None
     return result

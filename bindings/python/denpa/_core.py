@@ -134,7 +134,7 @@ class Core:
         for port, value in zip(self._inputs, values):
             array = as_array(value, f'input "{port.name}"')
             rank = len(port.shape)
-            if array.ndim == 1 and port.shape == (1,):
+            if array.ndim == 1 and port.shape == (1,) and len(array) != 1:
                 array = array[:, None]
             single = array.ndim == rank
             if not single and array.ndim != rank + 1:
