@@ -9,7 +9,8 @@ public enum AtomicFile {
   private static let linkLimit = 40
 
   /// Writes what `body` gives to its sink, to a temporary file beside `path`, and when it is safely on the disk lets it
-  /// take that name. On an error, `body`'s own included, the temporary is removed and the old file is as it was.
+  /// take that name. On an error, `body`'s own included, the temporary is removed and the old file is as it was; with one
+  /// exception: when all is done but the folder cannot be synced, the new file is there and the error says so.
   ///
   /// The old file's permissions are kept (of a new one: 0666 less the umask); a symbolic link stays, its target is
   /// replaced. After a kill, a file named `.denpa-*.tmp` may stay behind.
@@ -36,7 +37,7 @@ public enum AtomicFile {
     }
     // The new name is there but might not outlive a power cut. Some file systems cannot sync folders: EINVAL.
     guard uninterrupted({ fsync(folder.number) }) == 0 || errno == EINVAL else {
-      throw failed("sync the folder of", errno)
+      throw failed("sync, though the new file is there, the folder of", errno)
     }
   }
 

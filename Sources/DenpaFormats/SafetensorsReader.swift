@@ -9,16 +9,20 @@ public struct SafetensorsFile {
   /// In the order of the header.
   public let tensors: [TensorEntry]
   public let checksum: Checksum
-  private let indices: [String: Int]
+  private let names: NameTable
 
-  fileprivate init(_ reader: consuming SafetensorsReader, _ checksum: Checksum) {
+  fileprivate init(_ reader: SafetensorsReader, _ checksum: Checksum) throws(DenpaError) {
     metadata = reader.metadata
     tensors = reader.tensors
-    indices = reader.indices
+    names = NameTable(tensors)
     self.checksum = checksum
+    if let duplicate = names.duplicate {
+      throw DenpaError(.badFile, "safetensors: two tensors are named \"\(tensors[duplicate].name)\"")
+    }
+    try checkMemory("a file's tensors")
   }
 
-  public subscript(name: String) -> TensorEntry? { indices[name].map { tensors[$0] } }
+  public subscript(name: String) -> TensorEntry? { names.index(of: name, in: tensors).map { tensors[$0] } }
 
   public func metadata(_ key: String) -> String? { metadata.first { $0.key == key }?.value }
 }
@@ -52,7 +56,7 @@ extension Safetensors {
       throw DenpaError(.badFile, "safetensors: the header does not begin with '{'")
     }
     try reader.read(header)
-    return SafetensorsFile(reader, checksum)
+    return try SafetensorsFile(reader, checksum)
   }
 
   private static func verify(_ bytes: UnsafeRawBufferPointer) throws(DenpaError) -> SafetensorsFile.Checksum {
@@ -80,7 +84,6 @@ private struct SafetensorsReader {
   let entryLimit: Int
   var metadata: [(key: String, value: String)] = []
   var tensors: [TensorEntry] = []
-  var indices: [String: Int] = [:]
 
   init(data: UnsafeRawBufferPointer, checksum: SafetensorsFile.Checksum, entryLimit: Int) {
     self.data = data
@@ -90,6 +93,8 @@ private struct SafetensorsReader {
 
   mutating func read(_ header: UnsafeRawBufferPointer) throws(DenpaError) {
     var scanner = try JSONScanner(header, origin: Safetensors.lengthBytes)
+    // Each tensor has a bracket of its own. An array that grew step by step would at times be there twice.
+    tensors.reserveCapacity(min(entryLimit, header.count { $0 == UInt8(ascii: "{") }))
     var hasMetadata = false
     try scanner.object { (scanner, name) throws(DenpaError) in
       if name == Safetensors.metadataKey {
@@ -124,9 +129,6 @@ private struct SafetensorsReader {
       throw scanner.fail("\"\(name)\" cannot name a tensor: \(Safetensors.nameRule)")
     }
     guard tensors.count < entryLimit else { throw scanner.fail("too many tensors for the size of the file") }
-    guard indices.updateValue(tensors.count, forKey: name) == nil else {
-      throw scanner.fail("two tensors named \"\(name)\"")
-    }
     var dtype: DType?
     var shape: Shape?
     var span: Range<Int>?
