@@ -4,7 +4,7 @@ import DenpaGraph
 
 extension denpa_tensor {
   /// A contiguous tensor without data.
-  init(_ type: TensorType, data: UnsafeMutableRawPointer? = nil) {
+  public init(_ type: TensorType, data: UnsafeMutableRawPointer? = nil) {
     self.init()
     self.data = data
     dtype = type.dtype.rawValue
