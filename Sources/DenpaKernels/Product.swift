@@ -17,6 +17,9 @@ import DenpaKernelTypes
 /// Multiply-adds below which the work is not divided.
 @inline(__always) var inlineLimit: Int { 1 << 20 }
 
+/// Multiply-adds up to which a product one panel wide goes without a plan.
+@inline(__always) var smallLimit: Int { 1 << 16 }
+
 /// Everything that the chunks of a product share; lives on the caller's stack.
 struct ProductPlan<V: Vector> {
   typealias Scalar = V.Scalar
@@ -36,8 +39,10 @@ struct ProductPlan<V: Vector> {
   var lastBlock = 0
   var column = 0
   var columns = 0
-  /// Rows are divided into tiles of almost the same height.
+  /// Rows are divided into tiles of almost the same height: this one, and one more in the first `tallTiles`.
   var tiles: Int
+  var height: Int
+  var tallTiles: Int
   /// Tiles and panels in a chunk; chunks beside each other.
   var tilesPerChunk = 1
   var panelsPerChunk = 1
@@ -53,8 +58,8 @@ struct ProductPlan<V: Vector> {
   @inline(__always) var panel: Int { 2 &* V.width }
   @inline(__always) func blockStart(_ index: Int) -> Int { index &* block }
   @inline(__always) func blockLength(_ index: Int) -> Int { Swift.min(block, k &- index &* block) }
-  /// The first row of a tile: the remainder goes to the first tiles, one row each.
-  @inline(__always) func tileRow(_ tile: Int) -> Int { tile &* (m / tiles) &+ Swift.min(tile, m % tiles) }
+  /// The first row of a tile.
+  @inline(__always) func tileRow(_ tile: Int) -> Int { tile &* height &+ Swift.min(tile, tallTiles) }
   /// Columns of the packed matrix: whole vectors at the right edge.
   @inline(__always) var packedColumns: Int { roundUp(columns, V.width) }
   @inline(__always) func packedBlock(_ index: Int) -> UnsafeMutablePointer<Scalar> {
@@ -98,8 +103,8 @@ func product<V: Vector>(
   let b = k > 0 ? p.pointee.b.of(V.Scalar.self) : nothing
   let turned = transposeA || k == 1
   if n > 1 || k <= 0 || transposeA && p.pointee.bias != nil {
-    if !transposeB && m <= tileHeight && n <= 2 &* V.width && k <= blockLimit(V.self) {
-      oneTile(V.self, p, m, n, k, a, b, transposeA)
+    if n <= 2 &* V.width && k <= blockLimit(V.self) && m &* n &* k <= smallLimit {
+      onePanel(V.self, p, m, n, k, a, b, transposeA, transposeB)
     } else {
       compute(V.self, p, m, n, k, a, b, transposeA, transposeB, run, packBody, computeBody)
     }
@@ -107,29 +112,46 @@ func product<V: Vector>(
     columnProduct(V.self, p, m, k, a, b)
   } else if m <= 2 &* V.width && k <= blockLimit(V.self) {
     // Cᵀ = Bᵀ·Aᵀ: one row, with a matrix that is not transposed.
-    oneTile(V.self, p, 1, m, k, b, a, false)
+    onePanel(V.self, p, 1, m, k, b, a, false, false)
   } else {
     compute(V.self, p, 1, m, k, b, a, false, false, run, packBody, computeBody)
   }
   return 0
 }
 
-/// All of C is one tile: nothing to plan, nothing to pack.
+/// All of C is one panel wide, and small: nothing to plan, and nothing to pack unless B is transposed.
 @inline(__always)
-private func oneTile<V: Vector>(
+private func onePanel<V: Vector>(
   _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int,
-  _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ transposeA: Bool
+  _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ transposeA: Bool, _ transposeB: Bool
 ) {
   var finish = Finish<V>(p, n: n, first: true, last: true)
   let single = n <= V.width
   let last = single ? n : n &- V.width
-  let call = TileCall<V>(
+  var call = TileCall<V>(
     k: k, a: a, aStride: transposeA ? m : k, b: b, bStride: n, bLast: last, place: 0, column: 0, last: last)
-  switch (single, transposeA) {
-  case (true, true): Tile.run(Single<V>.self, UnitRows.self, m, call, &finish)
-  case (true, false): Tile.run(Single<V>.self, UnitSteps.self, m, call, &finish)
-  case (false, true): Tile.run(Two<V>.self, UnitRows.self, m, call, &finish)
-  case (false, false): Tile.run(Two<V>.self, UnitSteps.self, m, call, &finish)
+  if transposeB {
+    let packed = p.pointee.workspace.of(V.Scalar.self)
+    let lanes = panelWidth(V.self, n)
+    packAcross(V.self, b, k, count: n, k: k, packed, lanes, lanes: lanes)
+    call.b = UnsafePointer(packed)
+    call.bStride = lanes
+    call.bLast = V.width
+  }
+  var rows = m
+  var tiles = m <= tileHeight ? 1 : (m &+ tileHeight &- 1) / tileHeight
+  while rows > 0 {
+    let height = tiles == 1 ? rows : (rows &+ tiles &- 1) / tiles
+    switch (single, transposeA) {
+    case (true, true): Tile.run(Single<V>.self, UnitRows.self, height, call, &finish)
+    case (true, false): Tile.run(Single<V>.self, UnitSteps.self, height, call, &finish)
+    case (false, true): Tile.run(Two<V>.self, UnitRows.self, height, call, &finish)
+    case (false, false): Tile.run(Two<V>.self, UnitSteps.self, height, call, &finish)
+    }
+    call.a += transposeA ? height : height &* k
+    call.place &+= height &* n
+    rows &-= height
+    tiles &-= 1
   }
 }
 
@@ -142,12 +164,14 @@ private func compute<V: Vector>(
   let limit = blockLimit(V.self)
   let blocks = Swift.max(1, (k &+ limit &- 1) / limit)
   let bytes = packedBytes(V.self, m, n, k)
+  let tiles = (m &+ tileHeight &- 1) / tileHeight
+  let height = tiles == 1 ? m : m / tiles
   let workspace = p.pointee.workspace ?? UnsafeMutableRawPointer(p.pointee.c.of(V.Scalar.self))
   var plan = ProductPlan<V>(
     arguments: p, m: m, n: n, k: k, a: a, b: b, transposeA: transposeA, transposeB: transposeB,
-    packA: n >= 128 && m > 1, packB: transposeB || m >= 64,
+    packA: n >= 128 && m > 1, packB: transposeB || m >= 64 && k &* n >= 1 << 16,
     block: blocks == 1 ? k : (k &+ blocks &- 1) / blocks, blocks: blocks,
-    tiles: (m &+ tileHeight &- 1) / tileHeight,
+    tiles: tiles, height: height, tallTiles: m &- tiles &* height,
     packedB: workspace.assumingMemoryBound(to: V.Scalar.self),
     packedA: (workspace + bytes.b).assumingMemoryBound(to: V.Scalar.self),
     workerStride: bytes.a / MemoryLayout<V.Scalar>.stride)
@@ -155,7 +179,7 @@ private func compute<V: Vector>(
   while plan.column < n {
     plan.columns = Swift.min(columnLimit, n &- plan.column)
     let blockBytes = plan.block &* plan.packedColumns &* MemoryLayout<V.Scalar>.stride
-    let together = plan.packB ? Swift.max(1, packLimit / Swift.max(1, blockBytes)) : blocks
+    let together = plan.packB && blocks > 1 ? Swift.max(1, packLimit / blockBytes) : blocks
     plan.firstBlock = 0
     while plan.firstBlock < blocks {
       plan.lastBlock = Swift.min(blocks, plan.firstBlock &+ together)
@@ -248,9 +272,10 @@ func computeChunk<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ 
 @inline(never)
 private func chunkOfTiles<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
   let plan = context.pointee
-  let firstTile = chunk / plan.chunksAcross &* plan.tilesPerChunk
+  let down = plan.chunksAcross == 1 ? chunk : chunk / plan.chunksAcross
+  let firstTile = down &* plan.tilesPerChunk
   let lastTile = Swift.min(plan.tiles, firstTile &+ plan.tilesPerChunk)
-  let left = chunk % plan.chunksAcross &* plan.panelsPerChunk &* plan.panel
+  let left = (chunk &- down &* plan.chunksAcross) &* plan.panelsPerChunk &* plan.panel
   let right = Swift.min(plan.columns, left &+ plan.panelsPerChunk &* plan.panel)
   for index in plan.firstBlock..<plan.lastBlock {
     var finish = Finish<V>(plan.arguments, n: plan.n, first: index == 0, last: index == plan.blocks &- 1)
