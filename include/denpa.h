@@ -97,11 +97,11 @@ denpa_status denpa_graph_destroy(denpa_graph *graph);
 
 /* Adds an input. `dim` has the `rank` extents of one sample, without the batch (rank 0, dim NULL: one number a sample);
  * rank at most 7. `dtype` DENPA_FLOAT32 or DENPA_FLOAT64 both mean "the model's float type"; integers keep theirs.
- * `name` may be NULL: "input", "input_1" ... DENPA_ALREADY_EXISTS where it is taken. */
+ * `name` may be NULL: "input_1", "input_2" ... DENPA_ALREADY_EXISTS where it is taken. */
 denpa_status denpa_graph_input(denpa_graph *graph, const char *name, int32_t dtype, int32_t rank, const int64_t *dim,
                                denpa_value *value);
 
-/* Adds a layer: `kind` from denpa_registry, `name` unique in the graph (NULL: "<kind>", then "<kind>_1" ...; of letters, digits,
+/* Adds a layer: `kind` from denpa_registry, `name` unique in the graph (NULL: "dense_1", "dense_2" ...; of letters, digits,
  * '_', '-'), attributes as the kind documents them (NULL: all defaults), the values that it reads, room for the values that it
  * writes. Checks everything at once: DENPA_NOT_FOUND (kind), DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value
  * numbers, counts), DENPA_BAD_SHAPE, DENPA_BAD_DTYPE, DENPA_LIMIT_EXCEEDED (65,536 nodes). */
@@ -276,8 +276,8 @@ typedef struct denpa_fit_options {
   int64_t epochs;     /* 0: 1 */
   int64_t batch_size; /* 1 to max_batch; 0: max_batch */
   int32_t no_shuffle; /* 1: in the given order. Otherwise shuffled anew each epoch by the model's seed and the trainer's epoch */
-  int32_t validation_count; /* rows are the tensors' own; 0: none */
-  const denpa_tensor *validation_inputs, *validation_targets;
+  int32_t validation_count; /* 1: the next two are there; 0: no validation */
+  const denpa_tensor *validation_inputs, *validation_targets; /* arrays like inputs and targets */
   denpa_progress_callback callback; /* may be NULL */
   void *user_data;
 } denpa_fit_options;

@@ -82,7 +82,7 @@ public final class Executor: @unchecked Sendable {
     let given = view.type.shape
     let rank = expected.shape.rank
     var rows = -1
-    if given.rank == rank, Executor.sampleMatches(given, expected.shape, skip: 1) {
+    if rank > 0, given.rank == rank, Executor.sampleMatches(given, expected.shape, skip: 1) {
       rows = given[0]
     } else if given.rank == rank - 1, Executor.sampleMatches(given, expected.shape, skip: 0) {
       rows = 1
@@ -105,7 +105,7 @@ public final class Executor: @unchecked Sendable {
   }
 
   private static func sampleMatches(_ given: Shape, _ expected: Shape, skip: Int) -> Bool {
-    for axis in skip..<given.rank where given[axis] != expected[axis + 1 - skip] { return false }
+    for axis in skip..<max(given.rank, skip) where given[axis] != expected[axis + 1 - skip] { return false }
     return true
   }
 

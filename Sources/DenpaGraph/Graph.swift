@@ -26,6 +26,8 @@ public struct GraphValue: Sendable {
 public struct Graph: Sendable {
   public static let maximumNodes = 65_536
   public static let maximumNameBytes = 255
+  /// Of a model.
+  public static let maximumInputs = 64
 
   public private(set) var nodes: [Node] = []
   public private(set) var values: [GraphValue] = []
@@ -173,8 +175,9 @@ public struct Graph: Sendable {
       try result.append(node, types: types)
       if node.layer == nil { result.inputs.append(first) }
     }
-    guard !result.inputs.isEmpty else {
-      throw DenpaError(.badArgument, "the outputs depend on no input")
+    guard (1...Graph.maximumInputs).contains(result.inputs.count) else {
+      throw DenpaError(
+        .badArgument, "a model has 1 to \(Graph.maximumInputs) inputs; the outputs depend on \(result.inputs.count)")
     }
     return (result, outputs.map { number[$0] })
   }

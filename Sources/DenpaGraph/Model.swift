@@ -25,6 +25,8 @@ public final class Model: @unchecked Sendable {
   public let layout: ParameterLayout
   let store: ParameterStore
   private let mutex = Mutex()
+  /// What a binding keeps beside the model; set once, before others see it.
+  public var attachment: AnyObject?
   private var parameterTable: [Parameter]
 
   public var parameters: [Parameter] { mutex.withLock { parameterTable } }
@@ -36,6 +38,12 @@ public final class Model: @unchecked Sendable {
     let pruned = try graph.pruned(to: outputs)
     try self.init(pruned: pruned.graph, outputs: pruned.outputs, dtype: dtype, seed: seed)
     try initialize(seed: seed, registry: registry)
+  }
+
+  /// A model whose parameters are all zero: for those who fill them.
+  public convenience init(zeroed graph: Graph, outputs: [ValueID], dtype: DType, seed: UInt64) throws(DenpaError) {
+    let pruned = try graph.pruned(to: outputs)
+    try self.init(pruned: pruned.graph, outputs: pruned.outputs, dtype: dtype, seed: seed)
   }
 
   private init(pruned graph: Graph, outputs: [ValueID], dtype: DType, seed: UInt64) throws(DenpaError) {

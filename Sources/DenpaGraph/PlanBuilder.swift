@@ -108,7 +108,7 @@ final class PlanBuilder {
   }
 
   func workspaceTensor(_ node: Int, _ bytes: Int, _ direction: Direction) -> TensorID {
-    add(TensorType(.uint8, [bytes]), .temporary, node: node, label: "workspace \(direction)")
+    add(TensorType(.uint8, [bytes]), .temporary, node: node, label: direction == .forward ? "workspace" : "workspace of backward")
   }
 
   // MARK: Gradients

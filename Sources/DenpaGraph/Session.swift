@@ -71,24 +71,20 @@ public final class Session: @unchecked Sendable {
     try body(base)
   }
 
-  /// Computes the outputs. Every input has the same rows; outputs are written where the views point.
-  public func predict(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>
-  ) throws(DenpaError) {
-    if isRealtime {
-      guard denpa_atomic_exchange_u32(busy.base, 1) == 0 else {
-        throw DenpaError(.busy, "the real-time session is in use by another thread")
-      }
-      defer { denpa_atomic_store_u32(busy.base, 0) }
-      try predictAlone(inputs, outputs)
-    } else {
-      mutex.lock()
-      defer { mutex.unlock() }
-      try predictAlone(inputs, outputs)
+  /// Lets one thread in: the others wait, or of a real-time session are told that it is busy.
+  public func enter() throws(DenpaError) {
+    guard isRealtime else { return mutex.lock() }
+    guard denpa_atomic_exchange_u32(busy.base, 1) == 0 else {
+      throw DenpaError(.busy, "the real-time session is in use by another thread")
     }
   }
 
-  private func predictAlone(
+  public func leave() {
+    if isRealtime { denpa_atomic_store_u32(busy.base, 0) } else { mutex.unlock() }
+  }
+
+  /// Computes the outputs. Every input has the same rows; outputs are written where the views point. Between `enter` and `leave`.
+  public func predict(
     _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) {
     guard inputs.count == inputSlots else {

@@ -4,10 +4,19 @@ import DenpaKernelTypes
 
 /// The element-wise functions by the names that `activation` attributes take.
 enum Activation {
-  static let names = Function.allCases.map { "\($0)" }
+  static let names = Function.allCases.map(name)
+
+  private static func name(_ function: Function) -> String {
+    switch function {
+    case .identity: "identity"
+    case .sigmoid: "sigmoid"
+    case .tanh: "tanh"
+    case .relu: "relu"
+    }
+  }
 
   static func named(_ name: String) throws(DenpaError) -> Function {
-    for function in Function.allCases where "\(function)" == name { return function }
+    for function in Function.allCases where self.name(function) == name { return function }
     throw DenpaError(.badArgument, "no activation is called \"\(name)\"; known are \(list: names)")
   }
 }

@@ -1,0 +1,166 @@
+import CDenpa
+import CShim
+import DenpaCore
+import DenpaGraph
+import DenpaTraining
+import Glibc
+
+/// The one place where errors cross the border: runs a function's body, and answers a status with its sentence kept for
+/// `denpa_last_error`.
+@inline(__always)
+func call(_ body: () throws(DenpaError) -> Void) -> denpa_status {
+  // A failure that an earlier call got over must not count against this one.
+  denpa_shim_clear_allocation_failure()
+  do {
+    try withCanonicalFloatingPoint(body)
+    return DENPA_OK
+  } catch {
+    return report(error)
+  }
+}
+
+/// Keeps the sentence of an error and answers its status.
+@inline(never)
+func report(_ error: DenpaError) -> denpa_status {
+  error.message.withUTF8 { denpa_shim_error_write($0.baseAddress, $0.count) }
+  denpa_shim_clear_allocation_failure()
+  return error.status.rawValue
+}
+
+/// What a handle stands for.
+struct HandleKind<Object: AnyObject> {
+  let code: UInt8
+  let name: StaticString
+}
+
+enum Handles {
+  static var graph: HandleKind<GraphHandle> { HandleKind(code: 1, name: "graph") }
+  static var model: HandleKind<Model> { HandleKind(code: 2, name: "model") }
+  static var session: HandleKind<SessionHandle> { HandleKind(code: 3, name: "session") }
+  static var trainer: HandleKind<TrainerHandle> { HandleKind(code: 4, name: "trainer") }
+
+  private static func name(_ code: UInt8) -> StaticString {
+    switch code {
+    case 1: "graph"
+    case 2: "model"
+    case 3: "session"
+    default: "trainer"
+    }
+  }
+
+  @inline(never)
+  static func invalid(_ pointer: OpaquePointer?, _ wanted: StaticString) -> DenpaError {
+    guard let pointer else { return DenpaError(.badHandle, "expected a \(wanted), got NULL") }
+    if let code = HandleTable.kind(of: pointer) {
+      return DenpaError(.badHandle, "expected a \(wanted), got a \(name(code))")
+    }
+    return DenpaError(.badHandle, "expected a \(wanted), got a handle that was destroyed or never was one")
+  }
+}
+
+/// Runs `body` with the object of a handle, which stays alive until then whatever is destroyed meanwhile.
+@inline(__always)
+func with<Object: AnyObject>(
+  _ pointer: OpaquePointer?, _ kind: HandleKind<Object>, _ body: (Object) throws(DenpaError) -> Void
+) throws(DenpaError) {
+  guard let pointer, let pinned = HandleTable.pin(pointer, kind: kind.code) else {
+    throw Handles.invalid(pointer, kind.name)
+  }
+  defer { HandleTable.unpin(pointer) }
+  try body(unsafeDowncast(pinned.takeUnretainedValue(), to: Object.self))
+}
+
+/// Makes an object and its handle; nothing is left of either where memory ran out on the way.
+func create<Object: AnyObject>(
+  _ out: UnsafeMutablePointer<OpaquePointer?>?, _ kind: HandleKind<Object>, _ make: () throws(DenpaError) -> Object
+) throws(DenpaError) {
+  guard let out else { throw DenpaError(.badArgument, "the place for the new \(kind.name) is NULL") }
+  let object = try make()
+  try checkMemory("a handle")
+  let pointer = try HandleTable.insert(object, kind: kind.code)
+  do throws(DenpaError) { try checkMemory("a handle") } catch {
+    _ = HandleTable.destroy(pointer, kind: kind.code)
+    throw error
+  }
+  out.pointee = pointer
+}
+
+func destroy<Object: AnyObject>(_ pointer: OpaquePointer?, _ kind: HandleKind<Object>) -> denpa_status {
+  call { () throws(DenpaError) in
+    guard let pointer else { return }
+    guard HandleTable.destroy(pointer, kind: kind.code) else { throw Handles.invalid(pointer, kind.name) }
+  }
+}
+
+final class GraphHandle {
+  let mutex = Mutex()
+  var graph = Graph()
+}
+
+/// Room for the tensors of a call, made once.
+final class ViewList {
+  static let capacity = 64
+  private let memory: UnsafeMutableBufferPointer<TensorView>
+
+  init() {
+    memory = .allocate(capacity: ViewList.capacity)
+    memory.initialize(repeating: TensorView(nil, TensorType(.float32, [])))
+  }
+
+  deinit { memory.deallocate() }
+
+  /// The caller's tensors, checked one by one. `what` names them in errors.
+  func read(
+    _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString
+  ) throws(DenpaError) -> UnsafeBufferPointer<TensorView> {
+    guard count >= 0, count <= ViewList.capacity else {
+      throw DenpaError(.badArgument, "expected 0 to \(ViewList.capacity) \(what)s, got \(count)")
+    }
+    guard count > 0 else { return UnsafeBufferPointer(start: memory.baseAddress, count: 0) }
+    guard let tensors else { throw DenpaError(.badArgument, "the array of \(what)s is NULL") }
+    for index in 0..<Int(count) { memory[index] = try view(tensors + index, what, index) }
+    return UnsafeBufferPointer(start: memory.baseAddress, count: Int(count))
+  }
+
+  func set(_ index: Int, _ view: TensorView) { memory[index] = view }
+
+  func all(_ count: Int) -> UnsafeBufferPointer<TensorView> {
+    UnsafeBufferPointer(start: memory.baseAddress, count: count)
+  }
+}
+
+final class SessionHandle {
+  let session: Session
+  let inputs = ViewList()
+  let outputs = ViewList()
+
+  init(_ session: Session) { self.session = session }
+}
+
+final class TrainerHandle {
+  let mutex = Mutex()
+  let trainer: Trainer
+  let inputs = ViewList()
+  let targets = ViewList()
+  let gradients = ViewList()
+
+  init(_ trainer: Trainer) { self.trainer = trainer }
+
+  /// Calls on one trainer take turns; a callback of `fit` that calls it again would wait for itself.
+  private var owner: UInt = 0
+
+  @inline(__always)
+  func exclusively(_ body: (Trainer) throws(DenpaError) -> Void) throws(DenpaError) {
+    let me = UInt(pthread_self())
+    guard owner != me else {
+      throw DenpaError(.badState, "the trainer is at work in this thread: a callback must not use it")
+    }
+    mutex.lock()
+    owner = me
+    defer {
+      owner = 0
+      mutex.unlock()
+    }
+    try body(trainer)
+  }
+}

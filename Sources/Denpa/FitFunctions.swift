@@ -1,0 +1,153 @@
+import CDenpa
+import DenpaCore
+import DenpaGraph
+import DenpaTraining
+
+/// Reads the options of `fit`; validation tensors go to lists that live as long as the call.
+private struct FitCall {
+  var options: FitOptions
+  let callback: denpa_progress_callback?
+  let userData: UnsafeMutableRawPointer?
+  let validationInputs = ViewList()
+  let validationTargets = ViewList()
+
+  init(_ given: UnsafePointer<denpa_fit_options>?, _ trainer: Trainer) throws(DenpaError) {
+    let chosen = try Denpa.options(given, default: denpa_fit_options(), "denpa_fit_options")
+    var result = FitOptions()
+    guard chosen.epochs >= 0 else { throw DenpaError(.badArgument, "epochs is 0 (1) or more, got \(chosen.epochs)") }
+    guard chosen.batch_size >= 0 else {
+      throw DenpaError(.badArgument, "batch_size is 0 (max_batch) or more, got \(chosen.batch_size)")
+    }
+    result.epochs = max(Int(chosen.epochs), 1)
+    result.batchSize = chosen.batch_size == 0 ? nil : Int(chosen.batch_size)
+    result.shuffle = chosen.no_shuffle == 0
+    callback = chosen.callback
+    userData = chosen.user_data
+    guard chosen.validation_count == 0 || chosen.validation_count == 1 else {
+      throw DenpaError(
+        .badArgument, "validation_count is 1 where validation data is given and 0 otherwise, got \(chosen.validation_count)")
+    }
+    if chosen.validation_count != 0 {
+      result.validationInputs = try validationInputs.read(
+        chosen.validation_inputs, Int32(trainer.model.graph.inputs.count), "validation input")
+      result.validationTargets = try validationTargets.read(
+        chosen.validation_targets, Int32(trainer.options.losses.count), "validation target")
+    }
+    options = result
+  }
+
+  /// The callback as the trainer wants it; it holds nothing beyond the call.
+  var progress: ((Progress) -> Bool)? {
+    guard let callback else { return nil }
+    return { [userData] progress in
+      var told = denpa_progress()
+      told.struct_size = MemoryLayout<denpa_progress>.size
+      told.epoch = Int64(progress.epoch)
+      told.epochs = Int64(progress.epochs)
+      told.batch = Int64(progress.batch)
+      told.batches = Int64(progress.batches ?? -1)
+      told.samples = Int64(progress.samples)
+      told.loss = progress.loss
+      told.accuracy = progress.accuracy
+      told.validation_loss = progress.validationLoss
+      told.validation_accuracy = progress.validationAccuracy
+      told.end_of_epoch = progress.endOfEpoch ? 1 : 0
+      return callback(userData, &told) == DENPA_OK
+    }
+  }
+}
+
+private func fit(
+  _ pointer: OpaquePointer?, _ body: (TrainerHandle, Trainer) throws(DenpaError) -> Void
+) -> denpa_status {
+  call { () throws(DenpaError) in
+    try with(pointer, Handles.trainer) { handle throws(DenpaError) in
+      try handle.exclusively { trainer throws(DenpaError) in try body(handle, trainer) }
+    }
+  }
+}
+
+@implementation @_cdecl("denpa_fit")
+public func denpa_fit(
+  _ trainer: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32,
+  _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32, _ given: UnsafePointer<denpa_fit_options>!,
+  _ loss: UnsafeMutablePointer<Double>!
+) -> denpa_status {
+  fit(trainer) { handle, trainer throws(DenpaError) in
+    let chosen = try FitCall(given, trainer)
+    let result = try trainer.fit(
+      try handle.inputs.read(inputs, input_count, "input"), try handle.targets.read(targets, target_count, "target"),
+      chosen.options, progress: chosen.progress)
+    loss?.pointee = result
+  }
+}
+
+/// Batches from a C callback.
+private final class CallbackSource: BatchSource {
+  let next_: denpa_next_callback
+  let rewind: denpa_rewind_callback?
+  let source: UnsafeMutableRawPointer?
+  let handle: TrainerHandle
+  private let tensors: UnsafeMutablePointer<denpa_tensor>
+  private let inputCount: Int
+  private let targetCount: Int
+  private var isFirst = true
+
+  init(
+    _ next: @escaping denpa_next_callback, _ rewind: denpa_rewind_callback?, _ source: UnsafeMutableRawPointer?,
+    _ handle: TrainerHandle
+  ) {
+    next_ = next
+    self.rewind = rewind
+    self.source = source
+    self.handle = handle
+    inputCount = handle.trainer.model.graph.inputs.count
+    targetCount = handle.trainer.options.losses.count
+    tensors = .allocate(capacity: inputCount + targetCount)
+    tensors.initialize(repeating: denpa_tensor(), count: inputCount + targetCount)
+  }
+
+  deinit { tensors.deallocate() }
+
+  var batchCount: Int? { nil }
+
+  func start(epoch: Int64) throws(DenpaError) {
+    defer { isFirst = false }
+    guard !isFirst else { return }
+    guard let rewind else {
+      throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")
+    }
+    let status = rewind(source)
+    guard status == DENPA_OK else {
+      throw DenpaError(Status(rawValue: status) ?? .layerFailed, "the rewind callback answered \(status)")
+    }
+  }
+
+  func next() throws(DenpaError) -> Batch? {
+    let status = next_(source, tensors, tensors + inputCount)
+    guard status != DENPA_END_OF_DATA else { return nil }
+    guard status == DENPA_OK else {
+      throw DenpaError(Status(rawValue: status) ?? .layerFailed, "the data callback answered \(status)")
+    }
+    return Batch(
+      inputs: try handle.inputs.read(tensors, Int32(inputCount), "input"),
+      targets: try handle.targets.read(tensors + inputCount, Int32(targetCount), "target"))
+  }
+}
+
+@implementation @_cdecl("denpa_fit_source")
+public func denpa_fit_source(
+  _ trainer: OpaquePointer!, _ next: denpa_next_callback!, _ rewind: denpa_rewind_callback!,
+  _ source: UnsafeMutableRawPointer!, _ given: UnsafePointer<denpa_fit_options>!, _ loss: UnsafeMutablePointer<Double>!
+) -> denpa_status {
+  fit(trainer) { handle, trainer throws(DenpaError) in
+    guard let next else { throw DenpaError(.badArgument, "the data callback is NULL") }
+    let chosen = try FitCall(given, trainer)
+    guard chosen.options.epochs == 1 || rewind != nil else {
+      throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")
+    }
+    let result = try trainer.fit(
+      CallbackSource(next, rewind, source, handle), chosen.options, progress: chosen.progress)
+    loss?.pointee = result
+  }
+}

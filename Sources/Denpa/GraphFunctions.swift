@@ -1,0 +1,104 @@
+import CDenpa
+import DenpaCore
+import DenpaGraph
+import DenpaPlugins
+
+@implementation @_cdecl("denpa_graph_create")
+public func denpa_graph_create(_ graph: UnsafeMutablePointer<OpaquePointer?>!) -> denpa_status {
+  call { () throws(DenpaError) in
+    try Library.prepare()
+    try create(graph, Handles.graph) { GraphHandle() }
+  }
+}
+
+@implementation @_cdecl("denpa_graph_destroy")
+public func denpa_graph_destroy(_ graph: OpaquePointer!) -> denpa_status { destroy(graph, Handles.graph) }
+
+/// Changes a copy of the graph and keeps it only where memory sufficed.
+private func change(
+  _ graph: OpaquePointer?, _ body: (inout Graph) throws(DenpaError) -> Void
+) throws(DenpaError) {
+  try with(graph, Handles.graph) { handle throws(DenpaError) in
+    try handle.mutex.withLock { () throws(DenpaError) in
+      var draft = handle.graph
+      try body(&draft)
+      try checkMemory("a graph")
+      handle.graph = draft
+    }
+  }
+}
+
+@implementation @_cdecl("denpa_graph_input")
+public func denpa_graph_input(
+  _ graph: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ dtype: Int32, _ rank: Int32, _ dim: UnsafePointer<Int64>!,
+  _ value: UnsafeMutablePointer<denpa_value>!
+) -> denpa_status {
+  call { () throws(DenpaError) in
+    try change(graph) { graph throws(DenpaError) in
+      guard let value else { throw DenpaError(.badArgument, "the place for the input's value is NULL") }
+      guard let type = DType(rawValue: dtype) else {
+        throw DenpaError(.badDType, "\(dtype) is no dtype: expected DENPA_FLOAT32, DENPA_FLOAT64, ...")
+      }
+      guard rank >= 0, rank < Shape.maximumRank else {
+        throw DenpaError(.badShape, "an input's sample has 0 to \(Shape.maximumRank - 1) axes, got \(rank)")
+      }
+      guard rank == 0 || dim != nil else { throw DenpaError(.badArgument, "the extents of the input are NULL") }
+      var extents: [Int] = []
+      for axis in 0..<Int(rank) { extents.append(Int(dim[axis])) }
+      let name = try name.map { name throws(DenpaError) in try requireName(name, "the input's name") }
+      let id = try graph.addInput(name: name, dtype: type, sample: try Shape(checking: extents))
+      try checkMemory("a graph")
+      value.pointee = denpa_value(id)
+    }
+  }
+}
+
+@implementation @_cdecl("denpa_graph_add")
+public func denpa_graph_add(
+  _ graph: OpaquePointer!, _ kind: UnsafePointer<CChar>!, _ name: UnsafePointer<CChar>!,
+  _ attributes: UnsafePointer<denpa_attribute>!, _ inputs: UnsafePointer<denpa_value>!, _ input_count: Int32,
+  _ outputs: UnsafeMutablePointer<denpa_value>!, _ output_count: Int32
+) -> denpa_status {
+  call { () throws(DenpaError) in
+    try change(graph) { graph throws(DenpaError) in
+      let kind = try requireName(kind, "the layer's kind")
+      let name = try name.map { name throws(DenpaError) in try requireName(name, "the layer's name") }
+      let owner: Message = "\(kind) \"\(name ?? "")\""
+      guard (0...1024).contains(input_count), (0...1024).contains(output_count) else {
+        throw DenpaError(
+          .badArgument, "\(owner): expected 0 to 1024 inputs and outputs, got \(input_count) and \(output_count)")
+      }
+      guard (input_count == 0 || inputs != nil), (output_count == 0 || outputs != nil) else {
+        throw DenpaError(.badArgument, "\(owner): the array of inputs or outputs is NULL")
+      }
+      let given = try AttributeReader.list(attributes, owner)
+      let values = (0..<Int(input_count)).map { Int(inputs[$0]) }
+      let made = try graph.add(kind, name: name, attributes: given, inputs: values)
+      guard made.count == Int(output_count) else {
+        throw DenpaError(.badArgument, "\(owner): it has \(made.count) output(s), got room for \(output_count)")
+      }
+      try checkMemory("a graph")
+      for (index, value) in made.enumerated() { outputs[index] = denpa_value(value) }
+    }
+  }
+}
+
+@implementation @_cdecl("denpa_graph_shape")
+public func denpa_graph_shape(
+  _ graph: OpaquePointer!, _ value: denpa_value, _ dtype: UnsafeMutablePointer<Int32>!,
+  _ rank: UnsafeMutablePointer<Int32>!, _ dim: UnsafeMutablePointer<Int64>!
+) -> denpa_status {
+  call { () throws(DenpaError) in
+    try with(graph, Handles.graph) { handle throws(DenpaError) in
+      try handle.mutex.withLock { () throws(DenpaError) in
+        guard handle.graph.values.indices.contains(Int(value)) else {
+          throw DenpaError(.badArgument, "\(value) is no value of this graph (it has \(handle.graph.values.count))")
+        }
+        let type = handle.graph.values[Int(value)].type
+        dtype?.pointee = type.dtype.rawValue
+        rank?.pointee = Int32(type.shape.rank)
+        if let dim { for axis in 0..<type.shape.rank { dim[axis] = Int64(type.shape[axis]) } }
+      }
+    }
+  }
+}

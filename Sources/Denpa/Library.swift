@@ -1,0 +1,138 @@
+import CDenpa
+import CShim
+import DenpaCore
+import DenpaFormats
+import DenpaGraph
+import DenpaLayers
+import DenpaPlugins
+import DenpaTraining
+
+/// What the process has of Denpa besides handles.
+enum Library {
+  /// Fills the registry, once, at the first call that looks things up. Loading the library runs nothing.
+  static func prepare() throws(DenpaError) { try prepared.get() }
+
+  private static let prepared: Result<Void, DenpaError> = {
+    do throws(DenpaError) {
+      Optimizers.register()
+      try BuiltIn.register()
+      return .success(())
+    } catch {
+      return .failure(error)
+    }
+  }()
+
+  /// 0: as the machine says.
+  nonisolated(unsafe) private static let chosenThreads: UnsafeMutablePointer<UInt32> = {
+    let word = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+    word.initialize(to: 0)
+    return word
+  }()
+
+  static var threadCount: Int32 {
+    let chosen = Int32(denpa_atomic_load_u32(chosenThreads))
+    return chosen > 0 ? chosen : ThreadPool.defaultThreads()
+  }
+
+  static func setThreadCount(_ count: Int32) { denpa_atomic_store_u32(chosenThreads, UInt32(count)) }
+
+  static let version: StaticString = "0.1.0"
+}
+
+private func text(_ text: StaticString) -> UnsafePointer<CChar> {
+  UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+}
+
+@implementation @_cdecl("denpa_version")
+public func denpa_version() -> UnsafePointer<CChar>! { text("0.1.0") }
+
+@implementation @_cdecl("denpa_status_name")
+public func denpa_status_name(_ status: denpa_status) -> UnsafePointer<CChar>! {
+  switch Status(rawValue: status) {
+  case .ok: text("DENPA_OK")
+  case .badHandle: text("DENPA_BAD_HANDLE")
+  case .badArgument: text("DENPA_BAD_ARGUMENT")
+  case .badShape: text("DENPA_BAD_SHAPE")
+  case .badDType: text("DENPA_BAD_DTYPE")
+  case .notFound: text("DENPA_NOT_FOUND")
+  case .alreadyExists: text("DENPA_ALREADY_EXISTS")
+  case .outOfMemory: text("DENPA_OUT_OF_MEMORY")
+  case .limitExceeded: text("DENPA_LIMIT_EXCEEDED")
+  case .badState: text("DENPA_BAD_STATE")
+  case .busy: text("DENPA_BUSY")
+  case .ioError: text("DENPA_IO_ERROR")
+  case .badFile: text("DENPA_BAD_FILE")
+  case .badPlugin: text("DENPA_BAD_PLUGIN")
+  case .proofFailed: text("DENPA_PROOF_FAILED")
+  case .layerFailed: text("DENPA_LAYER_FAILED")
+  case .notFinite: text("DENPA_NOT_FINITE")
+  case .stopped: text("DENPA_STOPPED")
+  case .endOfData: text("DENPA_END_OF_DATA")
+  case .notSupported: text("DENPA_NOT_SUPPORTED")
+  case .internalError: text("DENPA_INTERNAL_ERROR")
+  case nil: text("unknown status")
+  }
+}
+
+@implementation @_cdecl("denpa_last_error")
+public func denpa_last_error() -> UnsafePointer<CChar>! { UnsafePointer(denpa_shim_error_slot()) }
+
+@implementation @_cdecl("denpa_kernels")
+public func denpa_kernels(_ name: UnsafeMutablePointer<UnsafePointer<CChar>?>!) -> denpa_status {
+  call { () throws(DenpaError) in
+    guard let name else { throw DenpaError(.badArgument, "the place for the name is NULL") }
+    name.pointee = text(try Kernels.chosen().name)
+  }
+}
+
+@implementation @_cdecl("denpa_set_thread_count")
+public func denpa_set_thread_count(_ threads: Int32) -> denpa_status {
+  call { () throws(DenpaError) in
+    guard (1...64).contains(threads) else {
+      throw DenpaError(.badArgument, "a thread count is 1 to 64, got \(threads)")
+    }
+    Library.setThreadCount(threads)
+  }
+}
+
+@implementation @_cdecl("denpa_thread_count")
+public func denpa_thread_count() -> Int32 { Library.threadCount }
+
+@implementation @_cdecl("denpa_set_log")
+public func denpa_set_log(_ callback: denpa_log_callback!, _ user_data: UnsafeMutableRawPointer!) -> denpa_status {
+  call { () throws(DenpaError) in
+    guard let callback else {
+      PluginLog.sink = nil
+      return
+    }
+    nonisolated(unsafe) let data = user_data
+    PluginLog.sink = { level, message in callback(data, level, message) }
+  }
+}
+
+@implementation @_cdecl("denpa_registry")
+public func denpa_registry(
+  _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int64, _ length: UnsafeMutablePointer<Int64>!
+) -> denpa_status {
+  call { () throws(DenpaError) in
+    try Library.prepare()
+    let bytes = try RegistryListing.json().serialized()
+    try checkMemory("the registry's text")
+    try write(text: bytes, buffer, capacity, length)
+  }
+}
+
+@implementation @_cdecl("denpa_test_allocations")
+public func denpa_test_allocations() -> Int64 { Int64(clamping: denpa_shim_allocation_count()) }
+
+@implementation @_cdecl("denpa_test_fail_allocations")
+public func denpa_test_fail_allocations(_ first: Int64, _ count: Int64) -> denpa_status {
+  // Not through `call`: the countdown must start after everything that this function does.
+  guard first >= 0 else { return report(DenpaError(.badArgument, "first is 0 or more, got \(first)")) }
+  denpa_shim_clear_allocation_failure()
+  denpa_shim_fail_allocations(first, count)
+  return DENPA_OK
+}
+
+@implementation @_cdecl("denpa_test_handles")
+public func denpa_test_handles() -> Int64 { Int64(HandleTable.live) }

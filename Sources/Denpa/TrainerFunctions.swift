@@ -1,0 +1,203 @@
+import CDenpa
+import DenpaCore
+import DenpaGraph
+import DenpaPlugins
+import DenpaTraining
+
+private func read(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaError) -> TrainerOptions {
+  guard given != nil else { throw DenpaError(.badArgument, "the trainer's options are NULL") }
+  let chosen = try options(given, default: denpa_trainer_options(), "denpa_trainer_options")
+  var result = TrainerOptions()
+  result.maximumRows = try maximumRows(chosen.max_batch)
+  result.threads = try threads(chosen.threads)
+  result.inputGradients = chosen.input_gradients != 0
+  guard (0...64).contains(chosen.loss_count) else {
+    throw DenpaError(.badArgument, "a trainer has 0 to 64 losses, got \(chosen.loss_count)")
+  }
+  if chosen.loss_count > 0 {
+    guard let losses = chosen.losses else { throw DenpaError(.badArgument, "the array of losses is NULL") }
+    for index in 0..<Int(chosen.loss_count) {
+      let loss = losses[index]
+      let definition = try Registry.shared.loss(try requireName(loss.kind, "the kind of loss \(index)"))
+      result.losses.append(
+        LossTerm(
+          definition, try AttributeReader.list(loss.attributes, "loss \"\(definition.spec.kind)\""), weight: loss.weight,
+          output: Int(loss.output)))
+    }
+  }
+  if chosen.optimizer.kind != nil {
+    let definition = try Registry.shared.optimizer(try requireName(chosen.optimizer.kind, "the optimizer's kind"))
+    let owner: Message = "optimizer \"\(definition.kind)\""
+    result.optimizer = try definition.make(
+      try Attributes(
+        checking: try AttributeReader.list(chosen.optimizer.attributes, owner), against: definition.attributes,
+        owner: owner))
+  }
+  return result
+}
+
+@implementation @_cdecl("denpa_trainer_create")
+public func denpa_trainer_create(
+  _ model: OpaquePointer!, _ given: UnsafePointer<denpa_trainer_options>!,
+  _ trainer: UnsafeMutablePointer<OpaquePointer?>!
+) -> denpa_status {
+  call { () throws(DenpaError) in
+    try with(model, Handles.model) { model throws(DenpaError) in
+      let chosen = try read(given)
+      try create(trainer, Handles.trainer) { () throws(DenpaError) in TrainerHandle(try Trainer(model, chosen)) }
+    }
+  }
+}
+
+@implementation @_cdecl("denpa_trainer_destroy")
+public func denpa_trainer_destroy(_ trainer: OpaquePointer!) -> denpa_status { destroy(trainer, Handles.trainer) }
+
+/// One trainer's turn.
+@inline(__always)
+private func withTrainer(
+  _ pointer: OpaquePointer?, _ body: (TrainerHandle, Trainer) throws(DenpaError) -> Void
+) -> denpa_status {
+  call { () throws(DenpaError) in
+    try with(pointer, Handles.trainer) { handle throws(DenpaError) in
+      try handle.exclusively { trainer throws(DenpaError) in try body(handle, trainer) }
+    }
+  }
+}
+
+@implementation @_cdecl("denpa_train_batch")
+public func denpa_train_batch(
+  _ trainer: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32,
+  _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32, _ loss: UnsafeMutablePointer<Double>!
+) -> denpa_status {
+  withTrainer(trainer) { handle, trainer throws(DenpaError) in
+    let result = try trainer.trainBatch(
+      try handle.inputs.read(inputs, input_count, "input"), try handle.targets.read(targets, target_count, "target"))
+    loss?.pointee = result
+  }
+}
+
+@implementation @_cdecl("denpa_evaluate")
+public func denpa_evaluate(
+  _ trainer: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32,
+  _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32, _ loss: UnsafeMutablePointer<Double>!,
+  _ accuracy: UnsafeMutablePointer<Double>!
+) -> denpa_status {
+  withTrainer(trainer) { handle, trainer throws(DenpaError) in
+    let result = try trainer.evaluate(
+      try handle.inputs.read(inputs, input_count, "input"), try handle.targets.read(targets, target_count, "target"))
+    loss?.pointee = result.loss
+    accuracy?.pointee = result.accuracy
+  }
+}
+
+@implementation @_cdecl("denpa_publish")
+public func denpa_publish(_ trainer: OpaquePointer!) -> denpa_status {
+  withTrainer(trainer) { _, trainer throws(DenpaError) in try trainer.publish() }
+}
+
+@implementation @_cdecl("denpa_trainer_refresh")
+public func denpa_trainer_refresh(_ trainer: OpaquePointer!) -> denpa_status {
+  withTrainer(trainer) { _, trainer throws(DenpaError) in trainer.refresh() }
+}
+
+@implementation @_cdecl("denpa_trainer_forward")
+public func denpa_trainer_forward(
+  _ trainer: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32,
+  _ outputs: UnsafePointer<denpa_tensor>!, _ output_count: Int32, _ training: Int32
+) -> denpa_status {
+  withTrainer(trainer) { handle, trainer throws(DenpaError) in
+    try trainer.forward(
+      try handle.inputs.read(inputs, input_count, "input"), try handle.targets.read(outputs, output_count, "output"),
+      training: training != 0)
+  }
+}
+
+@implementation @_cdecl("denpa_trainer_backward")
+public func denpa_trainer_backward(
+  _ trainer: OpaquePointer!, _ doutputs: UnsafePointer<denpa_tensor>!, _ output_count: Int32,
+  _ dinputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32
+) -> denpa_status {
+  withTrainer(trainer) { handle, trainer throws(DenpaError) in
+    let gradients = try handle.targets.readWithGaps(doutputs, output_count, "output gradient")
+    let wanted = dinputs == nil ? nil : try handle.gradients.readWithGaps(dinputs, input_count, "input gradient")
+    try trainer.backward(gradients, wanted)
+  }
+}
+
+@implementation @_cdecl("denpa_trainer_gradients")
+public func denpa_trainer_gradients(
+  _ trainer: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32,
+  _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32, _ dinputs: UnsafePointer<denpa_tensor>!,
+  _ loss: UnsafeMutablePointer<Double>!
+) -> denpa_status {
+  withTrainer(trainer) { handle, trainer throws(DenpaError) in
+    let wanted = dinputs == nil ? nil : try handle.gradients.readWithGaps(dinputs, input_count, "input gradient")
+    let result = try trainer.addGradients(
+      try handle.inputs.read(inputs, input_count, "input"), try handle.targets.read(targets, target_count, "target"),
+      inputGradients: wanted)
+    loss?.pointee = result
+  }
+}
+
+@implementation @_cdecl("denpa_trainer_step")
+public func denpa_trainer_step(_ trainer: OpaquePointer!) -> denpa_status {
+  withTrainer(trainer) { _, trainer throws(DenpaError) in try trainer.step() }
+}
+
+@implementation @_cdecl("denpa_trainer_zero_gradients")
+public func denpa_trainer_zero_gradients(_ trainer: OpaquePointer!) -> denpa_status {
+  withTrainer(trainer) { _, trainer throws(DenpaError) in trainer.zeroGradients() }
+}
+
+@implementation @_cdecl("denpa_trainer_gradient")
+public func denpa_trainer_gradient(
+  _ trainer: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ view: UnsafeMutablePointer<denpa_tensor>!
+) -> denpa_status {
+  withTrainer(trainer) { _, trainer throws(DenpaError) in
+    guard let view else { throw DenpaError(.badArgument, "the place for the view is NULL") }
+    let found = try trainer.gradientView(try requireName(name, "the parameter's name"))
+    view.pointee = denpa_tensor(found.type, data: found.data)
+  }
+}
+
+@implementation @_cdecl("denpa_trainer_set_learning_rate")
+public func denpa_trainer_set_learning_rate(_ trainer: OpaquePointer!, _ learning_rate: Double) -> denpa_status {
+  withTrainer(trainer) { _, trainer throws(DenpaError) in
+    guard trainer.options.optimizer != nil else { throw DenpaError(.badState, "the trainer has no optimizer") }
+    guard learning_rate >= 0, learning_rate.isFinite else {
+      throw DenpaError(.badArgument, "a learning rate is finite and not negative, got \(learning_rate)")
+    }
+    trainer.learningRate = learning_rate
+  }
+}
+
+@implementation @_cdecl("denpa_trainer_learning_rate")
+public func denpa_trainer_learning_rate(
+  _ trainer: OpaquePointer!, _ learning_rate: UnsafeMutablePointer<Double>!
+) -> denpa_status {
+  withTrainer(trainer) { _, trainer throws(DenpaError) in
+    guard trainer.options.optimizer != nil else { throw DenpaError(.badState, "the trainer has no optimizer") }
+    guard let learning_rate else { throw DenpaError(.badArgument, "the place for the learning rate is NULL") }
+    learning_rate.pointee = trainer.learningRate
+  }
+}
+
+extension ViewList {
+  /// Tensors of which some may be left out: those whose data is NULL are not looked at.
+  func readWithGaps(
+    _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString
+  ) throws(DenpaError) -> UnsafeBufferPointer<TensorView> {
+    guard count >= 0, count <= ViewList.capacity else {
+      throw DenpaError(.badArgument, "expected 0 to \(ViewList.capacity) \(what)s, got \(count)")
+    }
+    guard count == 0 || tensors != nil, let tensors else {
+      guard count == 0 else { throw DenpaError(.badArgument, "the array of \(what)s is NULL") }
+      return try read(nil, 0, what)
+    }
+    for index in 0..<Int(count) {
+      let isGap = tensors[index].data == nil
+      set(index, isGap ? TensorView(nil, TensorType(.float32, [])) : try view(tensors + index, what, index))
+    }
+    return all(Int(count))
+  }
+}

@@ -1,0 +1,100 @@
+import DenpaCore
+import DenpaGraph
+
+/// A model as a safetensors file: weights under their names, the graph in the metadata, a checksum over all.
+public enum ModelFile {
+  static let formatKey = "denpa.format"
+  static let graphKey = "denpa.graph"
+  public static let formatVersion = 1
+
+  /// The bytes of a model, in pieces.
+  private struct Contents {
+    let parameters: Buffer
+    let tensors: [TensorEntry]
+    let metadata: [(String, String)]
+
+    init(_ model: Model) throws(DenpaError) {
+      // One moment's parameters, whatever is published while they are written.
+      parameters = try model.snapshot()
+      var tensors: [TensorEntry] = []
+      for (index, parameter) in model.parameters.enumerated() {
+        tensors.append(
+          TensorEntry(
+            name: parameter.name, type: parameter.type,
+            data: UnsafeRawBufferPointer(
+              start: parameters.base + model.layout.offsets[index], count: parameter.type.byteCount)))
+      }
+      self.tensors = tensors
+      metadata = [(formatKey, "\(formatVersion)"), (graphKey, try GraphCoding.encode(model).text())]
+      try checkMemory("a model file")
+    }
+  }
+
+  public static func save(_ model: Model, to path: String) throws(DenpaError) {
+    let contents = try Contents(model)
+    try AtomicFile.write(path: path) { (sink) throws(DenpaError) in
+      try Safetensors.write(tensors: contents.tensors, metadata: contents.metadata, checksummed: true, to: sink)
+    }
+  }
+
+  /// The number of bytes that `save` writes now, and `write` that writes them to memory.
+  public static func byteCount(_ model: Model) throws(DenpaError) -> Int {
+    let contents = try Contents(model)
+    return try Safetensors.byteCount(tensors: contents.tensors, metadata: contents.metadata, checksummed: true)
+  }
+
+  public static func write(_ model: Model, into memory: UnsafeMutableRawBufferPointer) throws(DenpaError) {
+    let contents = try Contents(model)
+    _ = try Safetensors.write(
+      tensors: contents.tensors, metadata: contents.metadata, checksummed: true, into: memory)
+  }
+
+  public static func load(path: String, registry: Registry = .shared) throws(DenpaError) -> Model {
+    let bytes = try AtomicFile.read(path: path)
+    do {
+      return try load(UnsafeRawBufferPointer(start: bytes.base, count: bytes.byteCount), registry: registry)
+    } catch {
+      throw DenpaError(error.status, "\(path): \(error.message)")
+    }
+  }
+
+  /// Builds the model that a file's bytes describe. Never runs anything from them.
+  public static func load(_ bytes: UnsafeRawBufferPointer, registry: Registry = .shared) throws(DenpaError) -> Model {
+    let file = try Safetensors.parse(bytes, requireChecksum: true)
+    guard let version = file.metadata(formatKey), let graph = file.metadata(graphKey) else {
+      throw DenpaError(.badFile, "no model of Denpa: the metadata lacks \"\(formatKey)\" or \"\(graphKey)\"")
+    }
+    guard version == "\(formatVersion)" else {
+      throw DenpaError(
+        .badFile, "a model file of format \(version); this library reads format \(formatVersion)")
+    }
+    let model: Model
+    do {
+      model = try GraphCoding.decode(try JSON.parse(graph), registry: registry)
+    } catch {
+      // A layer that is not registered and memory that is not there are no fault of the file.
+      let kept: [Status] = [.notFound, .outOfMemory, .notSupported]
+      throw kept.contains(error.status) ? error : DenpaError(.badFile, error.message)
+    }
+    let parameters = model.parameters
+    for (index, parameter) in parameters.enumerated() {
+      guard let tensor = file[parameter.name] else {
+        throw DenpaError(.badFile, "the file has no tensor \"\(parameter.name)\"")
+      }
+      guard tensor.type == parameter.type else {
+        throw DenpaError(
+          .badFile,
+          "tensor \"\(parameter.name)\": expected \(parameter.type.dtype) \(parameter.type.shape), got \(tensor.type.dtype) \(tensor.type.shape)"
+        )
+      }
+      try model.set(index, TensorView(UnsafeMutableRawPointer(mutating: tensor.data.baseAddress), tensor.type))
+    }
+    guard file.tensors.count == parameters.count else {
+      let known = Set(parameters.map(\.name))
+      let extra = file.tensors.map(\.name).filter { !known.contains($0) }
+      throw DenpaError(.badFile, "the file has tensors that the model does not: \(list: extra)")
+    }
+    try checkMemory("a model")
+    return model
+  }
+}
