@@ -1,16 +1,8 @@
 import DenpaKernelTypes
 
 /// C = A·b with one column: rows of A times b, in vectors over k. How it is added up depends on k alone.
-@inline(__always)
-func columnProduct<V: Vector>(
-  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ k: Int,
-  _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>
-) {
-  rows(V.self, p, m, k, a, b)
-}
-
 @inline(never)
-private func rows<V: Vector>(
+func columnProduct<V: Vector>(
   _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ k: Int,
   _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>
 ) {

@@ -52,16 +52,9 @@ struct Finish<V: Vector> {
 
   /// `rows` rows of `vectors` vectors of sums, the last of them with `last` lanes, into C from element `place` on,
   /// which stands in `column`.
-  @inline(__always)
+  @inline(never)
   func apply(
     _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
-  ) {
-    applyAll(sums, rows, vectors, place, column, last)
-  }
-
-  @inline(never)
-  private func applyAll(
-    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, _ place: Int, _ column: Int, _ last: Int
   ) {
     var bad = V.zero
     for row in 0..<rows {

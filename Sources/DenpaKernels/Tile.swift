@@ -93,22 +93,10 @@ private func accumulate<R: Rows, L: Layout>(
 
 /// Tiles of any height up to `tileHeight`.
 enum Tile {
-  @inline(__always)
-  static func run<S: Strip, L: Layout>(
-    _: S.Type, _: L.Type, _ height: Int, _ call: TileCall<S.V>, _ finish: UnsafePointer<Finish<S.V>>
-  ) {
-    ofHeight(S.self, L.self, height, call, finish)
-  }
-
   /// One or two rows beside a wide part of B in place, which is read only once: the wider the strip, the longer the
   /// stretches of memory.
-  @inline(__always)
-  static func runWide<V: Vector>(_ height: Int, _ call: TileCall<V>, _ finish: UnsafePointer<Finish<V>>) {
-    wide(height, call, finish)
-  }
-
   @inline(never)
-  private static func wide<V: Vector>(_ height: Int, _ call: TileCall<V>, _ finish: UnsafePointer<Finish<V>>) {
+  static func runWide<V: Vector>(_ height: Int, _ call: TileCall<V>, _ finish: UnsafePointer<Finish<V>>) {
     if height == 1 {
       runTile(Rows1<Eight<V>>.self, UnitSteps.self, call, finish, ahead: true)
     } else {
@@ -116,10 +104,8 @@ enum Tile {
     }
   }
 
-  /// Private, like every generic function here that is not inlined: its copies for the element types are then no weak
-  /// symbols, which a linker may exchange.
   @inline(never)
-  private static func ofHeight<S: Strip, L: Layout>(
+  static func run<S: Strip, L: Layout>(
     _: S.Type, _ layout: L.Type, _ height: Int, _ call: TileCall<S.V>, _ finish: UnsafePointer<Finish<S.V>>
   ) {
     switch height {
