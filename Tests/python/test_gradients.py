@@ -33,7 +33,7 @@ def by_hand(p, x, dy_of):
         "b2": du2.sum(0),
         "W3": z2.T @ dy,
         "b3": dy.sum(0),
-        "input": du1 @ p["W1"].T,
+        "input_1": du1 @ p["W1"].T,
     }
 
 
@@ -44,8 +44,8 @@ def test_all_gradients_of_a_network(net, data):
     for name, value in expected.items():
         assert_allclose(found[name], value, rtol=1e-9, atol=1e-15, err_msg=name)
     assert list(net.gradients(x, t, loss="mse")) == ["W1", "b1", "W2", "b2", "W3", "b3"]
-    one = net.gradients(x[0], t[0], loss="mse", wrt="input")["input"]
-    assert_allclose(one, by_hand(net.parameters, x[:1], lambda y: 2 * (y - t[:1]) / 3)["input"][0], rtol=1e-9)
+    one = net.gradients(x[0], t[0], loss="mse", wrt="input_1")["input_1"]
+    assert_allclose(one, by_hand(net.parameters, x[:1], lambda y: 2 * (y - t[:1]) / 3)["input_1"][0], rtol=1e-9)
 
 
 def test_vjp(net, data):
@@ -62,7 +62,7 @@ def test_forward_and_backward_are_the_same_as_vjp(net, data):
     assert_allclose(net.forward(x, training=True), net.predict(x), rtol=1e-12)
     dx = net.backward(dout)
     expected = net.vjp(x, dout)
-    assert_allclose(dx, expected["input"], rtol=1e-12)
+    assert_allclose(dx, expected["input_1"], rtol=1e-12)
     assert_allclose(net.grads["W2"], expected["W2"], rtol=1e-12)
     y = net.forward(x[0], training=True)
     assert y.shape == (3,) and net.backward(dout[0]).shape == (6,)
@@ -127,9 +127,9 @@ def test_gradients_of_a_batch_of_any_size(rng):
     for rows in (1, 300, 5, 2000):
         x, t = rng.normal(size=(rows, 3)), rng.normal(size=(rows, 2))
         dy = 2 * (x @ net.parameters["dense_1.W"] + net.parameters["dense_1.b"] - t) / t.size
-        found = net.gradients(x, t, loss="mse", wrt=["dense_1.W", "input"])
+        found = net.gradients(x, t, loss="mse", wrt=["dense_1.W", "input_1"])
         assert_allclose(found["dense_1.W"], x.T @ dy, rtol=1e-9, atol=1e-14)
-        assert_allclose(found["input"], dy @ net.parameters["dense_1.W"].T, rtol=1e-9, atol=1e-14)
+        assert_allclose(found["input_1"], dy @ net.parameters["dense_1.W"].T, rtol=1e-9, atol=1e-14)
         assert_allclose(net.predict(x), x @ net.parameters["dense_1.W"] + net.parameters["dense_1.b"], atol=1e-12)
 
 

@@ -111,7 +111,7 @@ def test_closing():
         W = net.parameters["dense_1.W"]
     assert W.shape == (3, 2) and np.isfinite(W).all()
     for call in (lambda: net.predict([1, 2, 3]), lambda: net.parameters["dense_1.W"], lambda: net.to_bytes()):
-        with pytest.raises(dp.BadState):
+        with pytest.raises(dp.BadState, match="closed"):
             call()
 
 

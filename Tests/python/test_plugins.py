@@ -97,7 +97,7 @@ def test_a_wrong_gradient_is_named_by_the_check(tmp_path, rng):
     assert_allclose(dp.create(kind).forward(x), 3 * x)
     report = net.check_gradients(x, t, loss="mse", inputs=True)
     assert not report.passed
-    assert {row.tensor for row in report.failed} == {"W1", "b1", "input"}  # all that lies before it
+    assert {row.tensor for row in report.failed} == {"W1", "b1", "input_1"}  # all that lies before it
     assert report["W1"].analytic == pytest.approx(report["W1"].numeric * 2.9 / 3, rel=1e-6)
 
     with pytest.raises(dp.AlreadyExists, match="layers.Triple"):  # another vendor's of the same name

@@ -64,7 +64,8 @@ def backpropagation() -> None:
     da1 = dy @ p["W2"].T * z1 * (1 - z1)
     by_hand = {"W1": x.T @ da1, "b1": da1.sum(axis=0), "W2": z1.T @ dy, "b2": dy.sum(axis=0)}
 
-    loss, grads = net.loss_and_gradients(x, t, loss="cross_entropy")
+    net.compile(loss="cross_entropy")
+    loss, grads = net.loss_and_gradients(x, t)
     print(f"    loss {loss:.7f}, near ln 3 = {np.log(3):.7f}")
     print("    (a note printed 2.1972294 = ln 9: its softmax ran over the whole batch at once)")
     close(loss, np.log(3), 0.01)

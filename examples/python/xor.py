@@ -10,9 +10,9 @@ T = np.array([[0], [1], [1], [0]], "float64")
 
 
 def train(layers: list[dp.Layer]) -> dp.Sequential:
-    """2,000 steps of gradient descent on the four rows."""
+    """3,000 steps of gradient descent on the four rows."""
     net = dp.Sequential(layers, input_shape=(2,), dtype="float64", seed=1)
-    net.fit(X, T, batch_size=4, epochs=2000, loss="mean_squared_error", optimizer=dp.SGD(learning_rate=0.5))
+    net.fit(X, T, batch_size=4, epochs=3000, loss="mean_squared_error", optimizer=dp.SGD(learning_rate=0.1))
     return net
 
 

@@ -16,11 +16,7 @@ import ctypes
 import os
 from typing import Any
 
-from . import _abi, _registry, errors, initializers, layers, losses, optimizers
-from ._call import check as _check
-from ._call import library as _library
-from ._call import options as _options
-from ._call import text as _text
+from . import _abi, _call, _registry, errors, initializers, layers, losses, optimizers
 from ._check import Report
 from ._core import set_threads
 from ._described import Described, Initializer, Optimizer
@@ -124,8 +120,8 @@ def load_plugin(path: Any, proof: str = "load") -> list[str]:
     if not os.path.exists(full):
         raise MissingFile(os.fsdecode(full))
     names = ctypes.c_char_p()
-    wanted = _options(_abi.PluginOptions, proof=PROOFS[proof])
-    _check(_library.denpa_plugin_load(os.fsencode(full), ctypes.byref(wanted), ctypes.byref(names)))
+    wanted = _call.options(_abi.PluginOptions, proof=PROOFS[proof])
+    _call.check(_call.library.denpa_plugin_load(os.fsencode(full), ctypes.byref(wanted), ctypes.byref(names)))
     _registry.refresh()
     return (names.value or b"").decode().split()
 
@@ -133,25 +129,25 @@ def load_plugin(path: Any, proof: str = "load") -> list[str]:
 def prove(kind: str | type[Described] | Described) -> str:
     """Proves a layer or loss on its samples: the report. ProofFailed, with the same `report`, where it does not hold."""
     name = kind if isinstance(kind, str) else kind.kind
-    return _text(_library.denpa_prove, name.encode(), room=1 << 16)
+    return _call.text(_call.library.denpa_prove, name.encode(), room=1 << 16)
 
 
 def version() -> str:
     """The version of the library that is running."""
-    found: bytes = _library.denpa_version()
+    found: bytes = _call.library.denpa_version()
     return found.decode()
 
 
 def kernels() -> str:
     """The kernels in use: "sse2", "avx2", "avx512" or "neon"."""
     name = ctypes.c_char_p()
-    _check(_library.denpa_kernels(ctypes.byref(name)))
+    _call.check(_call.library.denpa_kernels(ctypes.byref(name)))
     return (name.value or b"").decode()
 
 
 def threads() -> int:
     """How many threads divided work uses."""
-    return int(_library.denpa_thread_count())
+    return int(_call.library.denpa_thread_count())
 
 
 def __getattr__(name: str) -> Any:

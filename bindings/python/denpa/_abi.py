@@ -649,12 +649,12 @@ from any thread and must not call denpa_set_log. Returns after calls of the form
         [POINTER(Graph), c_char_p, c_int32, c_int32, POINTER(c_int64), POINTER(c_int32)],
         """Adds an input. `dim` has the `rank` extents of one sample, without the batch (rank 0, dim NULL: one number a sample);
 rank at most 7. `dtype` DENPA_FLOAT32 or DENPA_FLOAT64 both mean "the model's float type"; integers keep theirs.
-`name` may be NULL: "input", "input_1" ... DENPA_ALREADY_EXISTS where it is taken.""",
+`name` may be NULL: "input_1", "input_2" ... DENPA_ALREADY_EXISTS where it is taken.""",
     ),
     "denpa_graph_add": (
         c_int32,
         [POINTER(Graph), c_char_p, c_char_p, POINTER(Attribute), POINTER(c_int32), c_int32, POINTER(c_int32), c_int32],
-        """Adds a layer: `kind` from denpa_registry, `name` unique in the graph (NULL: "<kind>", then "<kind>_1" ...; of letters, digits,
+        """Adds a layer: `kind` from denpa_registry, `name` unique in the graph (NULL: "dense_1", "dense_2" ...; of letters, digits,
 '_', '-'), attributes as the kind documents them (NULL: all defaults), the values that it reads, room for the values that it
 writes. Checks everything at once: DENPA_NOT_FOUND (kind), DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value
 numbers, counts), DENPA_BAD_SHAPE, DENPA_BAD_DTYPE, DENPA_LIMIT_EXCEEDED (65,536 nodes).""",

@@ -57,7 +57,7 @@ class LayerAlone:
 
         inputs = [Input(shape, dtype=kind) for shape, kind in samples]
         output = self.layer(*inputs)
-        return Model(inputs, output, dtype=dtype, seed=seed)
+        return Model(inputs, output, dtype=dtype, seed=seed, names="own")
 
     def network(self, arrays: Sequence[Array], integers: bool) -> Model:
         """The network for arrays with a batch axis; the one with parameters is made once."""

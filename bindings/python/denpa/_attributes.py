@@ -29,7 +29,9 @@ CODES = {
 
 def closest(name: str, names: Iterable[str]) -> str:
     """`; did you mean "units"?`, or nothing."""
-    found = difflib.get_close_matches(name, list(names), 1)
+    known = list(names)
+    same = [candidate for candidate in known if candidate.lower() == name.lower()]
+    found = same or difflib.get_close_matches(name, known, 1)
     return f'; did you mean "{found[0]}"?' if found else ""
 
 

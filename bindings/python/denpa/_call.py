@@ -117,6 +117,19 @@ class Handle:
         self.pointer = None
 
 
+class Closed(Handle):
+    """Stands where a handle was: whoever asks for it is told so."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    @property
+    def pointer(self) -> Any:
+        raise errors.BadState(self.message)
+
+
 def create(kind: type[Any], name: str, *arguments: Any) -> Handle:
     """A handle of `kind` by the function `name` whose last argument receives it."""
     pointer = ctypes.POINTER(kind)()

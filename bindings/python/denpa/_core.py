@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _abi as abi
 from ._arrays import DTYPES, Array, as_array, tensors
-from ._call import Handle, check, create, library, options, text
+from ._call import Closed, Handle, check, create, library, options, text
 from ._parameters import Names, NodeView, Parameters, Views, element_count
 from ._trainers import Trainers
 from .errors import InvalidArgument, NotFound, ShapeError, TypeMismatch
@@ -242,7 +242,8 @@ class Core:
             self._sessions.clear()
             if not self._views.looked_at():
                 self._handle.close()
-            self._handle = Handle(None, library.denpa_model_destroy)
+            self._views = Views()
+            self._handle = Closed("the network is closed")
 
     def __enter__(self) -> Any:
         return self

@@ -12,7 +12,7 @@ from ._arrays import Array, as_array, tensors
 from ._attributes import closest
 from ._call import check, failure, last_error, library
 from ._check import Checked, Report, row_of
-from ._core import Question
+from ._core import Question, is_arraylike
 from ._described import Optimizer
 from ._fit import arrange_targets
 from ._learning import Learning, find_optimizer
@@ -24,7 +24,8 @@ from .errors import BadState, InvalidArgument, NotFound, ShapeError
 class Inspecting(Learning):
     """A network whose backpropagation can be driven by hand, and looked into."""
 
-    _last: Question | None = None  # of the open loop's forward
+    _last: Question | None = None  # of the open loop's forward, until another one
+    _gathered_from: Question | None = None  # of its latest backward, until the gradients start anew
 
     # -- the open loop ----------------------------------------------------------------------------------------------------
 
@@ -34,11 +35,25 @@ class Inspecting(Learning):
         outputs = self._buffers(question.rows)
         with self._lock:
             self._not_fitting()
-            trainer = self._trainers.open_loop(question.rows)
+            trainer = self._open_loop(question.rows)
             self._trainers.begin(trainer)
             self._forward(trainer, question, outputs, training)
             self._last = question if training else None
         return self._in_form(outputs, question.single)
+
+    def _open_loop(self, rows: int, optimizer: Optimizer | None = None) -> Trainer:
+        """The open loop's trainer, with the gradients that were gathered, even where it had to be made anew."""
+        trainer, old = self._trainers.open_loop(rows, optimizer)
+        if old is None:
+            return trainer
+        question, self._last = self._gathered_from, None
+        if question is not None:  # gradients of zero first: a trainer clears what nobody has gathered
+            self._forward(trainer, question, self._buffers(question.rows), True)
+            self._backward(trainer, question, [None] * len(self._outputs))
+            for port in self._ports()[2]:
+                if port.trainable:
+                    trainer.gradient(port.name)[...] = old.gradient(port.name)
+        return trainer
 
     def _forward(self, trainer: Trainer, question: Question, outputs: list[Array], training: bool) -> None:
         check(
@@ -59,7 +74,9 @@ class Inspecting(Learning):
             question, trainer = self._last, self._trainers.open
             if question is None or trainer is None:
                 raise BadState("backward needs forward(x, training=True) before it")
-            return self._input_form(self._backward(trainer, question, dout), question.single)
+            dinputs = self._backward(trainer, question, dout)
+            self._gathered_from = question
+            return self._input_form(dinputs, question.single)
 
     def _backward(self, trainer: Trainer, question: Question, dout: Any) -> list[Array | None]:
         gradients = self._output_gradients(dout, question)
@@ -81,10 +98,10 @@ class Inspecting(Learning):
                 if name not in self._keys:
                     raise NotFound(f'there is no output "{name}"; the network has {", ".join(self._keys)}')
             values = [dout.get(name) for name in self._keys]
+        elif isinstance(dout, (list, tuple)) and len(dout) == len(self._outputs) and self._takes_list(dout):
+            values = list(dout)
         elif len(self._outputs) == 1:
             values = [dout]
-        elif isinstance(dout, (list, tuple)) and len(dout) == len(self._outputs):
-            values = list(dout)
         else:
             raise InvalidArgument(f"backward needs a gradient for each of the outputs {', '.join(self._keys)}")
         found: list[Array | None] = []
@@ -100,6 +117,10 @@ class Inspecting(Learning):
                 )
             found.append(array)
         return found
+
+    def _takes_list(self, dout: Sequence[Any]) -> bool:
+        """Is it a list of gradients, rather than one gradient written as a list?"""
+        return len(self._outputs) > 1 or dout[0] is None or is_arraylike(dout[0])
 
     def _input_form(self, dinputs: list[Array | None], single: bool) -> Any:
         results = [array[0] if single and array is not None else array for array in dinputs]
@@ -117,6 +138,7 @@ class Inspecting(Learning):
     def zero_grads(self) -> None:
         """Lets the gathered gradients start anew."""
         with self._lock:
+            self._gathered_from = None
             if self._trainers.open is not None:
                 check(library.denpa_trainer_zero_gradients(self._trainers.open.handle.pointer))
 
@@ -125,7 +147,7 @@ class Inspecting(Learning):
         with self._lock:
             if self._trainers.open is None:
                 raise BadState("a step needs forward(x, training=True) and backward(dout) before it")
-            trainer = self._trainers.open_loop(1, find_optimizer(optimizer))
+            trainer = self._open_loop(1, find_optimizer(optimizer))
             self._trainers.begin(trainer)
             check(library.denpa_trainer_step(trainer.handle.pointer))
             self._trainers.learned(trainer)

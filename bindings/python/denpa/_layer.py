@@ -91,7 +91,7 @@ def function_of(layer: type[Layer]) -> Callable[..., Any] | None:
         values = x[0] if len(x) == 1 and isinstance(x[0], (list, tuple)) else x
         if any(isinstance(value, Value) for value in values):
             return made(*values)
-        inputs = values if entry.get("variadic") else x
+        inputs = values if entry["variadic"] or len(entry["inputs"]) > 1 else x
         return made._by_itself.forward(tuple(inputs), False)
 
     function.__name__ = function.__qualname__ = entry["kind"].rpartition(".")[2]

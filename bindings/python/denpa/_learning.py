@@ -90,7 +90,8 @@ class Learning(Core):
         """Sets what fit, train_batch and evaluate use. An optimizer begins afresh.
 
         loss: a kind ("mean_squared_error", "mse"), an object, or a list or dict for several outputs. metrics: ["accuracy"];
-        by default what the loss defines.
+        by default what the loss defines. A loss or optimizer that is given to fit or train_batch replaces these; a loss that is
+        given to any other method is for that call.
         """
         for metric in metrics or ():
             if metric not in METRICS:

@@ -11,7 +11,7 @@ import numpy as np
 from . import _abi as abi
 from . import _graph
 from ._arrays import DType, float_dtype, shape_tuple
-from ._call import Handle, check, create, failure, library
+from ._call import Handle, check, create, last_error, library
 from ._graph import Input, Value
 from ._inspecting import Inspecting
 from ._layer import Layer
@@ -72,7 +72,10 @@ class Model(Inspecting):
     def save(self, path: Any) -> None:
         """Writes a safetensors file with the graph in its metadata; an older file is replaced in one instant."""
         self._trainers.publish()
-        check(library.denpa_model_save(self._handle.pointer, os.fsencode(path)))
+        status = library.denpa_model_save(self._handle.pointer, os.fsencode(path))
+        if status == abi.NOT_FOUND:
+            raise MissingFile(os.fsdecode(path), last_error())
+        check(status)
 
     def to_bytes(self) -> bytes:
         """What save would write."""
@@ -90,8 +93,7 @@ class Model(Inspecting):
         status = library.denpa_model_load(os.fsencode(path), ctypes.byref(pointer))
         if status == abi.NOT_FOUND and not os.path.exists(path):
             raise MissingFile(os.fsdecode(path))
-        if status:
-            raise failure(status)
+        check(status)
         return loaded(Handle(pointer, library.denpa_model_destroy), names)
 
     @classmethod

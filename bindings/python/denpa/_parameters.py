@@ -30,17 +30,23 @@ def book_names(parameters: Sequence[str]) -> dict[str, str]:
     return names
 
 
+def own_names(parameters: Sequence[str]) -> dict[str, str]:
+    """Of a network of one layer: W and b."""
+    return {full.rpartition(".")[2]: full for full in parameters}
+
+
+SCHEMES = {"book": book_names, "own": own_names}
+
+
 class Names:
     """Parameter names: those to be shown, and all that are understood."""
 
     def __init__(self, parameters: Sequence[str], scheme: str | None) -> None:
-        if scheme not in (None, "book"):
+        if scheme is not None and scheme not in SCHEMES:
             raise InvalidArgument(f'names must be None or "book", got {scheme!r}')
         self.scheme = scheme
-        self.full = {name: name for name in parameters}
-        if scheme == "book":
-            self.full.update(book_names(parameters))
-        shown = book_names(parameters) if scheme == "book" else {n: n for n in parameters}
+        shown = SCHEMES[scheme](parameters) if scheme else {name: name for name in parameters}
+        self.full = {**{name: name for name in parameters}, **shown}
         self.shown = {full: short for short, full in shown.items()}
 
     def resolve(self, name: str) -> str:

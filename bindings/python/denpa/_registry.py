@@ -94,6 +94,9 @@ def refresh() -> list[type[Described]]:
         for entry in described[category]:
             if entry["kind"] in known:
                 continue
+            for schema in entry["attributes"]:
+                if schema["type"] == "spec" and isinstance(schema["default"], dict):
+                    schema["default"] = schema["default"]["kind"]
             made_class = make_class(category, entry)
             known[entry["kind"]] = made_class
             publish(category, made_class)

@@ -99,18 +99,14 @@ class Trainers:
             found = self.others[key] = self.make(terms, None, rows, input_gradients=True)
         return found
 
-    def open_loop(self, rows: int, optimizer: Optimizer | None = None) -> Trainer:
-        """The open loop's trainer, with gradients as they are; made anew for more rows or for another optimizer."""
+    def open_loop(self, rows: int, optimizer: Optimizer | None = None) -> tuple[Trainer, Trainer | None]:
+        """The open loop's trainer; made anew for more rows or for another optimizer, and then the former one too."""
         old = self.open
         wanted = optimizer or (old.optimizer if old else None)
         if old is not None and rows <= old.max_batch and old.fits(None, wanted):
-            return old
-        new = self.make(None, wanted, max(rows, old.max_batch if old else 1), input_gradients=True)
-        if old is not None:
-            for name in [port.name for port in self.core._ports()[2] if port.trainable]:
-                new.gradient(name)[...] = old.gradient(name)
-        self.open = new
-        return new
+            return old, None
+        self.open = self.make(None, wanted, max(rows, old.max_batch if old else 1), input_gradients=True)
+        return self.open, old
 
     # -- one set of weights -----------------------------------------------------------------------------------------------
 
