@@ -63,7 +63,9 @@ let package = Package(
       ]),
     .testTarget(name: "DenpaCoreTests", dependencies: ["DenpaCore", "CShim"], swiftSettings: strict),
     .testTarget(name: "DenpaKernelsTests", dependencies: ["DenpaCore", "DenpaKernelTypes"], swiftSettings: strict),
-    .testTarget(name: "DenpaFormatsTests", dependencies: ["DenpaFormats", "DenpaCore"], exclude: ["golden.py"], swiftSettings: strict),
+    .testTarget(
+      name: "DenpaFormatsTests", dependencies: ["DenpaFormats", "DenpaCore"], exclude: ["golden.py"],
+      swiftSettings: strict),
     .testTarget(
       name: "DenpaGraphTests",
       dependencies: ["DenpaGraph", "DenpaLayers", "DenpaTraining", "DenpaInspect", "DenpaCore"],

@@ -25,7 +25,8 @@ private struct FitCall {
     userData = chosen.user_data
     guard chosen.validation_count == 0 || chosen.validation_count == 1 else {
       throw DenpaError(
-        .badArgument, "validation_count is 1 where validation data is given and 0 otherwise, got \(chosen.validation_count)")
+        .badArgument,
+        "validation_count is 1 where validation data is given and 0 otherwise, got \(chosen.validation_count)")
     }
     if chosen.validation_count != 0 {
       result.validationInputs = try validationInputs.read(

@@ -39,7 +39,9 @@ func write(
 ) throws(DenpaError) {
   try checkRoom(bytes.count + 1, buffer, capacity, length, reported: bytes.count)
   guard let buffer, capacity > 0 else { return }
-  bytes.withUnsafeBytes { UnsafeMutableRawPointer(buffer).copyMemory(from: $0.baseAddress ?? .init(buffer), byteCount: bytes.count) }
+  bytes.withUnsafeBytes {
+    UnsafeMutableRawPointer(buffer).copyMemory(from: $0.baseAddress ?? .init(buffer), byteCount: bytes.count)
+  }
   buffer[bytes.count] = 0
 }
 

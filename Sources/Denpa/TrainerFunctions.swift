@@ -21,7 +21,8 @@ private func read(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaEr
       let definition = try Registry.shared.loss(try requireName(loss.kind, "the kind of loss \(index)"))
       result.losses.append(
         LossTerm(
-          definition, try AttributeReader.list(loss.attributes, "loss \"\(definition.spec.kind)\""), weight: loss.weight,
+          definition, try AttributeReader.list(loss.attributes, "loss \"\(definition.spec.kind)\""),
+          weight: loss.weight,
           output: Int(loss.output)))
     }
   }

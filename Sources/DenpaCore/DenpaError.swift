@@ -31,6 +31,8 @@ public struct DenpaError: Error, Sendable {
   public var status: Status
   public var message: Message
 
+  // Never inlined, like all that makes messages: a message is made once in a failure, its code stands in a thousand places.
+  @inline(never)
   public init(_ status: Status, _ message: Message) {
     self.status = status
     self.message = message
@@ -49,13 +51,14 @@ extension DenpaError: CustomStringConvertible {
 /// At most 511 bytes of UTF-8, stored in place; what is longer is cut at a character's border.
 public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringConvertible {
   public static let capacity = 512
-  private var bytes: InlineArray<512, UInt8>
-  public private(set) var count: Int
+  // Eight vectors and not 512 bytes: the compiler copies a struct field by field.
+  private typealias Eighth = SIMD64<UInt8>
+  private var bytes: (Eighth, Eighth, Eighth, Eighth, Eighth, Eighth, Eighth, Eighth) = (
+    .zero, .zero, .zero, .zero, .zero, .zero, .zero, .zero
+  )
+  public private(set) var count = 0
 
-  public init() {
-    bytes = InlineArray(repeating: 0)
-    count = 0
-  }
+  public init() {}
 
   public init(stringLiteral value: String) {
     self.init()
@@ -68,24 +71,34 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
   public struct Writer: StringInterpolationProtocol {
     var message = Message()
     public init(literalCapacity: Int, interpolationCount: Int) {}
+    @inline(never)
     public mutating func appendLiteral(_ literal: String) { message.append(literal) }
+    @inline(never)
     public mutating func appendInterpolation(_ text: String) { message.append(text) }
+    @inline(never)
     public mutating func appendInterpolation(_ text: StaticString) {
       text.withUTF8Buffer { message.append(UnsafeRawBufferPointer($0)) }
     }
+    @inline(never)
     public mutating func appendInterpolation(_ number: some BinaryInteger) { message.append(Int64(clamping: number)) }
+    @inline(never)
     public mutating func appendInterpolation(_ other: Message) { message.append(other) }
+    @inline(never)
     public mutating func appendInterpolation(_ dtype: DType) { message.append(dtype.name) }
+    @inline(never)
     public mutating func appendInterpolation(_ shape: Shape) { message.append(shape) }
     /// A C string from outside: at most `Message.capacity` bytes are read.
+    @inline(never)
     public mutating func appendInterpolation(cString: UnsafePointer<CChar>?) {
       guard let cString else { return message.append("(null)") }
       var length = 0
       while length < Message.capacity, cString[length] != 0 { length += 1 }
       message.append(UnsafeRawBufferPointer(start: cString, count: length))
     }
+    @inline(never)
     public mutating func appendInterpolation(_ number: Double) { message.append("\(number)") }
     /// `[a, b, c]`, cut after `limit` items.
+    @inline(never)
     public mutating func appendInterpolation(list items: [String], limit: Int = 12) {
       for (index, item) in items.prefix(limit).enumerated() {
         if index > 0 { message.append(", ") }
@@ -95,15 +108,18 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
     }
   }
 
+  @inline(never)
   public mutating func append(_ text: String) {
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
 
+  @inline(never)
   public mutating func append(_ other: Message) {
     other.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
 
+  @inline(never)
   mutating func append(_ number: Int64) {
     if number < 0 { append(byte: UInt8(ascii: "-")) }
     var rest = number.magnitude
@@ -120,6 +136,7 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
     }
   }
 
+  @inline(never)
   mutating func append(_ shape: Shape) {
     append(byte: UInt8(ascii: "("))
     for axis in 0..<shape.rank {
@@ -130,19 +147,23 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
     append(byte: UInt8(ascii: ")"))
   }
 
+  @inline(never)
   mutating func append(byte: UInt8) {
     guard count < Message.capacity - 1 else { return }
-    bytes[count] = byte
+    withUnsafeMutableBytes(of: &bytes) { $0[count] = byte }
     count += 1
   }
 
+  @inline(never)
   public mutating func append(_ text: UnsafeRawBufferPointer) {
     var length = min(text.count, Message.capacity - 1 - count)
     if length < text.count {
       // Never half a character: step back over continuation bytes.
       while length > 0, text[length] & 0xC0 == 0x80 { length -= 1 }
     }
-    for index in 0..<max(length, 0) { bytes[count + index] = text[index] }
+    withUnsafeMutableBytes(of: &bytes) { bytes in
+      for index in 0..<max(length, 0) { bytes[count + index] = text[index] }
+    }
     count += max(length, 0)
   }
 

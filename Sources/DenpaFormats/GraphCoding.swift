@@ -129,7 +129,9 @@ public enum GraphCoding {
     let port = parts.count == 2 ? Int(parts[1]) : 0
     guard let name = parts.first, parts.count <= 2, let port, let index = graph.node(named: String(name)),
       graph.nodes[index].outputs.indices.contains(port)
-    else { throw DenpaError(.badFile, "the model's graph speaks of a value \"\(json.string ?? "?")\" that is not there") }
+    else {
+      throw DenpaError(.badFile, "the model's graph speaks of a value \"\(json.string ?? "?")\" that is not there")
+    }
     return graph.nodes[index].outputs[port]
   }
 

@@ -202,4 +202,3 @@ public struct ForeignArguments {
     self.workspace = workspace
   }
 }
-

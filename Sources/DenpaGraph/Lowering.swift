@@ -1,63 +1,6 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// One call of a plan for one batch size: plain memory, walked through by `Executor.run`.
-struct StepRecord {
-  var step: Step
-  var arguments: UnsafeRawPointer
-  var op: Int
-}
-
-/// A pointer among the arguments that is bound again and again: which slot, or which place in the parameters.
-struct Patch {
-  var address: UnsafeMutablePointer<UnsafeMutableRawPointer?>
-  var source: Int
-}
-
-/// The arguments of all kernel calls of a plan for one number of rows, with the places where calls bind pointers.
-final class ArgumentSet {
-  let rows: Int
-  private let memory: Buffer
-  let steps: UnsafeMutablePointer<StepRecord>
-  fileprivate(set) var stepCount = 0
-  fileprivate(set) var forwardSteps = 0
-  let slotPatches: UnsafeMutableBufferPointer<Patch>
-  let parameterPatches: UnsafeMutableBufferPointer<Patch>
-  let runtimePatches: UnsafeMutableBufferPointer<UnsafeMutablePointer<Int32>>
-  /// The parameters that the patches point into now, and whether gradients are added now.
-  var boundParameters: UnsafeMutableRawPointer?
-  var accumulates: Bool?
-  /// What foreign calls need; keeps it alive.
-  private let contexts: [AnyObject]
-
-  fileprivate init(_ draft: Lowering) throws(DenpaError) {
-    rows = draft.rows
-    memory = draft.memory
-    contexts = draft.contexts
-    func reserve<T>(_ items: [T], _ memory: Buffer, _ offset: inout Int) -> UnsafeMutableBufferPointer<T> {
-      let base = (memory.base + offset).bindMemory(to: T.self, capacity: items.count)
-      base.initialize(from: items, count: items.count)
-      offset += Arena.aligned(items.count * MemoryLayout<T>.stride)
-      return UnsafeMutableBufferPointer(start: base, count: items.count)
-    }
-    let bytes =
-      Arena.aligned(draft.steps.count * MemoryLayout<StepRecord>.stride)
-      + Arena.aligned(draft.slotPatches.count * MemoryLayout<Patch>.stride)
-      + Arena.aligned(draft.parameterPatches.count * MemoryLayout<Patch>.stride)
-      + Arena.aligned(draft.runtimePatches.count * 8)
-    table = try Buffer(byteCount: bytes, zeroed: false, "arguments")
-    var offset = 0
-    stepCount = draft.steps.count
-    forwardSteps = draft.forwardSteps
-    steps = reserve(draft.steps, table, &offset).baseAddress ?? table.base.assumingMemoryBound(to: StepRecord.self)
-    slotPatches = reserve(draft.slotPatches, table, &offset)
-    parameterPatches = reserve(draft.parameterPatches, table, &offset)
-    runtimePatches = reserve(draft.runtimePatches, table, &offset)
-  }
-
-  private let table: Buffer
-}
-
 /// Turns the ops of a plan into kernel calls for one number of rows.
 struct Lowering {
   let plan: Plan
@@ -71,14 +14,14 @@ struct Lowering {
   let flags: UnsafeMutablePointer<Int32>
   let badRow: UnsafeMutablePointer<Int64>
 
-  fileprivate let memory: Buffer
-  fileprivate var steps: [StepRecord] = []
-  fileprivate var forwardSteps = 0
-  fileprivate var slotPatches: [Patch] = []
-  fileprivate var parameterPatches: [Patch] = []
-  fileprivate var runtimePatches: [UnsafeMutablePointer<Int32>] = []
-  fileprivate var contexts: [AnyObject] = []
-  private var used = 0
+  let memory: Buffer
+  var steps: [StepRecord] = []
+  var forwardSteps = 0
+  var slotPatches: [Patch] = []
+  var parameterPatches: [Patch] = []
+  var runtimePatches: [UnsafeMutablePointer<Int32>] = []
+  var contexts: [AnyObject] = []
+  var used = 0
 
   init(_ executor: Executor, rows: Int) throws(DenpaError) {
     plan = executor.plan
@@ -115,10 +58,10 @@ struct Lowering {
 
   // MARK: Shapes
 
-  private func type(_ id: TensorID) -> TensorType { plan.tensors[id].type.withRows(rows) }
-  private func count(_ id: TensorID) -> Int { type(id).shape.count }
+  func type(_ id: TensorID) -> TensorType { plan.tensors[id].type.withRows(rows) }
+  func count(_ id: TensorID) -> Int { type(id).shape.count }
   /// (everything but the last axis) × (last axis); one number is 1×1.
-  private func matrix(_ id: TensorID) -> (rows: Int, columns: Int) {
+  func matrix(_ id: TensorID) -> (rows: Int, columns: Int) {
     Lowering.matrix(type(id).shape)
   }
 
@@ -148,7 +91,7 @@ struct Lowering {
   // MARK: Pointers
 
   /// Writes the pointer of a tensor to `address`, now or at each call.
-  private mutating func place(_ id: TensorID, _ address: UnsafeMutableRawPointer) {
+  mutating func place(_ id: TensorID, _ address: UnsafeMutableRawPointer) {
     let address = address.assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
     var base = id
     while case .view(let next) = plan.tensors[base].role { base = next }
@@ -162,12 +105,12 @@ struct Lowering {
     }
   }
 
-  private func flag(_ destination: Destination) -> Flag? {
+  func flag(_ destination: Destination) -> Flag? {
     guard case .parameterGradient(let number) = plan.tensors[destination.tensor].role else { return nil }
     return flags + number
   }
 
-  private mutating func reserve<T>(_ value: T) -> UnsafeMutablePointer<T> {
+  mutating func reserve<T>(_ value: T) -> UnsafeMutablePointer<T> {
     let address = (memory.base + used).bindMemory(to: T.self, capacity: 1)
     address.initialize(to: value)
     used += Arena.aligned(MemoryLayout<T>.stride)
@@ -175,7 +118,7 @@ struct Lowering {
   }
 
   /// Adds one kernel call: its arguments, and which of their pointers is which tensor.
-  private mutating func emit<A>(
+  mutating func emit<A>(
     _ step: @escaping Step, _ arguments: A, op: Int, _ pointers: [(PartialKeyPath<A>, TensorID)],
     accumulate: (WritableKeyPath<A, Int32>, Destination)? = nil
   ) {
@@ -374,70 +317,6 @@ struct Lowering {
     default: break
     }
   }
-
-  // MARK: Calls out of the engine
-
-  private mutating func lowerForeign(
-    _ op: Op, _ index: Int, _ layer: any ForeignLayer, _ direction: Direction, _ layout: ForeignLayout
-  ) throws(DenpaError) {
-    let node = plan.graph.nodes[op.node]
-    let inputTypes = node.inputs.map { plan.graph.values[$0].type }.map { type in
-      TensorType(type.dtype.isFloat ? plan.dtype : type.dtype, type.shape.withRows(rows))
-    }
-    let outputTypes = node.outputs.map { plan.graph.values[$0].type }.map { type in
-      TensorType(type.dtype.isFloat ? plan.dtype : type.dtype, type.shape.withRows(rows))
-    }
-    let prepared: PreparedForeignCall
-    do {
-      prepared = try layer.prepare(
-        ForeignCall(
-          node: node.name, nodeIndex: op.node, backward: direction == .backward, rows: rows, inputs: inputTypes,
-          outputs: outputTypes, parameters: layout.parameters.map { type($0) },
-          saved: plan.mode == .infer ? [] : try layer.saved(inputTypes)))
-    } catch {
-      throw DenpaError(error.status, "\(node.kind) \"\(node.name)\": \(error.message)")
-    }
-    contexts.append(prepared.context)
-    var tensors: [TensorID] = layout.inputs + layout.outputs + layout.parameters + layout.saved
-    if direction == .backward { tensors += layout.doutputs + op.writes.map { $0?.tensor ?? -1 } }
-    let gradientCount = direction == .backward ? op.writes.count : 0
-    let header = reserve(
-      ForeignArguments(
-        context: Unmanaged.passUnretained(prepared.context).toOpaque(),
-        pointers: UnsafeMutablePointer(
-          (memory.base + used + 64).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)),
-        pointerCount: tensors.count,
-        accumulate: UnsafeMutablePointer((memory.base).assumingMemoryBound(to: Int32.self)), workspace: nil))
-    let pointers = (memory.base + used).bindMemory(to: UnsafeMutableRawPointer?.self, capacity: tensors.count)
-    used += Arena.aligned(tensors.count * 8)
-    let accumulate = (memory.base + used).bindMemory(to: Int32.self, capacity: gradientCount)
-    used += Arena.aligned(gradientCount * 4)
-    header.pointee.pointers = pointers
-    header.pointee.accumulate = accumulate
-    if let workspace = layout.workspace { header.pointee.workspace = arena + plan.offsets[workspace] }
-    for (position, tensor) in tensors.enumerated() where tensor >= 0 {
-      place(tensor, UnsafeMutableRawPointer(pointers + position))
-    }
-    if direction == .backward {
-      for (position, destination) in op.writes.enumerated() {
-        guard let destination else { continue }
-        switch destination.mode {
-        case .overwrite: break
-        case .add: accumulate[position] = 1
-        case .runtime: runtimePatches.append(accumulate + position)
-        }
-      }
-    }
-    steps.append(StepRecord(step: prepared.step, arguments: UnsafeRawPointer(header), op: index))
-    guard direction == .backward else { return }
-    for destination in op.writes {
-      guard let destination, let flag = flag(destination) else { continue }
-      var arguments = FiniteArguments()
-      arguments.count = count(destination.tensor)
-      arguments.flag = flag
-      emit(plan.kernels.finite, arguments, op: index, [(\FiniteArguments.x, destination.tensor)])
-    }
-  }
 }
 
 struct ZeroArguments {
@@ -451,6 +330,8 @@ struct ZeroArguments {
 /// Zeros, or nothing where something is to be added to.
 private let zeroStep: Step = { arguments, _ in
   let a = arguments.assumingMemoryBound(to: ZeroArguments.self)
-  if a.pointee.accumulate == 0 { a.pointee.y?.initializeMemory(as: UInt8.self, repeating: 0, count: a.pointee.byteCount) }
+  if a.pointee.accumulate == 0 {
+    a.pointee.y?.initializeMemory(as: UInt8.self, repeating: 0, count: a.pointee.byteCount)
+  }
   return 0
 }

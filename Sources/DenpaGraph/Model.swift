@@ -167,7 +167,8 @@ public final class Model: @unchecked Sendable {
     let chosen = parameters.indices.filter { parameters[$0].name == name || parameters[$0].node == node }
     guard !chosen.isEmpty || node != nil else {
       throw DenpaError(
-        .notFound, "the model has neither a parameter nor a layer \"\(name)\"; parameters are \(list: parameters.map(\.name))")
+        .notFound,
+        "the model has neither a parameter nor a layer \"\(name)\"; parameters are \(list: parameters.map(\.name))")
     }
     mutex.withLock { for index in chosen { parameterTable[index].trainable = trainable } }
   }

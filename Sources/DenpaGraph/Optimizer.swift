@@ -38,7 +38,8 @@ public protocol Optimizer: Sendable {
   /// What it remembers of each weight, by name: "velocity", or "first" and "second".
   var moments: [String] { get }
   /// Writes the arguments of a sweep to `memory` (`OptimizerLimits.argumentBytes` of them, 64-byte aligned).
-  func sweep(_ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer) -> OptimizerSweep
+  func sweep(_ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer)
+    -> OptimizerSweep
 }
 
 public enum OptimizerLimits {

@@ -69,9 +69,13 @@ struct Passes {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard case .crossEntropy(false, 0, let reduction) = ops[index].kind, let loss = ops[index].writes[0] else { continue }
+      guard case .crossEntropy(false, 0, let reduction) = ops[index].kind, let loss = ops[index].writes[0] else {
+        continue
+      }
       let p = ops[index].reads[0]
-      guard tensors[p].role == .temporary, writers[p].count == 1, let first = writers[p].first, case .softmax = ops[first].kind else { continue }
+      guard tensors[p].role == .temporary, writers[p].count == 1, let first = writers[p].first,
+        case .softmax = ops[first].kind
+      else { continue }
       let logits = ops[first].reads[0]
       // Whoever else reads p (a prediction that is looked at, the softmax's own gradient) finds it where it was: but not before
       // this op, which writes it now.

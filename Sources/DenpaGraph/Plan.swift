@@ -89,7 +89,8 @@ public final class Plan: Sendable {
     var lossValues: [ValueID] = []
     for (index, term) in request.losses.enumerated() {
       guard model.outputs.indices.contains(term.output) else {
-        throw DenpaError(.badArgument, "loss \(index) is on output \(term.output); the model has \(model.outputs.count)")
+        throw DenpaError(
+          .badArgument, "loss \(index) is on output \(term.output); the model has \(model.outputs.count)")
       }
       let name = try graph.checkedName(nil, kind: term.definition.spec.kind)
       let target = try graph.addInput(name: "target of \(name)", type: request.targets[index])
@@ -98,7 +99,8 @@ public final class Plan: Sendable {
       guard let loss = outputs.first, graph.values[loss].type.shape.rank == 0 else {
         throw DenpaError(
           .badArgument,
-          "\(term.definition.spec.kind) \"\(name)\": training needs one number, not one for each sample: use another reduction")
+          "\(term.definition.spec.kind) \"\(name)\": training needs one number, not one for each sample: use another reduction"
+        )
       }
       lossValues.append(loss)
     }
@@ -129,7 +131,8 @@ public final class Plan: Sendable {
       var taken = Set<TensorID>()
       for (index, tensor) in outputTensors.enumerated() {
         let name = model.outputNames[index]
-        let direct = request.mode == .infer && builder.tensors[tensor].role == .temporary && taken.insert(tensor).inserted
+        let direct =
+          request.mode == .infer && builder.tensors[tensor].role == .temporary && taken.insert(tensor).inserted
         if direct {
           addSlot(.output, index, name, tensor)
           roots.insert(tensor)
@@ -156,10 +159,12 @@ public final class Plan: Sendable {
           let gradient = builder.gradientTensor(value)
           builder.setGradient(value, gradient)
           // The value may have other readers whose contributions are added: the caller's memory is copied first.
-          let seed = builder.add(builder.tensors[gradient].type, .temporary, node: graph.values[value].node, label: "seed")
+          let seed = builder.add(
+            builder.tensors[gradient].type, .temporary, node: graph.values[value].node, label: "seed")
           builder.ops.append(
             Op(
-              kind: .copy(scale: 1), node: graph.values[value].node, reads: [seed], writes: [Destination(tensor: gradient)]))
+              kind: .copy(scale: 1), node: graph.values[value].node, reads: [seed],
+              writes: [Destination(tensor: gradient)]))
           addSlot(.outputGradient, index, model.outputNames[index], seed)
         }
       } else {
@@ -188,7 +193,9 @@ public final class Plan: Sendable {
 
     // Marks survive the passes as the number of a last forward op's node order: forward ops are those before the mark.
     var forward = Passes(tensors: builder.tensors, ops: builder.ops, roots: roots)
-    for (id, tensor) in builder.tensors.enumerated() { if case .parameterGradient = tensor.role { forward.roots.insert(id) } }
+    for (id, tensor) in builder.tensors.enumerated() {
+      if case .parameterGradient = tensor.role { forward.roots.insert(id) }
+    }
     let boundary = Plan.markBoundary(&forward, forwardMark)
     forward.dropUnwanted()
     if request.mode != .observe {

@@ -108,7 +108,9 @@ final class PlanBuilder {
   }
 
   func workspaceTensor(_ node: Int, _ bytes: Int, _ direction: Direction) -> TensorID {
-    add(TensorType(.uint8, [bytes]), .temporary, node: node, label: direction == .forward ? "workspace" : "workspace of backward")
+    add(
+      TensorType(.uint8, [bytes]), .temporary, node: node,
+      label: direction == .forward ? "workspace" : "workspace of backward")
   }
 
   // MARK: Gradients
@@ -123,7 +125,8 @@ final class PlanBuilder {
   func gradientTensor(_ value: ValueID) -> TensorID {
     if let known = gradientTensors[value] { return known }
     let id = add(
-      tensors[valueTensors[value]].type, .temporary, node: graph.values[value].node, label: "gradient of value \(value)")
+      tensors[valueTensors[value]].type, .temporary, node: graph.values[value].node, label: "gradient of value \(value)"
+    )
     gradientTensors[value] = id
     return id
   }
@@ -152,7 +155,8 @@ final class PlanBuilder {
       guard node.outputs.contains(where: { hasGradient[$0] && needsGradient[$0] }) else { continue }
       guard spec.differentiable else {
         throw DenpaError(
-          .notSupported, "\(node.kind) \"\(node.name)\" has no backward: it serves inference only and cannot be trained")
+          .notSupported, "\(node.kind) \"\(node.name)\" has no backward: it serves inference only and cannot be trained"
+        )
       }
       try layer.backward(Recipe(builder: self, node: index))
       try checkMemory("a plan")

@@ -20,7 +20,9 @@ public struct Recipe {
   // MARK: Tensors
 
   public var inputCount: Int { builder.graph.nodes[node].inputs.count }
-  public func input(_ index: Int) -> Tensor { Tensor(id: builder.valueTensors[builder.graph.nodes[node].inputs[index]]) }
+  public func input(_ index: Int) -> Tensor {
+    Tensor(id: builder.valueTensors[builder.graph.nodes[node].inputs[index]])
+  }
   public func output(_ index: Int) -> Tensor {
     Tensor(id: builder.valueTensors[builder.graph.nodes[node].outputs[index]])
   }

@@ -27,7 +27,8 @@ public final class Session: @unchecked Sendable {
       for node in model.graph.nodes where node.layer is any ForeignLayer {
         throw DenpaError(
           .notSupported,
-          "\(node.kind) \"\(node.name)\": a plugin's layer may lock or allocate, so it cannot be in a real-time session")
+          "\(node.kind) \"\(node.name)\": a plugin's layer may lock or allocate, so it cannot be in a real-time session"
+        )
       }
     }
     self.model = model

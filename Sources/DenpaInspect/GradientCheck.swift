@@ -111,7 +111,9 @@ private final class Subject {
         }
       }
     }
-    guard loss.isFinite else { throw DenpaError(.notFinite, "the loss is not finite, so there is no gradient to check") }
+    guard loss.isFinite else {
+      throw DenpaError(.notFinite, "the loss is not finite, so there is no gradient to check")
+    }
     for parameter in trainer.parameters where parameter.isTrained {
       let values = try trainer.weightView(parameter.name), gradient = try trainer.gradientView(parameter.name)
       guard let valueData = values.data, let gradientData = gradient.data else { continue }
@@ -170,7 +172,8 @@ private final class Subject {
     return sum / (12 * h)
   }
 
-  func check(_ tensor: Differentiated, step: Double, tolerance: Double, limit: Int?) throws(DenpaError) -> GradientCheckResult
+  func check(_ tensor: Differentiated, step: Double, tolerance: Double, limit: Int?) throws(DenpaError)
+    -> GradientCheckResult
   {
     var result = GradientCheckResult(tensor: tensor.name)
     let count = min(limit ?? tensor.count, tensor.count)

@@ -8,7 +8,8 @@ import DenpaGraph
 /// never fused away; at 0 a softmax before this loss is computed together with it. The targets get no gradient.
 public struct CrossEntropy: BuiltInLayer {
   public static let spec = LayerSpec(
-    kind: "cross_entropy", role: .loss, summary: "How far probabilities are from the right classes: E = −Σ t·log(y + epsilon).",
+    kind: "cross_entropy", role: .loss,
+    summary: "How far probabilities are from the right classes: E = −Σ t·log(y + epsilon).",
     details:
       "y (rows, …, classes), probabilities; t class numbers (rows, …) or probabilities like y. mean: over rows.",
     inputs: ["y", "t"], outputs: ["loss"],
@@ -20,7 +21,8 @@ public struct CrossEntropy: BuiltInLayer {
     samples: Losses.classSamples + [
       Sample(
         [NamedAttribute("epsilon", .float(1e-3))],
-        inputs: [TensorType(.float32, [4, 5]), TensorType(.int64, [4])], range: 0.05...1, classes: 5, distributions: [0])
+        inputs: [TensorType(.float32, [4, 5]), TensorType(.int64, [4])], range: 0.05...1, classes: 5, distributions: [0]
+      )
     ])
 
   let epsilon: Double

@@ -3,7 +3,7 @@ import DenpaGraph
 
 /// Identity: y = x; dx = dy
 ///
-/// Shapes: x any, y like x. 
+/// Shapes: x any, y like x.
 public struct Identity: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "identity", summary: "The input as it is: y = x.",

@@ -3,7 +3,7 @@ import DenpaGraph
 
 /// Tanh: y = tanh x; dx = dy · (1 − y²)
 ///
-/// Shapes: x any, y like x. 
+/// Shapes: x any, y like x.
 public struct Tanh: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "tanh", summary: "Squashes into (−1, 1): y = tanh x.",

@@ -13,9 +13,11 @@ struct Adam: Optimizer {
     attributes: [
       AttributeSpec("learning_rate", .float, default: .float(0.001), minimum: 0, maximum: 1e30, "Step size."),
       AttributeSpec("beta1", .float, default: .float(0.9), minimum: 0, maximum: 0.999_999_9, "How much of m is kept."),
-      AttributeSpec("beta2", .float, default: .float(0.999), minimum: 0, maximum: 0.999_999_999, "How much of v is kept."),
+      AttributeSpec(
+        "beta2", .float, default: .float(0.999), minimum: 0, maximum: 0.999_999_999, "How much of v is kept."),
       AttributeSpec("epsilon", .float, default: .float(1e-8), minimum: 1e-30, maximum: 1, "Keeps the divisor above 0."),
-      AttributeSpec("weight_decay", .float, default: .float(0), minimum: 0, maximum: 1e30, "Added to g as weight_decay·w."),
+      AttributeSpec(
+        "weight_decay", .float, default: .float(0), minimum: 0, maximum: 1e30, "Added to g as weight_decay·w."),
     ]
   ) { (attributes) throws(DenpaError) in
     Adam(

@@ -198,7 +198,11 @@ struct Pacer {
     guard untilCheck <= 0 else { return false }
     let now = denpa_nanoseconds()
     let elapsed = now &- lastCheck
-    if elapsed < 1_000_000 { stride = min(stride * 2, 1 << 20) } else if elapsed > 10_000_000 { stride = max(stride / 4, 1) }
+    if elapsed < 1_000_000 {
+      stride = min(stride * 2, 1 << 20)
+    } else if elapsed > 10_000_000 {
+      stride = max(stride / 4, 1)
+    }
     lastCheck = now
     untilCheck = stride
     guard now &- last >= callbackInterval else { return false }

@@ -18,7 +18,8 @@ enum NonFinite {
       if let data = failed.slots[slot], description.type.dtype.isFloat,
         !isFinite(data, description.type.dtype, description.type.shape.withRows(rows).count)
       {
-        return "\(description.kind == .target ? "the targets" : "the input \"\(description.name)\"") hold NaN or infinity"
+        return
+          "\(description.kind == .target ? "the targets" : "the input \"\(description.name)\"") hold NaN or infinity"
       }
     }
     for (index, parameter) in trainer.parameters.enumerated()

@@ -14,7 +14,8 @@ struct SGD: Optimizer {
       AttributeSpec("learning_rate", .float, default: .float(0.01), minimum: 0, maximum: 1e30, "Step size."),
       AttributeSpec("momentum", .float, default: .float(0), minimum: 0, maximum: 1, "How much of v is kept."),
       AttributeSpec("nesterov", .bool, default: .bool(false), "Look ahead along v."),
-      AttributeSpec("weight_decay", .float, default: .float(0), minimum: 0, maximum: 1e30, "Added to g as weight_decay·w."),
+      AttributeSpec(
+        "weight_decay", .float, default: .float(0), minimum: 0, maximum: 1e30, "Added to g as weight_decay·w."),
     ]
   ) { (attributes) throws(DenpaError) in
     let result = SGD(

@@ -29,7 +29,7 @@ public final class Trainer: @unchecked Sendable {
   public internal(set) var epochCount: Int64 = 0
   public var learningRate: Double
   /// Whether `gradients` holds something to add to.
-  private var hasGradients = false
+  var hasGradients = false
   private let sweeps: [(sweep: OptimizerSweep, arguments: UnsafeMutableRawPointer)]
   private let sweepMemory: Buffer
   private let run: UnsafeMutablePointer<Run>
@@ -37,10 +37,10 @@ public final class Trainer: @unchecked Sendable {
 
   private var lossExecutor: Executor?
   private var evaluationExecutor: Executor?
-  private var openExecutor: Executor?
-  private var inferExecutor: Executor?
+  var openExecutor: Executor?
+  var inferExecutor: Executor?
   /// Rows of the forward that waits for its backward.
-  private var openRows: Int?
+  var openRows: Int?
 
   public init(_ model: Model, _ options: TrainerOptions) throws(DenpaError) {
     guard (1...Int(Int32.max)).contains(options.maximumRows) else {
@@ -67,7 +67,8 @@ public final class Trainer: @unchecked Sendable {
         let arguments = sweepMemory.base + index * OptimizerLimits.argumentBytes
         let described = OptimizerSpan(
           count: span.count / size, weights: weights.base + span.lowerBound,
-          gradient: UnsafeRawPointer(gradients.base + span.lowerBound), moments: moments.map { $0.base + span.lowerBound })
+          gradient: UnsafeRawPointer(gradients.base + span.lowerBound),
+          moments: moments.map { $0.base + span.lowerBound })
         sweeps.append((optimizer.sweep(kernels, over: described, arguments: arguments), arguments))
       }
     }
@@ -132,7 +133,7 @@ public final class Trainer: @unchecked Sendable {
     return TensorType(dtype, Shape.batched(sample))
   }
 
-  private func request(_ mode: PlanMode, targets: [TensorType]) -> PlanRequest {
+  func request(_ mode: PlanMode, targets: [TensorType]) -> PlanRequest {
     var request = PlanRequest(mode, maximumRows: options.maximumRows, threads: options.threads)
     request.losses = targets.isEmpty ? [] : options.losses
     request.targets = targets
@@ -256,7 +257,7 @@ public final class Trainer: @unchecked Sendable {
   }
 
   /// Input gradients that nobody takes go to memory of the executor's own.
-  private func bindInputGradients(
+  func bindInputGradients(
     _ executor: Executor, _ views: UnsafeBufferPointer<TensorView>?, rows: Int = 0
   ) throws(DenpaError) {
     if let views {
@@ -279,80 +280,7 @@ public final class Trainer: @unchecked Sendable {
     }
   }
 
-  // MARK: Open loop
-
-  public func forward(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>, training: Bool
-  ) throws(DenpaError) {
-    guard inputs.count == model.graph.inputs.count else {
-      throw DenpaError(.badArgument, "the model has \(model.graph.inputs.count) input(s), got \(inputs.count)")
-    }
-    guard outputs.count == model.outputs.count else {
-      throw DenpaError(.badArgument, "the model has \(model.outputs.count) output(s), got \(outputs.count)")
-    }
-    let executor = try openLoop(training: training)
-    let rows = try executor.bindInputs(inputs)
-    var next = 0
-    for (slot, description) in executor.plan.slots.enumerated() where description.kind == .output {
-      try executor.bindOutput(slot, outputs[next], rows: rows)
-      next += 1
-    }
-    if training {
-      openRows = nil
-      // Backward reads the inputs again, when the caller's memory may be gone.
-      for slot in 0..<inputs.count {
-        let memory = try executor.stagingMemory(slot)
-        if let bound = executor.slots[slot], bound != memory {
-          memory.copyMemory(
-            from: bound, byteCount: inputs[slot].type.shape.count * executor.plan.slots[slot].type.dtype.size)
-        }
-        executor.slots[slot] = memory
-      }
-    }
-    try executor.execute(
-      rows: rows, parameters: weights.base, part: .forward, training: training, step: UInt64(stepCount))
-    if training { openRows = rows }
-  }
-
-  private func openLoop(training: Bool) throws(DenpaError) -> Executor {
-    if let known = training ? openExecutor : inferExecutor { return known }
-    let plan = try Plan(model, request(training ? .train : .infer, targets: []))
-    let executor = try Executor(plan, model: model, gradients: training ? gradients : nil)
-    if training { openExecutor = executor } else { inferExecutor = executor }
-    return executor
-  }
-
-  public func backward(
-    _ outputGradients: UnsafeBufferPointer<TensorView>, _ inputGradients: UnsafeBufferPointer<TensorView>?
-  ) throws(DenpaError) {
-    guard let executor = openExecutor, let rows = openRows else {
-      throw DenpaError(.badState, "backward needs a forward with training = 1 before it")
-    }
-    guard outputGradients.count == model.outputs.count else {
-      throw DenpaError(
-        .badArgument, "the model has \(model.outputs.count) output(s), got \(outputGradients.count) gradients")
-    }
-    for (slot, description) in executor.plan.slots.enumerated() where description.kind == .outputGradient {
-      let view = outputGradients[description.index]
-      if view.data == nil {
-        let memory = try executor.stagingMemory(slot)
-        memory.initializeMemory(
-          as: UInt8.self, repeating: 0, count: description.type.withRows(rows).byteCount)
-        executor.slots[slot] = memory
-      } else {
-        let given = try executor.bindInput(slot, view)
-        guard given == rows else {
-          throw DenpaError(
-            .badShape, "gradient of output \"\(description.name)\": expected \(rows) rows, got \(given)")
-        }
-      }
-    }
-    try bindInputGradients(executor, inputGradients, rows: rows)
-    openRows = nil
-    try executor.execute(
-      rows: rows, parameters: weights.base, part: .backward, accumulate: hasGradients, step: UInt64(stepCount))
-    hasGradients = true
-  }
+  // MARK: Steps
 
   /// One step of the optimizer with the gradients that there are.
   public func step() throws(DenpaError) {

@@ -1,0 +1,40 @@
+import DenpaCore
+import DenpaGraph
+import DenpaInspect
+import Testing
+
+/// Every layer and loss of the registry, by the same suite that plugins are proved with.
+@Suite struct ConformanceTests {
+  @Test(arguments: registry.layers.map(\.spec.kind))
+  func layerKeepsItsPromises(_ kind: String) throws {
+    let definition = try registry.layer(kind)
+    let findings = try Conformance.prove(definition)
+    #expect(findings.count >= 5, "a suite that checks nothing proves nothing")
+    for finding in findings { #expect(finding.passed, "\(kind): \(finding.check): \(finding.text)") }
+  }
+
+  @Test(arguments: registry.layers.map(\.spec.kind))
+  func specIsDocumented(_ kind: String) throws {
+    let spec = try registry.layer(kind).spec
+    #expect(spec.summary.count > 10 && spec.summary.hasSuffix("."))
+    #expect(!spec.samples.isEmpty)
+    #expect(!spec.inputs.isEmpty && !spec.outputs.isEmpty)
+    for attribute in spec.attributes { #expect(attribute.summary.count > 3, "\(kind).\(attribute.name)") }
+    let made = try registry.layer(kind).make(
+      try Attributes(checking: spec.samples[0].attributes, against: spec.attributes, owner: "test"))
+    #expect(try made.parameters(spec.samples[0].inputs).map(\.name).allSatisfy { spec.parameters.contains($0) })
+  }
+
+  /// The suite itself: a gradient that is wrong by a factor is found.
+  @Test func wrongGradientIsFound() throws {
+    struct Wrong: Layer {
+      func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] { inputs }
+      func forward(_ r: Recipe) throws(DenpaError) { r.apply(.tanh, r.x, into: r.y) }
+      func backward(_ r: Recipe) throws(DenpaError) { r.applySlope(.sigmoid, at: r.y, r.dy, into: r.dx) }
+    }
+    var spec = try registry.layer("tanh").spec
+    spec.kind = "wrong_tanh"
+    let findings = try Conformance.prove(LayerDefinition(spec: spec) { (_) throws(DenpaError) in Wrong() })
+    #expect(findings.contains { !$0.passed })
+  }
+}

@@ -1,0 +1,101 @@
+import DenpaCore
+import DenpaGraph
+import Testing
+
+@Suite struct PlanTests {
+  private func plan(_ model: Model, _ mode: PlanMode, rows: Int = 8, loss: String? = nil) throws -> Plan {
+    var request = PlanRequest(mode, maximumRows: rows, threads: 1)
+    if let loss {
+      request.losses = [LossTerm(try registry.loss(loss))]
+      request.targets = [TensorType(.int64, [Shape.batch])]
+    }
+    return try Plan(model, request)
+  }
+
+  private func count(_ plan: Plan, _ matches: (Op.Kind) -> Bool) -> Int { plan.ops.filter { matches($0.kind) }.count }
+  private func isMap(_ kind: Op.Kind) -> Bool {
+    switch kind {
+    case .map, .mapGradient: true
+    default: false
+    }
+  }
+  private func isProduct(_ kind: Op.Kind) -> Bool { if case .product = kind { true } else { false } }
+
+  @Test func activationsAndSlopesGoIntoTheProducts() throws {
+    let model = try mlp([5, 7, 6, 3], activation: "relu")
+    let train = try plan(model, .train, loss: "softmax_cross_entropy")
+    #expect(count(train, isMap) == 0)
+    // Three forward, three dW, and dx of all but the first layer, whose input's gradient nobody wants.
+    #expect(count(train, isProduct) == 8)
+    let observe = try plan(model, .observe, loss: "softmax_cross_entropy")
+    #expect(count(observe, isMap) == 4)
+  }
+
+  @Test func softmaxGoesIntoItsCrossEntropyUnlessItHasAnEpsilon() throws {
+    let model = try mlp([5, 4, 3], activation: "tanh", softmax: true)
+    func softmaxes(_ attributes: [NamedAttribute]) throws -> Int {
+      var request = PlanRequest(.train, maximumRows: 4, threads: 1)
+      request.losses = [LossTerm(try registry.loss("cross_entropy"), attributes)]
+      request.targets = [TensorType(.int64, [Shape.batch])]
+      return count(try Plan(model, request)) { kind in
+        switch kind {
+        case .softmax, .softmaxGradient: true
+        default: false
+        }
+      }
+    }
+    #expect(try softmaxes([]) == 0)
+    #expect(try softmaxes([NamedAttribute("epsilon", .float(1e-7))]) == 2)
+  }
+
+  @Test func firstWriteOverwritesAndOthersAdd() throws {
+    _ = registry
+    var graph = Graph()
+    let x = try graph.addInput(name: "x", dtype: .float64, sample: [3])
+    let d = try graph.add("dense", name: "d", attributes: [NamedAttribute("units", .int(3))], inputs: [x])[0]
+    let a = try graph.add("tanh", name: "a", attributes: [], inputs: [d])[0]
+    let b = try graph.add("sigmoid", name: "b", attributes: [], inputs: [d])[0]
+    let y = try graph.add("add", name: "y", attributes: [], inputs: [a, b])[0]
+    let model = try Model(graph, outputs: [y], dtype: .float64, seed: 1)
+    let train = try plan(model, .train, loss: "softmax_cross_entropy")
+    let modes = train.ops.flatMap { op -> [Destination.Mode] in
+      if case .mapGradient = op.kind { op.writes.compactMap { $0?.mode } } else { [] }
+    }
+    #expect(modes == [.overwrite, .add])
+  }
+
+  /// Fused and unfused, with shared and with separate memory, the numbers are the same.
+  @Test(arguments: ["relu", "sigmoid", "tanh"]) func observedTrainingHasTheSameGradients(_ activation: String) throws {
+    let model = try mlp([5, 7, 6, 3], activation: activation, softmax: true)
+    let x = try Array2(random(20), 4, 5), t = try Classes([0, 2, 1, 1])
+    func gradients(_ mode: PlanMode) throws -> ([UInt8], Double) {
+      var request = PlanRequest(mode, maximumRows: 4, threads: 1)
+      request.losses = [LossTerm(try registry.loss("cross_entropy"))]
+      request.targets = [TensorType(.int64, [Shape.batch])]
+      let gradients = try Buffer(byteCount: model.layout.byteCount, zeroed: true, "test")
+      let executor = try Executor(try Plan(model, request), model: model, gradients: gradients)
+      _ = try executor.bindInput(0, x.view)
+      _ = try executor.bindInput(1, t.view)
+      let weights = try model.snapshot()
+      try executor.execute(rows: 4, parameters: weights.base)
+      return (Array(UnsafeRawBufferPointer(start: gradients.base, count: gradients.byteCount)), executor.loss)
+    }
+    let fused = try gradients(.train), plain = try gradients(.observe)
+    let a = fused.0.withUnsafeBytes { Array($0.bindMemory(to: Double.self)) }
+    let b = plain.0.withUnsafeBytes { Array($0.bindMemory(to: Double.self)) }
+    for (left, right) in zip(a, b) { #expect(abs(left - right) <= 1e-14 * max(1, abs(right))) }
+    #expect(abs(fused.1 - plain.1) < 1e-14)
+  }
+
+  @Test func inferenceReusesMemory() throws {
+    let model = try mlp([64, 64, 64, 64, 64, 64, 64], activation: "relu")
+    let infer = try Executor(try plan(model, .infer, rows: 32), model: model)
+    let one = 32 * 64 * 8
+    // Six values, of which two are alive at a time and the last is the caller's.
+    #expect(infer.arenaBytes <= 3 * one + 1 << 20)
+    let observe = try Executor(
+      try plan(model, .observe, rows: 32, loss: "softmax_cross_entropy"), model: model,
+      gradients: try Buffer(byteCount: model.layout.byteCount, zeroed: true, "test"))
+    #expect(observe.arenaBytes >= 12 * one)
+  }
+}
