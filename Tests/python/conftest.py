@@ -24,6 +24,12 @@ def compile_plugin(source: Path, folder: Path, *flags: str) -> Path:
     return target
 
 
+def elementwise(folder: Path, name: str, y: str, dx: str) -> Path:
+    """A plugin of one layer with a formula of x and what it takes for its gradient, of x, y and dy, in C."""
+    source = ROOT / "Tests" / "python" / "plugins" / "elementwise.c"
+    return compile_plugin(source, folder, f'-DNAME="{name}"', f"-DY={y}", f"-DDX={dx}")
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(7)

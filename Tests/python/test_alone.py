@@ -94,7 +94,7 @@ def test_softmax_cross_entropy_one_hot_and_class_numbers(rng):
     x, t = rng.normal(size=(4, 3)), np.array([0, 2, 1, 2])
     y = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
     loss = dp.SoftmaxCrossEntropy()
-    for target in (t, t[:, None], t.astype("uint8"), np.eye(3)[t]):
+    for target in (t, t[:, None], t.astype("uint8"), np.eye(3)[t], np.eye(3, dtype=int)[t]):
         assert_allclose(loss.forward(x, target), -np.log(y[np.arange(4), t]).mean(), rtol=1e-12)
         assert_allclose(loss.backward(), (y - np.eye(3)[t]) / 4, rtol=1e-10, atol=1e-16)
 

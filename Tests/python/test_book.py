@@ -5,6 +5,7 @@ from __future__ import annotations
 import denpa as dp
 import numpy as np
 import pytest
+from conftest import elementwise
 from numpy.testing import assert_allclose, assert_array_equal
 
 X = np.array([[0.5, -0.2], [0.1, 0.9], [-0.7, 0.3]])
@@ -105,23 +106,41 @@ def test_initial_weights():
     assert_array_equal(first("he"), first("he"))  # the seed decides
 
 
-def regression_by_online_learning(activation, seed):
-    """C: 1,000 draws with replacement of f(x) = 3 x0 + 2 x1, one sample a step; the mean of the last 100 losses."""
+def online_network(activation, seed):
+    """C: 2-10-1, all weights normal(1), half the squared error, steps of 0.07."""
     start = dp.Normal(scale=1.0)
-    layers = [
-        dp.Dense(10, activation=activation, initializer=start, bias_initializer=start),
-        dp.Dense(1, initializer=start, bias_initializer=start),
-    ]
-    net = dp.Sequential(layers, input_shape=(2,), dtype="float64", seed=seed)
+    hidden = dp.Dense(10, initializer=start, bias_initializer=start)
+    last = dp.Dense(1, initializer=start, bias_initializer=start)
+    net = dp.Sequential([hidden, activation, last], input_shape=(2,), dtype="float64", seed=seed)
     net.compile(loss=dp.MeanSquaredError(half=True), optimizer=dp.SGD(learning_rate=0.07))
-    x = np.random.default_rng(seed).random((1000, 2))
+    return net
+
+
+def online_learning(activation, seed):
+    """1,000 draws with replacement of f(x) = 3 x0 + 2 x1, one sample a step; the mean of the last 100 losses."""
+    net, draw = online_network(activation, seed), np.random.default_rng(seed)
+    pool = draw.random((100_000, 2))
+    x = pool[draw.integers(0, len(pool), 1000)]
     t = 3 * x[:, :1] + 2 * x[:, 1:]
     return np.mean([net.train_batch(x[i], t[i]) for i in range(1000)][-100:])
 
 
-@pytest.mark.parametrize(("activation", "bound"), [("relu", 0.001), ("sigmoid", 0.004)])
+@pytest.mark.parametrize(("activation", "bound"), [(dp.ReLU, 0.001), (dp.Sigmoid, 0.004)])
 def test_regression_by_online_learning(activation, bound):
-    assert np.median([regression_by_online_learning(activation, seed) for seed in range(20)]) < bound
+    assert np.median([online_learning(activation(), seed) for seed in range(20)]) < bound
+
+
+def test_the_second_trap_learns_worse_and_is_named(tmp_path, rng):
+    """The note's printed program runs ReLU forward and the sigmoid's derivative backward."""
+    plugin = elementwise(tmp_path, "note.mixed", "x > 0 ? x : 0", "dy / ((1 + exp(-x)) * (1 + exp(x)))")
+    (kind,) = dp.load_plugin(plugin, proof="request")
+    assert 0.005 < np.median([online_learning(dp.create(kind), seed) for seed in range(20)]) < 0.05
+    x = rng.random((8, 2))
+    report = online_network(dp.create(kind), 1).check_gradients(x, x.sum(axis=1))
+    assert {row.tensor for row in report.failed} == {"dense_1.W", "dense_1.b"}
+    assert online_network(dp.ReLU(), 1).check_gradients(x, x.sum(axis=1)).passed
+    with pytest.raises(dp.ProofFailed, match="gradient"):
+        dp.prove(kind)
 
 
 def test_inputs_that_are_too_large_run_to_nan_and_keep_the_last_good_weights(rng):

@@ -70,6 +70,8 @@ def test_attributes():
         dp.Dense(2.5)
     with pytest.raises(dp.InvalidArgument, match="one of .*relu"):
         dp.Dense(3, activation="rel")
+    with pytest.raises(dp.TypeMismatch, match="one of the initializers"):
+        dp.Dense(3, initializer=dp.Adam())
     with pytest.raises(dp.InvalidArgument, match="twice"):
         dp.Dense(3, units=4)
     with pytest.raises(dp.InvalidArgument, match="takes up to"):

@@ -7,7 +7,7 @@ import inspect
 import denpa as dp
 import numpy as np
 import pytest
-from conftest import ROOT, compile_plugin
+from conftest import ROOT, compile_plugin, elementwise
 from numpy.testing import assert_allclose
 
 
@@ -73,9 +73,8 @@ def test_what_is_no_plugin(tmp_path):
 
 
 def triple(folder, name, slope):
-    """Tests/python/plugins/triple.c under a name, with a slope in backward; 3 is right."""
-    source = ROOT / "Tests" / "python" / "plugins" / "triple.c"
-    return compile_plugin(source, folder, f'-DNAME="{name}"', f"-DSLOPE={slope}")
+    """y = 3x under a name, with a slope in backward; 3 is right."""
+    return elementwise(folder, name, "3 * x", f"{slope} * dy")
 
 
 def test_a_wrong_gradient_is_refused_at_load(tmp_path):

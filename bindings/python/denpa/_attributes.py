@@ -28,11 +28,11 @@ CODES = {
 
 
 def closest(name: str, names: Iterable[str]) -> str:
-    """`; did you mean "units"?`, or nothing."""
+    """The end of a sentence: `; did you mean "units"?`, or a full stop."""
     known = list(names)
     same = [candidate for candidate in known if candidate.lower() == name.lower()]
     found = same or difflib.get_close_matches(name, known, 1)
-    return f'; did you mean "{found[0]}"?' if found else ""
+    return f'; did you mean "{found[0]}"?' if found else "."
 
 
 def read(kind: str, schema: Schema, value: Any) -> Any:
@@ -51,6 +51,8 @@ def check_bounds(label: str, schema: Schema, value: Any) -> None:
     choices, low, high = schema.get("choices"), schema.get("minimum"), schema.get("maximum")
     if choices and schema["type"] == "string" and value not in choices:
         raise InvalidArgument(f"{label} must be one of {', '.join(choices)}, got {value!r}")
+    if schema["type"] == "spec" and getattr(value, "category", schema.get("category")) != schema.get("category"):
+        raise TypeMismatch(f"{label} must be one of the {schema.get('category')}, got {value!r}")
     if schema["type"] not in ("int", "float", "ints", "floats"):
         return
     for number in value if isinstance(value, tuple) else (value,):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
 
 from . import _abi as abi
-from ._arrays import Array, as_array, fill
+from ._arrays import Array, fill
 from ._call import failure, library
 from ._history import History, ProgressBar, logs_of
 from .errors import InvalidArgument, TypeMismatch
 
 if TYPE_CHECKING:
     from ._learning import Learning
+    from ._loss import Terms
     from ._trainers import Trainer
 
 CallbackLike = Any  # a function (net, epoch, logs), or an object with a method on_epoch_end of that form
@@ -136,8 +137,8 @@ class Run:
 class Source:
     """Batches (x, t) of an iterable, handed to the engine one by one."""
 
-    def __init__(self, net: Learning, batches: Iterable[Any], steps: int | None, target_names: Sequence[str]) -> None:
-        self.net, self.batches, self.steps, self.target_names = net, batches, steps, target_names
+    def __init__(self, net: Learning, batches: Iterable[Any], steps: int | None, terms: Terms) -> None:
+        self.net, self.batches, self.steps, self.terms = net, batches, steps, terms
         self.iterator: Iterator[Any] = iter(batches)
         self.endless = self.iterator is batches  # an iterator cannot begin again
         self.taken = 0
@@ -156,7 +157,7 @@ class Source:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             raise TypeMismatch(f"each item of the iterable must be a pair (x, t), got {type(batch).__name__}")
         question = self.net._arrange(batch[0])
-        targets = arrange_targets(batch[1], self.target_names, question.single)
+        targets = self.net._targets(batch[1], self.terms, question.single)
         return question.arrays, targets
 
     def next(self, inputs: Any, targets: Any) -> int:
@@ -186,21 +187,3 @@ class Source:
                 )
             self.iterator = iter(self.batches)
         return abi.OK
-
-
-def arrange_targets(t: Any, names: Sequence[str], single: bool) -> list[Array]:
-    """Targets in the order of the losses: an array, a list, or a dict by output; of one sample where `single`."""
-    from ._core import ordered
-
-    if isinstance(t, dict):
-        values = ordered(t, names, "target")
-    elif len(names) == 1:
-        values = [t]
-    elif isinstance(t, (list, tuple)) and len(t) == len(names):
-        values = list(t)
-    else:
-        raise InvalidArgument(
-            f"the loss has {len(names)} targets, of the outputs {', '.join(names)}: give a dict or a list of them"
-        )
-    arrays = [as_array(value, f'the target of "{name}"') for name, value in zip(names, values)]
-    return [array[None] for array in arrays] if single else arrays

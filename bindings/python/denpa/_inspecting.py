@@ -14,7 +14,6 @@ from ._call import check, failure, last_error, library
 from ._check import Checked, Report, row_of
 from ._core import Question, is_arraylike
 from ._described import Optimizer
-from ._fit import arrange_targets
 from ._learning import Learning, find_optimizer
 from ._parameters import Gradients
 from ._trainers import Trainer
@@ -190,7 +189,7 @@ class Inspecting(Learning):
     ) -> tuple[float, dict[str, Array]]:
         terms = self._terms(loss)
         question = self._arrange(x)
-        targets = arrange_targets(t, terms.names, question.single)
+        targets = self._targets(t, terms, question.single)
         value = ctypes.c_double()
         with self._lock:
             names = self._wanted(wrt)
@@ -279,7 +278,7 @@ class Inspecting(Learning):
         """
         terms = self._terms(loss)
         question = self._arrange(x)
-        targets = arrange_targets(t, terms.names, question.single)
+        targets = self._targets(t, terms, question.single)
         shapes = {**self._parameter_shapes}
         shapes.update({port.name: array.shape for port, array in zip(self._inputs, question.arrays)})
         rows: list[Checked] = []

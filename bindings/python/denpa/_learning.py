@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import math
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import Array, address, tensors
+from ._arrays import Array, address, as_array, tensors
 from ._call import check, library
-from ._core import Core, Question
+from ._core import Core, Question, ordered
 from ._described import Optimizer
-from ._fit import CallbackLike, Run, Source, arrange_targets
+from ._fit import CallbackLike, Run, Source
 from ._history import History
 from ._loss import Terms
 from ._trainers import Trainer
@@ -120,6 +120,29 @@ class Learning(Core):
         self._loss, self._optimizer = terms, found
         return self._trainers.training(terms, found, rows)
 
+    def _targets(self, t: Any, terms: Terms, single: bool) -> list[Array]:
+        """Targets in the order of the losses: an array, a list, or a dict by output; of one sample where `single`."""
+        names = terms.names
+        if isinstance(t, Mapping):
+            values = ordered(t, names, "target")
+        elif len(names) == 1:
+            values = [t]
+        elif isinstance(t, (list, tuple)) and len(t) == len(names):
+            values = list(t)
+        else:
+            raise InvalidArgument(
+                f"the loss has {len(names)} targets, of the outputs {', '.join(names)}: give a dict or a list of them"
+            )
+        arrays = []
+        for name, value, loss, index in zip(names, values, terms.losses, terms.indices):
+            array = as_array(value, f'the target of "{name}"')
+            array = array[None] if single else array
+            shape = self._outputs[index].shape
+            if array.dtype.kind in "iu" and array.shape[1:] == shape != (1,) and loss.kind.endswith("cross_entropy"):
+                array = array.astype(self.dtype)  # one-hot rows, written in integers
+            arrays.append(array)
+        return arrays
+
     def _not_fitting(self) -> None:
         if self._trainers.fitting:
             raise BadState("the network is in fit: a callback may predict and evaluate, but not train it")
@@ -152,7 +175,7 @@ class Learning(Core):
         with self._lock:
             trainer = self._trainer(loss, optimizer, question.rows)
             assert trainer.terms is not None
-            targets = arrange_targets(t, trainer.terms.names, question.single)
+            targets = self._targets(t, trainer.terms, question.single)
             value = ctypes.c_double()
             self._trainers.begin(trainer)
             check(
@@ -209,7 +232,7 @@ class Learning(Core):
             question = self._arrange(x)
             trainer = self._trainer(loss, optimizer, min(batch_size, max(question.rows, 1)))
             assert trainer.terms is not None
-            targets = arrange_targets(t, trainer.terms.names, question.single)
+            targets = self._targets(t, trainer.terms, question.single)
             run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
             validation = self._validation(validation_data, trainer.terms)
             wanted = run.options(epochs, min(batch_size, trainer.max_batch), shuffle, validation)
@@ -230,7 +253,7 @@ class Learning(Core):
     ) -> History:
         if not hasattr(batches, "__iter__"):
             raise TypeMismatch(f"fit takes x and t, or an iterable of batches (x, t), got {type(batches).__name__}")
-        source = Source(self, batches, steps, self._terms(loss).names)
+        source = Source(self, batches, steps, self._terms(loss))
         trainer = self._trainer(loss, optimizer, source.rows)
         assert trainer.terms is not None
         run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
@@ -246,7 +269,7 @@ class Learning(Core):
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise TypeMismatch("validation_data must be a pair (x, t)")
         question = self._arrange(data[0])
-        targets = tensors(held := arrange_targets(data[1], terms.names, question.single))
+        targets = tensors(held := self._targets(data[1], terms, question.single))
         question.tensors.held = question.arrays  # the arrays live as long as their views
         targets.held = held
         return question.tensors, len(question.arrays), targets
@@ -262,7 +285,7 @@ class Learning(Core):
 
     def _evaluate(self, x: Any, t: Any, terms: Terms) -> tuple[float, float]:
         question = self._arrange(x)
-        targets = arrange_targets(t, terms.names, question.single)
+        targets = self._targets(t, terms, question.single)
         value, accuracy = ctypes.c_double(), ctypes.c_double()
         with self._lock:
             main = self._trainers.main
