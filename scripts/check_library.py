@@ -14,7 +14,7 @@ NEEDED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libpthre
 LOADER = re.compile(r"^ld-linux.*\.so\.\d$")
 # Instructions that not every x86-64 has: all of AVX, FMA and AVX-512 begin with v; then BMI's.
 WIDE = re.compile(
-    r"^(v(?!err|erw)[a-z]|shlx|shrx|sarx|andn\b|rorx|mulx|bextr|pdep|pext|blsr|blsi|blsmsk|k(and|or|mov|not|xor)[bwdq])")
+    r"^(v(?!err|erw)[a-z]|shlx|shrx|sarx|andn\b|rorx|mulx|bextr|pdep\b|pext\b|blsr|blsi|blsmsk|k(and|or|mov|not|xor)[bwdq])")
 KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)?\.build$")
 WIDE_KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)\.build$")
 
