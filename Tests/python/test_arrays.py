@@ -98,6 +98,12 @@ def test_one_number_for_each_row():
     assert line.predict([0.5]).shape == (1,)  # one sample
 
 
+def test_a_list_of_one_array(net, rng):
+    x = rng.normal(size=(3, 4))
+    assert_array_equal(net.predict([x]), net.predict(x))  # the only input
+    assert_array_equal(net.predict([x[0]]), net.predict(x[:1]))  # a batch of one row
+
+
 def test_integers_as_inputs_stay_integers():
     x = dp.Input((3,), name="ids", dtype="int64")
     assert x.dtype == "int64" and x.shape == (None, 3)

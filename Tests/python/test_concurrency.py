@@ -95,6 +95,36 @@ def test_a_forked_child_goes_on(rng):
     assert_array_equal(net.predict(x), expected)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_forks_in_the_middle_of_training(rng):
+    """The child has none of its parent's threads, the trainer's included; its network is free all the same."""
+    net, x, t = make(), rng.normal(size=(256, 16)), rng.normal(size=(256, 3))
+    stop = threading.Event()
+
+    def until_told(net, epoch, logs):
+        if stop.is_set():
+            raise StopIteration
+
+    def train():
+        with pytest.raises(StopIteration):
+            net.fit(x, t, epochs=10**9, loss="mse", callbacks=until_told)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)
+                good = np.isfinite(net.predict(x)).all() and net.fit(x, t, epochs=2)["loss"][-1] > 0
+                os._exit(0 if good else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        stop.set()
+        thread.join()
+
+
 STUDENT = """
     import os, signal, sys, threading
     import numpy as np

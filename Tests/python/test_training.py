@@ -141,6 +141,14 @@ def test_callbacks_see_the_epochs_and_may_predict(data):
     assert seen[-1][2] == pytest.approx(net.evaluate(*data), rel=1e-6)
 
 
+def test_a_callback_after_single_steps(data):
+    """What train_batch has learned is published before fit begins: a callback may ask for predictions."""
+    net, seen = small_net(), []
+    net.train_batch(*data, loss="mse")
+    net.fit(*data, epochs=1, callbacks=lambda net, epoch, logs: seen.append(net.predict(data[0])))
+    assert_array_equal(seen[0], net.predict(data[0]))
+
+
 def test_an_exception_in_a_callback_comes_out_and_leaves_what_was_learned(data):
     class Enough(Exception):
         pass

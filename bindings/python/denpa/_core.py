@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import threading
+import weakref
 from collections import deque
 from typing import Any, Mapping, Sequence
 
@@ -19,6 +21,25 @@ from .errors import InvalidArgument, NotFound, ShapeError, TypeMismatch
 
 CHUNK = 1024  # rows that one call predicts
 _threads_generation = 0  # counts dp.set_threads: sessions made before are not used again
+
+
+_alive: weakref.WeakSet[Core] = weakref.WeakSet()
+
+
+def after_fork() -> None:
+    """In a forked child: a network that another thread was training is free again, with the weights published last."""
+    for core in _alive:
+        if core._lock.acquire(blocking=False):
+            core._lock.release()
+        else:
+            core._lock = threading.RLock()
+            _left_behind.append(core._trainers)  # what that thread was in the middle of is not touched any more
+            core._trainers = Trainers(core)
+
+
+_left_behind: list[Trainers] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=after_fork)
 
 
 def set_threads(count: int) -> None:
@@ -66,6 +87,7 @@ class Core:
         self.dtype: np.dtype[Any] = self._outputs[0].dtype if not parameters else parameters[0].dtype
         self._views = Views()
         self._trainers = Trainers(self)
+        _alive.add(self)
 
     def _ports(self) -> tuple[list[Port], list[Port], list[Port]]:
         counts = [ctypes.c_int32() for _ in range(3)]
@@ -158,7 +180,8 @@ class Core:
         if isinstance(x, Mapping):
             return ordered(x, self.input_names, "input")
         if len(self._inputs) == 1:
-            return [x[0]] if isinstance(x, list) and len(x) == 1 and is_arraylike(x[0]) else [x]
+            listed = isinstance(x, list) and len(x) == 1 and is_arraylike(x[0])
+            return [x[0]] if listed and np.ndim(x[0]) == len(self._inputs[0].shape) + 1 else [x]
         if not isinstance(x, (list, tuple)) or len(x) != len(self._inputs):
             raise InvalidArgument(
                 f"the network has the inputs {', '.join(self.input_names)}: give a dict by name or a list of "

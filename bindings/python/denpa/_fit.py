@@ -116,6 +116,7 @@ class Run:
         """Runs the engine's function, then raises what has to be raised. The network keeps what it has learned."""
         trainers = self.net._trainers
         loss = ctypes.c_double()
+        trainers.publish()  # callbacks and other threads see what was learned until now
         trainers.fitting = True
         try:
             with self.interrupts:
@@ -123,7 +124,6 @@ class Run:
                 error = failure(status) if status else None
         finally:
             trainers.fitting = False
-            trainers.ahead = None
             trainers.published(self.trainer)
             if self.bar:
                 self.bar.finish()
