@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 VERSION := $(shell sed -n 's/^\#define DENPA_VERSION "\(.*\)"/\1/p' include/denpa.h)
 SOVERSION := 0
 LIBRARY := $(BUILD)/libdenpa.so.$(SOVERSION)
-SWIFT_BUILD := swift build -c release --product denpa
+SWIFT_BUILD := swift build -c release --product denpa --disable-local-rpath
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib

@@ -185,7 +185,7 @@ static inline void text_rows(denpa_status (*call)(char *, int64_t, int64_t *)) {
   char buffer[4] = "abc";
   int64_t length = -5;
   BAD(call(buffer, 4, &length), DENPA_LIMIT_EXCEEDED);
-  BAD(call(buffer, 4, NULL), DENPA_BAD_ARGUMENT);
+  REFUSED(call(buffer, 4, NULL));
   BAD(call(NULL, 4, &length), DENPA_BAD_ARGUMENT);
   BAD(call(buffer, -1, &length), DENPA_BAD_ARGUMENT);
   BAD(call(buffer, INT64_MIN, &length), DENPA_BAD_ARGUMENT);

@@ -11,7 +11,10 @@ static denpa_graph *graphs[POOL];
 static denpa_model *models[POOL];
 static denpa_session *sessions[POOL];
 static denpa_trainer *trainers[POOL];
+static denpa_model *session_models[POOL], *trainer_models[POOL]; /* what each was made for */
+static int32_t loss_counts[POOL];
 static double readable[ELEMENTS], writable[4][ELEMENTS];
+static int32_t labels[64]; /* 0, 1, 2 */
 static char text[1 << 16];
 static int64_t text_length;
 static int counts[DENPA_INTERNAL_ERROR + 1];
@@ -23,7 +26,11 @@ static int chance(int percent) { return below(100) < percent; }
 static void *pick(void *pool) {
   void *all[POOL];
   memcpy(all, pool, sizeof all);
-  if (chance(97)) return all[below(POOL)];
+  if (chance(97)) {
+    int i, from = below(POOL);
+    for (i = 0; i < 4 && all[from] == NULL; i++) from = below(POOL);
+    return all[from];
+  }
   switch (below(4)) {
   case 0: return NULL;
   case 1: return text;
@@ -160,9 +167,9 @@ static denpa_status model_call(void) {
 }
 
 static denpa_status session_call(void) {
-  static denpa_model *made_for[POOL];
+  denpa_model **made_for = session_models;
   denpa_tensor in[3], out[3];
-  int slot = below(POOL);
+  int slot = below(chance(70) ? 4 : POOL);
   int64_t rows = chance(95) ? 1 + below(4) : number(20) % 50;
   OPTIONS(denpa_session_options, o);
   switch (below(8)) {
@@ -181,25 +188,30 @@ static denpa_status session_call(void) {
   }
 }
 
+typedef struct rows_left {
+  int batches, targets;
+} rows_left;
 static denpa_status next_rows(void *user, denpa_tensor *x, denpa_tensor *t) {
-  if (--*(int *)user < 0) return DENPA_END_OF_DATA;
+  rows_left *r = (rows_left *)user;
+  if (--r->batches < 0) return DENPA_END_OF_DATA;
   *x = tensor(-1);
-  *t = tensor(-1);
-  return chance(95) ? DENPA_OK : (denpa_status)below(25);
+  if (r->targets > 0) *t = tensor(-1); /* no room for it where there is no loss */
+  return chance(95) ? DENPA_OK : (denpa_status)below(DENPA_INTERNAL_ERROR);
 }
 static denpa_status progress(void *user, const denpa_progress *p) {
   (void)user, (void)p;
-  return chance(95) ? DENPA_OK : (denpa_status)below(25);
+  return chance(95) ? DENPA_OK : (denpa_status)below(DENPA_INTERNAL_ERROR);
 }
 
 static denpa_status trainer_call(void) {
-  static denpa_model *made_for[POOL];
+  denpa_model **made_for = trainer_models;
   static const char *const optimizers[] = {"sgd", "adam", "adam", NULL, "no_such", "dense"};
   static const char *const losses[] = {"mean_squared_error", "mean_squared_error", "softmax_cross_entropy", "cross_entropy", "relu", NULL};
   denpa_tensor in[3], out[3], t[3];
   denpa_loss l[2];
   double a, b;
-  int slot = below(POOL), batches = below(4);
+  int slot = below(chance(70) ? 4 : POOL);
+  rows_left source = {0, 0};
   int64_t rows = chance(95) ? 1 + below(4) : number(20) % 50;
   denpa_trainer *trainer = chance(97) ? trainers[slot] : TRAINER;
   denpa_model *m = made_for[slot];
@@ -211,7 +223,8 @@ static denpa_status trainer_call(void) {
   fitting(m, 0, in, rows);
   fitting(m, 1, out, rows);
   fitting(m, 1, t, rows);
-  t[0].data = readable;
+  if (chance(60)) t[0].data = readable;
+  else t[0] = denpa_tensor_make(labels, DENPA_INT32, 1, &rows);
   switch (below(16)) {
   case 0:
     l[0] = denpa_loss_on((int32_t)(chance(95) ? 0 : number(2)), one_of(losses, COUNT(losses)), NULL);
@@ -223,8 +236,12 @@ static denpa_status trainer_call(void) {
     o.losses = chance(98) ? l : NULL;
     o.optimizer.kind = one_of(optimizers, COUNT(optimizers));
     o.input_gradients = below(2);
-    made_for[slot] = models[below(POOL)];
-    return denpa_trainer_create(chance(95) ? made_for[slot] : MODEL, chance(98) ? &o : NULL, &trainers[slot]);
+    {
+      denpa_model *m_new = chance(95) ? models[below(POOL)] : MODEL;
+      denpa_status status = denpa_trainer_create(m_new, chance(98) ? &o : NULL, &trainers[slot]);
+      if (status == DENPA_OK) made_for[slot] = m_new, loss_counts[slot] = o.loss_count;
+      return status;
+    }
   case 1: return chance(30) ? denpa_trainer_destroy(TRAINER) : DENPA_OK;
   case 2: return denpa_publish(TRAINER);
   case 3: return denpa_trainer_refresh(TRAINER);
@@ -245,7 +262,10 @@ static denpa_status trainer_call(void) {
     f.validation_targets = t;
     f.callback = chance(50) ? progress : NULL;
     return denpa_fit(trainer, in, n, t, targets, chance(90) ? &f : NULL, &a);
-  case 13: return denpa_fit_source(trainer, next_rows, NULL, &batches, NULL, &a);
+  case 13:
+    source.batches = below(4);
+    source.targets = trainer == trainers[slot] ? loss_counts[slot] : 0;
+    return denpa_fit_source(trainer, next_rows, NULL, &source, NULL, &a);
   case 14:
     c.max_elements = 4;
     return chance(10) ? denpa_check_gradients(trainer, in, n, t, targets, &c, NULL, NULL) : DENPA_OK;
@@ -271,8 +291,17 @@ static void life(uint64_t seed, int calls) {
   memset(models, 0, sizeof models);
   memset(sessions, 0, sizeof sessions);
   memset(trainers, 0, sizeof trainers);
+  for (i = 0; i < 64; i++) labels[i] = i % 3;
   for (i = 0; i < ELEMENTS; i++) readable[i] = 0;
   for (i = 0; i < 2 * ELEMENTS; i += 2) ((float *)readable)[i] = (float)below(3);
+  for (i = 0; i < 4; i++) { /* something to begin with */
+    graphs[i] = new_graph();
+    add_dense(graphs[i], "a", add_dense(graphs[i], "b", add_input(graphs[i], "x", 3), 3, "relu"), 3, NULL);
+    models[i] = two_layers(3, 4, "tanh", 3, i % 2 ? DENPA_FLOAT32 : DENPA_FLOAT64, 1);
+    sessions[i] = new_session(session_models[i] = models[i], 4, i % 2);
+    loss_counts[i] = 1;
+    trainers[i] = new_trainer(trainer_models[i] = models[i], i < 2 ? "mean_squared_error" : "softmax_cross_entropy", NULL, i % 2 ? "sgd" : "adam", 0.01, 4);
+  }
   for (i = 0; i < calls; i++) {
     denpa_status status = any_call();
     if (status >= 0 && status < DENPA_INTERNAL_ERROR) counts[status]++;
@@ -295,6 +324,7 @@ static void random_calls(void) {
     /* Pools leak handles on purpose (a slot that is overwritten), so each life is a process; so is each crash. */
     if ((child = fork()) == 0) {
       alarm(30);
+      test_failures = 0;
       life(seed, 1000);
       _exit(test_failures != 0);
     }
