@@ -18,7 +18,6 @@ from typing import Any
 
 from . import _abi, _call, _registry, errors, initializers, layers, losses, optimizers
 from ._check import Report
-from ._core import set_threads
 from ._described import Described, Initializer, Optimizer
 from ._graph import Input, Value
 from ._history import History
@@ -26,6 +25,7 @@ from ._layer import Layer
 from ._loss import Loss, Sum
 from ._model import Model, Sequential, set_default_dtype
 from ._parameters import Parameters
+from ._predicting import set_threads
 from ._registry import create
 from .errors import (
     AlreadyExists,

@@ -7,21 +7,16 @@ import json
 import os
 import threading
 import weakref
-from collections import deque
 from typing import Any, Mapping, Sequence
 
 import numpy as np
 
 from . import _abi as abi
 from ._arrays import DTYPES, Array, as_array, tensors
-from ._call import Closed, Handle, check, create, library, options, text
+from ._call import Closed, Handle, check, library, options, text
 from ._parameters import Names, NodeView, Parameters, Views, element_count
 from ._trainers import Trainers
-from .errors import InvalidArgument, NotFound, ShapeError, TypeMismatch
-
-CHUNK = 1024  # rows that one call predicts
-_threads_generation = 0  # counts dp.set_threads: sessions made before are not used again
-
+from .errors import InvalidArgument, NotFound, ShapeError
 
 _alive: weakref.WeakSet[Core] = weakref.WeakSet()
 
@@ -40,15 +35,6 @@ def after_fork() -> None:
 _left_behind: list[Trainers] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=after_fork)
-
-
-def set_threads(count: int) -> None:
-    """How many threads divided work uses: 1 to 64. Results never depend on it."""
-    global _threads_generation
-    if not isinstance(count, (int, np.integer)) or isinstance(count, bool):
-        raise TypeMismatch(f"the number of threads must be an integer, got {count!r}")
-    check(library.denpa_set_thread_count(int(count)))
-    _threads_generation += 1
 
 
 class Port:
@@ -83,7 +69,6 @@ class Core:
         self._names = Names([port.name for port in parameters], names)
         self._keys = list(keys) if keys is not None else [port.name for port in self._outputs]
         self._form = form  # how outputs are given: "one", "list" or "dict"
-        self._sessions: deque[tuple[Handle, int, int]] = deque()
         self.dtype: np.dtype[Any] = self._outputs[0].dtype if not parameters else parameters[0].dtype
         self._views = Views()
         self._trainers = Trainers(self)
@@ -199,70 +184,12 @@ class Core:
             return dict(zip(self._keys, results))
         return results[0] if self._form == "one" else results
 
-    # -- predicting -------------------------------------------------------------------------------------------------------
-
-    def predict(self, x: Any) -> Any:
-        """The network's outputs for inputs (rows, ...), or for one sample without the batch. Any threads may predict at once."""
-        question = self._arrange(x)
-        self._trainers.publish()
-        outputs = self._buffers(question.rows)
-        session = self._session(min(max(question.rows, 1), CHUNK))
-        try:
-            for first in range(0, max(question.rows, 1), CHUNK):
-                last = min(first + CHUNK, question.rows)
-                inputs = question.tensors if last == question.rows and first == 0 else None
-                if inputs is None:
-                    inputs = tensors([array[first:last] for array in question.arrays])
-                results = tensors([array[first:last] for array in outputs])
-                check(library.denpa_predict(session[0].pointer, inputs, len(self._inputs), results, len(self._outputs)))
-        finally:
-            self._sessions.append(session)
-        return self._in_form(outputs, question.single)
-
-    def predict_proba(self, x: Any) -> Array:
-        """Probabilities of the classes (rows, classes); of one class (rows, 1) where there is a single output.
-
-        What the network says where it ends in a softmax or sigmoid; the softmax or sigmoid of it otherwise.
-        """
-        if len(self._outputs) != 1:
-            raise InvalidArgument("predict_proba is for networks of one output: use predict")
-        y: Array = as_array(self.predict(x))
-        last = self.layers.get(self._outputs[0].name)
-        ends = {last.kind, (last.attributes or {}).get("activation")} if last is not None else set()
-        if ends & {"softmax", "sigmoid"}:
-            return y
-        if self._outputs[0].shape[-1:] == (1,):
-            return np.asarray(np.exp(-np.logaddexp(0, -y)), y.dtype)
-        e = np.exp(y - y.max(axis=-1, keepdims=True))
-        return np.asarray(e / e.sum(axis=-1, keepdims=True), y.dtype)
-
-    def predict_classes(self, x: Any) -> Array:
-        """The number of the most likely class for each row; 0 or 1 where there is a single output."""
-        p = self.predict_proba(x)
-        if p.shape[-1] == 1:
-            return np.asarray(p[..., 0] > 0.5, "int64")
-        return np.asarray(p.argmax(axis=-1), "int64")
-
-    def _session(self, rows: int) -> tuple[Handle, int, int]:
-        """A session that nobody else uses, with room for so many rows."""
-        try:
-            session = self._sessions.pop()
-        except IndexError:
-            session = None
-        if session is None or session[1] < rows or session[2] != _threads_generation:
-            room = 1 << (rows - 1).bit_length()
-            wanted = options(abi.SessionOptions, max_batch=room)
-            handle = create(abi.Session, "denpa_session_create", self._handle.pointer, ctypes.byref(wanted))
-            session = (handle, room, _threads_generation)
-        return session
-
     # -- the end ----------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Gives the memory back now. Arrays of parameters that are still held stay valid; calls are refused."""
         with self._lock:
             self._trainers.forget()
-            self._sessions.clear()
             if not self._views.looked_at():
                 self._handle.close()
             self._views = Views()

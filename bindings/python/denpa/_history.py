@@ -42,7 +42,10 @@ class History(dict[str, list[float]]):
 
     def plot(self, path: Any, title: str | None = None) -> None:
         """Writes the curves as a picture (PNG, SVG, ... by the path's ending). Needs matplotlib."""
-        from matplotlib.figure import Figure
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError("drawing needs matplotlib: pip install matplotlib") from error
 
         losses = {name: values for name, values in self.items() if "accuracy" not in name}
         accuracies = {name: values for name, values in self.items() if "accuracy" in name}

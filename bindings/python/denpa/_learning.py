@@ -11,11 +11,12 @@ import numpy as np
 from . import _abi as abi
 from ._arrays import Array, address, as_array, tensors
 from ._call import check, library
-from ._core import Core, Question, ordered
+from ._core import Question, ordered
 from ._described import Optimizer
 from ._fit import CallbackLike, Run, Source
 from ._history import History
 from ._loss import Terms
+from ._predicting import Predicting
 from ._trainers import Trainer
 from .errors import BadState, InvalidArgument, TypeMismatch
 
@@ -78,7 +79,7 @@ class FastStep:
         return self.loss.value
 
 
-class Learning(Core):
+class Learning(Predicting):
     """A network that can be trained."""
 
     _loss: Any = None

@@ -1,0 +1,132 @@
+"""Networks that predict, from any number of threads at once."""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from typing import Any, Sequence
+
+import numpy as np
+
+from . import _abi as abi
+from ._arrays import Array, as_array, tensors
+from ._call import Handle, check, create, library, options
+from ._core import Core, Question
+from .errors import InvalidArgument, TypeMismatch
+
+CHUNK = 1024  # rows that one call predicts
+SMALL = 8192  # bytes of a question up to which its answer is prepared for the next one like it
+
+_threads_generation = 0  # counts set_threads: sessions made before are not used again
+
+
+def set_threads(count: int) -> None:
+    """How many threads divided work uses: 1 to 64. Results never depend on it."""
+    global _threads_generation
+    if not isinstance(count, (int, np.integer)) or isinstance(count, bool):
+        raise TypeMismatch(f"the number of threads must be an integer, got {count!r}")
+    check(library.denpa_set_thread_count(int(count)))
+    _threads_generation += 1
+
+
+class Seat:
+    """A session of the engine, which one thread has at a time, and its call prepared for questions of one form."""
+
+    def __init__(self, model: Handle, rows: int) -> None:
+        self.room = 1 << (rows - 1).bit_length()
+        self.generation = _threads_generation
+        wanted = options(abi.SessionOptions, max_batch=self.room)
+        self.handle = create(abi.Session, "denpa_session_create", model.pointer, ctypes.byref(wanted))
+        self.shape: tuple[int, ...] | None = None
+        self.dtype: Any = None
+
+    def prepare(self, x: Array, question: Question, output: Array) -> None:
+        """Keeps memory for questions like x, of a network of one input and one output."""
+        self.shape, self.dtype, self.single = x.shape, x.dtype, question.single
+        self.x, self.y = question.arrays[0].copy(), output.copy()
+        self.arguments = (self.handle.pointer, tensors([self.x]), 1, tensors([self.y]), 1)
+
+    def answers(self, x: Any) -> bool:
+        """Is the call prepared for x?"""
+        return type(x) is np.ndarray and x.shape == self.shape and x.dtype is self.dtype
+
+    def answer(self, x: Array) -> Array:
+        self.x[...] = x
+        status = library.denpa_predict(*self.arguments)
+        if status:
+            check(status)
+        y: Array = self.y[0] if self.single else self.y
+        return y.copy()
+
+
+class Predicting(Core):
+    """A network that can be asked."""
+
+    def __init__(self, handle: Handle, names: str | None, keys: Sequence[str] | None, form: str) -> None:
+        super().__init__(handle, names, keys, form)
+        self._seats: deque[Seat] = deque()
+
+    def predict(self, x: Any) -> Any:
+        """The network's outputs for inputs (rows, ...), or for one sample without the batch. Any threads may predict at once."""
+        if self._trainers.ahead is not None:
+            self._trainers.publish()
+        try:
+            seat = self._seats.pop()
+        except IndexError:
+            return self._predict(x, None)
+        if seat.generation == _threads_generation and seat.answers(x):
+            try:
+                return seat.answer(x)
+            finally:
+                self._seats.append(seat)
+        return self._predict(x, seat)
+
+    def _predict(self, x: Any, seat: Seat | None) -> Any:
+        question = self._arrange(x)
+        outputs = self._buffers(question.rows)
+        rows = min(max(question.rows, 1), CHUNK)
+        if seat is None or seat.room < rows or seat.generation != _threads_generation:
+            seat = Seat(self._handle, rows)
+        inputs, results, first = question.tensors, tensors(outputs), 0
+        while True:
+            if question.rows > CHUNK:
+                inputs = tensors([array[first : first + CHUNK] for array in question.arrays])
+                results = tensors([array[first : first + CHUNK] for array in outputs])
+            check(library.denpa_predict(seat.handle.pointer, inputs, len(self._inputs), results, len(outputs)))
+            first += CHUNK
+            if first >= question.rows:
+                break
+        plain = type(x) is np.ndarray and x.nbytes <= SMALL and self._form == "one"
+        if plain and len(question.arrays) == 1 and question.rows > 0:
+            seat.prepare(x, question, outputs[0])
+        self._seats.append(seat)
+        return self._in_form(outputs, question.single)
+
+    def predict_proba(self, x: Any) -> Array:
+        """Probabilities of the classes (rows, classes); of one class (rows, 1) where there is a single output.
+
+        What the network says where it ends in a softmax or sigmoid; the softmax or sigmoid of it otherwise.
+        """
+        if len(self._outputs) != 1:
+            raise InvalidArgument("predict_proba is for networks of one output: use predict")
+        y: Array = as_array(self.predict(x))
+        last = self.layers.get(self._outputs[0].name)
+        ends = {last.kind, (last.attributes or {}).get("activation")} if last is not None else set()
+        if ends & {"softmax", "sigmoid"}:
+            return y
+        if self._outputs[0].shape[-1:] == (1,):
+            return np.asarray(np.exp(-np.logaddexp(0, -y)), y.dtype)
+        e = np.exp(y - y.max(axis=-1, keepdims=True))
+        return np.asarray(e / e.sum(axis=-1, keepdims=True), y.dtype)
+
+    def predict_classes(self, x: Any) -> Array:
+        """The number of the most likely class for each row; 0 or 1 where there is a single output."""
+        p = self.predict_proba(x)
+        if p.shape[-1] == 1:
+            return np.asarray(p[..., 0] > 0.5, "int64")
+        return np.asarray(p.argmax(axis=-1), "int64")
+
+    def close(self) -> None:
+        """Gives the memory back now. Arrays of parameters that are still held stay valid; calls are refused."""
+        super().close()
+        self._seats.clear()
