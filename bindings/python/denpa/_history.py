@@ -36,6 +36,11 @@ class History(dict[str, list[float]]):
         for name, value in logs.items():
             self.setdefault(name, []).append(value)
 
+    def extend(self, later: History) -> None:
+        """Puts the epochs of a later fit behind these."""
+        for name, values in later.items():
+            self.setdefault(name, []).extend(values)
+
     @property
     def epochs(self) -> int:
         return max(map(len, self.values()), default=0)
