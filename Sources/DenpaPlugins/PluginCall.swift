@@ -5,7 +5,9 @@ import DenpaKernelTypes
 
 /// One forward or backward call, made ready: per call only pointers are copied and the callback runs.
 final class PluginCall: @unchecked Sendable {
-  private let layer: PluginLayer
+  /// Alive as long as the call.
+  private let instance: PluginInstance
+  private let mutex: Mutex?
   private let callback: @convention(c) (UnsafePointer<denpa_call>?) -> Int32
   private let name: StaticString
   private let arena = CArena()
@@ -21,7 +23,8 @@ final class PluginCall: @unchecked Sendable {
   private let accumulateParameters: Int
 
   init(_ layer: PluginLayer, _ described: ForeignCall) throws(DenpaError) {
-    self.layer = layer
+    instance = layer.instance
+    mutex = layer.instance.mutex
     guard let callback = described.backward ? layer.definition.layer.backward : layer.definition.layer.forward else {
       throw DenpaError(.notSupported, "the layer has no backward: it serves inference only")
     }
@@ -46,7 +49,7 @@ final class PluginCall: @unchecked Sendable {
     call.pointee.struct_size = MemoryLayout<denpa_call>.size
     call.pointee.host = PluginHost.table
     call.pointee.user_data = layer.definition.userData
-    call.pointee.instance = layer.instance.pointer
+    call.pointee.instance = instance.pointer
     call.pointee.rows = Int64(described.rows)
     call.pointee.opaque.1 = UInt64(described.nodeIndex)
     var next = table.readable
@@ -87,9 +90,9 @@ final class PluginCall: @unchecked Sendable {
       call.pointee.accumulate_parameters = UnsafePointer(arguments.pointee.accumulate + accumulateParameters)
     }
     text.pointee.isGiven = false
-    layer.instance.mutex?.lock()
+    mutex?.lock()
     let answer = Callback.run(text) { callback(call) }
-    layer.instance.mutex?.unlock()
+    mutex?.unlock()
     if answer != 0, let raw = run.pointee.failure {
       let error = Callback.error(answer, text.pointee, name)
       let failure = raw.assumingMemoryBound(to: ForeignFailure.self)

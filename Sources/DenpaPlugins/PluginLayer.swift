@@ -47,7 +47,14 @@ struct PluginLayer: ForeignLayer {
   }
 
   func prepare(_ call: ForeignCall) throws(DenpaError) -> PreparedForeignCall {
-    PreparedForeignCall(step: PluginCall.step, context: try PluginCall(self, call))
+    // Callbacks cast their pointers by dtype: what the layer does not know must never get there.
+    for type in call.inputs + call.outputs + call.parameters {
+      guard !type.dtype.isFloat || definition.spec.dtypes.contains(type.dtype) else {
+        throw DenpaError(
+          .notSupported, "the layer computes in \(list: definition.spec.dtypes.map(\.name)), not in \(type.dtype)")
+      }
+    }
+    return PreparedForeignCall(step: PluginCall.step, context: try PluginCall(self, call))
   }
 
   // MARK: Shapes

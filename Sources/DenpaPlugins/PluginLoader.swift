@@ -14,7 +14,7 @@ public enum PluginLoader {
   ) throws(DenpaError) -> [String] {
     let object = try SharedObject(path: path)
     let reservation = try Reservation(object)
-    let definitions = try describe(object)
+    let definitions = try describe(object, reservation.spelling)
     do {
       try add(definitions, prove: prove, registry: registry)
     } catch {
@@ -28,6 +28,7 @@ public enum PluginLoader {
   public static func register(
     _ layer: UnsafePointer<denpa_layer>?, userData: UnsafeMutableRawPointer?, prove: Bool, registry: Registry = .shared
   ) throws(DenpaError) -> String {
+    guard let layer else { throw DenpaError(.badArgument, "the layer is NULL") }
     let definition = try PluginDefinition(layer, userData: .some(userData), plugin: "program", index: 0).definition
     try add([definition], prove: prove, registry: registry)
     return definition.spec.kind
@@ -63,8 +64,8 @@ public enum PluginLoader {
 
   private static let lastKnownEntry = 9
 
-  private static func describe(_ object: SharedObject) throws(DenpaError) -> [LayerDefinition] {
-    let handle = try object.load()
+  private static func describe(_ object: SharedObject, _ spelling: String) throws(DenpaError) -> [LayerDefinition] {
+    let handle = try object.load(as: spelling)
     let owner: Message = "plugin \"\(object.path)\""
     guard let symbol = dlsym(handle, DENPA_PLUGIN_ENTRY) else {
       for version in 0...lastKnownEntry where dlsym(handle, "denpa_plugin_entry_v\(version)") != nil {
@@ -145,13 +146,23 @@ private final class Reservation {
 
   private static let mutex = Mutex()
   nonisolated(unsafe) private static var files: Set<File> = []
+  nonisolated(unsafe) private static var attempts: [String: Int] = [:]
   private let file: File
+  /// The file's path, spelled with one '/' more in front at each attempt: the dynamic linker takes a name that it knows for the object
+  /// that it has, and would never look at a file that was built anew after it had been refused.
+  let spelling: String
   private var isKept = false
 
   init(_ object: SharedObject) throws(DenpaError) {
     let file = File(device: object.device, inode: object.inode)
     self.file = file
-    guard Reservation.mutex.withLock({ Reservation.files.insert(file).inserted }) else {
+    let attempt = Reservation.mutex.withLock { () -> Int? in
+      guard Reservation.files.insert(file).inserted else { return nil }
+      Reservation.attempts[object.path, default: -1] += 1
+      return Reservation.attempts[object.path]
+    }
+    spelling = String(repeating: "/", count: attempt ?? 0) + object.path
+    guard attempt != nil else {
       isKept = true
       throw DenpaError(.alreadyExists, "plugin \"\(object.path)\" is loaded already")
     }

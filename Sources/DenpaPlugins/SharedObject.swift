@@ -42,10 +42,10 @@ struct SharedObject {
     try SharedObject.checkELF(file, size: Int(status.st_size), path)
   }
 
-  /// Loads it for ever. Its constructors run.
-  func load() throws(DenpaError) -> UnsafeMutableRawPointer {
+  /// Loads it for ever, by any spelling of its path. Its constructors run.
+  func load(as spelling: String) throws(DenpaError) -> UnsafeMutableRawPointer {
     dlerror()
-    if let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL) { return handle }
+    if let handle = dlopen(spelling, RTLD_NOW | RTLD_LOCAL) { return handle }
     throw DenpaError(.badPlugin, "plugin \"\(path)\" cannot be loaded: \(cString: dlerror())")
   }
 
