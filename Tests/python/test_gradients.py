@@ -133,6 +133,19 @@ def test_gradients_of_a_batch_of_any_size(rng):
         assert_allclose(net.predict(x), x @ net.parameters["dense_1.W"] + net.parameters["dense_1.b"], atol=1e-12)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "batch_mean", "sum"])
+def test_the_loss_of_many_rows_is_that_of_its_gradients(reduction, rng):
+    net = dp.Sequential([dp.Dense(2)], (3,), dtype="float64")
+    x, t = rng.normal(size=(3000, 3)), rng.normal(size=(3000, 2))
+    loss = dp.MeanSquaredError(reduction=reduction)
+    squares = (net.predict(x) - t) ** 2
+    expected = {"mean": squares.mean(), "batch_mean": squares.sum() / 3000, "sum": squares.sum()}[reduction]
+    net.train_batch(x[:8], t[:8], loss=loss, optimizer=dp.SGD(learning_rate=0.0))
+    assert net.loss(x, t) == pytest.approx(expected, rel=1e-12)
+    assert net.evaluate(x, t) == pytest.approx(expected, rel=1e-12)
+    assert net.loss_and_gradients(x, t)[0] == pytest.approx(expected, rel=1e-12)
+
+
 def test_answers_are_the_callers_own(net, data):
     x, t = data
     first = net.gradients(x, t, loss="mse")

@@ -54,6 +54,7 @@ def test_classes_have_names_signatures_and_texts():
     assert list(inspect.signature(dp.CrossEntropy).parameters)[0] == "output"
     assert "units (int, required)" in dp.Dense.__doc__ and "Parameters: W, b" in dp.Dense.__doc__
     assert dp.Dense.__module__ == "denpa.layers"
+    assert {"Dense", "ReLU", "relu", "Adam", "Sequential"} <= set(dp.__all__) <= set(dir(dp))
 
 
 def test_everything_described_can_be_shown():

@@ -289,9 +289,11 @@ class Learning(Predicting):
         targets = self._targets(t, terms, question.single)
         value, accuracy = ctypes.c_double(), ctypes.c_double()
         with self._lock:
+            rows = min(question.rows, LARGE) if terms.is_mean else question.rows
             main = self._trainers.main
-            if main is None or self._trainers.fitting or not main.fits(terms, main.optimizer):
-                main = self._trainers.gradients(terms, min(question.rows, LARGE))
+            suits = main is not None and not self._trainers.fitting and main.fits(terms, main.optimizer)
+            if main is None or not suits or (rows > main.max_batch and not terms.is_mean):
+                main = self._trainers.gradients(terms, rows)
             self._trainers.begin(main)
             check(
                 library.denpa_evaluate(

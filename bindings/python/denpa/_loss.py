@@ -135,6 +135,8 @@ class Terms:
         self.losses = resolve(loss, outputs)
         self.indices = [output_index(term.output, outputs) for term in self.losses]
         self.names = [outputs[index] for index in self.indices]
+        # Means over rows may be taken batch by batch; of other losses the rows have to be seen at once.
+        self.is_mean = all(getattr(term, "reduction", None) in ("mean", "batch_mean") for term in self.losses)
         self.key = tuple((index, *term.key()) for index, term in zip(self.indices, self.losses))
 
 

@@ -122,8 +122,9 @@ def publish(category: str, made: type[Described]) -> None:
     for name, value in names.items():
         if name not in vars(namespace):
             setattr(namespace, name, value)
-        if entry.get("plugin") is None:
-            package.setdefault(name, value)
+        if entry.get("plugin") is None and name not in package:
+            package[name] = value
+            package["__all__"].append(name)
 
 
 def find(category: str, kind: str) -> type[Described]:
