@@ -21,7 +21,9 @@
 #include <unistd.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+#ifndef SECONDS_PER_TEST
 #define SECONDS_PER_TEST 120
+#endif
 
 typedef struct test_case {
   const char *name;
