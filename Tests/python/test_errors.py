@@ -96,6 +96,8 @@ def test_names_that_nobody_has(net):
         _ = dp.Densee
     with pytest.raises(AttributeError, match="plugin"):
         _ = dp.layers.Swisch
+    with pytest.raises(dp.NotFound, match='did you mean "encoder"'):
+        _ = net.layers["encodr"]
     with pytest.raises(dp.NotFound, match="price"):
         net.compile(loss=dp.MeanSquaredError("price"))
 

@@ -63,7 +63,12 @@ def test_a_model_with_several_outputs(rng):
     x = {"a": rng.normal(size=(3, 2)), "b": rng.normal(size=(3, 2))}
     loaded = dp.from_bytes(net.to_bytes())
     assert_array_equal(loaded.predict(x)["s"], net.predict(x)["sum"])
+    t = {"sum": np.ones((3, 1)), "first": np.ones((3, 2))}
+    net.compile(dp.Sum(dp.MeanSquaredError("sum"), dp.MeanSquaredError("first"), 0.5 * dp.MeanSquaredError("first")))
     restored = pickle.loads(pickle.dumps(net))
+    assert restored.evaluate(x, [t["sum"], t["first"], t["first"]]) == net.evaluate(
+        x, [t["sum"], t["first"], t["first"]]
+    )
     assert_array_equal(restored.predict(x)["first"], net.predict(x)["first"])
 
 

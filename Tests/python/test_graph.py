@@ -52,6 +52,17 @@ def test_the_form_of_the_outputs():
     assert two.shape == (None, 3)
 
 
+def test_classes_of_a_network_with_one_named_output(rng):
+    x, q = dp.Input((2,)), rng.normal(size=(5, 2))
+    net = dp.Model(x, {"kind": dp.Dense(3)(x)})
+    assert_array_equal(net.predict_classes(q), net.predict(q)["kind"].argmax(axis=1))
+    sign = dp.Sequential([dp.Dense(1)], (2,))
+    assert_array_equal(sign.predict_classes(q), sign.predict(q)[:, 0] > 0)
+    assert_allclose(sign.predict_proba(q), 1 / (1 + np.exp(-sign.predict(q))), rtol=1e-6)
+    end = dp.Sequential([dp.Dense(3), dp.Softmax()], (2,))
+    assert_array_equal(end.predict_proba(q), end.predict(q))
+
+
 def test_two_losses(net, data):
     x, t = data
     logits, price = formula(net.parameters, x)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import difflib
 from typing import Any, Iterable, Mapping
 
 import numpy as np
@@ -29,6 +28,8 @@ CODES = {
 
 def closest(name: str, names: Iterable[str]) -> str:
     """The end of a sentence: `; did you mean "units"?`, or a full stop."""
+    import difflib  # only where something went wrong: it is not for every import of denpa
+
     known = list(names)
     same = [candidate for candidate in known if candidate.lower() == name.lower()]
     found = same or difflib.get_close_matches(name, known, 1)

@@ -14,7 +14,7 @@ import numpy as np
 from . import _abi as abi
 from ._arrays import DTYPES, Array, as_array, tensors
 from ._call import Closed, Handle, check, library, options, text
-from ._parameters import Names, NodeView, Parameters, Views, element_count
+from ._parameters import Names, NodeView, NodeViews, Parameters, Views, element_count
 from ._trainers import Trainers
 from .errors import InvalidArgument, NotFound, ShapeError
 
@@ -104,10 +104,10 @@ class Core:
         return Parameters(self)
 
     @property
-    def layers(self) -> dict[str, NodeView]:
+    def layers(self) -> NodeViews:
         """The layers by name, in order: net.layers["encoder"].trainable = False."""
         nodes = self._description()["nodes"]
-        return {node["name"]: NodeView(self, node) for node in nodes if node["kind"] != "input"}
+        return NodeViews({node["name"]: NodeView(self, node) for node in nodes if node["kind"] != "input"})
 
     def _description(self) -> dict[str, Any]:
         description: dict[str, Any] = json.loads(text(library.denpa_model_json, self._handle.pointer))

@@ -214,7 +214,7 @@ class Learning(Predicting):
     ) -> History:
         """Trains on x and t, or on an iterable of batches (x, t), and tells the numbers by epoch.
 
-        Goes on with the optimizer's state; `optimizer` begins afresh. Ctrl-C, an exception in a callback and NotFinite leave
+        Goes on with the optimizer's state; `optimizer` begins afresh; where none was ever given it is "sgd". Ctrl-C, an exception in a callback and NotFinite leave
         the network with what it has learned until then. Callbacks: functions (net, epoch, logs) or objects with
         on_epoch_end(net, epoch, logs).
         """

@@ -15,6 +15,7 @@ from ._call import Handle, check, create, last_error, library
 from ._graph import Input, Value
 from ._inspecting import Inspecting
 from ._layer import Layer
+from ._loss import Sum, on
 from ._parameters import element_count
 from .errors import InvalidArgument, MissingFile, TypeMismatch
 
@@ -106,7 +107,9 @@ class Model(Inspecting):
         return restore, (type(self), self.to_bytes(), self._names.scheme, self._keys, self._form, settings)
 
     def _loss_given(self) -> Any:
-        return None if self._loss is None else dict(zip(self._loss.names, self._loss.losses))
+        if self._loss is None:
+            return None
+        return Sum(*[on(loss, name) for name, loss in zip(self._loss.names, self._loss.losses)])
 
     def __deepcopy__(self, memo: Any) -> Model:
         self._trainers.publish()
@@ -114,8 +117,6 @@ class Model(Inspecting):
         copy = type(self)._wrap(handle, self._names.scheme, self._keys, self._form)
         copy._loss, copy._optimizer, copy._metrics = self._loss, self._optimizer, self._metrics
         return copy
-
-    __copy__ = None  # a shallow copy would share one engine's model: use copy.deepcopy
 
     # -- text -------------------------------------------------------------------------------------------------------------
 

@@ -189,5 +189,12 @@ class NodeView:
         return f'<layer "{self.name}" of kind {self.kind}>'
 
 
+class NodeViews(dict[str, NodeView]):
+    """The layers of a network by name."""
+
+    def __missing__(self, name: str) -> NodeView:
+        raise NotFound(f'there is no layer "{name}"{closest(str(name), self)} The network has: {", ".join(self)}.')
+
+
 def element_count(shape: Sequence[int]) -> int:
     return int(np.prod(shape, dtype=np.int64)) if len(shape) else 1

@@ -9,7 +9,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import Array, as_array, tensors
+from ._arrays import Array, tensors
 from ._call import Handle, check, create, library, options
 from ._core import Core, Question
 from .errors import InvalidArgument, TypeMismatch
@@ -109,7 +109,8 @@ class Predicting(Core):
         """
         if len(self._outputs) != 1:
             raise InvalidArgument("predict_proba is for networks of one output: use predict")
-        y: Array = as_array(self.predict(x))
+        answer = self.predict(x)
+        y: Array = answer if self._form == "one" else list(answer.values() if self._form == "dict" else answer)[0]
         last = self.layers.get(self._outputs[0].name)
         ends = {last.kind, (last.attributes or {}).get("activation")} if last is not None else set()
         if ends & {"softmax", "sigmoid"}:
