@@ -85,6 +85,8 @@ static void layer_of_the_programs_own(void) {
   denpa_model_options options;
   denpa_session_options room;
   denpa_trainer_options training;
+  int64_t before;
+  int i;
   memset(&options, 0, sizeof options);
   options.struct_size = sizeof options;
   options.dtype = DENPA_FLOAT64;
@@ -117,6 +119,15 @@ static void layer_of_the_programs_own(void) {
   CHECK(denpa_trainer_forward(trainer, &X, 1, &Z, 1, 1) == DENPA_OK);
   CHECK(memcmp(y, z, sizeof y) == 0);
   CHECK(y[0] > 31 && y[0] < 32 && y[0] - 1 != y[1] - 2);
+
+  /* A step allocates nothing. */
+  before = denpa_test_allocations();
+  for (i = 0; i < 100; i++) {
+    CHECK(denpa_predict(session, &X, 1, &Y, 1) == DENPA_OK);
+    CHECK(denpa_trainer_forward(trainer, &X, 1, &Y, 1, 1) == DENPA_OK);
+  }
+  CHECK(denpa_test_allocations() == before);
+
   CHECK(denpa_trainer_destroy(trainer) == DENPA_OK);
   CHECK(denpa_session_destroy(session) == DENPA_OK);
   CHECK(denpa_model_destroy(model) == DENPA_OK);

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 
 import denpa as dp
 import numpy as np
@@ -99,9 +100,14 @@ def test_many_instances_come_and_go(faulty):
 # ------------------------------------------------------------------------------------------------------------- on request
 def test_on_request_is_marked_unproved(faulty):
     layer(faulty, "WRONG_DW")
+    assert entry("work.wrong_dw")["proved"] is False
     with pytest.raises(dp.ProofFailed, match='gradient of parameter "w"') as caught:
         dp.prove("work.wrong_dw")
     assert "FAIL" in caught.value.report and "ok" in caught.value.report
+    assert entry("work.wrong_dw")["proved"] is False
+    # A right one is marked when it has been proved.
+    assert dp.load_plugin(faulty("NONE", "unproved.scale", "right.so"), proof="request") and dp.prove("unproved.scale")
+    assert entry("unproved.scale")["proved"] is True
 
 
 def test_the_gradient_check_names_what_a_wrong_layer_spoils(faulty, rng):
@@ -156,8 +162,8 @@ def test_failing_in_training_leaves_the_weights(faulty, fault, status, words):
 
 
 def test_without_backward_a_layer_passes_the_proof(faulty):
-    assert dp.load_plugin(faulty("NO_BACKWARD", "inference.scale")) == ["inference.scale"]
-    assert "inference only" in dp.prove("inference.scale")
+    assert dp.load_plugin(faulty("NO_BACKWARD", "inference.forward_only")) == ["inference.forward_only"]
+    assert "inference only" in dp.prove("inference.forward_only")
 
 
 # ------------------------------------------------------------------------------------------------- SOURCES A: the trap
@@ -198,12 +204,61 @@ def test_the_softmax_of_each_row_passes(build):
         single.loss_and_gradients(X, T, loss=dp.losses.RowSoftmaxLoss())
 
 
+# ------------------------------------------------------------------------------------- states, several inputs and outputs
+def test_states_and_several_ports(build, rng):
+    (kind,) = dp.load_plugin(build("running.c"))
+    assert "FAIL" not in dp.prove(kind) and entry(kind)["parameters"] == ["m", "s"] and entry(kind)["version"] == 3
+    a, b = dp.Input(3), dp.Input(3)
+    first, second = dp.layers.Running()(a, b)
+    net = dp.Model([a, b], [first, second], dtype="float64", seed=1)
+    m, s = (net.parameters[next(name for name in net.parameters if name.endswith(end))] for end in (".m", ".s"))
+    x, z = rng.normal(size=(5, 3)), rng.normal(size=(5, 3))
+    assert_array_equal(m, 0)
+    assert_array_equal(s, 2)
+    y0, y1 = net.predict([x, z])
+    assert_allclose(y0, 2 * x)
+    assert_allclose(y1, 2 * x * z)
+    targets = [np.zeros((5, 3)), np.zeros((5, 3))]
+    report = net.check_gradients([x, z], targets, loss=["mse", "mse"], inputs=True)
+    assert report.passed, str(report)
+    assert_array_equal(m, 0)  # neither prediction nor a check is training
+    net.compile(loss=["mse", "mse"], optimizer="sgd")
+    net.train_batch([x, z], targets)
+    m, s = (net.parameters[next(name for name in net.parameters if name.endswith(end))] for end in (".m", ".s"))
+    assert_allclose(m, 0.5 * x.mean(axis=0))
+    assert_array_equal(s, 2)
+    assert_allclose(net.predict([x, z])[0], 2 * x - m)
+
+
+# ------------------------------------------------------------------------------------------------------------ threads
+def test_one_file_in_many_threads(faulty):
+    """One thread loads it, the others are told; files of their own are loaded side by side."""
+    shared = faulty("NONE", "threads.shared", "shared.so")
+    own = [faulty("NONE", f"threads.own_{n}", f"own{n}.so") for n in range(4)]
+    statuses: list[list[int]] = [[] for _ in own]
+    start = threading.Barrier(len(own))
+
+    def load(n: int) -> None:
+        start.wait()
+        for path in (shared, own[n]):
+            statuses[n].append(library.denpa_plugin_load(os.fsencode(path), None, None))
+
+    workers = [threading.Thread(target=load, args=(n,)) for n in range(len(own))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(row[0] for row in statuses) == [abi.OK] + [abi.ALREADY_EXISTS] * (len(own) - 1)
+    assert [row[1] for row in statuses] == [abi.OK] * len(own)
+
+
 # ------------------------------------------------------------------------------------------------------------------- C
+@pytest.mark.parametrize("source", ["host.c", "planted.c"])
 @pytest.mark.parametrize("compiler", [["cc", "-std=c11"], ["c++", "-std=c++17", "-x", "c++"]], ids=["c", "c++"])
-def test_from_c(compiler, tmp_path, build):
-    """host.c registers a layer of its own, loads trap A on request and lets the check name it."""
-    program = tmp_path / "host"
-    command = [*compiler, "-O2", *WARNINGS, f"-I{ROOT / 'include'}", str(HERE / "host.c"), "-x", "none", "-o", str(program)]
+def test_from_c(compiler, source, tmp_path, build):
+    """host.c registers a layer of its own, loads trap A on request and lets the check name it; planted.c plants 200 mistakes."""
+    program = tmp_path / "program"
+    command = [*compiler, "-O2", *WARNINGS, f"-I{ROOT / 'include'}", str(HERE / source), "-x", "none", "-o", str(program)]
     subprocess.run([*command, library._name, f"-Wl,-rpath,{os.path.dirname(library._name)}", "-lm"], check=True)
     done = subprocess.run([program, build("batch_softmax_loss.c", "-DRIGHT=0")], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
