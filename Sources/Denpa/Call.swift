@@ -109,24 +109,24 @@ final class ViewList {
 
   deinit { memory.deallocate() }
 
-  /// The caller's tensors, checked one by one. `what` names them in errors.
+  /// The caller's tensors, as many as `expected`, checked one by one. `what` names them in errors. With `gaps` those whose data is
+  /// NULL are left out.
   func read(
-    _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString
+    _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString, expected: Int, gaps: Bool = false
   ) throws(DenpaError) -> UnsafeBufferPointer<TensorView> {
-    guard count >= 0, count <= ViewList.capacity else {
-      throw DenpaError(.badArgument, "expected 0 to \(ViewList.capacity) \(what)s, got \(count)")
+    // Before the array is looked at: it may have no more than the model wants.
+    guard Int(count) == expected, expected <= ViewList.capacity else {
+      throw DenpaError(.badArgument, "expected \(expected) \(what)(s), got \(count)")
     }
     guard count > 0 else { return UnsafeBufferPointer(start: memory.baseAddress, count: 0) }
     guard let tensors else { throw DenpaError(.badArgument, "the array of \(what)s is NULL") }
-    for index in 0..<Int(count) { memory[index] = try view(tensors + index, what, index) }
+    for index in 0..<Int(count) {
+      let isGap = gaps && tensors[index].data == nil
+      memory[index] = isGap ? TensorView(nil, TensorType(.float32, [])) : try view(tensors + index, what, index)
+    }
     return UnsafeBufferPointer(start: memory.baseAddress, count: Int(count))
   }
 
-  func set(_ index: Int, _ view: TensorView) { memory[index] = view }
-
-  func all(_ count: Int) -> UnsafeBufferPointer<TensorView> {
-    UnsafeBufferPointer(start: memory.baseAddress, count: count)
-  }
 }
 
 final class SessionHandle {

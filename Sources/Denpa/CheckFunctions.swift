@@ -25,8 +25,8 @@ public func denpa_check_gradients(
         if chosen.max_elements != 0 { check.maximumElements = chosen.max_elements < 0 ? nil : Int(chosen.max_elements) }
         check.inputs = chosen.inputs != 0
         try GradientCheck.run(
-          trainer, try handle.inputs.read(inputs, input_count, "input"),
-          try handle.targets.read(targets, target_count, "target"), check
+          trainer, try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
+          try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount), check
         ) { result throws(DenpaError) in
           guard let callback else { return }
           guard tell(result, callback, user_data) == DENPA_OK else {

@@ -30,9 +30,9 @@ private struct FitCall {
     }
     if chosen.validation_count != 0 {
       result.validationInputs = try validationInputs.read(
-        chosen.validation_inputs, Int32(trainer.model.graph.inputs.count), "validation input")
+        chosen.validation_inputs, Int32(trainer.inputCount), "validation input", expected: trainer.inputCount)
       result.validationTargets = try validationTargets.read(
-        chosen.validation_targets, Int32(trainer.options.losses.count), "validation target")
+        chosen.validation_targets, Int32(trainer.targetCount), "validation target", expected: trainer.targetCount)
     }
     options = result
   }
@@ -77,7 +77,8 @@ public func denpa_fit(
   fit(trainer) { handle, trainer throws(DenpaError) in
     let chosen = try FitCall(given, trainer)
     let result = try trainer.fit(
-      try handle.inputs.read(inputs, input_count, "input"), try handle.targets.read(targets, target_count, "target"),
+      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
+      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount),
       chosen.options, progress: chosen.progress)
     loss?.pointee = result
   }
@@ -131,8 +132,8 @@ private final class CallbackSource: BatchSource {
       throw DenpaError(Status(rawValue: status) ?? .layerFailed, "the data callback answered \(status)")
     }
     return Batch(
-      inputs: try handle.inputs.read(tensors, Int32(inputCount), "input"),
-      targets: try handle.targets.read(tensors + inputCount, Int32(targetCount), "target"))
+      inputs: try handle.inputs.read(tensors, Int32(inputCount), "input", expected: inputCount),
+      targets: try handle.targets.read(tensors + inputCount, Int32(targetCount), "target", expected: targetCount))
   }
 }
 
@@ -143,6 +144,9 @@ public func denpa_fit_source(
 ) -> denpa_status {
   fit(trainer) { handle, trainer throws(DenpaError) in
     guard let next else { throw DenpaError(.badArgument, "the data callback is NULL") }
+    guard trainer.targetCount > 0 else {
+      throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
+    }
     let chosen = try FitCall(given, trainer)
     guard chosen.options.epochs == 1 || rewind != nil else {
       throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")

@@ -10,17 +10,25 @@ import DenpaTraining
 /// What the process has of Denpa besides handles.
 enum Library {
   /// Fills the registry, once, at the first call that looks things up. Loading the library runs nothing.
-  static func prepare() throws(DenpaError) { try prepared.get() }
-
-  private static let prepared: Result<Void, DenpaError> = {
-    do throws(DenpaError) {
+  static func prepare() throws(DenpaError) {
+    guard denpa_atomic_load_u32(state.isPrepared) == 0 else { return }
+    try state.mutex.withLock { () throws(DenpaError) in
+      // Where memory runs out on the way, the next call begins again.
       Optimizers.register()
       try BuiltIn.register()
-      return .success(())
-    } catch {
-      return .failure(error)
+      try checkMemory("the registry")
+      denpa_atomic_store_u32(state.isPrepared, 1)
     }
-  }()
+  }
+
+  private final class State: @unchecked Sendable {
+    let mutex = Mutex()
+    let isPrepared = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+
+    init() { isPrepared.initialize(to: 0) }
+  }
+
+  private static let state = State()
 
   /// 0: as the machine says.
   nonisolated(unsafe) private static let chosenThreads: UnsafeMutablePointer<UInt32> = {
@@ -36,7 +44,6 @@ enum Library {
 
   static func setThreadCount(_ count: Int32) { denpa_atomic_store_u32(chosenThreads, UInt32(count)) }
 
-  static let version: StaticString = "0.1.0"
 }
 
 private func text(_ text: StaticString) -> UnsafePointer<CChar> {

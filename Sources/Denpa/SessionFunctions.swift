@@ -36,7 +36,8 @@ public func denpa_predict(
       try handle.session.enter()
       defer { handle.session.leave() }
       try handle.session.predict(
-        try handle.inputs.read(inputs, input_count, "input"), try handle.outputs.read(outputs, output_count, "output"))
+        try handle.inputs.read(inputs, input_count, "input", expected: handle.session.inputCount),
+        try handle.outputs.read(outputs, output_count, "output", expected: handle.session.outputCount))
     }
   }
 }

@@ -72,7 +72,8 @@ public func denpa_train_batch(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let result = try trainer.trainBatch(
-      try handle.inputs.read(inputs, input_count, "input"), try handle.targets.read(targets, target_count, "target"))
+      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
+      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount))
     loss?.pointee = result
   }
 }
@@ -85,7 +86,8 @@ public func denpa_evaluate(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let result = try trainer.evaluate(
-      try handle.inputs.read(inputs, input_count, "input"), try handle.targets.read(targets, target_count, "target"))
+      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
+      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount))
     loss?.pointee = result.loss
     accuracy?.pointee = result.accuracy
   }
@@ -108,7 +110,8 @@ public func denpa_trainer_forward(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     try trainer.forward(
-      try handle.inputs.read(inputs, input_count, "input"), try handle.targets.read(outputs, output_count, "output"),
+      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
+      try handle.targets.read(outputs, output_count, "output", expected: trainer.outputCount),
       training: training != 0)
   }
 }
@@ -119,8 +122,13 @@ public func denpa_trainer_backward(
   _ dinputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
-    let gradients = try handle.targets.readWithGaps(doutputs, output_count, "output gradient")
-    let wanted = dinputs == nil ? nil : try handle.gradients.readWithGaps(dinputs, input_count, "input gradient")
+    let gradients = try handle.targets.read(
+      doutputs, output_count, "output gradient", expected: trainer.outputCount, gaps: true)
+    let wanted =
+      dinputs == nil
+      ? nil
+      : try handle.gradients.read(
+        dinputs, input_count, "input gradient", expected: trainer.inputCount, gaps: true)
     try trainer.backward(gradients, wanted)
   }
 }
@@ -132,9 +140,14 @@ public func denpa_trainer_gradients(
   _ loss: UnsafeMutablePointer<Double>!
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
-    let wanted = dinputs == nil ? nil : try handle.gradients.readWithGaps(dinputs, input_count, "input gradient")
+    let wanted =
+      dinputs == nil
+      ? nil
+      : try handle.gradients.read(
+        dinputs, input_count, "input gradient", expected: trainer.inputCount, gaps: true)
     let result = try trainer.addGradients(
-      try handle.inputs.read(inputs, input_count, "input"), try handle.targets.read(targets, target_count, "target"),
+      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
+      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount),
       inputGradients: wanted)
     loss?.pointee = result
   }
@@ -180,25 +193,5 @@ public func denpa_trainer_learning_rate(
     guard trainer.options.optimizer != nil else { throw DenpaError(.badState, "the trainer has no optimizer") }
     guard let learning_rate else { throw DenpaError(.badArgument, "the place for the learning rate is NULL") }
     learning_rate.pointee = trainer.learningRate
-  }
-}
-
-extension ViewList {
-  /// Tensors of which some may be left out: those whose data is NULL are not looked at.
-  func readWithGaps(
-    _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString
-  ) throws(DenpaError) -> UnsafeBufferPointer<TensorView> {
-    guard count >= 0, count <= ViewList.capacity else {
-      throw DenpaError(.badArgument, "expected 0 to \(ViewList.capacity) \(what)s, got \(count)")
-    }
-    guard count == 0 || tensors != nil, let tensors else {
-      guard count == 0 else { throw DenpaError(.badArgument, "the array of \(what)s is NULL") }
-      return try read(nil, 0, what)
-    }
-    for index in 0..<Int(count) {
-      let isGap = tensors[index].data == nil
-      set(index, isGap ? TensorView(nil, TensorType(.float32, [])) : try view(tensors + index, what, index))
-    }
-    return all(Int(count))
   }
 }

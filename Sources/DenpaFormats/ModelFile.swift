@@ -32,8 +32,13 @@ public enum ModelFile {
 
   public static func save(_ model: Model, to path: String) throws(DenpaError) {
     let contents = try Contents(model)
-    try AtomicFile.write(path: path) { (sink) throws(DenpaError) in
-      try Safetensors.write(tensors: contents.tensors, metadata: contents.metadata, checksummed: true, to: sink)
+    do throws(DenpaError) {
+      try AtomicFile.write(path: path) { (sink) throws(DenpaError) in
+        try Safetensors.write(tensors: contents.tensors, metadata: contents.metadata, checksummed: true, to: sink)
+      }
+    } catch {
+      // A folder that is not there is, to whoever saves, a file that cannot be written.
+      throw error.status == .notFound ? DenpaError(.ioError, error.message) : error
     }
   }
 

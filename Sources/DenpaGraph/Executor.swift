@@ -79,6 +79,16 @@ public final class Executor: @unchecked Sendable {
 
   /// The rows of a tensor that goes to a slot, or what is wrong with it.
   public func rowsOf(_ slot: Int, _ view: TensorView) throws(DenpaError) -> Int {
+    let rows = try rowsOfAnySize(slot, view)
+    guard rows <= plan.maximumRows else {
+      throw DenpaError(
+        .badShape, "\(describe(slot)): \(rows) rows are more than max_batch, \(plan.maximumRows)")
+    }
+    return rows
+  }
+
+  /// Likewise for data that is going to be cut into batches.
+  public func rowsOfAnySize(_ slot: Int, _ view: TensorView) throws(DenpaError) -> Int {
     let expected = plan.slots[slot].type
     let given = view.type.shape
     let rank = expected.shape.rank
@@ -90,10 +100,6 @@ public final class Executor: @unchecked Sendable {
     }
     guard rows >= 0 else {
       throw DenpaError(.badShape, "\(describe(slot)): expected \(expected.shape), got \(given)")
-    }
-    guard rows <= plan.maximumRows else {
-      throw DenpaError(
-        .badShape, "\(describe(slot)): \(rows) rows are more than max_batch, \(plan.maximumRows)")
     }
     if view.data == nil, given.count > 0 {
       throw DenpaError(.badArgument, "\(describe(slot)): the tensor's data is NULL")
@@ -159,7 +165,7 @@ public final class Executor: @unchecked Sendable {
     slots[slot] = data
   }
 
-  func describe(_ slot: Int) -> Message {
+  public func describe(_ slot: Int) -> Message {
     let description = plan.slots[slot]
     return switch description.kind {
     case .input: "input \"\(description.name)\""

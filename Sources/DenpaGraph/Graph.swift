@@ -70,7 +70,15 @@ public struct Graph: Sendable {
   ) throws(DenpaError) -> [ValueID] {
     let definition = try registry.layer(kind)
     let name = try checkedName(name, kind: kind)
-    return try add(definition, name: name, attributes: given, inputs: inputs)
+    var draft = self
+    let outputs = try draft.add(definition, name: name, attributes: given, inputs: inputs)
+    for parameter in draft.nodes[draft.nodes.count - 1].parameters {
+      do throws(DenpaError) { _ = try parameter.drawing(registry) } catch {
+        throw DenpaError(error.status, "\(kind) \"\(name)\": \(parameter.name): \(error.message)")
+      }
+    }
+    self = draft
+    return outputs
   }
 
   mutating func add(

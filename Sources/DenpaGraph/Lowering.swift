@@ -186,6 +186,10 @@ struct Lowering {
       emit(
         kernels.add, arguments, op: index,
         [(\AddArguments.a, op.reads[0]), (\AddArguments.b, op.reads[1]), (\AddArguments.y, y)])
+    case .copy where !type(y).dtype.isFloat:
+      emit(
+        copyStep, CopyArguments(byteCount: type(y).byteCount), op: index,
+        [(\CopyArguments.x, op.reads[0]), (\CopyArguments.y, y)])
     case .copy(let scale):
       var arguments = ScaleArguments()
       arguments.count = count(y)
@@ -317,6 +321,21 @@ struct Lowering {
     default: break
     }
   }
+}
+
+struct CopyArguments {
+  var byteCount: Int
+  var x: UnsafeRawPointer?
+  var y: UnsafeMutableRawPointer?
+
+  init(byteCount: Int) { self.byteCount = byteCount }
+}
+
+/// Integers, as they are.
+private let copyStep: Step = { arguments, _ in
+  let a = arguments.assumingMemoryBound(to: CopyArguments.self)
+  if let x = a.pointee.x { a.pointee.y?.copyMemory(from: x, byteCount: a.pointee.byteCount) }
+  return 0
 }
 
 struct ZeroArguments {

@@ -13,6 +13,22 @@ public struct Parameter: Sendable {
   public var isTrained: Bool { trainable && spec.role == .trained }
 }
 
+extension ParameterSpec {
+  /// What draws the elements by their numbers, or why the initializer cannot.
+  func drawing(_ registry: Registry, _ random: Random = Random(seed: 0, stream: 0)) throws(DenpaError) -> (Int) ->
+    Double
+  {
+    let definition = try registry.initializer(initializer.kind)
+    let attributes = try Attributes(
+      checking: initializer.attributes, against: definition.attributes, owner: "initializer \"\(initializer.kind)\"")
+    let context = InitializerDefinition.Context(
+      shape: shape, fanIn: shape.rank >= 2 ? shape.count / max(shape.last ?? 1, 1) : shape.count,
+      fanOut: shape.last ?? 1, random: random, attributes: attributes)
+    try definition.check(context)
+    return { definition.element(context, $0) }
+  }
+}
+
 /// A graph with parameters. Its float dtype is fixed when it is made.
 public final class Model: @unchecked Sendable {
   public let graph: Graph
@@ -113,17 +129,9 @@ public final class Model: @unchecked Sendable {
   private func draw(
     _ parameter: Parameter, _ index: Int, _ seed: UInt64, _ registry: Registry, into memory: UnsafeMutableRawPointer
   ) throws(DenpaError) {
-    let spec = parameter.spec.initializer
-    let definition = try registry.initializer(spec.kind)
-    let attributes = try Attributes(
-      checking: spec.attributes, against: definition.attributes, owner: "initializer \"\(spec.kind)\"")
-    let shape = parameter.type.shape
-    let context = InitializerDefinition.Context(
-      shape: shape, fanIn: shape.rank >= 2 ? shape.count / max(shape.last ?? 1, 1) : shape.count,
-      fanOut: shape.last ?? 1, random: Random(seed: seed, stream: UInt64(index)), attributes: attributes)
-    try definition.check(context)
-    for element in 0..<shape.count {
-      let value = definition.element(context, element)
+    let draw = try parameter.spec.drawing(registry, Random(seed: seed, stream: UInt64(index)))
+    for element in 0..<parameter.type.shape.count {
+      let value = draw(element)
       if dtype == .float64 {
         memory.storeBytes(of: value, toByteOffset: element * 8, as: Double.self)
       } else {

@@ -53,6 +53,8 @@ public final class Registry: @unchecked Sendable {
     mutex.withLock { initializerTable[initializer.kind] = initializer }
   }
 
+  public func has(_ kind: String) -> Bool { mutex.withLock { layerTable[kind] != nil } }
+
   public func markProved(_ kind: String) { mutex.withLock { layerTable[kind]?.proved = true } }
 
   public var layers: [LayerDefinition] {

@@ -12,6 +12,8 @@ public final class Session: @unchecked Sendable {
   private let busy: Buffer
   private let inputSlots: Int
   private let outputSlots: Int
+  public var inputCount: Int { inputSlots }
+  public var outputCount: Int { outputSlots }
 
   public static let maximumRealtimeRows = 4096
 
@@ -94,11 +96,34 @@ public final class Session: @unchecked Sendable {
     guard outputs.count == outputSlots else {
       throw DenpaError(.badArgument, "the model has \(outputSlots) output(s), got \(outputs.count)")
     }
+    try checkApart(inputs, outputs)
     let rows = try executor.bindInputs(inputs)
     for index in 0..<outputSlots { try executor.bindOutput(inputSlots + index, outputs[index], rows: rows) }
     let (block, base) = model.store.acquire()
     defer { model.store.release(block) }
     try executor.execute(rows: rows, parameters: base)
+  }
+}
+
+/// Outputs are written while inputs are still read: none may overlap an input or another output.
+public func checkApart(
+  _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>
+) throws(DenpaError) {
+  for index in 0..<outputs.count {
+    for other in 0..<inputs.count where outputs[index].overlaps(inputs[other]) {
+      throw DenpaError(.badArgument, "the memory of output \(index) overlaps that of input \(other)")
+    }
+    for other in 0..<index where outputs[index].overlaps(outputs[other]) {
+      throw DenpaError(.badArgument, "the memory of output \(index) overlaps that of output \(other)")
+    }
+  }
+}
+
+extension TensorView {
+  fileprivate func overlaps(_ other: TensorView) -> Bool {
+    let start = UInt(bitPattern: data), otherStart = UInt(bitPattern: other.data)
+    let bytes = UInt(type.byteCount), otherBytes = UInt(other.type.byteCount)
+    return bytes > 0 && otherBytes > 0 && start < otherStart &+ otherBytes && otherStart < start &+ bytes
   }
 }
 

@@ -84,6 +84,7 @@ private final class Subject {
     _ targets: UnsafeBufferPointer<TensorView>, inputGradients: Bool
   ) throws(DenpaError) {
     self.dtype = dtype
+    try original.checkData(inputs, targets, training: true)
     let model = try original.model.copy(dtype: dtype)
     var options = original.options
     options.optimizer = nil
@@ -92,12 +93,6 @@ private final class Subject {
     options.maximumRows = max(inputs.first.map { $0.type.shape.rank > 0 ? $0.type.shape[0] : 1 } ?? 1, 1)
     trainer = try Trainer(model, options)
     trainer.takeParameters(of: original)
-    for view in inputs where view.data == nil && view.type.shape.count > 0 {
-      throw DenpaError(.badArgument, "an input's data is NULL")
-    }
-    for view in targets where view.data == nil && view.type.shape.count > 0 {
-      throw DenpaError(.badArgument, "a target's data is NULL")
-    }
     for view in inputs { inputViews.append(try own(view)) }
     for view in targets { targetViews.append(try own(view)) }
     var gradientViews: [TensorView] = []

@@ -17,9 +17,10 @@ public enum BuiltIn {
     LayerDefinition(Tanh.self),
   ]
 
-  /// Adds them to a registry that does not have them yet.
+  /// Adds them to a registry; does nothing where they are there already.
   public static func register(in registry: Registry = .shared) throws(DenpaError) {
     for initializer in Initializers.all { registry.add(initializer) }
+    guard !registry.has(layers[0].spec.kind) else { return }
     try registry.add(layers)
   }
 }

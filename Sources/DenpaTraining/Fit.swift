@@ -53,10 +53,29 @@ extension Trainer {
       let dtype = try targetType(index, target, isSample: false).dtype
       dtypes.append(dtype.isFloat ? model.dtype : dtype)
     }
+    try checkData(inputs, targets, training: true)
     let source = try ArraySource(
       inputs: inputs, targets: targets, dtypes: dtypes, batchSize: batchSize,
       shuffleSeed: fitOptions.shuffle ? model.seed : nil)
     return try fit(source, fitOptions, progress: progress)
+  }
+
+  /// Checks whole data against the model and the losses, before any of it is read.
+  public func checkData(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool
+  ) throws(DenpaError) {
+    let executor = try executor(training: training, inputs, targets)
+    guard inputs.count > 0 else { return }
+    let rows = try executor.rowsOfAnySize(0, inputs[0])
+    for index in 0..<inputs.count + targets.count {
+      let view = index < inputs.count ? inputs[index] : targets[index - inputs.count]
+      let others = try executor.rowsOfAnySize(index, view)
+      guard others == rows else {
+        throw DenpaError(
+          .badShape,
+          "\(executor.describe(index)): expected \(rows) rows like \(executor.describe(0)), got \(view.type.shape)")
+      }
+    }
   }
 
   private func checkedBatchSize(_ fitOptions: FitOptions) throws(DenpaError) -> Int {
@@ -74,6 +93,12 @@ extension Trainer {
   ) throws(DenpaError) -> Double {
     guard options.optimizer != nil else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
+    }
+    guard !options.losses.isEmpty else {
+      throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
+    }
+    if let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets {
+      try checkData(inputs, targets, training: false)
     }
     guard fitOptions.epochs > 0 else {
       throw DenpaError(.badArgument, "epochs is 1 or more, got \(fitOptions.epochs)")
@@ -140,8 +165,7 @@ extension Trainer {
   ) throws(DenpaError) -> (loss: Double, accuracy: Double) {
     var meter = Meter(measuresAccuracy: measuresAccuracy)
     let dtypes = (Array(inputs) + Array(targets)).map(\.type.dtype)
-    // One executor checks counts and kinds before anything runs.
-    _ = try executor(training: false, inputs, targets)
+    try checkData(inputs, targets, training: false)
     let source = try ArraySource(
       inputs: inputs, targets: targets, dtypes: dtypes, batchSize: options.maximumRows, shuffleSeed: nil)
     while let batch = source.next() {

@@ -18,8 +18,7 @@ enum NonFinite {
       if let data = failed.slots[slot], description.type.dtype.isFloat,
         !isFinite(data, description.type.dtype, description.type.shape.withRows(rows).count)
       {
-        return
-          "\(description.kind == .target ? "the targets" : "the input \"\(description.name)\"") hold NaN or infinity"
+        return "\(executor.describe(slot)) has NaN or infinity in it"
       }
     }
     for (index, parameter) in trainer.parameters.enumerated()

@@ -12,6 +12,7 @@ extension Trainer {
     guard outputs.count == model.outputs.count else {
       throw DenpaError(.badArgument, "the model has \(model.outputs.count) output(s), got \(outputs.count)")
     }
+    try checkApart(inputs, outputs)
     let executor = try openLoop(training: training)
     let rows = try executor.bindInputs(inputs)
     var next = 0

@@ -119,12 +119,16 @@ public final class Trainer: @unchecked Sendable {
     }
   }
 
+  public var inputCount: Int { model.graph.inputs.count }
+  public var outputCount: Int { model.outputs.count }
+  public var targetCount: Int { options.losses.count }
+
   // MARK: Plans
 
   /// The type of a loss's target as its plan wants it, from what is handed in.
   func targetType(_ term: Int, _ view: TensorView, isSample: Bool) throws(DenpaError) -> TensorType {
     let spec = options.losses[term].definition.spec
-    let dtype: DType = !view.type.dtype.isFloat && spec.classTargets ? view.type.dtype : .float32
+    let dtype: DType = isClassNumbers(term, view, isSample: isSample) ? view.type.dtype : .float32
     let sample = isSample ? view.type.shape : view.type.shape.sample
     guard sample.rank < Shape.maximumRank, isSample || view.type.shape.rank > 0 else {
       throw DenpaError(
@@ -147,13 +151,23 @@ public final class Trainer: @unchecked Sendable {
     return first.type.shape.rank == model.graph.values[value].type.shape.rank - 1
   }
 
+  /// Integers count as class numbers unless they have the predictions' own shape: then they are rows, one-hot.
+  private func isClassNumbers(_ term: Int, _ view: TensorView, isSample: Bool) -> Bool {
+    guard !view.type.dtype.isFloat, options.losses[term].definition.spec.classTargets else { return false }
+    let prediction = model.graph.values[model.outputs[options.losses[term].output]].type.shape
+    let given = view.type.shape
+    let skip = isSample ? 0 : 1
+    guard given.rank + 1 - skip == prediction.rank, prediction.last != 1 else { return true }
+    return given.last != prediction.last
+  }
+
   private func fits(_ executor: Executor, _ targets: UnsafeBufferPointer<TensorView>, isSample: Bool) -> Bool {
     let first = model.graph.inputs.count
     for index in 0..<targets.count {
       let slot = executor.plan.slots[first + index].type
       let given = targets[index].type
-      let kind = given.dtype.isFloat || !options.losses[index].definition.spec.classTargets
-      guard kind ? slot.dtype.isFloat : slot.dtype == given.dtype else { return false }
+      let isRows = !isClassNumbers(index, targets[index], isSample: isSample)
+      guard isRows ? slot.dtype.isFloat : slot.dtype == given.dtype else { return false }
       let skip = isSample ? 0 : 1
       guard given.shape.rank + 1 - skip == slot.shape.rank else { return false }
       for axis in skip..<max(given.shape.rank, skip) where given.shape[axis] != slot.shape[axis + 1 - skip] {
@@ -287,24 +301,21 @@ public final class Trainer: @unchecked Sendable {
     guard options.optimizer != nil else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
-    for executor in [lossExecutor, openExecutor] {
-      guard let flagged = executor?.takeFlagged() else { continue }
+    let inLoss = lossExecutor?.takeFlagged(), inOpenLoop = openExecutor?.takeFlagged()
+    if let flagged = inLoss ?? inOpenLoop {
       throw DenpaError(
         .notFinite,
         "step \(stepCount): the gradient of \"\(parameters[flagged].name)\" is not finite; the step was not taken")
     }
-    if !hasGradients { clearGradients() }
     try applyOptimizer()
   }
 
   public func zeroGradients() {
-    hasGradients = false
-    clearGradients()
-    for executor in [lossExecutor, openExecutor] { _ = executor?.takeFlagged() }
-  }
-
-  private func clearGradients() {
     gradients.base.initializeMemory(as: UInt8.self, repeating: 0, count: gradients.byteCount)
+    // The zeros are something to add to: what the caller writes into a gradient before the next backward counts.
+    hasGradients = true
+    _ = lossExecutor?.takeFlagged()
+    _ = openExecutor?.takeFlagged()
   }
 
   private func applyOptimizer() throws(DenpaError) {

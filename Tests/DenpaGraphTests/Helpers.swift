@@ -10,7 +10,7 @@ let registry: Registry = {
   return Registry.shared
 }()
 
-/// A tensor of a test's own.
+/// A tensor of a test's own. Never freed: its view is often all that is kept of it.
 final class Array2 {
   let memory: UnsafeMutableBufferPointer<Double>
   let view: TensorView
@@ -22,7 +22,6 @@ final class Array2 {
   }
 
   var values: [Double] { Array(memory[0..<view.type.shape.count]) }
-  deinit { memory.deallocate() }
 }
 
 final class Classes {
@@ -35,7 +34,6 @@ final class Classes {
     view = TensorView(UnsafeMutableRawPointer(memory.baseAddress), TensorType(.int64, [values.count]))
   }
 
-  deinit { memory.deallocate() }
 }
 
 /// in → hidden (activation) → out, in float64.
