@@ -1,33 +1,18 @@
-"""Makes the checkout's package importable, and gives the tests data, random numbers and compiled plugins."""
+"""Makes the checkout's package importable, and gives the tests data, random numbers and a plugin."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "bindings" / "python"
-sys.path.insert(0, str(PACKAGE))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH")]))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2] / "bindings" / "python")]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[1], os.environ.get("PYTHONPATH")]))
 
-
-def compile_plugin(source: Path, folder: Path, *flags: str) -> Path:
-    """A shared object of a C plugin, compiled with these flags beside the usual ones."""
-    target = folder / f"{source.stem}{len(list(folder.glob('*.so')))}.so"
-    command = ["cc", "-O2", "-fPIC", "-shared", f"-I{ROOT / 'include'}", *flags, str(source), "-o", str(target), "-lm"]
-    subprocess.run(command, check=True)
-    return target
-
-
-def elementwise(folder: Path, name: str, y: str, dx: str) -> Path:
-    """A plugin of one layer with a formula of x and what it takes for its gradient, of x, y and dy, in C."""
-    source = ROOT / "Tests" / "python" / "plugins" / "elementwise.c"
-    return compile_plugin(source, folder, f'-DNAME="{name}"', f"-DY={y}", f"-DDX={dx}")
+from denpa_support import ROOT, compile_plugin  # noqa: E402
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import runpy
 
 import denpa as dp
 import pytest
-from conftest import ROOT
 from denpa import _abi as abi
 from denpa._call import library
+from denpa_support import ROOT
 
 
 def test_the_file_is_what_the_headers_say():

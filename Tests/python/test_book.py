@@ -5,7 +5,7 @@ from __future__ import annotations
 import denpa as dp
 import numpy as np
 import pytest
-from conftest import elementwise
+from denpa_support import elementwise
 from numpy.testing import assert_allclose, assert_array_equal
 
 X = np.array([[0.5, -0.2], [0.1, 0.9], [-0.7, 0.3]])

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from denpa_support import ROOT
 
 FOLDER = ROOT / "examples" / "python"
 

@@ -9,7 +9,7 @@ import sys
 
 import denpa as dp
 import pytest
-from conftest import PACKAGE
+from denpa_support import PACKAGE
 
 
 def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:

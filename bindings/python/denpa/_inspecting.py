@@ -24,7 +24,6 @@ class Inspecting(Learning):
     """A network whose backpropagation can be driven by hand, and looked into."""
 
     _last: Question | None = None  # of the open loop's forward, until another one
-    _gathered_from: Question | None = None  # of its latest backward, until the gradients start anew
 
     # -- the open loop ----------------------------------------------------------------------------------------------------
 
@@ -45,13 +44,10 @@ class Inspecting(Learning):
         trainer, old = self._trainers.open_loop(rows, optimizer)
         if old is None:
             return trainer
-        question, self._last = self._gathered_from, None
-        if question is not None:  # gradients of zero first: a trainer clears what nobody has gathered
-            self._forward(trainer, question, self._buffers(question.rows), True)
-            self._backward(trainer, question, [None] * len(self._outputs))
-            for port in self._ports()[2]:
-                if port.trainable:
-                    trainer.gradient(port.name)[...] = old.gradient(port.name)
+        self._last = None
+        for port in self._ports()[2]:
+            if port.trainable:
+                trainer.gradient(port.name)[...] = old.gradient(port.name)
         return trainer
 
     def _forward(self, trainer: Trainer, question: Question, outputs: list[Array], training: bool) -> None:
@@ -73,9 +69,7 @@ class Inspecting(Learning):
             question, trainer = self._last, self._trainers.open
             if question is None or trainer is None:
                 raise BadState("backward needs forward(x, training=True) before it")
-            dinputs = self._backward(trainer, question, dout)
-            self._gathered_from = question
-            return self._input_form(dinputs, question.single)
+            return self._input_form(self._backward(trainer, question, dout), question.single)
 
     def _backward(self, trainer: Trainer, question: Question, dout: Any) -> list[Array | None]:
         gradients = self._output_gradients(dout, question)
@@ -137,7 +131,6 @@ class Inspecting(Learning):
     def zero_grads(self) -> None:
         """Lets the gathered gradients start anew."""
         with self._lock:
-            self._gathered_from = None
             if self._trainers.open is not None:
                 check(library.denpa_trainer_zero_gradients(self._trainers.open.handle.pointer))
 

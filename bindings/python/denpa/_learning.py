@@ -135,13 +135,9 @@ class Learning(Predicting):
                 f"the loss has {len(names)} targets, of the outputs {', '.join(names)}: give a dict or a list of them"
             )
         arrays = []
-        for name, value, loss, index in zip(names, values, terms.losses, terms.indices):
+        for name, value in zip(names, values):
             array = as_array(value, f'the target of "{name}"')
-            array = array[None] if single else array
-            shape = self._outputs[index].shape
-            if array.dtype.kind in "iu" and array.shape[1:] == shape != (1,) and loss.kind.endswith("cross_entropy"):
-                array = array.astype(self.dtype)  # one-hot rows, written in integers
-            arrays.append(array)
+            arrays.append(array[None] if single else array)
         return arrays
 
     def _not_fitting(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from . import _abi as abi
 from . import _graph
 from ._arrays import DType, float_dtype, shape_tuple
-from ._call import Handle, check, create, last_error, library
+from ._call import Handle, check, create, library
 from ._graph import Input, Value
 from ._inspecting import Inspecting
 from ._layer import Layer
@@ -73,10 +73,7 @@ class Model(Inspecting):
     def save(self, path: Any) -> None:
         """Writes a safetensors file with the graph in its metadata; an older file is replaced in one instant."""
         self._trainers.publish()
-        status = library.denpa_model_save(self._handle.pointer, os.fsencode(path))
-        if status == abi.NOT_FOUND:
-            raise MissingFile(os.fsdecode(path), last_error())
-        check(status)
+        check(library.denpa_model_save(self._handle.pointer, os.fsencode(path)))
 
     def to_bytes(self) -> bytes:
         """What save would write."""

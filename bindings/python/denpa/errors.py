@@ -55,10 +55,10 @@ class FileError(DenpaError, OSError):
 
 
 class MissingFile(FileError, FileNotFoundError):
-    """There is no such file or folder."""
+    """There is no such file."""
 
-    def __init__(self, path: str, message: str | None = None) -> None:
-        super().__init__(message or f"no such file: {os.path.abspath(path)}")
+    def __init__(self, path: str) -> None:
+        super().__init__(f"no such file: {os.path.abspath(path)}")
         self.errno, self.filename = errno.ENOENT, path
 
 

@@ -7,7 +7,7 @@ import inspect
 import denpa as dp
 import numpy as np
 import pytest
-from conftest import ROOT, compile_plugin, elementwise
+from denpa_support import ROOT, compile_plugin, elementwise
 from numpy.testing import assert_allclose
 
 
