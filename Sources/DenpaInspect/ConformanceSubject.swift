@@ -36,8 +36,9 @@ final class ProofSubject {
     self.definition = definition
     self.sample = sample
     self.dtype = dtype
-    // A registry of its own: nothing is registered before it is proved.
+    // A registry of its own: nothing is registered before it is proved. Only initializers are everybody's.
     let registry = Registry()
+    for initializer in Registry.shared.initializers { registry.add(initializer) }
     try registry.add([definition])
     var graph = Graph()
     var inputs: [ValueID] = []

@@ -13,7 +13,7 @@ import threading
 import denpa as dp
 import numpy as np
 import pytest
-from conftest import HERE, ROOT, WARNINGS
+from conftest import HERE, ROOT, WARNINGS, compile_c
 from denpa import _abi as abi
 from denpa._call import library, text
 from numpy.testing import assert_allclose, assert_array_equal
@@ -205,29 +205,43 @@ def test_the_softmax_of_each_row_passes(build):
 
 
 # ------------------------------------------------------------------------------------- states, several inputs and outputs
-def test_states_and_several_ports(build, rng):
-    (kind,) = dp.load_plugin(build("running.c"))
-    assert "FAIL" not in dp.prove(kind) and entry(kind)["parameters"] == ["m", "s"] and entry(kind)["version"] == 3
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    return dp.load_plugin(compile_c(HERE / "running.c", tmp_path_factory.mktemp("running") / "running.so"))[0]
+
+
+def with_state(kind: str):
+    """A network of that layer alone; its state and its frozen parameter."""
     a, b = dp.Input(3), dp.Input(3)
-    first, second = dp.layers.Running()(a, b)
-    net = dp.Model([a, b], [first, second], dtype="float64", seed=1)
-    m, s = (net.parameters[next(name for name in net.parameters if name.endswith(end))] for end in (".m", ".s"))
+    net = dp.Model([a, b], dp.create(kind)(a, b), dtype="float64", seed=1)
+    return net, *(net.parameters[next(name for name in net.parameters if name.endswith(end))] for end in (".m", ".s"))
+
+
+def test_states_and_several_ports(running, rng):
+    assert "FAIL" not in dp.prove(running) and entry(running)["parameters"] == ["m", "s"]
+    assert entry(running)["version"] == 3
+    net, m, s = with_state(running)
     x, z = rng.normal(size=(5, 3)), rng.normal(size=(5, 3))
     assert_array_equal(m, 0)
     assert_array_equal(s, 2)
     y0, y1 = net.predict([x, z])
     assert_allclose(y0, 2 * x)
     assert_allclose(y1, 2 * x * z)
-    targets = [np.zeros((5, 3)), np.zeros((5, 3))]
-    report = net.check_gradients([x, z], targets, loss=["mse", "mse"], inputs=True)
-    assert report.passed, str(report)
-    assert_array_equal(m, 0)  # neither prediction nor a check is training
+    assert_array_equal(m, 0)  # prediction is no training
     net.compile(loss=["mse", "mse"], optimizer="sgd")
-    net.train_batch([x, z], targets)
-    m, s = (net.parameters[next(name for name in net.parameters if name.endswith(end))] for end in (".m", ".s"))
+    net.train_batch([x, z], [0 * x, 0 * z])
+    m = net.parameters[next(name for name in net.parameters if name.endswith(".m"))]
     assert_allclose(m, 0.5 * x.mean(axis=0))
     assert_array_equal(s, 2)
     assert_allclose(net.predict([x, z])[0], 2 * x - m)
+
+
+def test_a_gradient_check_of_a_layer_with_a_state(running, rng):
+    net, m, _ = with_state(running)
+    x, z = rng.normal(size=(5, 3)), rng.normal(size=(5, 3))
+    report = net.check_gradients([x, z], [0 * x, 0 * z], loss=["mse", "mse"], inputs=True)
+    assert_array_equal(m, 0)
+    assert report.passed, str(report)
 
 
 # ------------------------------------------------------------------------------------------------------------ threads
