@@ -144,25 +144,6 @@ class Inspecting(Learning):
             check(library.denpa_trainer_step(trainer.handle.pointer))
             self._trainers.learned(trainer)
 
-    @property
-    def learning_rate(self) -> float:
-        """The optimizer's, of fit and train_batch; set it to change it from now on."""
-        rate = ctypes.c_double()
-        check(library.denpa_trainer_learning_rate(self._main.handle.pointer, ctypes.byref(rate)))
-        return rate.value
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        check(library.denpa_trainer_set_learning_rate(self._main.handle.pointer, float(rate)))
-
-    @property
-    def _main(self) -> Trainer:
-        if self._trainers.main is None:
-            if self._loss is None or self._optimizer is None:
-                raise BadState("there is no optimizer yet: compile the network or train it first")
-            return self._trainers.training(self._loss, self._optimizer, 1)
-        return self._trainers.main
-
     # -- gradients by name ------------------------------------------------------------------------------------------------
 
     def loss(self, x: Any, t: Any, loss: Any = None) -> float:

@@ -9,18 +9,18 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import Array, address, as_array, tensors
+from ._arrays import Array, as_array, tensors
 from ._call import check, library
-from ._core import Question, ordered
+from ._core import ordered
 from ._described import Optimizer
 from ._fit import CallbackLike, Run, Source
 from ._history import History
 from ._loss import Terms
 from ._predicting import Predicting
+from ._step import FastStep
 from ._trainers import Trainer
 from .errors import BadState, InvalidArgument, TypeMismatch
 
-SMALL = 8192  # bytes up to which copying an array costs less than asking where it is
 METRICS = ("accuracy",)
 LARGE = 1024  # rows that evaluate takes at once
 
@@ -36,47 +36,6 @@ def find_optimizer(optimizer: Any) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
         raise TypeMismatch(f'an optimizer is a name ("adam") or an object such as denpa.Adam(), got {optimizer!r}')
     return optimizer
-
-
-class FastStep:
-    """train_batch for arrays of one form: everything of the call is made beforehand, and small arrays are copied into place."""
-
-    def __init__(self, trainer: Trainer, x: Any, t: Any, question: Question, targets: list[Array]) -> None:
-        self.trainer = trainer
-        self.x_shape, self.x_dtype, self.t_shape, self.t_dtype = x.shape, x.dtype, t.shape, t.dtype
-        self.x, self.t = question.arrays[0].copy(), targets[0].copy()
-        self.copies_x, self.copies_t = self.x.nbytes <= SMALL, self.t.nbytes <= SMALL
-        self.x_view, self.t_view = tensors([self.x]), tensors([self.t])
-        self.loss = ctypes.c_double()
-        self.arguments = (trainer.handle.pointer, self.x_view, 1, self.t_view, 1, ctypes.pointer(self.loss))
-        self.call = library.denpa_train_batch
-
-    def fits(self, x: Any, t: Any) -> bool:
-        try:
-            return (
-                x.dtype is self.x_dtype
-                and t.dtype is self.t_dtype
-                and x.shape == self.x_shape
-                and t.shape == self.t_shape
-                and (self.copies_x or x.flags.c_contiguous)
-                and (self.copies_t or t.flags.c_contiguous)
-            )
-        except AttributeError:
-            return False
-
-    def __call__(self, x: Array, t: Array) -> float:
-        if self.copies_x:
-            self.x[...] = x
-        else:
-            self.x_view[0].data = address(x)
-        if self.copies_t:
-            self.t[...] = t
-        else:
-            self.t_view[0].data = address(t)
-        status = self.call(*self.arguments)
-        if status:
-            check(status)
-        return self.loss.value
 
 
 class Learning(Predicting):
@@ -147,6 +106,25 @@ class Learning(Predicting):
     @property
     def _wants_accuracy(self) -> bool:
         return self._metrics is None or "accuracy" in self._metrics
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's, of fit and train_batch; set it to change it from now on."""
+        rate = ctypes.c_double()
+        check(library.denpa_trainer_learning_rate(self._main.handle.pointer, ctypes.byref(rate)))
+        return rate.value
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        check(library.denpa_trainer_set_learning_rate(self._main.handle.pointer, float(rate)))
+
+    @property
+    def _main(self) -> Trainer:
+        if self._trainers.main is None:
+            if self._loss is None or self._optimizer is None:
+                raise BadState("there is no optimizer yet: compile the network or train it first")
+            return self._trainers.training(self._loss, self._optimizer, 1)
+        return self._trainers.main
 
     # -- one step ---------------------------------------------------------------------------------------------------------
 
