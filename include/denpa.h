@@ -246,11 +246,15 @@ typedef struct denpa_trainer_options {
   int32_t reserved; /* 0 */
 } denpa_trainer_options;
 
+/* Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Losses and optimizer are checked now;
+ * a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
 denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options, denpa_trainer **trainer);
+/* What was not published is lost. */
 denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
 
 /* One step of learning: forward, loss, backward, optimizer. `loss` (may be NULL) is the loss before the step. Rows 1 to
- * max_batch; 0 rows change nothing and give a loss of 0. Gradients start at zero; any that were accumulated by hand are lost. */
+ * max_batch; 0 rows change nothing and give a loss of 0. Gradients start at zero; any that were accumulated by hand are lost.
+ * Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss has classes, otherwise rows in the output's shape. */
 denpa_status denpa_train_batch(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                                const denpa_tensor *targets, int32_t target_count, double *loss);
 

@@ -49,7 +49,7 @@ struct denpa_host {
    * depend on count and grain alone, so that results do not depend on the number of threads. During forward/backward only. */
   void (*parallel_for)(const denpa_call *call, int64_t count, int64_t grain, denpa_body body, void *context);
   /* `count` uniform numbers in [0, 1), elements first..<first+count of stream `stream`. They depend on the model's seed, the
-   * node, the training step, stream and element alone: backward sees the numbers that forward saw. */
+   * node, the training step, stream (below 2^40) and element alone: backward sees the numbers that forward saw. */
   void (*random)(const denpa_call *call, uint64_t stream, uint64_t first, int64_t count, double *numbers);
 };
 
@@ -93,7 +93,7 @@ typedef struct denpa_sample {
   /* Shapes with the batch in dim[0], and dtypes; `data` may be NULL: values are drawn from low..high, class numbers
    * (integer dtypes) from 0..<classes. Float inputs are given as DENPA_FLOAT64 and run in each dtype that the layer knows. */
   const denpa_tensor *const *inputs;
-  double low, high;
+  double low, high; /* both 0: -2..2 */
   const double *avoid; /* values that no input may come near (kinks), avoid_count of them */
   int64_t classes;
 } denpa_sample;
@@ -111,6 +111,7 @@ struct denpa_call {
   int64_t rows;    /* extent of the batch axis */
   int32_t training; /* 1 in training, 0 in inference */
   int32_t reserved; /* 0 */
+  /* In backward an entry of inputs or outputs has NULL data where DENPA_NEEDS_INPUTS / _OUTPUTS is not set. */
   const denpa_tensor *const *inputs;     /* read only */
   const denpa_tensor *const *outputs;    /* written by forward; backward may read them where DENPA_NEEDS_OUTPUTS is set */
   const denpa_tensor *const *parameters; /* read only, but for DENPA_STATE in forward while training */
@@ -157,7 +158,8 @@ typedef struct denpa_layer {
   /* Optional (NULL): nothing to free. */
   void (*destroy)(void *user_data, void *instance);
   /* Sets dtype, rank and dim of every output. dim[0] of a batched input may be DENPA_BATCH: copy it, never compute with it.
-   * An output's dtype is preset to that of the first input. Optional (NULL): outputs are like the first input. */
+   * An output's dtype is preset to that of the first input. Optional (NULL): outputs are like the first input, a loss's is a
+   * scalar. */
   denpa_status (*infer_shape)(const denpa_host *host, void *user_data, void *instance, const denpa_tensor *const *inputs,
                               denpa_tensor *const *outputs);
   /* Describes parameter `index` of 0..<parameter_count. Required where parameter_count > 0. Must not depend on the batch. */

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "platform.h"
 
+#include <pthread.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -86,4 +87,13 @@ void *denpa_pool_memory(void) {
 void *denpa_handle_memory(void) {
   static _Alignas(64) unsigned char memory[DENPA_HANDLE_BYTES];
   return memory;
+}
+
+uint32_t denpa_fork_generation_word;
+
+static void count_fork(void) { __atomic_add_fetch(&denpa_fork_generation_word, 1, __ATOMIC_RELAXED); }
+
+void denpa_count_forks(void) {
+  static uint32_t registered;
+  if (!__atomic_exchange_n(&registered, 1, __ATOMIC_ACQ_REL)) pthread_atfork(NULL, NULL, count_fork);
 }

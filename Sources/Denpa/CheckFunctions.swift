@@ -96,10 +96,7 @@ public func denpa_plugin_load(
     guard let layers else { return }
     var text = Array(names.joined(separator: " ").utf8)
     text.append(0)
-    // Valid for ever, like the plugin: never freed.
-    let memory = UnsafeMutablePointer<CChar>.allocate(capacity: text.count)
-    for (index, byte) in text.enumerated() { memory[index] = CChar(bitPattern: byte) }
-    layers.pointee = UnsafePointer(memory)
+    layers.pointee = PluginNames.keep(text)
   }
 }
 
@@ -112,5 +109,18 @@ public func denpa_layer_register(
     try Library.prepare()
     guard let layer else { throw DenpaError(.badArgument, "the layer is NULL") }
     _ = try PluginLoader.register(layer, userData: user_data, prove: try proves(given))
+  }
+}
+
+/// The names that `denpa_plugin_load` hands out: valid for ever, like the plugins.
+private enum PluginNames {
+  private static let mutex = Mutex()
+  nonisolated(unsafe) private static var kept: [UnsafeMutablePointer<CChar>] = []
+
+  static func keep(_ text: [UInt8]) -> UnsafePointer<CChar> {
+    let memory = UnsafeMutablePointer<CChar>.allocate(capacity: text.count)
+    for (index, byte) in text.enumerated() { memory[index] = CChar(bitPattern: byte) }
+    mutex.withLock { kept.append(memory) }
+    return UnsafePointer(memory)
   }
 }

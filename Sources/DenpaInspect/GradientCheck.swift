@@ -75,6 +75,8 @@ private final class Subject {
   let trainer: Trainer
   let dtype: DType
   private var memory: [Buffer] = []
+  /// What the layers' own states were before the first forward; put back before each, so that all see the same function.
+  private var states: [(live: UnsafeMutableRawPointer, kept: Buffer)] = []
   private var inputViews: [TensorView] = []
   private var targetViews: [TensorView] = []
   private(set) var tensors: [Differentiated] = []
@@ -93,6 +95,12 @@ private final class Subject {
     options.maximumRows = max(inputs.first.map { $0.type.shape.rank > 0 ? $0.type.shape[0] : 1 } ?? 1, 1)
     trainer = try Trainer(model, options)
     trainer.takeParameters(of: original)
+    for parameter in trainer.parameters where parameter.spec.role == .state {
+      guard let live = try trainer.weightView(parameter.name).data else { continue }
+      let kept = try Buffer(byteCount: parameter.type.byteCount, zeroed: false, "a gradient check")
+      kept.base.copyMemory(from: live, byteCount: kept.byteCount)
+      states.append((live, kept))
+    }
     for view in inputs { inputViews.append(try own(view)) }
     for view in targets { targetViews.append(try own(view)) }
     var gradientViews: [TensorView] = []
@@ -136,6 +144,11 @@ private final class Subject {
   }
 
   private func loss() throws(DenpaError) -> Double {
+    for state in states { state.live.copyMemory(from: state.kept.base, byteCount: state.kept.byteCount) }
+    return try freshLoss()
+  }
+
+  private func freshLoss() throws(DenpaError) -> Double {
     try inputViews.withUnsafeBufferPointer { inputs throws(DenpaError) in
       try targetViews.withUnsafeBufferPointer { targets throws(DenpaError) in try trainer.loss(inputs, targets) }
     }

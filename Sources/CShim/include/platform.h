@@ -20,6 +20,12 @@ int32_t denpa_cgroup_cpu_count(const char *root);
 // A monotonic clock, in nanoseconds; no system call on x86-64 and arm64.
 uint64_t denpa_nanoseconds(void);
 
+// How many forks lie between the first process and this one: a lock that was taken before the last fork by a thread that did not
+// come along is nobody's. Counting begins at the first call of denpa_count_forks.
+extern uint32_t denpa_fork_generation_word;
+void denpa_count_forks(void);
+static inline uint32_t denpa_fork_generation(void) { return __atomic_load_n(&denpa_fork_generation_word, __ATOMIC_RELAXED); }
+
 // Sleeps while the word is `expected`, at most about `nanoseconds` (negative: for ever). May return early.
 void denpa_futex_wait(void *word, uint32_t expected, int64_t nanoseconds);
 // Wakes up to `count` sleepers.
