@@ -774,18 +774,20 @@ the parameters that were published last; while another thread publishes, with al
     "denpa_trainer_create": (
         c_int32,
         [POINTER(Model), POINTER(TrainerOptions), POINTER(POINTER(Trainer))],
-        """""",
+        """Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Losses and optimizer are checked now;
+a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given.""",
     ),
     "denpa_trainer_destroy": (
         c_int32,
         [POINTER(Trainer)],
-        """""",
+        """What was not published is lost.""",
     ),
     "denpa_train_batch": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double)],
         """One step of learning: forward, loss, backward, optimizer. `loss` (may be NULL) is the loss before the step. Rows 1 to
-max_batch; 0 rows change nothing and give a loss of 0. Gradients start at zero; any that were accumulated by hand are lost.""",
+max_batch; 0 rows change nothing and give a loss of 0. Gradients start at zero; any that were accumulated by hand are lost.
+Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss has classes, otherwise rows in the output's shape.""",
     ),
     "denpa_fit": (
         c_int32,
