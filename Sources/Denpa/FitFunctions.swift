@@ -125,15 +125,16 @@ private final class CallbackSource: BatchSource {
     }
   }
 
-  func next() throws(DenpaError) -> Batch? {
+  func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> (executor: Executor, rows: Int)? {
     let status = next_(source, tensors, tensors + inputCount)
     guard status != DENPA_END_OF_DATA else { return nil }
     guard status == DENPA_OK else {
       throw DenpaError(Status(rawValue: status) ?? .layerFailed, "the data callback answered \(status)")
     }
-    return Batch(
-      inputs: try handle.inputs.read(tensors, Int32(inputCount), "input", expected: inputCount),
-      targets: try handle.targets.read(tensors + inputCount, Int32(targetCount), "target", expected: targetCount))
+    return try trainer.bindBatch(
+      try handle.inputs.read(tensors, Int32(inputCount), "input", expected: inputCount),
+      try handle.targets.read(tensors + inputCount, Int32(targetCount), "target", expected: targetCount),
+      training: training)
   }
 }
 

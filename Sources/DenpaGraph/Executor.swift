@@ -6,6 +6,8 @@ public final class Executor: @unchecked Sendable {
   public let plan: Plan
   let parameterLayout: ParameterLayout
   let arena: Buffer
+  /// Valid memory for a slot without elements.
+  public var someMemory: UnsafeMutableRawPointer { arena.base }
   public var arenaBytes: Int { arena.byteCount }
   /// Gradients of the parameters, laid out like them; shared by the plans of one trainer.
   let gradients: Buffer?

@@ -96,9 +96,9 @@ public final class Session: @unchecked Sendable {
     guard outputs.count == outputSlots else {
       throw DenpaError(.badArgument, "the model has \(outputSlots) output(s), got \(outputs.count)")
     }
-    try checkApart(inputs, outputs)
     let rows = try executor.bindInputs(inputs)
     for index in 0..<outputSlots { try executor.bindOutput(inputSlots + index, outputs[index], rows: rows) }
+    try checkApart(inputs, outputs)
     let (block, base) = model.store.acquire()
     defer { model.store.release(block) }
     try executor.execute(rows: rows, parameters: base)

@@ -1,77 +1,62 @@
 import DenpaCore
 import DenpaGraph
 
-/// One batch: views that are valid until the next one is asked for.
-public struct Batch {
-  public var inputs: UnsafeBufferPointer<TensorView>
-  public var targets: UnsafeBufferPointer<TensorView>
-
-  public init(inputs: UnsafeBufferPointer<TensorView>, targets: UnsafeBufferPointer<TensorView>) {
-    self.inputs = inputs
-    self.targets = targets
-  }
-}
-
 /// Where `fit` takes its batches from.
 public protocol BatchSource: AnyObject {
   /// Batches of an epoch, where that is known.
   var batchCount: Int? { get }
   /// Goes to the first batch of an epoch, counted over the trainer's life.
   func start(epoch: Int64) throws(DenpaError)
-  /// nil: the epoch is over.
-  func next() throws(DenpaError) -> Batch?
+  /// Binds the next batch to a plan of the trainer's. nil: the epoch is over.
+  func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> (executor: Executor, rows: Int)?
 }
 
 /// Rows of tensors in memory, a batch at a time: in place where the rows stand in order and in the right dtype, gathered into memory for
-/// one batch otherwise.
+/// one batch otherwise. The tensors were checked (`Trainer.checkData`), so nothing is checked again for each batch.
 final class ArraySource: BatchSource {
-  private let tensors: [TensorView]
-  private let inputCount: Int
+  private struct Column {
+    var data: UnsafeMutableRawPointer?
+    var dtype: DType
+    /// Of one row.
+    var elements: Int
+    /// Where gathered rows go, and their dtype; nil: read in place.
+    var staging: Buffer?
+    var bound: DType
+  }
+
+  private let columns: [Column]
+  private let executor: Executor
   private let rows: Int
   private let batchSize: Int
   private let order: UnsafeMutableBufferPointer<Int64>?
   private let orderMemory: Buffer?
   private let seed: UInt64
-  /// Where gathered rows go; nil for tensors that are read in place.
-  private let staging: [Buffer?]
-  private let dtypes: [DType]
-  private let views: UnsafeMutableBufferPointer<TensorView>
   private var position = 0
 
-  /// `dtypes`: what each tensor is converted to while it is gathered.
+  /// The tensors go to the first slots of `executor`, in order. `isSample`: they are one row, without a batch axis.
   init(
-    inputs: UnsafeBufferPointer<TensorView>, targets: UnsafeBufferPointer<TensorView>, dtypes: [DType], batchSize: Int,
-    shuffleSeed: UInt64?
+    inputs: UnsafeBufferPointer<TensorView>, targets: UnsafeBufferPointer<TensorView>, _ executor: Executor,
+    isSample: Bool, batchSize: Int, shuffleSeed: UInt64?
   ) throws(DenpaError) {
-    tensors = Array(inputs) + Array(targets)
-    inputCount = inputs.count
+    let tensors = Array(inputs) + Array(targets)
+    self.executor = executor
     self.batchSize = batchSize
-    self.dtypes = dtypes
-    rows = tensors.first.map { $0.type.shape.rank > 0 ? $0.type.shape[0] : 0 } ?? 0
+    rows = isSample ? 1 : tensors.first.map { $0.type.shape[0] } ?? 0
     seed = shuffleSeed ?? 0
-    for (index, tensor) in tensors.enumerated() {
-      let given = tensor.type.shape
-      guard given.rank > 0, given[0] == rows else {
-        throw DenpaError(
-          .badShape,
-          "\(index < inputs.count ? "input" : "target") \(index < inputs.count ? index : index - inputs.count): expected \(rows) rows like the first tensor, got shape \(given)"
-        )
-      }
-      guard tensor.data != nil || given.count == 0 else {
-        throw DenpaError(.badArgument, "tensor \(index): the data is NULL")
-      }
-    }
     guard rows > 0 else { throw DenpaError(.badArgument, "the tensors have no rows") }
-    var staging: [Buffer?] = []
+    var columns: [Column] = []
     for (index, tensor) in tensors.enumerated() {
-      if shuffleSeed == nil && tensor.type.dtype == dtypes[index] {
-        staging.append(nil)
-      } else {
-        let bytes = tensor.type.shape.sample.count * dtypes[index].size * min(batchSize, rows)
-        staging.append(try Buffer(byteCount: bytes, zeroed: false, "a batch"))
-      }
+      let bound = executor.plan.slots[index].type.dtype
+      let elements = isSample ? tensor.type.shape.count : tensor.type.shape.sample.count
+      let isAligned = UInt(bitPattern: tensor.data) & UInt(bound.size - 1) == 0
+      let inPlace = shuffleSeed == nil && tensor.type.dtype == bound && isAligned
+      let staging =
+        inPlace
+        ? nil : try Buffer(byteCount: elements * bound.size * min(batchSize, rows), zeroed: false, "a batch")
+      columns.append(
+        Column(data: tensor.data, dtype: tensor.type.dtype, elements: elements, staging: staging, bound: bound))
     }
-    self.staging = staging
+    self.columns = columns
     let memory = shuffleSeed == nil ? nil : try Buffer(byteCount: rows * 8, zeroed: false, "the order of the rows")
     orderMemory = memory
     if let memory {
@@ -79,12 +64,8 @@ final class ArraySource: BatchSource {
     } else {
       order = nil
     }
-    views = UnsafeMutableBufferPointer<TensorView>.allocate(capacity: tensors.count)
-    views.initialize(repeating: TensorView(nil, TensorType(.float32, [])))
     try checkMemory("a batch")
   }
-
-  deinit { views.deallocate() }
 
   var batchCount: Int? { (rows + batchSize - 1) / batchSize }
 
@@ -95,27 +76,25 @@ final class ArraySource: BatchSource {
     Random(seed: seed, stream: 0x7368_7566_666c_6531, step: UInt64(epoch)).permutation(into: order)
   }
 
-  func next() -> Batch? {
+  func next(_ trainer: Trainer, training: Bool) -> (executor: Executor, rows: Int)? {
     guard position < rows else { return nil }
     let count = min(batchSize, rows - position)
-    for index in tensors.indices {
-      let tensor = tensors[index]
-      let elements = tensor.type.shape.sample.count
-      let source = tensor.data.map { UnsafeRawPointer($0) }
-      var shape = tensor.type.shape
-      shape[0] = count
-      if let memory = staging[index], let source {
-        gather(source, tensor.type.dtype, elements, count, to: memory.base, dtypes[index])
-        views[index] = TensorView(memory.base, TensorType(dtypes[index], shape))
+    for index in columns.indices {
+      // A tensor without elements may have no memory; the executor's own will do.
+      guard let data = columns[index].data else {
+        executor.slots[index] = executor.someMemory
+        continue
+      }
+      if let staging = columns[index].staging {
+        let column = columns[index]
+        gather(data, column.dtype, column.elements, count, to: staging.base, column.bound)
+        executor.slots[index] = staging.base
       } else {
-        views[index] = TensorView(
-          tensor.data.map { $0 + position * elements * tensor.type.dtype.size }, TensorType(tensor.type.dtype, shape))
+        executor.slots[index] = data + position * columns[index].elements * columns[index].dtype.size
       }
     }
     position += count
-    return Batch(
-      inputs: UnsafeBufferPointer(start: views.baseAddress, count: inputCount),
-      targets: UnsafeBufferPointer(rebasing: views[inputCount...]))
+    return (executor, count)
   }
 
   private func gather(

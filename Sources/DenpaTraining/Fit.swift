@@ -44,28 +44,20 @@ extension Trainer {
     guard targets.count == options.losses.count else {
       throw DenpaError(.badArgument, "the trainer has \(options.losses.count) target(s), got \(targets.count)")
     }
-    var dtypes: [DType] = []
-    for value in model.graph.inputs {
-      let dtype = model.graph.values[value].type.dtype
-      dtypes.append(dtype.isFloat ? model.dtype : dtype)
-    }
-    for (index, target) in targets.enumerated() {
-      let dtype = try targetType(index, target, isSample: false).dtype
-      dtypes.append(dtype.isFloat ? model.dtype : dtype)
-    }
-    try checkData(inputs, targets, training: true)
+    let executor = try checkData(inputs, targets, training: true)
     let source = try ArraySource(
-      inputs: inputs, targets: targets, dtypes: dtypes, batchSize: batchSize,
+      inputs: inputs, targets: targets, executor, isSample: isSample(inputs), batchSize: batchSize,
       shuffleSeed: fitOptions.shuffle ? model.seed : nil)
     return try fit(source, fitOptions, progress: progress)
   }
 
-  /// Checks whole data against the model and the losses, before any of it is read.
+  /// Checks whole data against the model and the losses, before any of it is read. Answers the executor that takes its batches.
+  @discardableResult
   public func checkData(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool
-  ) throws(DenpaError) {
+  ) throws(DenpaError) -> Executor {
     let executor = try executor(training: training, inputs, targets)
-    guard inputs.count > 0 else { return }
+    guard inputs.count > 0 else { return executor }
     let rows = try executor.rowsOfAnySize(0, inputs[0])
     for index in 0..<inputs.count + targets.count {
       let view = index < inputs.count ? inputs[index] : targets[index - inputs.count]
@@ -76,6 +68,7 @@ extension Trainer {
           "\(executor.describe(index)): expected \(rows) rows like \(executor.describe(0)), got \(view.type.shape)")
       }
     }
+    return executor
   }
 
   private func checkedBatchSize(_ fitOptions: FitOptions) throws(DenpaError) -> Int {
@@ -129,9 +122,7 @@ extension Trainer {
       progress.endOfEpoch = false
       progress.validationLoss = .nan
       progress.validationAccuracy = .nan
-      while let batch = try source.next() {
-        let executor = try executor(training: true, batch.inputs, batch.targets)
-        let rows = try bind(executor, batch.inputs, batch.targets)
+      while let (executor, rows) = try source.next(self, training: true) {
         let loss = try learn(executor, rows)
         learned = true
         meter.add(loss, rows, executor, self)
@@ -164,13 +155,13 @@ extension Trainer {
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> (loss: Double, accuracy: Double) {
     var meter = Meter(measuresAccuracy: measuresAccuracy)
-    let dtypes = (Array(inputs) + Array(targets)).map(\.type.dtype)
-    try checkData(inputs, targets, training: false)
+    let executor = try checkData(inputs, targets, training: false)
     let source = try ArraySource(
-      inputs: inputs, targets: targets, dtypes: dtypes, batchSize: options.maximumRows, shuffleSeed: nil)
-    while let batch = source.next() {
-      let result = try evaluateBatch(batch.inputs, batch.targets)
-      meter.add(result.loss, result.rows, result.executor, self)
+      inputs: inputs, targets: targets, executor, isSample: isSample(inputs), batchSize: options.maximumRows,
+      shuffleSeed: nil)
+    while let (executor, rows) = source.next(self, training: false) {
+      try executor.execute(rows: rows, parameters: weights.base, training: false)
+      meter.add(executor.loss, rows, executor, self)
     }
     return (meter.loss, meter.accuracy)
   }

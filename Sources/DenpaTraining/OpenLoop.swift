@@ -12,7 +12,6 @@ extension Trainer {
     guard outputs.count == model.outputs.count else {
       throw DenpaError(.badArgument, "the model has \(model.outputs.count) output(s), got \(outputs.count)")
     }
-    try checkApart(inputs, outputs)
     let executor = try openLoop(training: training)
     let rows = try executor.bindInputs(inputs)
     var next = 0
@@ -20,6 +19,7 @@ extension Trainer {
       try executor.bindOutput(slot, outputs[next], rows: rows)
       next += 1
     }
+    try checkApart(inputs, outputs)
     if training {
       openRows = nil
       // Backward reads the inputs again, when the caller's memory may be gone.

@@ -234,6 +234,14 @@ public final class Trainer: @unchecked Sendable {
     return try learn(executor, rows)
   }
 
+  /// Checks one batch and binds it to the plan for targets like these.
+  public func bindBatch(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool
+  ) throws(DenpaError) -> (executor: Executor, rows: Int) {
+    let executor = try executor(training: training, inputs, targets)
+    return (executor, try bind(executor, inputs, targets))
+  }
+
   /// One step with what is bound.
   func learn(_ executor: Executor, _ rows: Int) throws(DenpaError) -> Double {
     guard rows > 0 else { return 0 }
@@ -258,16 +266,6 @@ public final class Trainer: @unchecked Sendable {
     try executor.execute(rows: rows, parameters: weights.base, accumulate: hasGradients, step: UInt64(stepCount))
     hasGradients = true
     return executor.loss
-  }
-
-  /// Forward and loss over a batch, without learning. Answers the executor, for accuracies.
-  func evaluateBatch(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
-  ) throws(DenpaError) -> (executor: Executor, rows: Int, loss: Double) {
-    let executor = try executor(training: false, inputs, targets)
-    let rows = try bind(executor, inputs, targets)
-    try executor.execute(rows: rows, parameters: weights.base, training: false)
-    return (executor, rows, executor.loss)
   }
 
   /// Input gradients that nobody takes go to memory of the executor's own.

@@ -281,7 +281,7 @@ static void bad_denpa_check_gradients(void) {
   static const int64_t elements[] = {-2, INT64_MIN};
   OPTIONS(denpa_check_options, o);
   make_world();
-  data_rows(check, 0);
+  data_rows(check, 1); /* max_batch does not bind a check */
   EACH_SIZE(o, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
   EACH_NUMBER(double, o.step, numbers, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
   EACH_NUMBER(double, o.tolerance, numbers, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));

@@ -6,7 +6,7 @@ static void names(void) {
   denpa_value x = add_input(g, NULL, 3), again = add_input(g, NULL, 3), a, b, c, all[4];
   denpa_model *m;
   int i;
-  static const char *const expected[] = {"relu", "relu_1", "relu_2", "sigmoid"};
+  static const char *const expected[] = {"relu_1", "relu_2", "relu_3", "sigmoid_1"};
   OK(denpa_graph_add(g, "relu", NULL, NULL, &x, 1, &a, 1));
   OK(denpa_graph_add(g, "relu", NULL, NULL, &again, 1, &b, 1));
   OK(denpa_graph_add(g, "relu", NULL, NULL, &a, 1, &c, 1));
@@ -21,7 +21,7 @@ static void names(void) {
   for (i = 0; i < 2; i++) {
     OPTIONS(denpa_port, port);
     OK(denpa_model_input(m, i, &port));
-    CHECK(strcmp(port.name, i == 0 ? "input" : "input_1") == 0);
+    CHECK(strcmp(port.name, i == 0 ? "input_1" : "input_2") == 0);
   }
 }
 
