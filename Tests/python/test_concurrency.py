@@ -127,6 +127,7 @@ def test_forks_in_the_middle_of_training(rng):
 
 STUDENT = """
     import os, signal, sys, threading
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's children begin with SIGINT ignored
     import numpy as np
     import denpa as dp
 
