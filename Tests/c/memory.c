@@ -138,6 +138,8 @@ static uint64_t scenario(void) {
   OPTIONS(denpa_session_options, so);
   OPTIONS(denpa_session_options, ro);
   OPTIONS(denpa_fit_options, f);
+  OPTIONS(denpa_check_options, c);
+  c.max_elements = 2;
   o.max_batch = 8;
   o.loss_count = 1;
   o.losses = &l;
@@ -157,6 +159,9 @@ static uint64_t scenario(void) {
   for (i = 0; i < 3; i++) TRY(denpa_train_batch(t, &X, 1, &T, 1, &loss));
   TRY(denpa_publish(t));
   TRY(denpa_predict(s, &X, 1, &Y, 1));
+  TRY(denpa_fit(t, &all, 1, &allT, 1, &f, &loss));
+  TRY(denpa_check_gradients(t, &X, 1, &T, 1, &c, NULL, NULL));
+  TRY(denpa_registry((char *)bytes, sizeof bytes, &length));
   TRY(denpa_evaluate(t, &all, 1, &allT, 1, &loss, &accuracy));
   TRY(denpa_trainer_gradient(t, "hidden.W", &view));
   TRY(denpa_model_view(m, "hidden.W", &view));
@@ -229,6 +234,23 @@ static void first_use_without_memory(void) {
   }
 }
 
+/* The proof of a layer, likewise. */
+static void proof_without_memory(void) {
+  int64_t k, total = denpa_test_allocations();
+  OK(denpa_prove("dense", NULL, 0, NULL));
+  OK(denpa_prove("dense", NULL, 0, NULL));
+  total = denpa_test_allocations() - total;
+  for (k = 1; k < total; k += 1 + total / 300) {
+    denpa_status status;
+    OK(denpa_test_fail_allocations(k, -1));
+    status = denpa_prove("dense", NULL, 0, NULL);
+    OK(denpa_test_fail_allocations(0, 0));
+    CHECK(status == DENPA_OUT_OF_MEMORY || status == DENPA_OK);
+  }
+  OK(denpa_prove("dense", NULL, 0, NULL));
+  EQUAL(denpa_test_handles(), 0);
+}
+
 static void controls(void) {
   denpa_graph *g = NULL;
   STATUS(denpa_test_fail_allocations(-1, 1), DENPA_BAD_ARGUMENT);
@@ -267,6 +289,7 @@ static const test_case tests[] = {
     {"each_allocation_fails_once", each_allocation_fails_once},
     {"all_fail_from_one_on", all_fail_from_one_on},
     {"first_use_without_memory", first_use_without_memory},
+    {"proof_without_memory", proof_without_memory},
     {"too_large", too_large},
 };
 
