@@ -14,46 +14,58 @@ struct Patch {
   var source: Int
 }
 
-/// The arguments of all kernel calls of a plan for one number of rows, with the places where calls bind pointers.
+/// What a call walks through: plain memory, so that nothing is retained, looked up or checked on the way.
+struct Program {
+  /// −1: none was made yet.
+  var rows = -1
+  var steps: UnsafeMutablePointer<StepRecord>
+  var stepCount = 0
+  var forwardSteps = 0
+  var slotPatches: UnsafeMutableBufferPointer<Patch>
+  var parameterPatches: UnsafeMutableBufferPointer<Patch>
+  var runtimePatches: UnsafeMutableBufferPointer<UnsafeMutablePointer<Int32>>
+  var binding: UnsafeMutablePointer<Binding>
+
+  /// What the arguments point to now.
+  struct Binding {
+    var parameters: UnsafeMutableRawPointer?
+    /// Whether gradients of parameters are added: 0, 1, or −1 before the first call.
+    var accumulate: Int32 = -1
+  }
+}
+
+/// The arguments of all kernel calls of a plan for one number of rows, with the places where calls bind pointers: the memory behind
+/// a `Program`.
 final class ArgumentSet {
-  let rows: Int
-  private let memory: Buffer
-  let steps: UnsafeMutablePointer<StepRecord>
-  private(set) var stepCount = 0
-  private(set) var forwardSteps = 0
-  let slotPatches: UnsafeMutableBufferPointer<Patch>
-  let parameterPatches: UnsafeMutableBufferPointer<Patch>
-  let runtimePatches: UnsafeMutableBufferPointer<UnsafeMutablePointer<Int32>>
-  /// The parameters that the patches point into now, and whether gradients are added now.
-  var boundParameters: UnsafeMutableRawPointer?
-  var accumulates: Bool?
+  let program: Program
+  private let arguments: Buffer
+  private let table: Buffer
   /// What foreign calls need; keeps it alive.
   private let contexts: [AnyObject]
 
   init(_ draft: Lowering) throws(DenpaError) {
-    rows = draft.rows
-    memory = draft.memory
+    arguments = draft.memory
     contexts = draft.contexts
-    func reserve<T>(_ items: [T], _ memory: Buffer, _ offset: inout Int) -> UnsafeMutableBufferPointer<T> {
-      let base = (memory.base + offset).bindMemory(to: T.self, capacity: items.count)
-      base.initialize(from: items, count: items.count)
-      offset += Arena.aligned(items.count * MemoryLayout<T>.stride)
-      return UnsafeMutableBufferPointer(start: base, count: items.count)
-    }
     let bytes =
       Arena.aligned(draft.steps.count * MemoryLayout<StepRecord>.stride)
       + Arena.aligned(draft.slotPatches.count * MemoryLayout<Patch>.stride)
       + Arena.aligned(draft.parameterPatches.count * MemoryLayout<Patch>.stride)
-      + Arena.aligned(draft.runtimePatches.count * 8)
-    table = try Buffer(byteCount: bytes, zeroed: false, "arguments")
+      + Arena.aligned(draft.runtimePatches.count * 8) + Arena.aligned(MemoryLayout<Program.Binding>.stride)
+    let table = try Buffer(byteCount: bytes, zeroed: false, "arguments")
+    self.table = table
     var offset = 0
-    stepCount = draft.steps.count
-    forwardSteps = draft.forwardSteps
-    steps = reserve(draft.steps, table, &offset).baseAddress ?? table.base.assumingMemoryBound(to: StepRecord.self)
-    slotPatches = reserve(draft.slotPatches, table, &offset)
-    parameterPatches = reserve(draft.parameterPatches, table, &offset)
-    runtimePatches = reserve(draft.runtimePatches, table, &offset)
+    func reserve<T>(_ items: [T]) -> UnsafeMutableBufferPointer<T> {
+      let base = (table.base + offset).bindMemory(to: T.self, capacity: items.count)
+      base.initialize(from: items, count: items.count)
+      offset += Arena.aligned(items.count * MemoryLayout<T>.stride)
+      return UnsafeMutableBufferPointer(start: base, count: items.count)
+    }
+    let steps = reserve(draft.steps)
+    let binding = reserve([Program.Binding()])
+    program = Program(
+      rows: draft.rows, steps: steps.baseAddress ?? table.base.assumingMemoryBound(to: StepRecord.self),
+      stepCount: steps.count, forwardSteps: draft.forwardSteps, slotPatches: reserve(draft.slotPatches),
+      parameterPatches: reserve(draft.parameterPatches), runtimePatches: reserve(draft.runtimePatches),
+      binding: binding.baseAddress ?? table.base.assumingMemoryBound(to: Program.Binding.self))
   }
-
-  private let table: Buffer
 }

@@ -16,6 +16,8 @@ public final class Executor: @unchecked Sendable {
   /// One for each parameter: its gradient is not finite.
   let flags: UnsafeMutablePointer<Int32>
   let badRow: UnsafeMutablePointer<Int64>
+  private let flagCount: Int
+  private let isDouble: Bool
   private let control: Buffer
   private let failure: UnsafeMutablePointer<ForeignFailure>
   private let run: UnsafeMutablePointer<Run>
@@ -24,7 +26,15 @@ public final class Executor: @unchecked Sendable {
   /// Where slots are converted to the plan's dtype; made at first need, for the largest batch.
   private var staging: [Buffer?]
   private var sets: [Int: ArgumentSet] = [:]
-  private var current: ArgumentSet?
+  /// The program of the last call; `sets` keeps its memory.
+  private let current: UnsafeMutablePointer<Program>
+  /// The value of each loss term, where it stands in memory.
+  private let lossCells: UnsafeMutableBufferPointer<LossCell>
+
+  private struct LossCell {
+    var value: UnsafeMutableRawPointer
+    var weight: Double
+  }
 
   public init(_ plan: Plan, model: Model, gradients: Buffer? = nil) throws(DenpaError) {
     self.plan = plan
@@ -49,10 +59,15 @@ public final class Executor: @unchecked Sendable {
         constants.base.storeBytes(of: Float(value), toByteOffset: offsets[id], as: Float.self)
       }
     }
-    let flagBytes = Arena.aligned(4 * parameterLayout.offsets.count)
+    flagCount = parameterLayout.offsets.count
+    isDouble = plan.dtype == .float64
+    let flagBytes = Arena.aligned(4 * flagCount)
     let slotBytes = Arena.aligned(8 * plan.slots.count)
     let failureBytes = Arena.aligned(MemoryLayout<ForeignFailure>.stride)
-    control = try Buffer(byteCount: 128 + flagBytes + slotBytes + failureBytes + 64, zeroed: true, "a plan's state")
+    let programBytes = Arena.aligned(MemoryLayout<Program>.stride)
+    let lossBytes = Arena.aligned(MemoryLayout<LossCell>.stride * plan.losses.count)
+    control = try Buffer(
+      byteCount: 192 + flagBytes + slotBytes + failureBytes + programBytes + lossBytes, zeroed: true, "a plan's state")
     run = control.base.bindMemory(to: Run.self, capacity: 1)
     badRow = (control.base + 128).bindMemory(to: Int64.self, capacity: 1)
     flags = (control.base + 192).bindMemory(to: Int32.self, capacity: parameterLayout.offsets.count)
@@ -60,12 +75,21 @@ public final class Executor: @unchecked Sendable {
       to: UnsafeMutableRawPointer?.self, capacity: plan.slots.count)
     failure = (control.base + 192 + flagBytes + slotBytes).bindMemory(to: ForeignFailure.self, capacity: 1)
     failure.initialize(to: ForeignFailure())
+    let behind = control.base + 192 + flagBytes + slotBytes + failureBytes
+    current = behind.bindMemory(to: Program.self, capacity: 1)
+    current.pointee.rows = -1
+    lossCells = UnsafeMutableBufferPointer(
+      start: (behind + programBytes).bindMemory(to: LossCell.self, capacity: plan.losses.count),
+      count: plan.losses.count)
     run.initialize(
       to: Run(
         parallel: plan.threads > 1 ? ThreadPool.parallel : Run.inline, threads: plan.threads,
         training: plan.mode == .infer ? 0 : 1, seed: model.seed))
     run.pointee.failure = UnsafeMutableRawPointer(failure)
     staging = Array(repeating: nil, count: plan.slots.count)
+    for (index, term) in plan.losses.enumerated() {
+      lossCells[index] = LossCell(value: values(of: term.tensor) ?? arena.base, weight: term.weight)
+    }
     try checkMemory("a plan's state")
   }
 
@@ -182,15 +206,15 @@ public final class Executor: @unchecked Sendable {
 
   /// Makes the arguments for a number of rows beforehand.
   public func prepare(rows: Int) throws(DenpaError) {
-    guard current?.rows != rows else { return }
+    guard current.pointee.rows != rows else { return }
     if let known = sets[rows] {
-      current = known
+      current.pointee = known.program
       return
     }
     let set = try Lowering.lower(self, rows: rows)
     try checkMemory("arguments")
     sets[rows] = set
-    current = set
+    current.pointee = set.program
   }
 
   public enum Part: Sendable { case forward, backward, all }
@@ -202,24 +226,24 @@ public final class Executor: @unchecked Sendable {
     step: UInt64 = 0
   ) throws(DenpaError) {
     try prepare(rows: rows)
-    guard let set = current else { return }
-    for patch in set.slotPatches { patch.address.pointee = slots[patch.source] }
-    if set.boundParameters != parameters {
-      for patch in set.parameterPatches { patch.address.pointee = parameters + patch.source }
-      set.boundParameters = parameters
+    let program = current.pointee
+    for patch in program.slotPatches { patch.address.pointee = slots[patch.source] }
+    if program.binding.pointee.parameters != parameters {
+      for patch in program.parameterPatches { patch.address.pointee = parameters + patch.source }
+      program.binding.pointee.parameters = parameters
     }
-    if set.accumulates != accumulate {
-      for address in set.runtimePatches { address.pointee = accumulate ? 1 : 0 }
-      set.accumulates = accumulate
+    let wanted: Int32 = accumulate ? 1 : 0
+    if program.binding.pointee.accumulate != wanted {
+      for address in program.runtimePatches { address.pointee = wanted }
+      program.binding.pointee.accumulate = wanted
     }
     run.pointee.step = step
     run.pointee.training = training && plan.mode != .infer ? 1 : 0
-    var next = part == .backward ? set.forwardSteps : 0
-    let end = part == .forward ? set.forwardSteps : set.stepCount
-    let steps = set.steps
+    var next = part == .backward ? program.forwardSteps : 0
+    let end = part == .forward ? program.forwardSteps : program.stepCount
     while next < end {
-      let code = steps[next].step(steps[next].arguments, run)
-      if code != 0 { throw failed(steps[next].op, code) }
+      let code = program.steps[next].step(program.steps[next].arguments, run)
+      if code != 0 { throw failed(program.steps[next].op, code) }
       next += 1
     }
   }
@@ -271,20 +295,19 @@ public final class Executor: @unchecked Sendable {
   /// The weighted sum of the loss terms of the last run.
   public var loss: Double {
     var sum = 0.0
-    for term in plan.losses {
-      guard let value = values(of: term.tensor) else { continue }
-      sum += term.weight * (plan.dtype == .float64 ? value.load(as: Double.self) : Double(value.load(as: Float.self)))
+    for cell in lossCells {
+      sum += cell.weight * (isDouble ? cell.value.load(as: Double.self) : Double(cell.value.load(as: Float.self)))
     }
     return sum
   }
 
   /// The first parameter whose gradient was not finite since the flags were last cleared; clears them.
   public func takeFlagged() -> Int? {
-    var first: Int?
-    for index in 0..<parameterLayout.offsets.count where flags[index] != 0 {
-      first = first ?? index
-      flags[index] = 0
-    }
+    var found: Int32 = 0
+    for index in 0..<flagCount { found |= flags[index] }
+    guard found != 0 else { return nil }
+    let first = (0..<flagCount).first { flags[$0] != 0 }
+    flags.update(repeating: 0, count: flagCount)
     return first
   }
 }

@@ -245,7 +245,7 @@ public final class Trainer: @unchecked Sendable {
   /// One step with what is bound.
   func learn(_ executor: Executor, _ rows: Int) throws(DenpaError) -> Double {
     guard rows > 0 else { return 0 }
-    try bindInputGradients(executor, nil)
+    if options.inputGradients { try bindInputGradients(executor, nil) }
     try executor.execute(rows: rows, parameters: weights.base, step: UInt64(stepCount))
     hasGradients = false
     let loss = executor.loss
@@ -318,9 +318,11 @@ public final class Trainer: @unchecked Sendable {
 
   private func applyOptimizer() throws(DenpaError) {
     stepCount += 1
-    for (sweep, arguments) in sweeps {
-      sweep.prepare(arguments, stepCount, learningRate)
-      guard sweep.step(arguments, run) == 0 else { throw DenpaError(.internalError, "the optimizer's kernel failed") }
+    for entry in sweeps {
+      entry.sweep.prepare(entry.arguments, stepCount, learningRate)
+      guard entry.sweep.step(entry.arguments, run) == 0 else {
+        throw DenpaError(.internalError, "the optimizer's kernel failed")
+      }
     }
   }
 
