@@ -44,7 +44,7 @@ let package = Package(
     .target(name: "DenpaGraph", dependencies: ["CShim", "DenpaKernelTypes", "DenpaCore"], swiftSettings: strict),
     .target(name: "DenpaLayers", dependencies: engine, swiftSettings: strict),
     .target(name: "DenpaFormats", dependencies: engine + ["CShim"], swiftSettings: strict),
-    .target(name: "DenpaTraining", dependencies: engine + ["CShim", "DenpaFormats"], swiftSettings: strict),
+    .target(name: "DenpaTraining", dependencies: engine + ["CShim"], swiftSettings: strict),
     .target(name: "DenpaInspect", dependencies: engine + ["DenpaTraining"], swiftSettings: strict),
     .target(
       name: "DenpaPlugins", dependencies: engine + ["CShim", "CDenpa", "DenpaInspect"], swiftSettings: strict),

@@ -164,7 +164,8 @@ denpa_status denpa_model_set(denpa_model *model, const char *name, const denpa_t
  * trainers made afterwards. */
 denpa_status denpa_model_set_trainable(denpa_model *model, const char *name, int32_t trainable);
 
-/* The graph as JSON text: "dtype", "seed", "inputs", "nodes" (name, kind, attributes, inputs), "outputs". */
+/* The graph as JSON text: "dtype", "seed", "inputs", "nodes" (name, kind, attributes, inputs), "outputs",
+ * "frozen" (parameters that are not to be trained). */
 denpa_status denpa_model_json(denpa_model *model, char *buffer, int64_t capacity, int64_t *length);
 
 /* Writes the model to a file (safetensors with the graph in its metadata and a checksum). Atomic: a temporary file beside it,

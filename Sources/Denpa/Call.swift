@@ -147,18 +147,24 @@ final class TrainerHandle {
   init(_ trainer: Trainer) { self.trainer = trainer }
 
   /// Calls on one trainer take turns; a callback of `fit` that calls it again would wait for itself.
-  private var owner: UInt = 0
+  private let owner: UnsafeMutablePointer<UInt64> = {
+    let word = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+    word.initialize(to: 0)
+    return word
+  }()
+
+  deinit { owner.deallocate() }
 
   @inline(__always)
   func exclusively(_ body: (Trainer) throws(DenpaError) -> Void) throws(DenpaError) {
-    let me = UInt(pthread_self())
-    guard owner != me else {
+    let me = UInt64(pthread_self())
+    guard denpa_atomic_load_relaxed_u64(owner) != me else {
       throw DenpaError(.badState, "the trainer is at work in this thread: a callback must not use it")
     }
     mutex.lock()
-    owner = me
+    denpa_atomic_store_u64(owner, me)
     defer {
-      owner = 0
+      denpa_atomic_store_u64(owner, 0)
       mutex.unlock()
     }
     try body(trainer)

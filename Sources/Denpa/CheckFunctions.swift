@@ -16,7 +16,9 @@ public func denpa_check_gradients(
       try handle.exclusively { trainer throws(DenpaError) in
         let chosen = try options(given, default: denpa_check_options(), "denpa_check_options")
         var check = GradientCheckOptions()
-        guard chosen.step >= 0, chosen.step.isFinite, chosen.tolerance >= 0, chosen.tolerance.isFinite, chosen.max_elements >= -1 else {
+        guard chosen.step >= 0, chosen.step.isFinite, chosen.tolerance >= 0, chosen.tolerance.isFinite,
+          chosen.max_elements >= -1
+        else {
           throw DenpaError(
             .badArgument, "step and tolerance are 0 (default) or more, max_elements is −1 (all), 0 (default) or more")
         }

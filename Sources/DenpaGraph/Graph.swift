@@ -90,7 +90,7 @@ public struct Graph: Sendable {
     guard enough else {
       throw DenpaError(
         .badArgument,
-        "\(owner): expected \(spec.variadic ? "at least " : "")\(spec.inputs.count) input(s) \(list: spec.inputs), got \(inputs.count)"
+        "\(owner): expected \(spec.variadic ? "at least " : "")\(spec.inputs.count) input(s) (\(list: spec.inputs)), got \(inputs.count)"
       )
     }
     for value in inputs {

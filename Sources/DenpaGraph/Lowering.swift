@@ -232,11 +232,6 @@ struct Lowering {
         ], accumulate: (\SoftmaxGradientArguments.accumulate, destination))
     case .crossEntropy, .crossEntropyGradient, .squaredError, .squaredErrorGradient:
       lowerLoss(op, index, destination)
-    case .checkFinite:
-      var arguments = FiniteArguments()
-      arguments.count = count(op.reads[0])
-      arguments.flag = flag(destination)
-      emit(kernels.finite, arguments, op: index, [(\FiniteArguments.x, op.reads[0])])
     case .foreign: break
     }
   }

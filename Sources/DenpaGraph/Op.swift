@@ -86,8 +86,6 @@ public struct Op: Sendable {
     case squaredError(factor: Double, reduction: Reduction)
     /// reads prediction, target, dloss
     case squaredErrorGradient(factor: Double, reduction: Reduction)
-    /// Whether any element written is not finite; reads what it looks at.
-    case checkFinite
     /// A call out of the engine, with the numbers of tensors in the order of `ForeignArguments`.
     case foreign(any ForeignLayer, Direction, ForeignLayout)
   }

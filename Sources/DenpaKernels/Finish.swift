@@ -52,9 +52,33 @@ struct Finish<V: Vector> {
 
   /// `rows` rows of `vectors` vectors of sums, the last of them with `last` lanes, into C from element `place` on,
   /// which stands in `column`.
-  @inline(never)
+  @inline(__always)
   func apply(
     _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
+  ) {
+    if function == 0 && slopeOutput == nil {
+      applyPlain(sums, rows, vectors, place: place, column: column, last: last)
+    } else {
+      applyCurves(sums, rows, vectors, place: place, column: column, last: last)
+    }
+  }
+
+  // Two functions, because the one with curves begins by loading their two dozen constants: in a network of a few units that
+  // would cost more than the product.
+
+  @inline(never)
+  private func applyPlain(
+    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
+  ) { finish(sums, rows, vectors, place: place, column: column, last: last, curves: false) }
+
+  @inline(never)
+  private func applyCurves(
+    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
+  ) { finish(sums, rows, vectors, place: place, column: column, last: last, curves: true) }
+
+  @inline(__always)
+  private func finish(
+    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int, curves: Bool
   ) {
     var bad = V.zero
     for row in 0..<rows {
@@ -67,8 +91,10 @@ struct Finish<V: Vector> {
         if let bias {
           value = value + (oneBias ? V.splat(bias[0]) : V.load(bias + (column &+ vector &* V.width), lanes))
         }
-        value = V.value(function, value)
-        if let slopeOutput { value = value * V.slope(slopeFunction, V.load(slopeOutput + offset, lanes)) }
+        if curves {
+          value = V.value(function, value)
+          if let slopeOutput { value = value * V.slope(slopeFunction, V.load(slopeOutput + offset, lanes)) }
+        }
         if accumulate { value = V.load(p, lanes) + value }
         bad = V.fma(value, V.zero, bad)
         value.store(p, lanes)

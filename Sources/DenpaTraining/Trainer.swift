@@ -215,7 +215,8 @@ public final class Trainer: @unchecked Sendable {
       let targetRows = try executor.rowsOf(first + index, targets[index])
       guard targetRows == rows else {
         throw DenpaError(
-          .badShape, "target \(index): expected \(rows) rows like the inputs, got \(targetRows)")
+          .badShape,
+          "\(executor.describe(first + index)): expected \(rows) rows like \(executor.describe(0)), got \(targetRows)")
       }
     }
     for index in 0..<targets.count { try executor.bindChecked(first + index, targets[index]) }

@@ -727,7 +727,8 @@ trainers made afterwards.""",
     "denpa_model_json": (
         c_int32,
         [POINTER(Model), POINTER(c_char), c_int64, POINTER(c_int64)],
-        """The graph as JSON text: "dtype", "seed", "inputs", "nodes" (name, kind, attributes, inputs), "outputs".""",
+        """The graph as JSON text: "dtype", "seed", "inputs", "nodes" (name, kind, attributes, inputs), "outputs",
+"frozen" (parameters that are not to be trained).""",
     ),
     "denpa_model_save": (
         c_int32,
