@@ -258,11 +258,12 @@ public func denpa_model_save_bytes(
 ) -> denpa_status {
   call { () throws(DenpaError) in
     try with(model, Handles.model) { model throws(DenpaError) in
-      let needed = try ModelFile.byteCount(model)
+      let contents = try ModelFile.Contents(model)
+      let needed = try contents.byteCount
       try checkMemory("the model's bytes")
       try checkRoom(needed, buffer, capacity, length, reported: needed)
       guard let buffer, capacity > 0 else { return }
-      try ModelFile.write(model, into: UnsafeMutableRawBufferPointer(start: buffer, count: Int(capacity)))
+      try contents.write(into: UnsafeMutableRawBufferPointer(start: buffer, count: Int(capacity)))
     }
   }
 }

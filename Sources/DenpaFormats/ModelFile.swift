@@ -7,14 +7,13 @@ public enum ModelFile {
   static let graphKey = "denpa.graph"
   public static let formatVersion = 1
 
-  /// The bytes of a model, in pieces.
-  private struct Contents {
-    let parameters: Buffer
+  /// What a file will hold: one moment of a model, whatever others do to it meanwhile.
+  public struct Contents {
+    private let parameters: Buffer
     let tensors: [TensorEntry]
     let metadata: [(String, String)]
 
-    init(_ model: Model) throws(DenpaError) {
-      // One moment's parameters, whatever is published while they are written.
+    public init(_ model: Model) throws(DenpaError) {
       parameters = try model.snapshot()
       var tensors: [TensorEntry] = []
       for (index, parameter) in model.parameters.enumerated() {
@@ -28,6 +27,17 @@ public enum ModelFile {
       metadata = [(formatKey, "\(formatVersion)"), (graphKey, try GraphCoding.encode(model).text())]
       try checkMemory("a model file")
     }
+
+    /// The number of bytes that `write` takes.
+    public var byteCount: Int {
+      get throws(DenpaError) {
+        try Safetensors.byteCount(tensors: tensors, metadata: metadata, checksummed: true)
+      }
+    }
+
+    public func write(into memory: UnsafeMutableRawBufferPointer) throws(DenpaError) {
+      _ = try Safetensors.write(tensors: tensors, metadata: metadata, checksummed: true, into: memory)
+    }
   }
 
   public static func save(_ model: Model, to path: String) throws(DenpaError) {
@@ -40,18 +50,6 @@ public enum ModelFile {
       // A folder that is not there is, to whoever saves, a file that cannot be written.
       throw error.status == .notFound ? DenpaError(.ioError, error.message) : error
     }
-  }
-
-  /// The number of bytes that `save` writes now, and `write` that writes them to memory.
-  public static func byteCount(_ model: Model) throws(DenpaError) -> Int {
-    let contents = try Contents(model)
-    return try Safetensors.byteCount(tensors: contents.tensors, metadata: contents.metadata, checksummed: true)
-  }
-
-  public static func write(_ model: Model, into memory: UnsafeMutableRawBufferPointer) throws(DenpaError) {
-    let contents = try Contents(model)
-    _ = try Safetensors.write(
-      tensors: contents.tensors, metadata: contents.metadata, checksummed: true, into: memory)
   }
 
   public static func load(path: String, registry: Registry = .shared) throws(DenpaError) -> Model {
@@ -92,7 +90,7 @@ public enum ModelFile {
           "tensor \"\(parameter.name)\": expected \(parameter.type.dtype) \(parameter.type.shape), got \(tensor.type.dtype) \(tensor.type.shape)"
         )
       }
-      try model.set(index, TensorView(UnsafeMutableRawPointer(mutating: tensor.data.baseAddress), tensor.type))
+      try model.fill(index, TensorView(UnsafeMutableRawPointer(mutating: tensor.data.baseAddress), tensor.type))
     }
     guard file.tensors.count == parameters.count else {
       let known = Set(parameters.map(\.name))

@@ -152,21 +152,35 @@ public final class Model: @unchecked Sendable {
     TensorView(store.settledHome() + layout.offsets[index], parameters[index].type)
   }
 
-  /// Copies `value`, of the same shape and any dtype, into a parameter.
+  /// Copies `value`, of the same shape and any dtype, into a parameter; sessions see all of it or nothing.
   public func set(_ index: Int, _ value: TensorView) throws(DenpaError) {
+    guard let (data, count) = try checked(index, value) else { return }
+    try store.change { memory in
+      convert(data, value.type.dtype, to: memory + layout.offsets[index], dtype, count: count)
+    }
+  }
+
+  /// Likewise, in place: for a model that nobody else has yet.
+  public func fill(_ index: Int, _ value: TensorView) throws(DenpaError) {
+    guard let (data, count) = try checked(index, value) else { return }
+    convert(data, value.type.dtype, to: store.home.base + layout.offsets[index], dtype, count: count)
+  }
+
+  /// nil: there is nothing to copy.
+  private func checked(
+    _ index: Int, _ value: TensorView
+  ) throws(DenpaError) -> (data: UnsafeMutableRawPointer, count: Int)? {
     let parameter = parameters[index]
     guard value.type.shape == parameter.type.shape else {
       throw DenpaError(
         .badShape, "parameter \"\(parameter.name)\": expected \(parameter.type.shape), got \(value.type.shape)")
     }
     let count = parameter.type.shape.count
-    guard count > 0 else { return }
+    guard count > 0 else { return nil }
     guard let data = value.data else {
       throw DenpaError(.badArgument, "parameter \"\(parameter.name)\": the tensor's data is NULL")
     }
-    try store.withHome { home throws(DenpaError) in
-      convert(data, value.type.dtype, to: home + layout.offsets[index], dtype, count: count)
-    }
+    return (data, count)
   }
 
   /// `name` is a parameter's or a node's, for all of its parameters.
@@ -189,9 +203,7 @@ public final class Model: @unchecked Sendable {
   }
 
   public func copyParameters(to memory: UnsafeMutableRawPointer) {
-    let (block, base) = store.acquire()
-    memory.copyMemory(from: base, byteCount: layout.byteCount)
-    store.release(block)
+    store.copy(to: memory)
   }
 
   /// Makes these the parameters, for all sessions at one instant.

@@ -94,22 +94,43 @@ final class ParameterStore: @unchecked Sendable {
 
   /// Makes `source` (a block's bytes) the parameters.
   func publish(_ source: UnsafeRawPointer) throws(DenpaError) {
+    try mutex.withLock { () throws(DenpaError) in try publishAlone(source) }
+  }
+
+  /// Changes a copy of the parameters and publishes it, while no other publisher is at work.
+  func change(_ body: (UnsafeMutableRawPointer) -> Void) throws(DenpaError) {
+    let draft = try Buffer(byteCount: layout.byteCount, zeroed: false, "changed parameters")
     try mutex.withLock { () throws(DenpaError) in
-      var target = isFree(0) ? 0 : blocks.indices.first { $0 > 0 && isFree($0) }
-      if target == nil {
-        guard blocks.count < ParameterStore.maximumBlocks else {
-          throw DenpaError(.limitExceeded, "\(blocks.count) predictions are still at work with earlier parameters")
-        }
-        let memory = try Buffer(byteCount: layout.byteCount, zeroed: false, "published parameters")
-        append(memory)
-        try checkMemory("published parameters")
-        target = blocks.count - 1
-      }
-      guard let target else { return }
-      blocks[target].memory.base.copyMemory(from: source, byteCount: layout.byteCount)
-      setCurrent(target)
-      if target != 0 { bringHome(waiting: false) }
+      copyCurrent(to: draft.base)
+      body(draft.base)
+      try publishAlone(draft.base)
     }
+  }
+
+  /// A copy of the parameters as they are between two changes.
+  func copy(to memory: UnsafeMutableRawPointer) { mutex.withLock { copyCurrent(to: memory) } }
+
+  private func copyCurrent(to memory: UnsafeMutableRawPointer) {
+    let (block, base) = acquire()
+    memory.copyMemory(from: base, byteCount: layout.byteCount)
+    release(block)
+  }
+
+  private func publishAlone(_ source: UnsafeRawPointer) throws(DenpaError) {
+    var target = isFree(0) ? 0 : blocks.indices.first { $0 > 0 && isFree($0) }
+    if target == nil {
+      guard blocks.count < ParameterStore.maximumBlocks else {
+        throw DenpaError(.limitExceeded, "\(blocks.count) predictions are still at work with earlier parameters")
+      }
+      let memory = try Buffer(byteCount: layout.byteCount, zeroed: false, "published parameters")
+      append(memory)
+      try checkMemory("published parameters")
+      target = blocks.count - 1
+    }
+    guard let target else { return }
+    blocks[target].memory.base.copyMemory(from: source, byteCount: layout.byteCount)
+    setCurrent(target)
+    if target != 0 { bringHome(waiting: false) }
   }
 
   /// Copies the current parameters to the home block and makes that current, where no reader is left in it.

@@ -95,10 +95,10 @@ private func onePanel<V: Vector>(
   while rows > 0 {
     let height = tiles == 1 ? rows : (rows &+ tiles &- 1) / tiles
     switch (single, transposeA) {
-    case (true, true): Tile.run(Single<V>.self, UnitRows.self, height, call, &finish)
-    case (true, false): Tile.run(Single<V>.self, UnitSteps.self, height, call, &finish)
-    case (false, true): Tile.run(Two<V>.self, UnitRows.self, height, call, &finish)
-    case (false, false): Tile.run(Two<V>.self, UnitSteps.self, height, call, &finish)
+    case (true, true): Tile.run(Single<V>.self, UnitRows.self, height, &call, &finish)
+    case (true, false): Tile.run(Single<V>.self, UnitSteps.self, height, &call, &finish)
+    case (false, true): Tile.run(Two<V>.self, UnitRows.self, height, &call, &finish)
+    case (false, false): Tile.run(Two<V>.self, UnitSteps.self, height, &call, &finish)
     }
     call.a += transposeA ? height : height &* k
     call.place &+= height &* n

@@ -172,10 +172,10 @@ extension ProductPlan {
     if m <= 2 && !packB && !transposeA {
       let width = (m == 1 ? 8 : 4) &* V.width
       while j &+ width <= right {
-        let call = TileCall<V>(
+        var call = TileCall<V>(
           k: length, a: a + start, aStride: k, b: b + (start &* n &+ column &+ j), bStride: n, bLast: V.width,
           place: column &+ j, column: column &+ j, last: V.width)
-        Tile.runWide(m, call, finish)
+        Tile.runWide(m, &call, finish)
         j &+= width
       }
     }
@@ -187,15 +187,15 @@ extension ProductPlan {
         let row = tileRow(tile)
         let height = tileRow(tile &+ 1) &- row
         let own = packA ? UnsafePointer(packed + (row &- firstRow) &* length) : inPlace(row, start)
-        let call = TileCall<V>(
+        var call = TileCall<V>(
           k: length, a: own, aStride: packA ? height : transposeA ? m : k,
           b: packB ? UnsafePointer(packedBlock(index) + j &* length) : b + (start &* n &+ column &+ j),
           bStride: packB ? lanes : n, bLast: packB ? V.width : last,
           place: row &* n &+ column &+ j, column: column &+ j, last: last)
         if lanes == V.width {
-          Tile.run(Single<V>.self, layout, height, call, finish)
+          Tile.run(Single<V>.self, layout, height, &call, finish)
         } else {
-          Tile.run(Two<V>.self, layout, height, call, finish)
+          Tile.run(Two<V>.self, layout, height, &call, finish)
         }
       }
       j &+= panel

@@ -13,7 +13,8 @@ enum UnitSteps: Layout {
   @inline(__always) static var unitRows: Bool { false }
 }
 
-/// One tile's share of C += A·B over one block of k.
+/// One tile's share of C += A·B over one block of k. Handed on by its address: a copy would be read back in wider pieces than it was
+/// just written in, and wait for them.
 struct TileCall<V: Vector> {
   var k: Int
   var a: UnsafePointer<V.Scalar>
@@ -31,62 +32,66 @@ struct TileCall<V: Vector> {
 
 @inline(__always)
 private func runTile<R: Rows, L: Layout>(
-  _: R.Type, _: L.Type, _ call: TileCall<R.S.V>, _ finish: UnsafePointer<Finish<R.S.V>>, ahead: Bool = false
+  _: R.Type, _: L.Type, _ call: UnsafePointer<TileCall<R.S.V>>, _ finish: UnsafePointer<Finish<R.S.V>>,
+  ahead: Bool = false
 ) {
   typealias V = R.S.V
   var rows = R()
-  if call.bLast == V.width {
+  if call.pointee.bLast == V.width {
     accumulate(&rows, L.self, call, V.width, ahead)
   } else {
-    accumulate(&rows, L.self, call, call.bLast, ahead)
+    accumulate(&rows, L.self, call, call.pointee.bLast, ahead)
   }
-  let c = finish.pointee.c + call.place
+  let c = finish.pointee.c + call.pointee.place
   let n = finish.pointee.n
   switch finish.pointee.kind {
   case .store:
-    if call.last == V.width {
+    if call.pointee.last == V.width {
       rows.store(c, n, last: V.width)
     } else {
-      rows.store(c, n, last: call.last)
+      rows.store(c, n, last: call.pointee.last)
     }
   case .add:
-    if call.last == V.width {
+    if call.pointee.last == V.width {
       rows.add(c, n, last: V.width)
       rows.store(c, n, last: V.width)
     } else {
-      rows.add(c, n, last: call.last)
-      rows.store(c, n, last: call.last)
+      rows.add(c, n, last: call.pointee.last)
+      rows.store(c, n, last: call.pointee.last)
     }
   case .all:
     // A copy to memory: the accumulators themselves stay in registers.
     var spilled = rows
     withUnsafeMutableBytes(of: &spilled) { bytes in
       let sums = bytes.baseAddress.of(V.Scalar.self)
-      finish.pointee.apply(sums, R.count, R.S.vectors, place: call.place, column: call.column, last: call.last)
+      finish.pointee.apply(
+        sums, R.count, R.S.vectors, place: call.pointee.place, column: call.pointee.column, last: call.pointee.last)
     }
   }
 }
 
 @inline(__always)
 private func accumulate<R: Rows, L: Layout>(
-  _ rows: inout R, _: L.Type, _ call: TileCall<R.S.V>, _ bLast: Int, _ ahead: Bool
+  _ rows: inout R, _: L.Type, _ call: UnsafePointer<TileCall<R.S.V>>, _ bLast: Int, _ ahead: Bool
 ) {
   typealias V = R.S.V
-  var a = call.a
-  var b = call.b
-  var k = call.k
+  var a = call.pointee.a
+  var b = call.pointee.b
+  var k = call.pointee.k
+  let aStride = call.pointee.aStride
+  let bStride = call.pointee.bStride
   while k > 0 {
     if ahead {
       var line = 0
       while line < R.S.vectors &* V.width &* MemoryLayout<V.Scalar>.stride {
-        denpa_prefetch(UnsafeRawPointer(b + 8 &* call.bStride) + line)
+        denpa_prefetch(UnsafeRawPointer(b + 8 &* bStride) + line)
         line &+= 64
       }
     }
     let strip = R.S(b, last: bLast)
-    rows.step(a, L.unitRows ? 1 : call.aStride, strip)
-    a += L.unitRows ? call.aStride : 1
-    b += call.bStride
+    rows.step(a, L.unitRows ? 1 : aStride, strip)
+    a += L.unitRows ? aStride : 1
+    b += bStride
     k &-= 1
   }
 }
@@ -96,7 +101,8 @@ enum Tile {
   /// One or two rows beside a wide part of B in place, which is read only once: the wider the strip, the longer the
   /// stretches of memory.
   @inline(never)
-  static func runWide<V: Vector>(_ height: Int, _ call: TileCall<V>, _ finish: UnsafePointer<Finish<V>>) {
+  static func runWide<V: Vector>(_ height: Int, _ call: UnsafePointer<TileCall<V>>, _ finish: UnsafePointer<Finish<V>>)
+  {
     if height == 1 {
       runTile(Rows1<Eight<V>>.self, UnitSteps.self, call, finish, ahead: true)
     } else {
@@ -106,7 +112,8 @@ enum Tile {
 
   @inline(never)
   static func run<S: Strip, L: Layout>(
-    _: S.Type, _ layout: L.Type, _ height: Int, _ call: TileCall<S.V>, _ finish: UnsafePointer<Finish<S.V>>
+    _: S.Type, _ layout: L.Type, _ height: Int, _ call: UnsafePointer<TileCall<S.V>>,
+    _ finish: UnsafePointer<Finish<S.V>>
   ) {
     switch height {
     case 1: runTile(Rows1<S>.self, layout, call, finish)

@@ -133,6 +133,12 @@ def test_a_failed_save_leaves_the_older_file(net, tmp_path):
         tmp_path.chmod(0o700)
 
 
+def test_a_path_with_a_zero_byte_is_refused(net, tmp_path):
+    with pytest.raises(ValueError, match="zero bytes"):
+        net.save(f"{tmp_path}/a\0b")
+    assert not (tmp_path / "a").exists()
+
+
 def test_the_description_in_the_file(net, tmp_path):
     data = net.to_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])

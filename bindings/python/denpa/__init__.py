@@ -121,7 +121,7 @@ def load_plugin(path: Any, proof: str = "load") -> list[str]:
         raise MissingFile(os.fsdecode(full))
     names = ctypes.c_char_p()
     wanted = _call.options(_abi.PluginOptions, proof=PROOFS[proof])
-    _call.check(_call.library.denpa_plugin_load(os.fsencode(full), ctypes.byref(wanted), ctypes.byref(names)))
+    _call.check(_call.library.denpa_plugin_load(_call.path_bytes(full), ctypes.byref(wanted), ctypes.byref(names)))
     _registry.refresh()
     return (names.value or b"").decode().split()
 

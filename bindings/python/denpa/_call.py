@@ -47,6 +47,14 @@ def candidates() -> list[str]:
     return [os.path.join(here, LIBRARY_NAME), checkout, SYSTEM_NAME]
 
 
+def path_bytes(path: Any) -> bytes:
+    """A path as C takes it; a zero byte would end it early and name another file."""
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise errors.InvalidArgument(f"a path has no zero bytes: {path!r}")
+    return encoded
+
+
 def load() -> ctypes.CDLL:
     """The library with every function's exact signature, or an ImportError that says what to do."""
     tried = []

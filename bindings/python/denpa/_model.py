@@ -11,7 +11,7 @@ import numpy as np
 from . import _abi as abi
 from . import _graph
 from ._arrays import DType, float_dtype, shape_tuple
-from ._call import Handle, check, create, library
+from ._call import Handle, check, create, library, path_bytes
 from ._graph import Input, Value
 from ._inspecting import Inspecting
 from ._layer import Layer
@@ -73,7 +73,7 @@ class Model(Inspecting):
     def save(self, path: Any) -> None:
         """Writes a safetensors file with the graph in its metadata; an older file is replaced in one instant."""
         self._trainers.publish()
-        check(library.denpa_model_save(self._handle.pointer, os.fsencode(path)))
+        check(library.denpa_model_save(self._handle.pointer, path_bytes(path)))
 
     def to_bytes(self) -> bytes:
         """What save would write."""
@@ -88,7 +88,7 @@ class Model(Inspecting):
     def load(cls, path: Any, names: str | None = None) -> Model:
         """The network that a file holds. Plugins whose layers it uses must be loaded before."""
         pointer = ctypes.POINTER(abi.Model)()
-        status = library.denpa_model_load(os.fsencode(path), ctypes.byref(pointer))
+        status = library.denpa_model_load(path_bytes(path), ctypes.byref(pointer))
         if status == abi.NOT_FOUND and not os.path.exists(path):
             raise MissingFile(os.fsdecode(path))
         check(status)
