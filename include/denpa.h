@@ -24,6 +24,7 @@
  *    with capacity 0 (the buffer may be NULL) to learn it. A text's length does not count the 0 that ends it, its capacity
  *    does. Where the capacity is too small nothing is written but the length, and the answer is DENPA_LIMIT_EXCEEDED; with
  *    capacity 0 it is DENPA_OK.
+ *  - A thread that calls needs 256 KiB of stack.
  *  - Loading the library starts no thread and changes nothing in the process. Threads start at the first work that pays to
  *    be divided.
  *
@@ -157,7 +158,7 @@ denpa_status denpa_model_parameter(denpa_model *model, int32_t index, denpa_port
  * predicts: sessions see it at once, trainers after denpa_trainer_refresh. DENPA_NOT_FOUND names those that there are. */
 denpa_status denpa_model_view(denpa_model *model, const char *name, denpa_tensor *view);
 
-/* Copies `value` into the parameter `name`; shapes must be equal (DENPA_BAD_SHAPE); any float or integer dtype is converted. */
+/* Copies `value` into the parameter `name`; sessions see all of it or nothing. Shapes must be equal (DENPA_BAD_SHAPE); any float or integer dtype is converted. */
 denpa_status denpa_model_set(denpa_model *model, const char *name, const denpa_tensor *value);
 
 /* Whether training changes a parameter; `name` is a parameter ("hidden.W") or a node, for all of its parameters. Heeded by
@@ -212,7 +213,8 @@ denpa_status denpa_predict(denpa_session *session, const denpa_tensor *inputs, i
  * at its end; denpa_train_batch and denpa_trainer_step do not. denpa_trainer_refresh goes the other way.
  *
  * Numbers that are not finite: where a gradient or loss becomes NaN or infinite, the step is not taken, the call answers
- * DENPA_NOT_FINITE and names the node and the step, and the weights are those before that step.
+ * DENPA_NOT_FINITE and names the node and the step, and the weights are those before that step. A weight that overflows in the update
+ * itself, from finite gradients, is met by the next step.
  */
 
 /* One term of the loss: weight * kind(output, its own target). 48 bytes, for ever. Make it with denpa_loss_on. */
@@ -247,8 +249,8 @@ typedef struct denpa_trainer_options {
   int32_t reserved; /* 0 */
 } denpa_trainer_options;
 
-/* Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Losses and optimizer are checked now;
- * a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
+/* Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and optimizer are
+ * checked now, shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
 denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options, denpa_trainer **trainer);
 /* What was not published is lost. */
 denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
@@ -288,8 +290,8 @@ typedef struct denpa_fit_options {
 } denpa_fit_options;
 
 /* Trains on data in memory, of any number of rows and of any dtype that converts; it is read in place, a batch at a time. The last
- * batch of an epoch may be smaller. `loss` (may be NULL): mean loss of the last epoch. After DENPA_STOPPED and
- * DENPA_NOT_FINITE what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows. */
+ * batch of an epoch may be smaller. `loss` (may be NULL): mean loss of the last epoch. Where training ends early (DENPA_STOPPED,
+ * DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows. */
 denpa_status denpa_fit(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count, const denpa_tensor *targets,
                        int32_t target_count, const denpa_fit_options *options, double *loss);
 
@@ -318,7 +320,7 @@ denpa_status denpa_trainer_refresh(denpa_trainer *trainer);
 
 /* The open loop, for training loops of your own:
  *   forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
- *   backward: from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
+ *   backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
  *     are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
  *   gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
  *   step: one step of the optimizer with the gradients; it does not zero them;
@@ -337,8 +339,8 @@ denpa_status denpa_trainer_zero_gradients(denpa_trainer *trainer);
  * first backward. DENPA_NOT_FOUND where there is no such parameter or it is not trainable. */
 denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, denpa_tensor *view);
 
-/* The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is negative or not
- * finite. */
+/* The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is negative, above 1e30
+ * or not a number. */
 denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double learning_rate);
 denpa_status denpa_trainer_learning_rate(denpa_trainer *trainer, double *learning_rate);
 

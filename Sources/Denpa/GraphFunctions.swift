@@ -14,16 +14,13 @@ public func denpa_graph_create(_ graph: UnsafeMutablePointer<OpaquePointer?>!) -
 @implementation @_cdecl("denpa_graph_destroy")
 public func denpa_graph_destroy(_ graph: OpaquePointer!) -> denpa_status { destroy(graph, Handles.graph) }
 
-/// Changes a copy of the graph and keeps it only where memory sufficed.
+/// One change of a graph: `body` changes it as its last deed, or not at all.
 private func change(
   _ graph: OpaquePointer?, _ body: (inout Graph) throws(DenpaError) -> Void
 ) throws(DenpaError) {
   try with(graph, Handles.graph) { handle throws(DenpaError) in
     try handle.mutex.withLock { () throws(DenpaError) in
-      var draft = handle.graph
-      try body(&draft)
-      try checkMemory("a graph")
-      handle.graph = draft
+      try body(&handle.graph)
     }
   }
 }
@@ -46,8 +43,9 @@ public func denpa_graph_input(
       var extents: [Int] = []
       for axis in 0..<Int(rank) { extents.append(Int(dim[axis])) }
       let name = try name.map { name throws(DenpaError) in try requireName(name, "the input's name") }
-      let id = try graph.addInput(name: name, dtype: type, sample: try Shape(checking: extents))
+      let shape = try Shape(checking: extents)
       try checkMemory("a graph")
+      let id = try graph.addInput(name: name, dtype: type, sample: shape)
       value.pointee = denpa_value(id)
     }
   }
@@ -63,7 +61,7 @@ public func denpa_graph_add(
     try change(graph) { graph throws(DenpaError) in
       let kind = try requireName(kind, "the layer's kind")
       let name = try name.map { name throws(DenpaError) in try requireName(name, "the layer's name") }
-      let owner: Message = "\(kind) \"\(name ?? "")\""
+      let owner: Message = if let name { "\(kind) \"\(name)\"" } else { "\(kind)" }
       guard (0...1024).contains(input_count), (0...1024).contains(output_count) else {
         throw DenpaError(
           .badArgument, "\(owner): expected 0 to 1024 inputs and outputs, got \(input_count) and \(output_count)")
@@ -73,11 +71,8 @@ public func denpa_graph_add(
       }
       let given = try AttributeReader.list(attributes, owner)
       let values = (0..<Int(input_count)).map { Int(inputs[$0]) }
-      let made = try graph.add(kind, name: name, attributes: given, inputs: values)
-      guard made.count == Int(output_count) else {
-        throw DenpaError(.badArgument, "\(owner): it has \(made.count) output(s), got room for \(output_count)")
-      }
       try checkMemory("a graph")
+      let made = try graph.add(kind, name: name, attributes: given, inputs: values, outputCount: Int(output_count))
       for (index, value) in made.enumerated() { outputs[index] = denpa_value(value) }
     }
   }

@@ -178,8 +178,8 @@ public func denpa_trainer_gradient(
 public func denpa_trainer_set_learning_rate(_ trainer: OpaquePointer!, _ learning_rate: Double) -> denpa_status {
   withTrainer(trainer) { _, trainer throws(DenpaError) in
     guard trainer.options.optimizer != nil else { throw DenpaError(.badState, "the trainer has no optimizer") }
-    guard learning_rate >= 0, learning_rate.isFinite else {
-      throw DenpaError(.badArgument, "a learning rate is finite and not negative, got \(learning_rate)")
+    guard learning_rate >= 0, learning_rate <= 1e30 else {
+      throw DenpaError(.badArgument, "a learning rate is from 0 to 1e30, got \(learning_rate)")
     }
     trainer.learningRate = learning_rate
   }

@@ -119,11 +119,18 @@ public struct AttributeSpec: Sendable {
 
   private func checkBounds(_ number: Double, _ owner: Message) throws(DenpaError) {
     if let minimum, !(number >= minimum) {
-      throw DenpaError(.badArgument, "\(owner): attribute \"\(name)\" expects at least \(minimum), got \(number)")
+      throw DenpaError(
+        .badArgument, "\(owner): attribute \"\(name)\" expects at least \(text(minimum)), got \(text(number))")
     }
     if let maximum, !(number <= maximum) {
-      throw DenpaError(.badArgument, "\(owner): attribute \"\(name)\" expects at most \(maximum), got \(number)")
+      throw DenpaError(
+        .badArgument, "\(owner): attribute \"\(name)\" expects at most \(text(maximum)), got \(text(number))")
     }
+  }
+
+  /// Whole numbers of integer options without a fraction.
+  private func text(_ number: Double) -> String {
+    if type == .int || type == .ints, let whole = Int(exactly: number) { "\(whole)" } else { "\(number)" }
   }
 }
 

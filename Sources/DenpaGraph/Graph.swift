@@ -34,6 +34,7 @@ public struct Graph: Sendable {
   /// The values of the inputs, in the order they were added.
   public private(set) var inputs: [ValueID] = []
   private var nodeNumbers: [String: Int] = [:]
+  private var kindCounts: [String: Int] = [:]
 
   public init() {}
 
@@ -55,34 +56,30 @@ public struct Graph: Sendable {
   /// Adds an input of a whole type, batch included (targets of losses).
   mutating func addInput(name: String, type: TensorType) throws(DenpaError) -> ValueID {
     let id = values.count
-    try append(
-      Node(
-        name: name, kind: "input", attributes: [], layer: nil, spec: nil, inputs: [], outputs: [id], parameters: []),
-      types: [type])
+    let node = Node(
+      name: name, kind: "input", attributes: [], layer: nil, spec: nil, inputs: [], outputs: [id], parameters: [])
     inputs.append(id)
+    do throws(DenpaError) { try append(node, types: [type]) } catch {
+      inputs.removeLast()
+      throw error
+    }
     return id
   }
 
   /// Adds a layer and answers its output values.
   public mutating func add(
     _ kind: String, name: String?, attributes given: [NamedAttribute], inputs: [ValueID],
-    registry: Registry = .shared
+    registry: Registry = .shared, outputCount: Int? = nil
   ) throws(DenpaError) -> [ValueID] {
     let definition = try registry.layer(kind)
     let name = try checkedName(name, kind: kind)
-    var draft = self
-    let outputs = try draft.add(definition, name: name, attributes: given, inputs: inputs)
-    for parameter in draft.nodes[draft.nodes.count - 1].parameters {
-      do throws(DenpaError) { _ = try parameter.drawing(registry) } catch {
-        throw DenpaError(error.status, "\(kind) \"\(name)\": \(parameter.name): \(error.message)")
-      }
-    }
-    self = draft
-    return outputs
+    return try add(
+      definition, name: name, attributes: given, inputs: inputs, registry: registry, outputCount: outputCount)
   }
 
   mutating func add(
-    _ definition: LayerDefinition, name: String, attributes given: [NamedAttribute], inputs: [ValueID]
+    _ definition: LayerDefinition, name: String, attributes given: [NamedAttribute], inputs: [ValueID],
+    registry: Registry = .shared, outputCount: Int? = nil
   ) throws(DenpaError) -> [ValueID] {
     let spec = definition.spec
     let owner: Message = "\(spec.kind) \"\(name)\""
@@ -103,12 +100,20 @@ public struct Graph: Sendable {
     let layer: any Layer
     let types: [TensorType]
     let parameters: [ParameterSpec]
-    do {
+    do throws(DenpaError) {
       layer = try definition.make(attributes)
       types = try layer.outputs(inputTypes)
       parameters = try layer.parameters(inputTypes)
       for type in types { _ = try type.shape.checkedCount() }
-      for parameter in parameters { _ = try parameter.shape.checkedCount() }
+      for parameter in parameters {
+        _ = try parameter.shape.checkedCount()
+        do throws(DenpaError) { _ = try parameter.drawing(registry) } catch {
+          throw DenpaError(error.status, "\(parameter.name): \(error.message)")
+        }
+      }
+      guard types.count == outputCount ?? types.count else {
+        throw DenpaError(.badArgument, "it has \(types.count) output(s), got room for \(outputCount ?? 0)")
+      }
     } catch {
       throw DenpaError(error.status, "\(owner): \(error.message)")
     }
@@ -126,9 +131,18 @@ public struct Graph: Sendable {
     guard nodes.count < Graph.maximumNodes else {
       throw DenpaError(.limitExceeded, "a graph has at most \(Graph.maximumNodes) nodes")
     }
+    // All of it or nothing: what a failed allocation leaves behind is taken back.
     nodeNumbers[node.name] = nodes.count
+    kindCounts[node.kind, default: 0] += 1
     for type in types { values.append(GraphValue(type: type, node: nodes.count)) }
     nodes.append(node)
+    do throws(DenpaError) { try checkMemory("a graph") } catch {
+      nodes.removeLast()
+      values.removeLast(types.count)
+      kindCounts[node.kind, default: 1] -= 1
+      nodeNumbers[node.name] = nil
+      throw error
+    }
   }
 
   /// The given name where it is free and well-formed; without one "<kind>_1", "<kind>_2" … ("vendor.swish" counts as "swish").
@@ -136,7 +150,7 @@ public struct Graph: Sendable {
     guard let name else {
       let stem = kind.split(separator: ".").last.map(String.init) ?? kind
       // Names are dense in the common case, so the first guess is nearly always free.
-      var number = 1 + nodes.reduce(into: 0) { count, node in if node.kind == kind { count += 1 } }
+      var number = 1 + (kindCounts[kind] ?? 0)
       while nodeNumbers["\(stem)_\(number)"] != nil { number += 1 }
       return "\(stem)_\(number)"
     }

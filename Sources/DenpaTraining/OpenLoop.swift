@@ -49,7 +49,8 @@ extension Trainer {
     _ outputGradients: UnsafeBufferPointer<TensorView>, _ inputGradients: UnsafeBufferPointer<TensorView>?
   ) throws(DenpaError) {
     guard let executor = openExecutor, let rows = openRows else {
-      throw DenpaError(.badState, "backward needs a forward with training = 1 before it")
+      throw DenpaError(
+        .badState, "backward needs a forward with training = 1 before it, and the weights as they were then")
     }
     guard outputGradients.count == model.outputs.count else {
       throw DenpaError(

@@ -319,6 +319,8 @@ public final class Trainer: @unchecked Sendable {
 
   private func applyOptimizer() throws(DenpaError) {
     stepCount += 1
+    // What forward kept belongs to the weights that it had.
+    openRows = nil
     for entry in sweeps {
       entry.sweep.prepare(entry.arguments, stepCount, learningRate)
       guard entry.sweep.step(entry.arguments, run) == 0 else {
@@ -331,7 +333,10 @@ public final class Trainer: @unchecked Sendable {
 
   public func publish() throws(DenpaError) { try model.publish(weights.base) }
 
-  public func refresh() { model.copyParameters(to: weights.base) }
+  public func refresh() {
+    openRows = nil
+    model.copyParameters(to: weights.base)
+  }
 
   public func gradientView(_ name: String) throws(DenpaError) -> TensorView {
     let index = try model.parameterIndex(name)

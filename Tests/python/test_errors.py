@@ -153,3 +153,13 @@ def test_nan_passes_prediction_and_stops_training(net):
     with pytest.raises(dp.NotFinite):
         net.train_batch(x, np.zeros((4, 3)), loss="mse")
     assert net.to_bytes() == before
+
+
+def test_what_c_would_cut_is_refused():
+    with pytest.raises(ValueError, match="zero bytes"):
+        dp.Sequential([dp.Dense(1, name="a\0b")], input_shape=(2,))
+    with pytest.raises(ValueError, match="extents"):
+        dp.Input((2**64 + 3,))
+    for seed in (-1, 2**64):
+        with pytest.raises(ValueError, match="seed"):
+            dp.Sequential([dp.Dense(1)], input_shape=(2,), seed=seed)

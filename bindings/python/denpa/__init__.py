@@ -129,7 +129,7 @@ def load_plugin(path: Any, proof: str = "load") -> list[str]:
 def prove(kind: str | type[Described] | Described) -> str:
     """Proves a layer or loss on its samples: the report. ProofFailed, with the same `report`, where it does not hold."""
     name = kind if isinstance(kind, str) else kind.kind
-    return _call.text(_call.library.denpa_prove, name.encode(), room=1 << 16)
+    return _call.text(_call.library.denpa_prove, _call.c_text(name), room=1 << 16)
 
 
 def version() -> str:

@@ -716,7 +716,7 @@ predicts: sessions see it at once, trainers after denpa_trainer_refresh. DENPA_N
     "denpa_model_set": (
         c_int32,
         [POINTER(Model), c_char_p, POINTER(Tensor)],
-        """Copies `value` into the parameter `name`; shapes must be equal (DENPA_BAD_SHAPE); any float or integer dtype is converted.""",
+        """Copies `value` into the parameter `name`; sessions see all of it or nothing. Shapes must be equal (DENPA_BAD_SHAPE); any float or integer dtype is converted.""",
     ),
     "denpa_model_set_trainable": (
         c_int32,
@@ -775,8 +775,8 @@ the parameters that were published last; while another thread publishes, with al
     "denpa_trainer_create": (
         c_int32,
         [POINTER(Model), POINTER(TrainerOptions), POINTER(POINTER(Trainer))],
-        """Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Losses and optimizer are checked now;
-a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given.""",
+        """Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and optimizer are
+checked now, shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given.""",
     ),
     "denpa_trainer_destroy": (
         c_int32,
@@ -794,8 +794,8 @@ Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss h
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(FitOptions), POINTER(c_double)],
         """Trains on data in memory, of any number of rows and of any dtype that converts; it is read in place, a batch at a time. The last
-batch of an epoch may be smaller. `loss` (may be NULL): mean loss of the last epoch. After DENPA_STOPPED and
-DENPA_NOT_FINITE what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows.""",
+batch of an epoch may be smaller. `loss` (may be NULL): mean loss of the last epoch. Where training ends early (DENPA_STOPPED,
+DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows.""",
     ),
     "denpa_fit_source": (
         c_int32,
@@ -825,7 +825,7 @@ disturbed and do not block it.""",
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, c_int32],
         """The open loop, for training loops of your own:
   forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
-  backward: from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
+  backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
     are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
   gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
   step: one step of the optimizer with the gradients; it does not zero them;
@@ -836,7 +836,7 @@ disturbed and do not block it.""",
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32],
         """The open loop, for training loops of your own:
   forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
-  backward: from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
+  backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
     are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
   gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
   step: one step of the optimizer with the gradients; it does not zero them;
@@ -847,7 +847,7 @@ disturbed and do not block it.""",
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(Tensor), POINTER(c_double)],
         """The open loop, for training loops of your own:
   forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
-  backward: from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
+  backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
     are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
   gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
   step: one step of the optimizer with the gradients; it does not zero them;
@@ -858,7 +858,7 @@ disturbed and do not block it.""",
         [POINTER(Trainer)],
         """The open loop, for training loops of your own:
   forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
-  backward: from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
+  backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
     are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
   gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
   step: one step of the optimizer with the gradients; it does not zero them;
@@ -869,7 +869,7 @@ disturbed and do not block it.""",
         [POINTER(Trainer)],
         """The open loop, for training loops of your own:
   forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
-  backward: from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
+  backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
     are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
   gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
   step: one step of the optimizer with the gradients; it does not zero them;
@@ -884,14 +884,14 @@ first backward. DENPA_NOT_FOUND where there is no such parameter or it is not tr
     "denpa_trainer_set_learning_rate": (
         c_int32,
         [POINTER(Trainer), c_double],
-        """The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is negative or not
-finite.""",
+        """The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is negative, above 1e30
+or not a number.""",
     ),
     "denpa_trainer_learning_rate": (
         c_int32,
         [POINTER(Trainer), POINTER(c_double)],
-        """The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is negative or not
-finite.""",
+        """The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is negative, above 1e30
+or not a number.""",
     ),
     "denpa_check_gradients": (
         c_int32,

@@ -127,4 +127,6 @@ def shape_tuple(shape: Any, what: str = "shape") -> tuple[int, ...]:
         result = tuple(operator.index(extent) for extent in items)
     except (TypeError, ValueError):
         raise TypeMismatch(f"{what} must be a tuple of integers, got {shape!r}") from None
+    if any(not 0 <= extent < 1 << 63 for extent in result):
+        raise ShapeError(f"{what} must have extents of 0 or more, below 2**63, got {shape!r}")
     return result

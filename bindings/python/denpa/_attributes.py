@@ -8,6 +8,7 @@ from typing import Any, Iterable, Mapping
 import numpy as np
 
 from . import _abi as abi
+from ._call import c_text
 from ._arrays import as_array, fill
 from .errors import InvalidArgument, TypeMismatch
 
@@ -145,7 +146,7 @@ class Encoded:
         self.keep: list[Any] = []
         self.pointer = (abi.Attribute * (len(values) + 1))()
         for entry, (name, value) in zip(self.pointer, values.items()):
-            entry.name = name.encode()
+            entry.name = c_text(name)
             entry.type = CODES[schemas[name]["type"]]
             entry.count = 1
             self.write(entry, schemas[name]["type"], value)
@@ -157,7 +158,7 @@ class Encoded:
         elif type_name == "float":
             field.f = value
         elif type_name == "string":
-            field.s = value.encode()
+            field.s = c_text(value)
         elif type_name == "tensor":
             tensor = abi.Tensor()
             fill(tensor, value)
@@ -170,7 +171,7 @@ class Encoded:
 
     def write_spec(self, spec: abi.Spec, value: Any) -> None:
         if isinstance(value, str):
-            spec.kind = value.encode()
+            spec.kind = c_text(value)
             return
         nested = value.encode()
         spec.kind = value.kind.encode()

@@ -47,6 +47,14 @@ def candidates() -> list[str]:
     return [os.path.join(here, LIBRARY_NAME), checkout, SYSTEM_NAME]
 
 
+def c_text(text: str) -> bytes:
+    """A name as C takes it; a zero byte would end it early and name something else."""
+    encoded = text.encode()
+    if b"\0" in encoded:
+        raise errors.InvalidArgument(f"a name has no zero bytes: {text!r}")
+    return encoded
+
+
 def path_bytes(path: Any) -> bytes:
     """A path as C takes it; a zero byte would end it early and name another file."""
     encoded = os.fsencode(path)

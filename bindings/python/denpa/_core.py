@@ -13,7 +13,7 @@ import numpy as np
 
 from . import _abi as abi
 from ._arrays import DTYPES, Array, as_array, tensors
-from ._call import Closed, Handle, check, library, options, text
+from ._call import Closed, Handle, c_text, check, library, options, text
 from ._parameters import Names, NodeView, NodeViews, Parameters, Views, element_count
 from ._trainers import Trainers
 from .errors import InvalidArgument, NotFound, ShapeError
@@ -120,7 +120,7 @@ class Core:
     def _set_trainable(self, name: str, value: bool) -> None:
         with self._lock:
             self._trainers.forget()
-            check(library.denpa_model_set_trainable(self._handle.pointer, name.encode(), int(value)))
+            check(library.denpa_model_set_trainable(self._handle.pointer, c_text(name), int(value)))
 
     def set_trainable(self, name: str, value: bool = True) -> None:
         """Whether training changes a parameter ("encoder.W") or a whole layer ("encoder"). Optimizers begin afresh."""

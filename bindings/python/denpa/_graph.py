@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _abi as abi
 from ._arrays import CODES, DTYPES, DType, shape_tuple
-from ._call import Handle, check, create, library
+from ._call import Handle, c_text, check, create, library
 from .errors import InvalidArgument, TypeMismatch
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Builder:
         number = ctypes.c_int32()
         dim = (ctypes.c_int64 * max(len(sample), 1))(*sample)
         code = abi.FLOAT32 if value.dtype is None else CODES[value.dtype]
-        encoded = name.encode() if name else None
+        encoded = c_text(name) if name else None
         check(
             library.denpa_graph_input(
                 self.handle.pointer, encoded, code, len(sample), dim if sample else None, ctypes.byref(number)
@@ -107,7 +107,7 @@ class Builder:
             library.denpa_graph_add(
                 self.handle.pointer,
                 layer.kind.encode(),
-                name.encode(),
+                c_text(name),
                 attributes.pointer,
                 inputs,
                 len(node.inputs),
@@ -175,6 +175,8 @@ def model(inputs: Sequence[Value], outputs: Sequence[Value], dtype: np.dtype[Any
     """The engine's model of these values."""
     builder = Builder()
     numbers = builder.build(inputs, outputs)
-    options = abi.ModelOptions(ctypes.sizeof(abi.ModelOptions), CODES[dtype], 0, seed & (2**64 - 1))
+    if not 0 <= seed < 1 << 64:
+        raise InvalidArgument(f"seed must be from 0 to 2**64 - 1, got {seed}")
+    options = abi.ModelOptions(ctypes.sizeof(abi.ModelOptions), CODES[dtype], 0, seed)
     array = (ctypes.c_int32 * len(numbers))(*numbers)
     return create(abi.Model, "denpa_model_create", builder.handle.pointer, array, len(numbers), ctypes.byref(options))

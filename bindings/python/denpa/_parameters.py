@@ -11,7 +11,7 @@ import numpy as np
 from . import _abi as abi
 from ._arrays import Array, ArrayLike, Memory, as_array, tensors
 from ._attributes import closest
-from ._call import Handle, check, library
+from ._call import Handle, c_text, check, library
 from .errors import InvalidArgument, NotFound, TypeMismatch
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Views:
         memory = reference() if reference is not None else None
         if memory is None:
             tensor = abi.Tensor()
-            check(library.denpa_model_view(handle.pointer, name.encode(), ctypes.byref(tensor)))
+            check(library.denpa_model_view(handle.pointer, c_text(name), ctypes.byref(tensor)))
             memory = Memory(tensor, handle)
             self.alive[name] = weakref.ref(memory)
         return memory
@@ -112,7 +112,7 @@ class Parameters(MutableMapping[str, Array]):
                 return  # p["W1"] -= ... has written already
             self._core._trainers.publish()
             self._core._views.touched = True
-            check(library.denpa_model_set(self._core._handle.pointer, full.encode(), tensors([array])))
+            check(library.denpa_model_set(self._core._handle.pointer, c_text(full), tensors([array])))
 
     def __delitem__(self, name: str) -> None:
         raise TypeMismatch("parameters cannot be removed from a network")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _abi as abi
 from ._arrays import Array, Memory
-from ._call import Handle, check, create, library, options
+from ._call import Handle, c_text, check, create, library, options
 from ._described import Optimizer
 from ._loss import Terms
 
@@ -50,7 +50,7 @@ class Trainer:
     def gradient(self, name: str) -> Array:
         """The gradient of a parameter, as an array that looks at the trainer's memory."""
         tensor = abi.Tensor()
-        check(library.denpa_trainer_gradient(self.handle.pointer, name.encode(), ctypes.byref(tensor)))
+        check(library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(tensor)))
         return Memory(tensor, self.handle).array()
 
     def fits(self, terms: Terms | None, optimizer: Optimizer | None) -> bool:
