@@ -102,6 +102,44 @@ static void publish_is_one_instant(void) {
 }
 
 static const float *expected;
+/* One thread sets whole parameters and freezes and thaws, another writes files: each file is one moment's model. */
+static void *writer(void *unused) {
+  static float values[WIDTH * WIDTH];
+  denpa_tensor t = denpa_f32(values, WIDTH, WIDTH);
+  int round, i;
+  (void)unused;
+  for (round = 0; !stop; round++) {
+    for (i = 0; i < WIDTH * WIDTH; i++) values[i] = (float)(round % 1000);
+    OK(denpa_model_set(model, "hidden.W", &t));
+    OK(denpa_model_set_trainable(model, "hidden", round & 1));
+  }
+  return NULL;
+}
+
+static void a_file_is_one_moment(void) {
+  static char bytes[1 << 20];
+  static const float zeros[WIDTH * WIDTH] = {0};
+  denpa_tensor zero = denpa_f32(zeros, WIDTH, WIDTH);
+  pthread_t thread;
+  int round, i;
+  model = two_layers(WIDTH, WIDTH, "tanh", 2, DENPA_FLOAT32, 1);
+  OK(denpa_model_set(model, "hidden.W", &zero));
+  stop = 0;
+  pthread_create(&thread, NULL, writer, NULL);
+  for (round = 0; round < 2000; round++) {
+    denpa_model *copy = NULL;
+    denpa_tensor view;
+    int64_t length;
+    OK(denpa_model_save_bytes(model, bytes, sizeof bytes, &length));
+    OK(denpa_model_load_bytes(bytes, length, &copy));
+    OK(denpa_model_view(copy, "hidden.W", &view));
+    for (i = 1; i < WIDTH * WIDTH; i++) CHECK(((float *)view.data)[i] == ((float *)view.data)[0]);
+    OK(denpa_model_destroy(copy));
+  }
+  stop = 1;
+  pthread_join(thread, NULL);
+}
+
 static void *one_of_64(void *number) {
   float x[32 * 16], y[32 * 4];
   uint64_t state = (uint64_t)(uintptr_t)number;
@@ -139,7 +177,7 @@ static void threads_64(void) {
 static denpa_session *shared_session;
 static int busy;
 static void *sharing(void *unused) {
-  float x[16], y[4];
+  float x[16] = {0}, y[4];
   denpa_tensor X = denpa_f32(x, 1, 16), Y = denpa_f32(y, 1, 4);
   int i, k;
   (void)unused;
@@ -230,6 +268,7 @@ static void thread_counts(void) {
 static const test_case tests[] = {
     {"same_bits_for_any_threads", same_bits_for_any_threads},
     {"publish_is_one_instant", publish_is_one_instant},
+    {"a_file_is_one_moment", a_file_is_one_moment},
     {"threads_64", threads_64},
     {"sharing_a_session", sharing_a_session},
     {"sharing_a_realtime_session", sharing_a_realtime_session},

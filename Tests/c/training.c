@@ -172,12 +172,17 @@ static void open_loop(void) {
   o.input_gradients = 1;
   OK(denpa_trainer_create(b, &o, &open));
   STATUS(denpa_trainer_backward(open, &D, 1, &DX, 1), DENPA_BAD_STATE);
+  /* What forward kept belongs to the weights that it had. */
+  OK(denpa_trainer_forward(open, &X, 1, &Y, 1, 1));
+  OK(denpa_trainer_refresh(open));
+  STATUS(denpa_trainer_backward(open, &D, 1, &DX, 1), DENPA_BAD_STATE);
   for (step = 0; step < 20; step++) {
     OK(denpa_train_batch(closed, &X, 1, &T, 1, &loss));
     OK(denpa_trainer_zero_gradients(open));
     OK(denpa_trainer_forward(open, &X, 1, &Y, 1, 1));
     for (i = 0; i < 4; i++) dy[i] = 2 * (y[i] - target[i]) / 4;
     OK(denpa_trainer_backward(open, &D, 1, &DX, 1));
+    STATUS(denpa_trainer_backward(open, &D, 1, &DX, 1), DENPA_BAD_STATE);
     OK(denpa_trainer_step(open));
   }
   OK(denpa_publish(closed));
