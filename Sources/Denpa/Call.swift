@@ -170,3 +170,15 @@ final class TrainerHandle {
     try body(trainer)
   }
 }
+
+/// One trainer's turn.
+@inline(__always)
+func withTrainer(
+  _ pointer: OpaquePointer?, _ body: (TrainerHandle, Trainer) throws(DenpaError) -> Void
+) -> denpa_status {
+  call { () throws(DenpaError) in
+    try with(pointer, Handles.trainer) { handle throws(DenpaError) in
+      try handle.exclusively { trainer throws(DenpaError) in try body(handle, trainer) }
+    }
+  }
+}

@@ -11,30 +11,26 @@ public func denpa_check_gradients(
   _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32, _ given: UnsafePointer<denpa_check_options>!,
   _ callback: denpa_check_callback!, _ user_data: UnsafeMutableRawPointer!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(trainer, Handles.trainer) { handle throws(DenpaError) in
-      try handle.exclusively { trainer throws(DenpaError) in
-        let chosen = try options(given, default: denpa_check_options(), "denpa_check_options")
-        var check = GradientCheckOptions()
-        guard chosen.step >= 0, chosen.step.isFinite, chosen.tolerance >= 0, chosen.tolerance.isFinite,
-          chosen.max_elements >= -1
-        else {
-          throw DenpaError(
-            .badArgument, "step and tolerance are 0 (default) or more, max_elements is −1 (all), 0 (default) or more")
-        }
-        if chosen.step > 0 { check.step = chosen.step }
-        if chosen.tolerance > 0 { check.tolerance = chosen.tolerance }
-        if chosen.max_elements != 0 { check.maximumElements = chosen.max_elements < 0 ? nil : Int(chosen.max_elements) }
-        check.inputs = chosen.inputs != 0
-        try GradientCheck.run(
-          trainer, try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
-          try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount), check
-        ) { result throws(DenpaError) in
-          guard let callback else { return }
-          guard tell(result, callback, user_data) == DENPA_OK else {
-            throw DenpaError(.stopped, "the check was stopped after \"\(result.tensor)\"")
-          }
-        }
+  withTrainer(trainer) { handle, trainer throws(DenpaError) in
+    let chosen = try options(given, default: denpa_check_options(), "denpa_check_options")
+    var check = GradientCheckOptions()
+    guard chosen.step >= 0, chosen.step.isFinite, chosen.tolerance >= 0, chosen.tolerance.isFinite,
+      chosen.max_elements >= -1
+    else {
+      throw DenpaError(
+        .badArgument, "step and tolerance are 0 (default) or more, max_elements is −1 (all), 0 (default) or more")
+    }
+    if chosen.step > 0 { check.step = chosen.step }
+    if chosen.tolerance > 0 { check.tolerance = chosen.tolerance }
+    if chosen.max_elements != 0 { check.maximumElements = chosen.max_elements < 0 ? nil : Int(chosen.max_elements) }
+    check.inputs = chosen.inputs != 0
+    try GradientCheck.run(
+      trainer, try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
+      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount), check
+    ) { result throws(DenpaError) in
+      guard let callback else { return }
+      guard tell(result, callback, user_data) == DENPA_OK else {
+        throw DenpaError(.stopped, "the check was stopped after \"\(result.tensor)\"")
       }
     }
   }

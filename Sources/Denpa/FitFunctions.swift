@@ -58,23 +58,13 @@ private struct FitCall {
   }
 }
 
-private func fit(
-  _ pointer: OpaquePointer?, _ body: (TrainerHandle, Trainer) throws(DenpaError) -> Void
-) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(pointer, Handles.trainer) { handle throws(DenpaError) in
-      try handle.exclusively { trainer throws(DenpaError) in try body(handle, trainer) }
-    }
-  }
-}
-
 @implementation @_cdecl("denpa_fit")
 public func denpa_fit(
   _ trainer: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32,
   _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32, _ given: UnsafePointer<denpa_fit_options>!,
   _ loss: UnsafeMutablePointer<Double>!
 ) -> denpa_status {
-  fit(trainer) { handle, trainer throws(DenpaError) in
+  withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let chosen = try FitCall(given, trainer)
     let result = try trainer.fit(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
@@ -143,7 +133,7 @@ public func denpa_fit_source(
   _ trainer: OpaquePointer!, _ next: denpa_next_callback!, _ rewind: denpa_rewind_callback!,
   _ source: UnsafeMutableRawPointer!, _ given: UnsafePointer<denpa_fit_options>!, _ loss: UnsafeMutablePointer<Double>!
 ) -> denpa_status {
-  fit(trainer) { handle, trainer throws(DenpaError) in
+  withTrainer(trainer) { handle, trainer throws(DenpaError) in
     guard let next else { throw DenpaError(.badArgument, "the data callback is NULL") }
     guard trainer.targetCount > 0 else {
       throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")

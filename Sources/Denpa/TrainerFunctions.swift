@@ -53,18 +53,6 @@ public func denpa_trainer_create(
 @implementation @_cdecl("denpa_trainer_destroy")
 public func denpa_trainer_destroy(_ trainer: OpaquePointer!) -> denpa_status { destroy(trainer, Handles.trainer) }
 
-/// One trainer's turn.
-@inline(__always)
-private func withTrainer(
-  _ pointer: OpaquePointer?, _ body: (TrainerHandle, Trainer) throws(DenpaError) -> Void
-) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(pointer, Handles.trainer) { handle throws(DenpaError) in
-      try handle.exclusively { trainer throws(DenpaError) in try body(handle, trainer) }
-    }
-  }
-}
-
 @implementation @_cdecl("denpa_train_batch")
 public func denpa_train_batch(
   _ trainer: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32,
