@@ -1,6 +1,12 @@
 /* Allocations: none per step once warm, none at all in a real-time session, and every one of them failing in turn. */
 #include "nets.h"
 
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 static float X64[64 * 16], T64[64 * 4], Y64[64 * 4];
 static int32_t labels[64];
 static void data(void) {
@@ -281,6 +287,30 @@ static void too_large(void) {
   CHECK(status == DENPA_OUT_OF_MEMORY || status == DENPA_OK);
 }
 
+/* A real-time session makes no system call, good input or bad: under strict seccomp any other than read, write and exit would
+ * kill the process. In a child, because there is no way back. */
+static void real_time_makes_no_system_call(void) {
+  static float x[8 * 3], y[8 * 2];
+  denpa_model *m = two_layers(3, 16, "tanh", 2, DENPA_FLOAT32, 1);
+  denpa_session *s = new_session(m, 8, 1);
+  int state = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    int rows, bad = 0;
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) syscall(SYS_exit, 77);
+    for (rows = 8; rows >= 0; rows--) {
+      denpa_tensor X = denpa_f32(x, rows, 3), Y = denpa_f32(y, rows, 2), wide = denpa_f32(x, rows, 4);
+      bad += denpa_predict(s, &X, 1, &Y, 1) != DENPA_OK;
+      bad += denpa_predict(s, &wide, 1, &Y, 1) != DENPA_BAD_SHAPE;
+      bad += denpa_predict(s, NULL, 1, &Y, 1) != DENPA_BAD_ARGUMENT;
+      bad += denpa_last_error()[0] == 0;
+    }
+    syscall(SYS_exit, bad);
+  }
+  waitpid(child, &state, 0);
+  CHECK(WIFEXITED(state) && (WEXITSTATUS(state) == 0 || WEXITSTATUS(state) == 77)); /* 77: a kernel without seccomp */
+}
+
 static const test_case tests[] = {
     {"none_per_training_step", none_per_training_step},
     {"none_per_prediction", none_per_prediction},
@@ -291,6 +321,7 @@ static const test_case tests[] = {
     {"first_use_without_memory", first_use_without_memory},
     {"proof_without_memory", proof_without_memory},
     {"too_large", too_large},
+    {"real_time_makes_no_system_call", real_time_makes_no_system_call},
 };
 
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }
