@@ -154,9 +154,9 @@ final class ParameterStore: @unchecked Sendable {
 
   /// Runs `body` with the home block, while no publisher is at work.
   func withHome<R>(_ body: (UnsafeMutableRawPointer) throws(DenpaError) -> R) throws(DenpaError) -> R {
-    mutex.lock()
-    defer { mutex.unlock() }
-    bringHome(waiting: true)
-    return try body(home.base)
+    try mutex.withLock { () throws(DenpaError) in
+      bringHome(waiting: true)
+      return try body(home.base)
+    }
   }
 }

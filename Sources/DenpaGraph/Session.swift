@@ -99,9 +99,7 @@ public final class Session: @unchecked Sendable {
     let rows = try executor.bindInputs(inputs)
     for index in 0..<outputSlots { try executor.bindOutput(inputSlots + index, outputs[index], rows: rows) }
     try checkApart(inputs, outputs)
-    let (block, base) = model.store.acquire()
-    defer { model.store.release(block) }
-    try executor.execute(rows: rows, parameters: base)
+    try withParameters { base throws(DenpaError) in try executor.execute(rows: rows, parameters: base) }
   }
 }
 

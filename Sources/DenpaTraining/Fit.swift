@@ -38,12 +38,6 @@ extension Trainer {
     progress: ((Progress) -> Bool)?
   ) throws(DenpaError) -> Double {
     let batchSize = try checkedBatchSize(fitOptions)
-    guard inputs.count == model.graph.inputs.count else {
-      throw DenpaError(.badArgument, "the model has \(model.graph.inputs.count) input(s), got \(inputs.count)")
-    }
-    guard targets.count == options.losses.count else {
-      throw DenpaError(.badArgument, "the trainer has \(options.losses.count) target(s), got \(targets.count)")
-    }
     let executor = try checkData(inputs, targets, training: true)
     let source = try ArraySource(
       inputs: inputs, targets: targets, executor, isSample: isSample(inputs), batchSize: batchSize,
