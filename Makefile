@@ -3,10 +3,14 @@ SHELL := /bin/bash
 BUILD := build
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+PEERS_VENV := .venv-bench
+PEERS_PYTHON := $(PEERS_VENV)/bin/python
 VERSION := $(shell sed -n 's/^\#define DENPA_VERSION "\(.*\)"/\1/p' include/denpa.h)
 SOVERSION := 0
 LIBRARY := $(BUILD)/libdenpa.so.$(SOVERSION)
-SWIFT_BUILD := swift build -c release --product denpa --disable-local-rpath
+# Swift's standard library, of which the linker keeps what is used (scripts/prune_stdlib.py).
+STDLIB := $(BUILD)/swift/Swift.o
+SWIFT_BUILD := DENPA_STDLIB=$(CURDIR)/$(STDLIB) swift build -c release --product denpa --disable-local-rpath
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -20,7 +24,7 @@ C_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c/%,$(wildcard Tests/c/*.c))
 CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
-.PHONY: all help lib demo test bench examples c-tests c++-tests install uninstall clean format lint tools venv
+.PHONY: all help lib demo test bench bench-peers bench-check bench-product bench-programs examples c-tests c++-tests install uninstall clean format lint tools venv
 all: lib
 
 help: ## this list
@@ -44,9 +48,12 @@ $(LIBRARY): .build/release/libdenpa.so
 	ln -sf libdenpa.so.$(SOVERSION) $(BUILD)/libdenpa.so
 
 # SwiftPM knows what is to be built anew; it is always asked, and touches its product only where something changed.
-.build/release/libdenpa.so: FORCE | tools
+.build/release/libdenpa.so: FORCE $(STDLIB) | tools
 	@$(SWIFT_BUILD)
 FORCE:
+
+$(STDLIB): scripts/prune_stdlib.py $(shell command -v swiftc) | tools
+	python3 scripts/prune_stdlib.py $@
 
 # --------------------------------------------------------------------------------------------------------- demo and tests
 demo: lib venv $(BUILD)/examples/digits ## a plugin layer, trained and proved from Python, used from C
@@ -73,12 +80,39 @@ $(BUILD)/examples/%: examples/c/%.c $(HEADERS) | $(LIBRARY)
 	$(CC) -std=c11 $(STRICT) -O2 -Iinclude $< -o $@ $(LINK)
 
 # ------------------------------------------------------------------------------------------------------------ benchmarks
-bench: lib venv $(BUILD)/bench/denpa_bench ## one training step, Denpa beside NumPy and FANN, in one run
-	@$(PYTHON) benchmarks/run.py $(WORKLOADS)
+BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,denpa_bench machine_peak load_time)
 
-$(BUILD)/bench/denpa_bench: benchmarks/denpa_bench.c $(HEADERS) | $(LIBRARY)
+bench: lib venv bench-programs ## times Denpa alone; WORKLOADS="book-mlp loading" times some
+	@$(PYTHON) benchmarks/bench.py $(WORKLOADS)
+
+bench-peers: lib bench-programs $(PEERS_VENV)/.complete $(BUILD)/bench/fann_peer ## Denpa beside PyTorch, JAX, NumPy, scikit-learn, FANN (6 GB)
+	@$(PEERS_PYTHON) benchmarks/bench_peers.py $(WORKLOADS)
+
+bench-check: lib $(PEERS_VENV)/.complete ## that Denpa and its peers compute the same losses
+	@$(PEERS_PYTHON) benchmarks/check.py $(WORKLOADS)
+
+bench-programs: $(BENCH_PROGRAMS)
+
+$(PEERS_VENV)/.complete: scripts/setup.sh benchmarks/requirements-peers.txt | tools
+	@scripts/setup.sh venv $(PEERS_VENV) benchmarks/requirements-peers.txt && touch $@
+
+bench-product: tools $(PEERS_VENV)/.complete ## the product kernel beside OpenBLAS and JAX, and as a share of the peak
+	@swift build -c release --product product-benchmark
+	@$(PEERS_PYTHON) benchmarks/product/run.py $(ARGUMENTS)
+
+$(BUILD)/bench/denpa_bench: benchmarks/denpa_bench.c benchmarks/blocks.h $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(STRICT) -O2 -Iinclude $< -o $@ $(LINK)
+
+$(BUILD)/bench/%: benchmarks/%.c benchmarks/blocks.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(STRICT) -O2 $< -o $@ -pthread -ldl
+
+# Without FANN its column stays empty.
+$(BUILD)/bench/fann_peer: benchmarks/peers/fann_peer.c benchmarks/blocks.h
+	@mkdir -p $(@D)
+	@echo '#include <floatfann.h>' | $(CC) -E - >/dev/null 2>&1 || scripts/setup.sh package libfann-dev || true
+	@$(CC) -std=c11 $(STRICT) -O2 $< -o $@ -lfloatfann -lm || echo "FANN is left out: libfann-dev is not there" >&2
 
 # --------------------------------------------------------------------------------------------------------------- install
 install: lib ## library, headers, pkg-config and CMake files to DESTDIR/PREFIX (default /usr/local)
@@ -106,5 +140,5 @@ format: ## swift-format, in place
 lint: ## swift-format, strict
 	swift-format lint --strict --recursive --parallel $(SWIFT_FILES)
 
-clean: ## removes build/ and SwiftPM's .build/; .venv stays
+clean: ## removes build/ and SwiftPM's .build/; .venv and .venv-bench stay
 	rm -rf $(BUILD) .build

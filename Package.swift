@@ -4,6 +4,12 @@ import PackageDescription
 /// Warnings are errors in our own code, everywhere.
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
+/// Code that is part of each step. Dynamic exclusivity checks would end the process where one failed, and cost a tenth of a small
+/// network's step; debug builds have them.
+let hot = strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+/// Code that runs once for a network or a file, never for a batch, is compiled for size.
+let cold = hot + [.unsafeFlags(["-Osize"])]
+
 /// The kernel folder is built once per instruction set, each time as a module of its own.
 /// `-disable-cmo`: nothing of a kernel module may be inlined into code that runs on every CPU (docs/design.md, "Kernels").
 func kernels(_ name: String, _ flags: [String] = []) -> Target {
@@ -27,6 +33,10 @@ func kernels(_ name: String, _ flags: [String] = []) -> Target {
   let wideKernels: [Target] = []
 #endif
 
+/// Swift's standard library as `make` prepares it (scripts/prune_stdlib.py). Without `make` it is the toolchain's own, and
+/// the library a megabyte larger.
+let standardLibrary = Context.environment["DENPA_STDLIB"].map { [$0] } ?? []
+
 let engine: [Target.Dependency] = ["DenpaKernelTypes", "DenpaCore", "DenpaGraph"]
 
 let package = Package(
@@ -40,27 +50,34 @@ let package = Package(
     .target(
       name: "DenpaCore",
       dependencies: ["CShim", "DenpaKernelTypes", "DenpaKernels"] + wideKernels.map { .byName(name: $0.name) },
-      swiftSettings: strict),
-    .target(name: "DenpaGraph", dependencies: ["CShim", "DenpaKernelTypes", "DenpaCore"], swiftSettings: strict),
-    .target(name: "DenpaLayers", dependencies: engine, swiftSettings: strict),
-    .target(name: "DenpaFormats", dependencies: engine + ["CShim"], swiftSettings: strict),
-    .target(name: "DenpaTraining", dependencies: engine + ["CShim"], swiftSettings: strict),
-    .target(name: "DenpaInspect", dependencies: engine + ["DenpaTraining"], swiftSettings: strict),
+      swiftSettings: hot),
+    .target(name: "DenpaGraph", dependencies: ["CShim", "DenpaKernelTypes", "DenpaCore"], swiftSettings: hot),
+    .target(name: "DenpaLayers", dependencies: engine, swiftSettings: cold),
+    .target(name: "DenpaFormats", dependencies: engine + ["CShim"], swiftSettings: cold),
+    .target(name: "DenpaTraining", dependencies: engine + ["CShim"], swiftSettings: hot),
+    .target(name: "DenpaInspect", dependencies: engine + ["DenpaTraining"], swiftSettings: cold),
     .target(
-      name: "DenpaPlugins", dependencies: engine + ["CShim", "CDenpa", "DenpaInspect"], swiftSettings: strict),
+      name: "DenpaPlugins", dependencies: engine + ["CShim", "CDenpa", "DenpaInspect"], swiftSettings: cold),
     .target(
       name: "Denpa",
       dependencies: engine + [
         "CShim", "CDenpa", "DenpaLayers", "DenpaTraining", "DenpaInspect", "DenpaFormats", "DenpaPlugins",
       ],
-      swiftSettings: strict,
+      swiftSettings: hot,
       // lld: gold leaves local names in the dynamic symbol table. The flags stand in Sources/CShim/link.txt.
       linkerSettings: [
-        .unsafeFlags([
-          "-static-stdlib", "-use-ld=lld", "-Xclang-linker", "-Wl,@\(Context.packageDirectory)/Sources/CShim/link.txt",
-          "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/CShim/exports.map",
-        ])
+        .unsafeFlags(
+          [
+            "-static-stdlib", "-use-ld=lld", "-Xclang-linker",
+            "-Wl,@\(Context.packageDirectory)/Sources/CShim/link.txt",
+            "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/CShim/exports.map",
+          ] + standardLibrary)
       ]),
+    // Measures the product kernel by itself (benchmarks/product); no part of the library.
+    .target(name: "Peak", path: "benchmarks/product/peak"),
+    .executableTarget(
+      name: "product-benchmark", dependencies: ["CShim", "DenpaKernelTypes", "DenpaCore", "Peak"],
+      path: "benchmarks/product/timer", swiftSettings: strict),
     .testTarget(name: "DenpaCoreTests", dependencies: ["DenpaCore", "CShim"], swiftSettings: strict),
     .testTarget(name: "DenpaKernelsTests", dependencies: ["DenpaCore", "DenpaKernelTypes"], swiftSettings: strict),
     .testTarget(

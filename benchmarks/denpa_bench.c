@@ -1,16 +1,20 @@
-/* Times Denpa's training step. See benchmarks/README.md.
+/* Times Denpa from C. See benchmarks/README.md.
  *
- *   denpa_bench LOOP THREADS BATCH ACTIVATION LOSS OPTIMIZER SIZE SIZE ...      LOOP: step | fit
+ *   denpa_bench WORK THREADS BATCH ACTIVATION LOSS OPTIMIZER SIZE SIZE ...
+ *   denpa_bench kernels
  *
- * Prints "ready", then for each line of input the microseconds per step of one block.
+ * WORK is what one unit is: a call of denpa_train_batch ("train_batch"), a step of the engine's own loop ("fit"), or a call of
+ * denpa_predict ("predict"). Measures blocks as blocks.h says. "kernels" prints version and kernels of the library.
  */
+#define _POSIX_C_SOURCE 200809L
 #include <denpa.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { SMALL_ROWS = 1024, MAX_LAYERS = 16 };
+#include "blocks.h"
+
+enum { SINGLES = 1024 /* samples, where they are trained one at a time */ };
 
 static void must(denpa_status status) {
   if (status == DENPA_OK) return;
@@ -18,119 +22,137 @@ static void must(denpa_status status) {
   exit(1);
 }
 
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+static void *memory(int64_t count, size_t size) {
+  void *block = malloc((size_t)count * size);
+  if (block == NULL) {
+    fputs("denpa_bench: out of memory\n", stderr);
+    exit(1);
+  }
+  return block;
 }
 
 static float *uniform(int64_t count) {
-  float *values = malloc((size_t)count * sizeof *values);
-  if (values == NULL) exit(1);
+  float *values = memory(count, sizeof *values);
   for (int64_t i = 0; i < count; i++) values[i] = (float)rand() / (float)RAND_MAX;
   return values;
 }
 
-static denpa_trainer *trainer;
-static denpa_tensor X, T; /* all rows; a batch at a time is trained */
-static int64_t rows, batch, in, out;
-static int classes, engine_loop;
+static int32_t *class_numbers(int64_t count, int64_t classes) {
+  int32_t *values = memory(count, sizeof *values);
+  for (int64_t i = 0; i < count; i++) values[i] = (int32_t)(rand() % classes);
+  return values;
+}
 
-/* `steps` steps of training. */
-static void train(int64_t steps) {
-  if (engine_loop) {
-    denpa_fit_options o = {0};
-    o.struct_size = sizeof o;
-    o.batch_size = batch;
-    o.no_shuffle = 1;
-    o.epochs = steps * batch / rows > 0 ? steps * batch / rows : 1;
-    must(denpa_fit(trainer, &X, 1, &T, 1, &o, NULL));
-    return;
-  }
+static denpa_trainer *trainer;
+static denpa_session *session;
+static denpa_tensor X, T, Y; /* all rows; a batch at a time is trained, or predicted into Y */
+static int64_t rows, batch;
+
+static int64_t row_bytes(const denpa_tensor *t) {
+  int64_t bytes = t->dtype == DENPA_FLOAT32 || t->dtype == DENPA_INT32 ? 4 : 8;
+  for (int axis = 1; axis < t->rank; axis++) bytes *= t->dim[axis];
+  return bytes;
+}
+
+static int64_t train_batches(int64_t count) {
+  const int64_t x_bytes = row_bytes(&X), t_bytes = row_bytes(&T);
   denpa_tensor x = X, t = T;
   x.dim[0] = t.dim[0] = batch;
-  int64_t first = 0;
-  for (int64_t i = 0; i < steps; i++) {
+  for (int64_t i = 0, first = 0; i < count; i++) {
     double loss;
-    x.data = (float *)X.data + first * in;
-    t.data = classes ? (void *)((int32_t *)T.data + first) : (void *)((float *)T.data + first * out);
+    x.data = (char *)X.data + first * x_bytes;
+    t.data = (char *)T.data + first * t_bytes;
     must(denpa_train_batch(trainer, &x, 1, &t, 1, &loss));
-    first += batch;
-    if (first + batch > rows) first = 0;
+    first = first + 2 * batch <= rows ? first + batch : 0;
   }
+  return count;
+}
+
+static int64_t fit(int64_t count) {
+  const int64_t steps = rows / batch; /* of an epoch */
+  denpa_fit_options how = {0};
+  how.struct_size = sizeof how;
+  how.batch_size = batch;
+  how.no_shuffle = 1;
+  how.epochs = (count + steps - 1) / steps;
+  must(denpa_fit(trainer, &X, 1, &T, 1, &how, NULL));
+  return how.epochs * steps;
+}
+
+static int64_t predictions(int64_t count) {
+  const int64_t x_bytes = row_bytes(&X);
+  denpa_tensor x = X;
+  x.dim[0] = batch;
+  for (int64_t i = 0, first = 0; i < count; i++) {
+    x.data = (char *)X.data + first * x_bytes;
+    must(denpa_predict(session, &x, 1, &Y, 1));
+    first = first + 2 * batch <= rows ? first + batch : 0;
+  }
+  return count;
+}
+
+static denpa_model *build(const char *activation, int count, char **sizes) {
+  denpa_graph *graph;
+  denpa_model *model;
+  denpa_value value;
+  const int64_t in = atoll(sizes[0]);
+  must(denpa_graph_create(&graph));
+  must(denpa_graph_input(graph, "x", DENPA_FLOAT32, 1, &in, &value));
+  for (int i = 1; i < count; i++) {
+    const char *function = i + 1 < count ? activation : "identity";
+    const denpa_value before = value;
+    must(denpa_graph_add(graph, "dense", NULL,
+                         DENPA_ATTRIBUTES(denpa_int("units", atoll(sizes[i])), denpa_string("activation", function)),
+                         &before, 1, &value, 1));
+  }
+  must(denpa_model_create(graph, &value, 1, NULL, &model));
+  must(denpa_graph_destroy(graph));
+  return model;
 }
 
 int main(int argc, char **argv) {
-  if (argc < 9 || argc - 7 > MAX_LAYERS) {
-    fprintf(stderr, "usage: %s LOOP THREADS BATCH ACTIVATION LOSS OPTIMIZER SIZE SIZE ...\n", argv[0]);
+  if (argc == 2 && strcmp(argv[1], "kernels") == 0) {
+    const char *name;
+    must(denpa_kernels(&name));
+    printf("Denpa %s, kernels %s\n", denpa_version(), name);
+    return 0;
+  }
+  if (argc < 9) {
+    fprintf(stderr, "usage: %s WORK THREADS BATCH ACTIVATION LOSS OPTIMIZER SIZE SIZE ...\n", argv[0]);
     return 2;
   }
-  const char *activation = argv[4], *loss_kind = argv[5], *optimizer = argv[6];
-  engine_loop = strcmp(argv[1], "fit") == 0;
+  const char *work = argv[1], *loss_kind = argv[5], *optimizer = argv[6];
+  const int32_t threads = atoi(argv[2]);
+  const int64_t in = atoll(argv[7]), out = atoll(argv[argc - 1]);
   batch = atoll(argv[3]);
-  in = atoll(argv[7]);
-  out = atoll(argv[argc - 1]);
-  rows = batch == 1 ? SMALL_ROWS : batch;
-  classes = strcmp(loss_kind, "softmax_cross_entropy") == 0;
+  rows = batch == 1 ? SINGLES : batch;
+  denpa_model *model = build(argv[4], argc - 7, argv + 7);
+  X = denpa_f32(uniform(rows * in), rows, in);
 
-  denpa_graph *graph;
-  denpa_value value;
-  must(denpa_graph_create(&graph));
-  must(denpa_graph_input(graph, "x", DENPA_FLOAT32, 1, &in, &value));
-  for (int i = 8; i < argc; i++) {
-    const denpa_value before = value;
-    const int64_t units = atoll(argv[i]);
-    if (i + 1 < argc)
-      must(denpa_graph_add(graph, "dense", NULL,
-                           DENPA_ATTRIBUTES(denpa_int("units", units), denpa_string("activation", activation)), &before, 1,
-                           &value, 1));
-    else
-      must(denpa_graph_add(graph, "dense", NULL, DENPA_ATTRIBUTES(denpa_int("units", units)), &before, 1, &value, 1));
+  if (strcmp(work, "predict") == 0) {
+    denpa_session_options options = {0};
+    options.struct_size = sizeof options;
+    options.max_batch = batch;
+    options.threads = threads;
+    must(denpa_session_create(model, &options, &session));
+    Y = denpa_f32(memory(batch * out, sizeof(float)), batch, out);
+    return block_serve(predictions);
   }
-  denpa_model *model;
-  must(denpa_model_create(graph, &value, 1, NULL, &model));
 
+  if (strcmp(loss_kind, "softmax_cross_entropy") == 0)
+    T = denpa_i32(class_numbers(rows, out), rows);
+  else
+    T = denpa_f32(uniform(rows * out), rows, out);
   const denpa_loss loss = denpa_loss_on(0, loss_kind, NULL);
   const denpa_attribute rate[] = {denpa_float("learning_rate", strcmp(optimizer, "adam") == 0 ? 1e-3 : 1e-2), denpa_end()};
   denpa_trainer_options options = {0};
   options.struct_size = sizeof options;
   options.max_batch = batch;
-  options.threads = atoi(argv[2]);
+  options.threads = threads;
   options.loss_count = 1;
   options.losses = &loss;
   options.optimizer.kind = optimizer;
   options.optimizer.attributes = rate;
   must(denpa_trainer_create(model, &options, &trainer));
-
-  X = denpa_f32(uniform(rows * in), rows, in);
-  if (classes) {
-    int32_t *labels = malloc((size_t)rows * sizeof *labels);
-    if (labels == NULL) return 1;
-    for (int64_t i = 0; i < rows; i++) labels[i] = (int32_t)(rand() % out);
-    T = denpa_i32(labels, rows);
-  } else {
-    T = denpa_f32(uniform(rows * out), rows, out);
-  }
-
-  /* As many steps as fill a block. */
-  int64_t steps = batch == 1 ? SMALL_ROWS : 1;
-  double seconds = 0;
-  train(steps);
-  while (seconds < 0.1) {
-    steps *= 2;
-    const double start = now();
-    train(steps);
-    seconds = now() - start;
-  }
-  steps = (int64_t)((double)steps * 0.3 / seconds) + 1;
-  if (engine_loop) steps = (steps * batch + rows - 1) / rows * rows / batch; /* whole epochs */
-  puts("ready");
-  fflush(stdout);
-  while (getchar() != EOF) {
-    const double start = now();
-    train(steps);
-    printf("%.5f\n", (now() - start) / (double)steps * 1e6);
-    fflush(stdout);
-  }
-  return 0;
+  return block_serve(strcmp(work, "fit") == 0 ? fit : train_batches);
 }

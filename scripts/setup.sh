@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to what Denpa is built and tested with. Debian and its kin; elsewhere it names what is missing.
 #   setup.sh tools       compilers and command-line tools, installed with apt-get where that is possible
-#   setup.sh venv DIR    a Python environment in DIR with bindings/python/requirements-test.txt
+#   setup.sh venv DIR [REQUIREMENTS]    a Python environment in DIR; bindings/python/requirements-test.txt unless said otherwise
 #   setup.sh package P   one more of Debian's packages
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -64,15 +64,15 @@ tools() {
 }
 
 venv() {
-  local folder=$1
+  local folder=$1 requirements=$2
   [ -x "$folder/bin/python" ] || python3 -m venv "$folder"
   echo "setup: Python's packages for $folder"
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r bindings/python/requirements-test.txt
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
 }
 
 case "${1:-}" in
   tools) tools ;;
-  venv) venv "${2:-.venv}" ;;
+  venv) venv "${2:-.venv}" "${3:-bindings/python/requirements-test.txt}" ;;
   package) install_packages "$2" ;;
-  *) echo "usage: setup.sh tools | venv DIR | package NAME" >&2; exit 2 ;;
+  *) echo "usage: setup.sh tools | venv DIR [REQUIREMENTS] | package NAME" >&2; exit 2 ;;
 esac

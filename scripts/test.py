@@ -108,6 +108,7 @@ def parts():
     yield "python", "pytest", 600, python + ["Tests/python"], {}
     yield "python-types", "command", 120, [
         PYTHON, "-m", "mypy", "--config-file", "bindings/python/pyproject.toml", "bindings/python/denpa"], {}
+    yield "benchmarks", "plain", 300, [PYTHON, "scripts/check_benchmarks.py"], {}
     yield "install", "plain", 120, [PYTHON, "scripts/check_install.py"], {}
     yield "swift-build", "command", 900, swift("build", "--build-tests"), {}
     yield "swift", "swift", 600, swift("test", "--skip-build"), {}

@@ -48,6 +48,46 @@ int32_t denpa_affinity_cpu_count(void) {
   return count > 0 ? count : 1;
 }
 
+// Where each of the pool's helpers was seen last; cpu −1: nowhere yet, or it was sent away and not seen since.
+static struct {
+  int32_t thread;
+  int32_t cpu;
+} denpa_workers[DENPA_WORKERS];
+
+void denpa_worker_begins(uint32_t number) {
+  if (number < 1 || number > DENPA_WORKERS) return;
+  __atomic_store_n(&denpa_workers[number - 1].cpu, -1, __ATOMIC_RELAXED);
+  __atomic_store_n(&denpa_workers[number - 1].thread, (int32_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
+}
+
+void denpa_worker_is_here(uint32_t number) {
+  if (number < 1 || number > DENPA_WORKERS) return;
+  __atomic_store_n(&denpa_workers[number - 1].cpu, sched_getcpu(), __ATOMIC_RELAXED);
+}
+
+void denpa_keep_workers_off(uint32_t count) {
+  static uint64_t last;
+  const int32_t own = sched_getcpu();
+  if (own < 0) return;
+  for (uint32_t i = 0; i < count && i < DENPA_WORKERS; i++) {
+    if (__atomic_load_n(&denpa_workers[i].cpu, __ATOMIC_RELAXED) != own) continue;
+    const uint64_t now = denpa_nanoseconds();
+    if (now - __atomic_load_n(&last, __ATOMIC_RELAXED) < 1000000) return;
+    __atomic_store_n(&last, now, __ATOMIC_RELAXED);
+    const int saved = errno;
+    unsigned long mask[1024];
+    const unsigned long bits = 8 * sizeof *mask;
+    const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    if (bytes > own / 8) {
+      mask[(unsigned long)own / bits] &= ~(1ul << (unsigned long)own % bits);
+      // Refused where no CPU is left, or by a sandbox: then it stays where it is.
+      (void)syscall(SYS_sched_setaffinity, __atomic_load_n(&denpa_workers[i].thread, __ATOMIC_RELAXED), bytes, mask);
+    }
+    errno = saved;
+    __atomic_store_n(&denpa_workers[i].cpu, -1, __ATOMIC_RELAXED);
+  }
+}
+
 uint64_t denpa_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

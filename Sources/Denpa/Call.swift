@@ -143,6 +143,7 @@ final class TrainerHandle {
   let inputs = ViewList()
   let targets = ViewList()
   let gradients = ViewList()
+  let lastBatch = LastBatch()
 
   init(_ trainer: Trainer) { self.trainer = trainer }
 

@@ -115,7 +115,7 @@ private final class CallbackSource: BatchSource {
     }
   }
 
-  func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> (executor: Executor, rows: Int)? {
+  func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> Batch? {
     let status = next_(source, tensors, tensors + inputCount)
     guard status != DENPA_END_OF_DATA else { return nil }
     guard status == DENPA_OK else {

@@ -59,9 +59,16 @@ public func denpa_train_batch(
   _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32, _ loss: UnsafeMutablePointer<Double>!
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
+    if handle.lastBatch.rebind(trainer, inputs, input_count, targets, target_count) {
+      let result = try trainer.learnAgain()
+      loss?.pointee = result
+      return
+    }
+    handle.lastBatch.forget()
     let result = try trainer.trainBatch(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
       try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount))
+    handle.lastBatch.remember(inputs, input_count, targets, target_count)
     loss?.pointee = result
   }
 }

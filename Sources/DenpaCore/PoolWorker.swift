@@ -23,7 +23,7 @@ enum PoolWorker {
       unblockSignals(blocked)
       if alive < wanted { denpa_atomic_store_u32(PoolWords.patience, patience) }
       // With more threads than CPUs a spinning thread keeps a working one from its CPU.
-      let fits = alive < UInt32(denpa_affinity_cpu_count())
+      let fits = alive < UInt32(ThreadPool.availableCPUs())
       denpa_atomic_store_u32(PoolWords.spin, fits ? spinNanoseconds : 0)
     }
     return min(alive, wanted)
@@ -87,14 +87,16 @@ enum PoolWorker {
 
   private static func live(number: UInt) {
     denpa_name_worker(UInt32(number))
+    denpa_worker_begins(UInt32(number))
     let generation = denpa_atomic_load_u32(PoolWords.generation)
     // A job is joined once. 0 is the number of no job, as good as.
     var last: UInt64 = 0
     var spin = PoolSpin()
     // A chunk that forks makes its thread the child's only one; there it must not wait for jobs.
     while generation == denpa_atomic_load_relaxed_u32(PoolWords.generation) {
-      if let (number, job, worker) = join(notAgain: last) {
-        last = number
+      if let (job, worker, id) = join(notAgain: last) {
+        last = id
+        denpa_worker_is_here(UInt32(number))
         denpa_fp_set_state(denpa_fp_canonical())
         job.runChunks(as: worker)
         leave(generation)
@@ -107,12 +109,12 @@ enum PoolWorker {
   }
 
   /// Takes a seat if a job has one.
-  private static func join(notAgain last: UInt64) -> (number: UInt64, job: Job, worker: Int32)? {
+  private static func join(notAgain last: UInt64) -> (job: Job, worker: Int32, id: UInt64)? {
     let gate = denpa_atomic_load_u64(PoolWords.gate)
     let seats = gate & UInt64(UInt32.max)
     guard seats > 0, gate >> 32 != last, denpa_atomic_cas_u64(PoolWords.gate, gate, gate - 1) else { return nil }
     let job = PoolWords.job.load(as: Job.self)
-    return (gate >> 32, job, Int32(job.threads) - Int32(seats))
+    return (job, Int32(job.threads) - Int32(seats), gate >> 32)
   }
 
   private static func leave(_ generation: UInt32) {

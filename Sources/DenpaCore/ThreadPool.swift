@@ -32,9 +32,14 @@ public enum ThreadPool {
       let asked = strtol(text, &end, 10)
       if asked >= 1, end?.pointee == 0 { return Int32(min(asked, 64)) }
     }
+    return min(availableCPUs(), 64)
+  }
+
+  /// The CPUs that this thread may use and its cgroup pays for, at least 1.
+  static func availableCPUs() -> Int32 {
     let quota = denpa_cgroup_cpu_count("")
     let affinity = denpa_affinity_cpu_count()
-    return max(1, min(affinity, quota > 0 ? quota : affinity, 64))
+    return max(1, quota > 0 ? min(affinity, quota) : affinity)
   }
 
   /// How many threads the pool has.
@@ -72,6 +77,8 @@ public enum ThreadPool {
     denpa_atomic_store_u32(PoolWords.nextChunk, 0)
     denpa_atomic_store_u32(PoolWords.finished, 0)
     let number = (denpa_atomic_load_relaxed_u64(PoolWords.gate) >> 32 &+ 1) << 32
+    // Where there are CPUs for all of them.
+    if denpa_atomic_load_relaxed_u32(PoolWords.spin) > 0 { denpa_keep_workers_off(helpers) }
     _ = denpa_atomic_exchange_u64(PoolWords.gate, number | UInt64(helpers))
     _ = denpa_atomic_add_u32(PoolWords.signal, 1)
     let sleepers = denpa_atomic_load_ordered_u32(PoolWords.sleepers)

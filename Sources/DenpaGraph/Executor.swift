@@ -18,6 +18,7 @@ public final class Executor: @unchecked Sendable {
   let badRow: UnsafeMutablePointer<Int64>
   private let flagCount: Int
   private let isDouble: Bool
+  private let infers: Bool
   private let control: Buffer
   private let failure: UnsafeMutablePointer<ForeignFailure>
   private let run: UnsafeMutablePointer<Run>
@@ -61,6 +62,7 @@ public final class Executor: @unchecked Sendable {
     }
     flagCount = parameterLayout.offsets.count
     isDouble = plan.dtype == .float64
+    infers = plan.mode == .infer
     let flagBytes = Arena.aligned(4 * flagCount)
     let slotBytes = Arena.aligned(8 * plan.slots.count)
     let failureBytes = Arena.aligned(MemoryLayout<ForeignFailure>.stride)
@@ -225,25 +227,27 @@ public final class Executor: @unchecked Sendable {
     rows: Int, parameters: UnsafeMutableRawPointer, part: Part = .all, accumulate: Bool = false, training: Bool = true,
     step: UInt64 = 0
   ) throws(DenpaError) {
-    try prepare(rows: rows)
-    let program = current.pointee
-    for patch in program.slotPatches { patch.address.pointee = slots[patch.source] }
-    if program.binding.pointee.parameters != parameters {
-      for patch in program.parameterPatches { patch.address.pointee = parameters + patch.source }
-      program.binding.pointee.parameters = parameters
+    let program = current
+    if program.pointee.rows != rows { try prepare(rows: rows) }
+    for patch in program.pointee.slotPatches { patch.address.pointee = slots[patch.source] }
+    let binding = program.pointee.binding
+    if binding.pointee.parameters != parameters {
+      for patch in program.pointee.parameterPatches { patch.address.pointee = parameters + patch.source }
+      binding.pointee.parameters = parameters
     }
     let wanted: Int32 = accumulate ? 1 : 0
-    if program.binding.pointee.accumulate != wanted {
-      for address in program.runtimePatches { address.pointee = wanted }
-      program.binding.pointee.accumulate = wanted
+    if binding.pointee.accumulate != wanted {
+      for address in program.pointee.runtimePatches { address.pointee = wanted }
+      binding.pointee.accumulate = wanted
     }
     run.pointee.step = step
-    run.pointee.training = training && plan.mode != .infer ? 1 : 0
-    var next = part == .backward ? program.forwardSteps : 0
-    let end = part == .forward ? program.forwardSteps : program.stepCount
+    run.pointee.training = training && !infers ? 1 : 0
+    let forward = program.pointee.steps + program.pointee.forwardSteps
+    var next = part == .backward ? forward : program.pointee.steps
+    let end = part == .forward ? forward : program.pointee.steps + program.pointee.stepCount
     while next < end {
-      let code = program.steps[next].step(program.steps[next].arguments, run)
-      if code != 0 { throw failed(program.steps[next].op, code) }
+      let code = next.pointee.step(next.pointee.arguments, run)
+      if code != 0 { throw failed(next.pointee.op, code) }
       next += 1
     }
   }

@@ -41,11 +41,15 @@ struct Lowering {
 
   static func lower(_ executor: Executor, rows: Int) throws(DenpaError) -> ArgumentSet {
     var lowering = try Lowering(executor, rows: rows)
-    for (index, op) in lowering.plan.ops.enumerated() {
-      if index == lowering.plan.forwardCount { lowering.forwardSteps = lowering.steps.count }
-      try lowering.lower(op, index)
+    let ops = lowering.plan.ops
+    var index = 0
+    while index < ops.count {
+      let together = lowering.lowerTogether(from: index)
+      if together == 0 { try lowering.lower(ops[index], index) }
+      // A loss that takes its gradient along is part of forward.
+      if index < lowering.plan.forwardCount { lowering.forwardSteps = lowering.steps.count }
+      index += max(together, 1)
     }
-    if lowering.plan.forwardCount >= lowering.plan.ops.count { lowering.forwardSteps = lowering.steps.count }
     try checkMemory("arguments")
     return try ArgumentSet(lowering)
   }
@@ -102,6 +106,16 @@ struct Lowering {
     case .constant: address.pointee = constants + constantOffsets[base]
     case .temporary: address.pointee = arena + plan.offsets[base]
     case .view: break
+    }
+  }
+
+  /// Whether a tensor is 64-byte aligned and alone in its memory up to a multiple of 64 bytes.
+  func isPadded(_ id: TensorID) -> Bool {
+    var base = id
+    while case .view(let next) = plan.tensors[base].role { base = next }
+    return switch plan.tensors[base].role {
+    case .temporary, .parameterGradient: true
+    case .slot, .parameter, .constant, .view: false
     }
   }
 
@@ -162,8 +176,11 @@ struct Lowering {
       ]
       if bias { pointers.append((\ProductArguments.bias, op.reads[2])) }
       if slope != nil { pointers.append((\ProductArguments.slopeOutput, op.reads[bias ? 3 : 2])) }
+      arguments.isPadded = isPadded(y) ? 1 : 0
+      let step = destination.mode == .overwrite ? kernels.productStep(&arguments) : nil
       emit(
-        kernels.product, arguments, op: index, pointers, accumulate: (\ProductArguments.accumulate, destination))
+        step ?? kernels.product, arguments, op: index, pointers,
+        accumulate: (\ProductArguments.accumulate, destination))
     case .map(let function):
       var arguments = MapArguments()
       arguments.count = count(y)
@@ -242,6 +259,16 @@ struct Lowering {
     return shape.rank == 1 ? (shape[0], 1) : matrix(id)
   }
 
+  func squaredErrorArguments(
+    _ prediction: TensorID, _ factor: Double, _ reduction: Reduction
+  ) -> SquaredErrorArguments {
+    var arguments = SquaredErrorArguments()
+    (arguments.rows, arguments.columns) = lossMatrix(prediction)
+    arguments.scale = factor * reduction.scale(elements: arguments.rows * arguments.columns, batch: rows)
+    arguments.perRow = reduction == .none ? 1 : 0
+    return arguments
+  }
+
   private mutating func lowerLoss(_ op: Op, _ index: Int, _ destination: Destination) {
     let y = destination.tensor
     let (rows, columns) = lossMatrix(op.reads[0])
@@ -289,13 +316,8 @@ struct Lowering {
           (\CrossEntropyGradientArguments.dx, y),
         ], accumulate: (\CrossEntropyGradientArguments.accumulate, destination))
     case .squaredError(let factor, let reduction):
-      var arguments = SquaredErrorArguments()
-      arguments.rows = rows
-      arguments.columns = columns
-      arguments.scale = factor * reduction.scale(elements: rows * columns, batch: batch)
-      arguments.perRow = reduction == .none ? 1 : 0
       emit(
-        plan.kernels.squaredError, arguments, op: index,
+        plan.kernels.squaredError, squaredErrorArguments(op.reads[0], factor, reduction), op: index,
         [
           (\SquaredErrorArguments.prediction, op.reads[0]), (\SquaredErrorArguments.target, op.reads[1]),
           (\SquaredErrorArguments.loss, y),

@@ -66,10 +66,10 @@ public enum Direction: Sendable { case forward, backward }
 /// One typed operation. Recipes emit them, passes rewrite them, lowering turns them into kernel calls.
 public struct Op: Sendable {
   public enum Kind: Sendable {
-    /// reads a, b, then bias when it has one, then the output of the function whose slope is multiplied in.
+    /// reads a, b, then bias when it has one, then what the slope that is multiplied in is told from.
     case product(transposeA: Bool, transposeB: Bool, bias: Bool, function: Function, slope: Function?)
     case map(Function)
-    /// reads y, dy
+    /// reads y (or x, where y does not tell the slope), dy
     case mapGradient(Function)
     case add
     case copy(scale: Double)

@@ -105,7 +105,8 @@ struct Passes {
     remove(dead)
   }
 
-  /// y = f(x·W + b) in one kernel, where nobody else looks at what f is applied to.
+  /// y = f(x·W + b) in one kernel, where nobody else looks at what f is applied to: in training that is backward, where f's slope
+  /// is told from it.
   mutating func fuseActivations() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
@@ -123,13 +124,12 @@ struct Passes {
     remove(dead)
   }
 
-  /// du = (dy·Wᵀ) ∘ f'(y) in one kernel, where dy·Wᵀ has no other reader and no other writer.
+  /// du = (dy·Wᵀ) ∘ f'(y) in one kernel, f' told from y or from f's argument, where dy·Wᵀ has no other reader and no other writer.
   mutating func fuseSlopes() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard case .mapGradient(let function) = ops[index].kind, let du = ops[index].writes[0],
-        function.slopeFromOutput
+      guard case .mapGradient(let function) = ops[index].kind, let du = ops[index].writes[0]
       else { continue }
       let y = ops[index].reads[0], dy = ops[index].reads[1]
       guard isPlain(dy), readers[dy].count == 1, writers[dy].count == 1, let first = writers[dy].first,

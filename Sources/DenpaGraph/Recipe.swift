@@ -61,7 +61,7 @@ public struct Recipe {
   public func apply(_ function: Function, _ x: Tensor, into y: Tensor) {
     if function == .identity { emit(.copy(scale: 1), [x], y) } else { emit(.map(function), [x], y) }
   }
-  /// dx = dy ∘ f'(x), told from y = f(x)
+  /// dx = dy ∘ f'(x), told from y = f(x); where y does not tell the slope (`Function.slopeFromOutput`), `y` is to be x.
   public func applySlope(_ function: Function, at y: Tensor, _ dy: Tensor, into dx: Tensor) {
     if function == .identity { emit(.copy(scale: 1), [dy], dx) } else { emit(.mapGradient(function), [y, dy], dx) }
   }

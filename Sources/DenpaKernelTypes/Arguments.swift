@@ -7,16 +7,25 @@ public typealias Const = UnsafeRawPointer
 public typealias Mutable = UnsafeMutableRawPointer
 public typealias Flag = UnsafeMutablePointer<Int32>
 
-/// Element-wise functions. Those whose slope follows from the value alone (`slopeFromOutput`) can be fused into the
-/// product before them, since nobody needs their argument afterwards.
+/// Element-wise functions. Those whose slope follows from the value alone (`slopeFromOutput`) are fused into the product before
+/// them even in training, since nobody needs their argument afterwards.
 public enum Function: Int32, Sendable, CaseIterable {
   case identity = 0
   case sigmoid = 1
   case tanh = 2
   case relu = 3
+  case exp = 4
+  case erf = 5
+  case gelu = 6
+  case geluTanh = 7
 
-  /// Whether f'(x) can be told from y = f(x).
-  public var slopeFromOutput: Bool { true }
+  /// Whether f'(x) can be told from y = f(x); it is told from x otherwise.
+  public var slopeFromOutput: Bool {
+    switch self {
+    case .identity, .sigmoid, .tanh, .relu, .exp: true
+    case .erf, .gelu, .geluTanh: false
+    }
+  }
 }
 
 /// C = f(A·B + bias) ∘ slope, or C += …
@@ -34,12 +43,33 @@ public struct ProductArguments {
   public var function: Int32 = 0
   /// n values added to each row before the function; nil for none.
   public var bias: Const? = nil
-  /// m×n values y of a function whose slope at y multiplies A·B before it is stored (fused backward of an activation).
+  /// m×n values y of a function whose slope at y multiplies A·B before it is stored (fused backward of an activation); where
+  /// y does not tell the slope (`Function.slopeFromOutput`), the arguments x that y came from.
   public var slopeOutput: Const? = nil
   public var slopeFunction: Int32 = 0
   public var flag: Flag? = nil
   /// `KernelTable.productWorkspace` bytes, 64-byte aligned; nil where that is 0.
   public var workspace: Mutable? = nil
+  /// Whether C is 64-byte aligned and its memory goes on to a multiple of 64 bytes: what is written behind C is of no account.
+  public var isPadded: Int32 = 0
+  public init() {}
+}
+
+/// The gradients of y = x·W + b on one sample: dW (+)= xᵀ·dy, db (+)= dy, dx = (dy·Wᵀ) ∘ f'(slopeOutput), each where it is wanted.
+///
+/// W is k×n. dw and db are 64-byte aligned and their memory goes on to a multiple of 64 bytes; zeros may be written there.
+public struct DenseRowGradientArguments {
+  public var n = 0, k = 0
+  public var x: Const? = nil, w: Const? = nil, dy: Const? = nil
+  public var dx: Mutable? = nil, dw: Mutable? = nil, db: Mutable? = nil
+  /// As in `ProductArguments`.
+  public var slopeOutput: Const? = nil
+  public var slopeFunction: Int32 = 0
+  /// Of dW and db.
+  public var accumulate: Int32 = 0
+  /// Of dx, as in `ProductArguments`.
+  public var isPadded: Int32 = 0
+  public var weightFlag: Flag? = nil, biasFlag: Flag? = nil
   public init() {}
 }
 
@@ -51,7 +81,8 @@ public struct MapArguments {
   public init() {}
 }
 
-/// dx (+)= dy ∘ f'(x), told from y = f(x). dx and dy may be the same.
+/// dx (+)= dy ∘ f'(x), told from y = f(x). dx and dy may be the same. Where y does not tell the slope
+/// (`Function.slopeFromOutput`), x stands for y.
 public struct MapGradientArguments {
   public var count = 0
   public var function: Int32 = 0
@@ -155,6 +186,10 @@ public struct SquaredErrorArguments {
   public var scale: Double = 1
   public var prediction: Const? = nil, target: Const? = nil
   public var loss: Mutable? = nil
+  /// Not with `perRow`: where the gradient dloss·2·scale·(y − t) goes in the same sweep; nil for none.
+  public var dx: Mutable? = nil, dloss: Const? = nil
+  /// Of dx, as in `ProductArguments`.
+  public var isPadded: Int32 = 0
   public init() {}
 }
 

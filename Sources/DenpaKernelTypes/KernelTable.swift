@@ -1,6 +1,11 @@
 /// All kernels of one instruction set for one float dtype.
 public struct KernelTable: Sendable {
   public var product: Step
+  /// A step for a product of these sizes, transpositions and function that is faster than `product` and gives the same bits; nil: there is
+  /// none. Pointers are not looked at. A product that is to add to C asks with `accumulate`.
+  public var productStep: @convention(c) (_ productArguments: UnsafeRawPointer) -> Step?
+  /// For a small W, and a slope that is cheap; nil otherwise.
+  public var denseRowGradientStep: @convention(c) (_ denseRowGradientArguments: UnsafeRawPointer) -> Step?
   public var map: Step
   public var mapGradient: Step
   public var add: Step
@@ -20,13 +25,17 @@ public struct KernelTable: Sendable {
   public var productWorkspace: @convention(c) (_ productArguments: UnsafeRawPointer, _ threads: Int32) -> Int
 
   public init(
-    product: @escaping Step, map: @escaping Step, mapGradient: @escaping Step, add: @escaping Step,
+    product: @escaping Step, productStep: @escaping @convention(c) (UnsafeRawPointer) -> Step?,
+    denseRowGradientStep: @escaping @convention(c) (UnsafeRawPointer) -> Step?, map: @escaping Step,
+    mapGradient: @escaping Step, add: @escaping Step,
     scale: @escaping Step, columnSum: @escaping Step, softmax: @escaping Step, softmaxGradient: @escaping Step,
     crossEntropy: @escaping Step, crossEntropyGradient: @escaping Step, squaredError: @escaping Step,
     squaredErrorGradient: @escaping Step, sgd: @escaping Step, adam: @escaping Step, finite: @escaping Step,
     productWorkspace: @escaping @convention(c) (UnsafeRawPointer, Int32) -> Int
   ) {
     self.product = product
+    self.productStep = productStep
+    self.denseRowGradientStep = denseRowGradientStep
     self.map = map
     self.mapGradient = mapGradient
     self.add = add

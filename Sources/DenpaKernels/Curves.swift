@@ -3,7 +3,7 @@ import DenpaKernelTypes
 /// A `Function` as a type, so that each loop is compiled once per function without a branch inside.
 protocol Curve {
   static func value<V: Vector>(_ x: V) -> V
-  /// f'(x), told from y = f(x).
+  /// f'(x), told from y = f(x), or from x where y does not tell it (`Function.slopeFromOutput`).
   static func slope<V: Vector>(_ y: V) -> V
 }
 
@@ -29,6 +29,31 @@ enum Relu: Curve {
   @inline(__always) static func slope<V: Vector>(_ y: V) -> V { V.select(y, greaterThan: V.zero, V.one, V.zero) }
 }
 
+enum Exponential: Curve {
+  @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.exp(x) }
+  @inline(__always) static func slope<V: Vector>(_ y: V) -> V { y }
+}
+
+enum Erf: Curve {
+  @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.erf(x) }
+  @inline(__always) static func slope<V: Vector>(_ x: V) -> V { V.erfSlope(x) }
+}
+
+enum Gelu: Curve {
+  @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.gelu(x) }
+  @inline(__always) static func slope<V: Vector>(_ x: V) -> V { V.geluSlope(x) }
+}
+
+enum GeluTanh: Curve {
+  @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.geluTanh(x) }
+  @inline(__always) static func slope<V: Vector>(_ x: V) -> V { V.geluTanhSlope(x) }
+}
+
+extension Function {
+  /// Whether `Vector.value` and `Vector.slope` know it; the others have many constants and stand in `anyValue` and `anySlope`.
+  @inline(__always) static func isShort(_ function: Int32) -> Bool { function <= Function.relu.rawValue }
+}
+
 extension Vector {
   /// The same choice made at run time, where a branch is cheap beside what it stands among.
   @inline(__always) static func value(_ function: Int32, _ x: Self) -> Self {
@@ -46,6 +71,28 @@ extension Vector {
     case Function.tanh.rawValue: Tanh.slope(y)
     case Function.relu.rawValue: Relu.slope(y)
     default: one
+    }
+  }
+
+  /// `value` of every function.
+  @inline(__always) static func anyValue(_ function: Int32, _ x: Self) -> Self {
+    switch function {
+    case Function.exp.rawValue: Exponential.value(x)
+    case Function.erf.rawValue: Erf.value(x)
+    case Function.gelu.rawValue: Gelu.value(x)
+    case Function.geluTanh.rawValue: GeluTanh.value(x)
+    default: value(function, x)
+    }
+  }
+
+  /// `slope` of every function.
+  @inline(__always) static func anySlope(_ function: Int32, _ y: Self) -> Self {
+    switch function {
+    case Function.exp.rawValue: Exponential.slope(y)
+    case Function.erf.rawValue: Erf.slope(y)
+    case Function.gelu.rawValue: Gelu.slope(y)
+    case Function.geluTanh.rawValue: GeluTanh.slope(y)
+    default: slope(function, y)
     }
   }
 }

@@ -4,6 +4,9 @@ import DenpaKernelTypes
 typealias RunPointer = UnsafeMutableRawPointer
 
 extension UnsafeMutableRawPointer {
+  /// Workers that may take part in the `Run` that this points to.
+  @inline(__always) var threads: Int32 { assumingMemoryBound(to: Run.self).pointee.threads }
+
   /// Divides work over the threads of the `Run` that this points to.
   @inline(__always)
   func parallel(_ count: Int, _ body: ChunkBody, _ context: UnsafeMutableRawPointer) {

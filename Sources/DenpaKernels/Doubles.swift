@@ -34,7 +34,7 @@ struct Doubles: Vector {
   @inline(__always) static func / (a: Self, b: Self) -> Self { Self(a.lanes / b.lanes) }
   @inline(__always) static func fma(_ a: Self, _ b: Self, _ c: Self) -> Self {
     #if DENPA_AVX512 || DENPA_AVX2 || arch(arm64)
-      Self(c.lanes.addingProduct(a.lanes, b.lanes))
+      Self(denpa_f64_fma(a.lanes, b.lanes, c.lanes))
     #else
       Self(a.lanes * b.lanes + c.lanes)
     #endif
@@ -47,6 +47,10 @@ struct Doubles: Vector {
   @inline(__always) static func select(_ a: Self, equals b: Self, _ yes: Self, _ no: Self) -> Self {
     Self(denpa_f64_equal(a.lanes, b.lanes, yes.lanes, no.lanes))
   }
+  @inline(__always) func replacing(lane: Int, with other: Self) -> Self {
+    Self(denpa_f64_replace(lanes, lane, other.lanes))
+  }
+  @inline(__always) var hasNaN: Bool { denpa_f64_has_nan(lanes) }
   @inline(__always) var squareRoot: Self { Self(denpa_f64_sqrt(lanes)) }
   @inline(__always) var magnitude: Self { Self(denpa_f64_abs(lanes)) }
   @inline(__always) func withSign(of other: Self) -> Self { Self(denpa_f64_copysign(lanes, other.lanes)) }

@@ -9,6 +9,10 @@ enum Map<V: Vector>: RangeKernel {
     case Function.sigmoid.rawValue: apply(Sigmoid.self, a, lower, upper)
     case Function.tanh.rawValue: apply(Tanh.self, a, lower, upper)
     case Function.relu.rawValue: apply(Relu.self, a, lower, upper)
+    case Function.exp.rawValue: apply(Exponential.self, a, lower, upper)
+    case Function.erf.rawValue: apply(Erf.self, a, lower, upper)
+    case Function.gelu.rawValue: apply(Gelu.self, a, lower, upper)
+    case Function.geluTanh.rawValue: apply(GeluTanh.self, a, lower, upper)
     default: apply(Identity.self, a, lower, upper)
     }
   }
@@ -30,6 +34,10 @@ enum MapGradient<V: Vector>: RangeKernel {
     case Function.sigmoid.rawValue: apply(Sigmoid.self, a, lower, upper)
     case Function.tanh.rawValue: apply(Tanh.self, a, lower, upper)
     case Function.relu.rawValue: apply(Relu.self, a, lower, upper)
+    case Function.exp.rawValue: apply(Exponential.self, a, lower, upper)
+    case Function.erf.rawValue: apply(Erf.self, a, lower, upper)
+    case Function.gelu.rawValue: apply(Gelu.self, a, lower, upper)
+    case Function.geluTanh.rawValue: apply(GeluTanh.self, a, lower, upper)
     default: apply(Identity.self, a, lower, upper)
     }
   }

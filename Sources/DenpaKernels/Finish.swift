@@ -58,27 +58,36 @@ struct Finish<V: Vector> {
   ) {
     if function == 0 && slopeOutput == nil {
       applyPlain(sums, rows, vectors, place: place, column: column, last: last)
-    } else {
+    } else if Function.isShort(function) && Function.isShort(slopeFunction) {
       applyCurves(sums, rows, vectors, place: place, column: column, last: last)
+    } else {
+      applyAnyCurves(sums, rows, vectors, place: place, column: column, last: last)
     }
   }
 
-  // Two functions, because the one with curves begins by loading their two dozen constants: in a network of a few units that
-  // would cost more than the product.
+  // Three functions, because one with curves begins by loading their constants, two dozen for the short ones and a hundred
+  // for all: in a network of a few units that would cost more than the product.
+
+  private enum Curves { case none, short, all }
 
   @inline(never)
   private func applyPlain(
     _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
-  ) { finish(sums, rows, vectors, place: place, column: column, last: last, curves: false) }
+  ) { finish(sums, rows, vectors, place: place, column: column, last: last, .none) }
 
   @inline(never)
   private func applyCurves(
     _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
-  ) { finish(sums, rows, vectors, place: place, column: column, last: last, curves: true) }
+  ) { finish(sums, rows, vectors, place: place, column: column, last: last, .short) }
+
+  @inline(never)
+  private func applyAnyCurves(
+    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
+  ) { finish(sums, rows, vectors, place: place, column: column, last: last, .all) }
 
   @inline(__always)
   private func finish(
-    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int, curves: Bool
+    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int, _ curves: Curves
   ) {
     var bad = V.zero
     for row in 0..<rows {
@@ -91,9 +100,14 @@ struct Finish<V: Vector> {
         if let bias {
           value = value + (oneBias ? V.splat(bias[0]) : V.load(bias + (column &+ vector &* V.width), lanes))
         }
-        if curves {
+        switch curves {
+        case .none: break
+        case .short:
           value = V.value(function, value)
           if let slopeOutput { value = value * V.slope(slopeFunction, V.load(slopeOutput + offset, lanes)) }
+        case .all:
+          value = V.anyValue(function, value)
+          if let slopeOutput { value = value * V.anySlope(slopeFunction, V.load(slopeOutput + offset, lanes)) }
         }
         if accumulate { value = V.load(p, lanes) + value }
         bad = V.fma(value, V.zero, bad)

@@ -35,7 +35,7 @@ struct Floats: Vector {
   @inline(__always) static func / (a: Self, b: Self) -> Self { Self(a.lanes / b.lanes) }
   @inline(__always) static func fma(_ a: Self, _ b: Self, _ c: Self) -> Self {
     #if DENPA_AVX512 || DENPA_AVX2 || arch(arm64)
-      Self(c.lanes.addingProduct(a.lanes, b.lanes))
+      Self(denpa_f32_fma(a.lanes, b.lanes, c.lanes))
     #else
       Self(a.lanes * b.lanes + c.lanes)
     #endif
@@ -48,6 +48,10 @@ struct Floats: Vector {
   @inline(__always) static func select(_ a: Self, equals b: Self, _ yes: Self, _ no: Self) -> Self {
     Self(denpa_f32_equal(a.lanes, b.lanes, yes.lanes, no.lanes))
   }
+  @inline(__always) func replacing(lane: Int, with other: Self) -> Self {
+    Self(denpa_f32_replace(lanes, lane, other.lanes))
+  }
+  @inline(__always) var hasNaN: Bool { denpa_f32_has_nan(lanes) }
   @inline(__always) var squareRoot: Self { Self(denpa_f32_sqrt(lanes)) }
   @inline(__always) var magnitude: Self { Self(denpa_f32_abs(lanes)) }
   @inline(__always) func withSign(of other: Self) -> Self { Self(denpa_f32_copysign(lanes, other.lanes)) }

@@ -26,6 +26,19 @@ private func float32() -> KernelTable {
           computeChunk(context.assumingMemoryBound(to: ProductPlan<Floats>.self), Int(chunk), Int(worker))
         })
     },
+    productStep: {
+      switch denseRowFunction(Floats.self, $0) {
+      case .identityOfOne: return { arguments, _ in denseRowOfOne(Floats.self, arguments) }
+      case .function(.identity): return { arguments, _ in denseRow(Floats.self, Identity.self, arguments) }
+      case .function(.sigmoid): return { arguments, _ in denseRow(Floats.self, Sigmoid.self, arguments) }
+      case .function(.tanh): return { arguments, _ in denseRow(Floats.self, Tanh.self, arguments) }
+      case .function(.relu): return { arguments, _ in denseRow(Floats.self, Relu.self, arguments) }
+      case .function, .none: return nil
+      }
+    },
+    denseRowGradientStep: {
+      fitsDenseRow(Floats.self, $0) ? { arguments, _ in denseRowGradient(Floats.self, arguments) } : nil
+    },
     map: { divide(Map<Floats>.self, $0, $1) { context, chunk, _ in runChunk(Map<Floats>.self, context, chunk) } },
     mapGradient: {
       divide(MapGradient<Floats>.self, $0, $1) { context, chunk, _ in runChunk(MapGradient<Floats>.self, context, chunk)
@@ -77,6 +90,19 @@ private func float64() -> KernelTable {
         { context, chunk, worker in
           computeChunk(context.assumingMemoryBound(to: ProductPlan<Doubles>.self), Int(chunk), Int(worker))
         })
+    },
+    productStep: {
+      switch denseRowFunction(Doubles.self, $0) {
+      case .identityOfOne: return { arguments, _ in denseRowOfOne(Doubles.self, arguments) }
+      case .function(.identity): return { arguments, _ in denseRow(Doubles.self, Identity.self, arguments) }
+      case .function(.sigmoid): return { arguments, _ in denseRow(Doubles.self, Sigmoid.self, arguments) }
+      case .function(.tanh): return { arguments, _ in denseRow(Doubles.self, Tanh.self, arguments) }
+      case .function(.relu): return { arguments, _ in denseRow(Doubles.self, Relu.self, arguments) }
+      case .function, .none: return nil
+      }
+    },
+    denseRowGradientStep: {
+      fitsDenseRow(Doubles.self, $0) ? { arguments, _ in denseRowGradient(Doubles.self, arguments) } : nil
     },
     map: { divide(Map<Doubles>.self, $0, $1) { context, chunk, _ in runChunk(Map<Doubles>.self, context, chunk) } },
     mapGradient: {

@@ -1,3 +1,5 @@
+import CShim
+
 // Copies of parts of A and B in the order in which tiles read them.
 
 /// Columns of a panel of B: two vectors, or one at the right edge where that is enough.
@@ -34,5 +36,32 @@ func packAlong<V: Vector>(
     let from = source + p &* stride
     let to = out + p &* outStride
     sweep(V.self, 0, lanes) { i, n in V.load(from + i, Swift.min(n, count &- i)).store(to + i, n) }
+  }
+}
+
+/// Panels of B side by side, `count` columns and `k` rows in all. Row by row: B is read in long stretches, and each panel
+/// written in one of its own.
+@inline(__always)
+func packPanels<V: Vector>(
+  _: V.Type, _ source: UnsafePointer<V.Scalar>, _ stride: Int, count: Int, k: Int,
+  _ out: UnsafeMutablePointer<V.Scalar>
+) {
+  let panel = 2 &* V.width
+  let whole = count / panel &* panel
+  for p in 0..<k {
+    let from = source + p &* stride
+    var j = 0
+    while j < whole {
+      let to = out + (j &* k &+ p &* panel)
+      denpa_prefetch(from + (4 &* stride &+ j))
+      let left = V.load(from + j), right = V.load(from + (j &+ V.width))
+      left.store(to)
+      right.store(to + V.width)
+      j &+= panel
+    }
+  }
+  if whole < count {
+    let lanes = panelWidth(V.self, count &- whole)
+    packAlong(V.self, source + whole, stride, count: count &- whole, k: k, out + whole &* k, lanes, lanes: lanes)
   }
 }

@@ -4,16 +4,16 @@ import DenpaKernelTypes
 // registers. Every element of C is added up over k in one order, block by block, which depends on k alone: the same
 // row gives the same bits in a batch of any size and on any number of threads.
 
-/// Steps of one block of k: a panel of B (two vectors wide) then stays in the first cache level.
-@inline(__always) func blockLimit<V: Vector>(_: V.Type) -> Int { 256 }
+/// Steps of one block of k, at most: a tile's rows of A then stay in the first cache level, beside the panel of B that passes by.
+@inline(__always) func blockLimit<V: Vector>(_: V.Type) -> Int { 1536 / MemoryLayout<V.Scalar>.stride }
 /// Columns that are worked on at once, at most.
 @inline(__always) var columnLimit: Int { 4096 }
 /// Bytes of B that are packed at once, at most.
 @inline(__always) var packLimit: Int { 8 << 20 }
 /// Tiles of one chunk below each other.
 @inline(__always) var chunkTiles: Int { 8 }
-/// Panels of one chunk side by side.
-@inline(__always) var chunkPanels: Int { 16 }
+/// Bytes of B over one block of k that are to stay in the second cache level.
+@inline(__always) var groupLimit: Int { 512 << 10 }
 /// Multiply-adds below which the work is not divided.
 @inline(__always) var inlineLimit: Int { 1 << 20 }
 
@@ -22,13 +22,18 @@ import DenpaKernelTypes
 
 @inline(__always) func roundUp(_ value: Int, _ unit: Int) -> Int { (value &+ unit &- 1) / unit &* unit }
 
-/// Bytes of packed B and, for each worker, of packed A. Both grow with each of m, n and k, or stay.
+/// Bytes of the parts of the workspace: packed B; what each worker has to itself; the sums of each block of k (BlockProduct.swift).
+/// All of them grow with each of m, n and k, or stay.
 @inline(__always)
-private func packedBytes<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> (b: Int, a: Int) {
+private func workspaceBytes<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> (
+  b: Int, rows: Int, panel: Int, sums: Int
+) {
   let size = MemoryLayout<V.Scalar>.stride
+  let block = Swift.min(k, blockLimit(V.self))
   let b = Swift.min(roundUp(n, V.width) &* k &* size, packLimit)
-  let a = Swift.min(m, chunkTiles &* tileHeight) &* Swift.min(k, blockLimit(V.self)) &* size
-  return (roundUp(b, 64), roundUp(a, 64))
+  let rows = Swift.min(m, chunkTiles &* tileHeight) &* block &* size
+  let panel = Swift.min(roundUp(n, V.width), 2 &* V.width) &* block &* size
+  return (roundUp(b, 64), roundUp(rows, 64), roundUp(panel, 64), blockSumBytes(V.self, m, n, k))
 }
 
 @inline(__always)
@@ -36,8 +41,8 @@ func productWorkspace<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer, _ thr
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
   let (m, n, k) = (p.pointee.m, p.pointee.n, p.pointee.k)
   if m <= 0 || n <= 0 || k <= 0 { return 0 }
-  let bytes = packedBytes(V.self, m, n, k)
-  return bytes.b &+ bytes.a &* Int(threads)
+  let bytes = workspaceBytes(V.self, m, n, k)
+  return bytes.b &+ bytes.sums &+ (bytes.rows &+ bytes.panel) &* Int(threads)
 }
 
 @inline(__always)
@@ -61,8 +66,8 @@ func product<V: Vector>(
     } else {
       compute(V.self, p, 1, m, k, b, a, false, false, run, packBody, computeBody)
     }
-  } else if n == 1 && k > 16 && !transposeA {
-    columnProduct(V.self, p, m, k, a, b)
+  } else if n == 1 && k > 0 && !transposeA {
+    columnProduct(V.self, p, m, k, a, b, run, computeBody)
   } else if n <= 2 &* V.width && k <= blockLimit(V.self) && m &* n &* k <= smallLimit {
     onePanel(V.self, p, m, n, k, a, b, transposeA, transposeB)
   } else {
@@ -113,30 +118,35 @@ private func compute<V: Vector>(
   _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ transposeA: Bool, _ transposeB: Bool,
   _ run: RunPointer, _ packBody: ChunkBody, _ computeBody: ChunkBody
 ) {
-  let limit = blockLimit(V.self)
-  let blocks = Swift.max(1, (k &+ limit &- 1) / limit)
-  let bytes = packedBytes(V.self, m, n, k)
+  let size = MemoryLayout<V.Scalar>.stride
+  let blocks = blockCount(V.self, k)
+  let block = blocks == 1 ? k : (k &+ blocks &- 1) / blocks
+  let bytes = workspaceBytes(V.self, m, n, k)
   let tiles = (m &+ tileHeight &- 1) / tileHeight
   let height = tiles == 1 ? m : m / tiles
   let workspace = p.pointee.workspace ?? UnsafeMutableRawPointer(p.pointee.c.of(V.Scalar.self))
+  let sums = workspace + bytes.b
   var plan = ProductPlan<V>(
     arguments: p, m: m, n: n, k: k, a: a, b: b, transposeA: transposeA, transposeB: transposeB,
-    packA: n >= 128 && m > 1, packB: transposeB || m >= 64 && k &* n >= 1 << 16,
-    block: blocks == 1 ? k : (k &+ blocks &- 1) / blocks, blocks: blocks,
-    tiles: tiles, height: height, tallTiles: m &- tiles &* height,
+    packA: packsA(V.self, m, n, k), placeB: placeOfB(m, n, k, transposeB, tiles, V.width),
+    block: block, blocks: blocks, tiles: tiles, height: height, tallTiles: m &- tiles &* height,
     packedB: workspace.assumingMemoryBound(to: V.Scalar.self),
-    packedA: (workspace + bytes.b).assumingMemoryBound(to: V.Scalar.self),
-    workerStride: bytes.a / MemoryLayout<V.Scalar>.stride)
-  let alone = m &* n &* k < inlineLimit
+    own: (sums + bytes.sums).assumingMemoryBound(to: V.Scalar.self), ownRows: bytes.rows / size,
+    workerStride: (bytes.rows &+ bytes.panel) / size, sums: sums.assumingMemoryBound(to: V.Scalar.self),
+    groupPanels: Swift.max(1, groupLimit / Swift.max(1, block &* 2 &* V.width &* size)))
+  let alone = m &* n &* k < inlineLimit || run.threads == 1
+  if !alone && dividesBlocks(V.self, n: n, blocks: blocks, tiles: tiles) {
+    blockProduct(&plan, run, packBody, computeBody)
+    return
+  }
   while plan.column < n {
     plan.columns = Swift.min(columnLimit, n &- plan.column)
-    let blockBytes = plan.block &* plan.packedColumns &* MemoryLayout<V.Scalar>.stride
-    let together = plan.packB && blocks > 1 ? Swift.max(1, packLimit / blockBytes) : blocks
+    let together = plan.blocksTogether
     plan.firstBlock = 0
     while plan.firstBlock < blocks {
       plan.lastBlock = Swift.min(blocks, plan.firstBlock &+ together)
       withUnsafeMutablePointer(to: &plan) { plan in
-        if plan.pointee.packB { pack(plan, run, packBody) }
+        if plan.pointee.placeB == .packed { pack(plan, run, packBody) }
         multiply(plan, alone, run, computeBody)
       }
       plan.firstBlock = plan.lastBlock
@@ -144,3 +154,23 @@ private func compute<V: Vector>(
     plan.column &+= plan.columns
   }
 }
+
+/// Blocks that k is divided into: what each element's order of summing follows from.
+@inline(__always)
+func blockCount<V: Vector>(_: V.Type, _ k: Int) -> Int {
+  let limit = blockLimit(V.self)
+  return Swift.max(1, (k &+ limit &- 1) / limit)
+}
+
+/// Packing pays when enough panels read the rows.
+@inline(__always)
+private func packsA<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> Bool { m > 1 && n >= 8 &* V.width }
+
+/// Packing B pays when enough tiles read it.
+@inline(__always)
+private func placeOfB(_ m: Int, _ n: Int, _ k: Int, _ transposed: Bool, _ tiles: Int, _ width: Int) -> PlaceB {
+  if transposed { return tiles == 1 ? .own : .packed }
+  return m >= 64 && (k &* n >= packFrom || n % width != 0) ? .packed : .inPlace
+}
+/// Elements below which a B of whole vectors lies well enough in the first cache level.
+@inline(__always) private var packFrom: Int { 1 << 13 }

@@ -1,5 +1,24 @@
 import DenpaKernelTypes
 
+/// Where tiles find B.
+enum PlaceB {
+  case inPlace
+  /// Packed by all workers before the first tile.
+  case packed
+  /// Packed by each worker, panel by panel: where B must be packed and only one tile reads it.
+  case own
+}
+
+/// What a chunk is.
+enum Division {
+  /// Some tiles of C, over all blocks of k.
+  case tiles
+  /// One block of k (BlockProduct.swift).
+  case blocks
+  /// Some rows, of a product with one column (ColumnProduct.swift).
+  case rows
+}
+
 /// Everything that the chunks of a product share; lives on the caller's stack.
 struct ProductPlan<V: Vector> {
   typealias Scalar = V.Scalar
@@ -10,7 +29,8 @@ struct ProductPlan<V: Vector> {
   var transposeA: Bool
   var transposeB: Bool
   var packA: Bool
-  var packB: Bool
+  var placeB: PlaceB
+  var division = Division.tiles
   /// Steps of a block of k, and how many blocks there are.
   var block: Int
   var blocks: Int
@@ -31,9 +51,14 @@ struct ProductPlan<V: Vector> {
   var packPanels = 1
   var packChunks = 1
   var packedB: UnsafeMutablePointer<Scalar>
-  var packedA: UnsafeMutablePointer<Scalar>
-  /// Elements of packed A for each worker.
+  /// Memory of each worker: `ownRows` elements for its rows of A, then a panel of B; `workerStride` in all.
+  var own: UnsafeMutablePointer<Scalar>
+  var ownRows: Int
   var workerStride: Int
+  /// The sums of each block (`Division.blocks`).
+  var sums: UnsafeMutablePointer<Scalar>
+  /// Panels of B that stay in the second cache level.
+  var groupPanels = 1
 
   @inline(__always) var panel: Int { 2 &* V.width }
   @inline(__always) func blockStart(_ index: Int) -> Int { index &* block }
@@ -42,6 +67,11 @@ struct ProductPlan<V: Vector> {
   @inline(__always) func tileRow(_ tile: Int) -> Int { tile &* height &+ Swift.min(tile, tallTiles) }
   /// Columns of the packed matrix: whole vectors at the right edge.
   @inline(__always) var packedColumns: Int { roundUp(columns, V.width) }
+  /// Blocks that are packed before they are multiplied.
+  @inline(__always) var blocksTogether: Int {
+    let bytes = block &* packedColumns &* MemoryLayout<Scalar>.stride
+    return placeB == .packed && blocks > 1 ? Swift.max(1, packLimit / bytes) : blocks
+  }
   @inline(__always) func packedBlock(_ index: Int) -> UnsafeMutablePointer<Scalar> {
     packedB + (index &- firstBlock) &* block &* packedColumns
   }
@@ -55,7 +85,7 @@ func pack<V: Vector>(_ plan: UnsafeMutablePointer<ProductPlan<V>>, _ run: RunPoi
   if plan.pointee.block &* plan.pointee.columns &* blocks < 1 << 16 {
     plan.pointee.packPanels = panels
   } else {
-    plan.pointee.packPanels = Swift.max(1, (1 << 14) / (plan.pointee.block &* plan.pointee.panel))
+    plan.pointee.packPanels = Swift.max(1, (1 << 16) / (plan.pointee.block &* plan.pointee.panel))
   }
   plan.pointee.packChunks = (panels &- 1) / plan.pointee.packPanels &+ 1
   let chunks = plan.pointee.packChunks &* blocks
@@ -70,25 +100,36 @@ func pack<V: Vector>(_ plan: UnsafeMutablePointer<ProductPlan<V>>, _ run: RunPoi
 func packChunk<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int) {
   let plan = context.pointee
   let index = plan.firstBlock &+ chunk / plan.packChunks
-  let start = plan.blockStart(index)
-  let k = plan.blockLength(index)
+  let length = plan.blockLength(index)
   let out = plan.packedBlock(index)
   var j = chunk % plan.packChunks &* plan.packPanels &* plan.panel
   let end = Swift.min(plan.columns, j &+ plan.packPanels &* plan.panel)
-  while j < end {
-    let count = Swift.min(plan.panel, plan.columns &- j)
-    let lanes = panelWidth(V.self, count)
-    let column = plan.column &+ j
-    if plan.transposeB {
-      packAcross(
-        V.self, plan.b + (column &* plan.k &+ start), plan.k, count: count, k: k,
-        out + j &* k, lanes, lanes: lanes)
-    } else {
-      packAlong(
-        V.self, plan.b + (start &* plan.n &+ column), plan.n, count: count, k: k,
-        out + j &* k, lanes, lanes: lanes)
+  if plan.transposeB {
+    while j < end {
+      plan.packPanel(j, index, out + j &* length)
+      j &+= plan.panel
     }
-    j &+= plan.panel
+  } else {
+    packPanels(
+      V.self, plan.b + (plan.blockStart(index) &* plan.n &+ plan.column &+ j), plan.n, count: end &- j, k: length,
+      out + j &* length)
+  }
+}
+
+extension ProductPlan {
+  /// Packs the panel of B that begins at `j`, over one block of k.
+  @inline(__always)
+  func packPanel(_ j: Int, _ index: Int, _ out: UnsafeMutablePointer<Scalar>) {
+    let start = blockStart(index)
+    let length = blockLength(index)
+    let count = Swift.min(panel, columns &- j)
+    let lanes = panelWidth(V.self, count)
+    let column = column &+ j
+    if transposeB {
+      packAcross(V.self, b + (column &* k &+ start), k, count: count, k: length, out, lanes, lanes: lanes)
+    } else {
+      packAlong(V.self, b + (start &* n &+ column), n, count: count, k: length, out, lanes, lanes: lanes)
+    }
   }
 }
 
@@ -99,18 +140,21 @@ func multiply<V: Vector>(
 ) {
   let tiles = plan.pointee.tiles
   let panels = (plan.pointee.columns &- 1) / plan.pointee.panel &+ 1
-  var tilesPerChunk = chunkTiles
-  var panelsPerChunk = Swift.min(panels, chunkPanels)
+  var down = chunkTiles
+  var across = panels
   if !alone {
-    // About 24 chunks, none smaller than 4 tiles.
-    let wanted = Swift.max(4, tiles &* panels / 24)
-    panelsPerChunk = Swift.min(panelsPerChunk, wanted)
-    tilesPerChunk = Swift.max(1, Swift.min(chunkTiles, wanted / panelsPerChunk))
+    // About 40 chunks, so that no thread waits long for the last one; none smaller than 4 tiles, and rather low than narrow,
+    // because each packs its own rows of A.
+    let wanted = Swift.max(4, tiles &* panels / 40)
+    down = Swift.max(1, Swift.min(chunkTiles, wanted / Swift.min(panels, plan.pointee.groupPanels)))
+    across = Swift.min(panels, Swift.max(1, wanted / down))
   }
-  plan.pointee.tilesPerChunk = tilesPerChunk
-  plan.pointee.panelsPerChunk = panelsPerChunk
-  plan.pointee.chunksAcross = (panels &- 1) / panelsPerChunk &+ 1
-  let chunks = ((tiles &- 1) / tilesPerChunk &+ 1) &* plan.pointee.chunksAcross
+  let chunksDown = (tiles &- 1) / down &+ 1
+  let chunksAcross = (panels &- 1) / across &+ 1
+  plan.pointee.tilesPerChunk = (tiles &- 1) / chunksDown &+ 1
+  plan.pointee.panelsPerChunk = (panels &- 1) / chunksAcross &+ 1
+  plan.pointee.chunksAcross = chunksAcross
+  let chunks = ((tiles &- 1) / plan.pointee.tilesPerChunk &+ 1) &* chunksAcross
   if alone || chunks == 1 {
     for chunk in 0..<chunks { computeChunk(plan, chunk, 0) }
   } else {
@@ -120,6 +164,15 @@ func multiply<V: Vector>(
 
 @inline(never)
 func computeChunk<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
+  switch context.pointee.division {
+  case .tiles: computeTiles(context, chunk, worker)
+  case .blocks: computeBlock(context, chunk, worker)
+  case .rows: computeRows(context, chunk)
+  }
+}
+
+@inline(__always)
+private func computeTiles<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
   let plan = context.pointee
   let down = plan.chunksAcross == 1 ? chunk : chunk / plan.chunksAcross
   let firstTile = down &* plan.tilesPerChunk
@@ -128,14 +181,7 @@ func computeChunk<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ 
   let right = Swift.min(plan.columns, left &+ plan.panelsPerChunk &* plan.panel)
   for index in plan.firstBlock..<plan.lastBlock {
     var finish = Finish<V>(plan.arguments, n: plan.n, first: index == 0, last: index == plan.blocks &- 1)
-    if plan.packA {
-      plan.pack(rowsOf: firstTile, lastTile, index, worker)
-      plan.multiply(UnitRows.self, firstTile, lastTile, left, right, index, worker, &finish)
-    } else if plan.transposeA {
-      plan.multiply(UnitRows.self, firstTile, lastTile, left, right, index, worker, &finish)
-    } else {
-      plan.multiply(UnitSteps.self, firstTile, lastTile, left, right, index, worker, &finish)
-    }
+    plan.multiply(firstTile, lastTile, left, right, index, worker, &finish)
   }
 }
 
@@ -145,7 +191,7 @@ extension ProductPlan {
   func pack(rowsOf firstTile: Int, _ lastTile: Int, _ index: Int, _ worker: Int) {
     let start = blockStart(index)
     let length = blockLength(index)
-    var out = packedA + worker &* workerStride
+    var out = own + worker &* workerStride
     for tile in firstTile..<lastTile {
       let row = tileRow(tile)
       let height = tileRow(tile &+ 1) &- row
@@ -158,47 +204,84 @@ extension ProductPlan {
     }
   }
 
-  /// The tiles of one chunk over one block of k.
+  /// Some tiles of one block of k, beside the columns from `left` to `right`.
+  @inline(never)
+  func multiply(
+    _ firstTile: Int, _ lastTile: Int, _ left: Int, _ right: Int, _ index: Int, _ worker: Int,
+    _ finish: UnsafePointer<Finish<V>>
+  ) {
+    if packA {
+      pack(rowsOf: firstTile, lastTile, index, worker)
+      multiply(UnitRows.self, firstTile, lastTile, left, right, index, worker, finish)
+    } else if transposeA {
+      multiply(UnitRows.self, firstTile, lastTile, left, right, index, worker, finish)
+    } else {
+      multiply(UnitSteps.self, firstTile, lastTile, left, right, index, worker, finish)
+    }
+  }
+
+  /// A tile's rows of A stay in the first cache level while a group of panels of B, which stays in the second, passes by.
   @inline(__always)
-  func multiply<L: Layout>(
+  private func multiply<L: Layout>(
     _ layout: L.Type, _ firstTile: Int, _ lastTile: Int, _ left: Int, _ right: Int, _ index: Int, _ worker: Int,
     _ finish: UnsafePointer<Finish<V>>
   ) {
     let start = blockStart(index)
     let length = blockLength(index)
-    let packed = packedA + worker &* workerStride
+    let rows = UnsafePointer(own + worker &* workerStride)
     let firstRow = tileRow(firstTile)
-    var j = left
-    if m <= 2 && !packB && !transposeA {
+    var group = left
+    if m <= 2 && placeB == .inPlace && !transposeA {
       let width = (m == 1 ? 8 : 4) &* V.width
-      while j &+ width <= right {
+      while group &+ width <= right {
         var call = TileCall<V>(
-          k: length, a: a + start, aStride: k, b: b + (start &* n &+ column &+ j), bStride: n, bLast: V.width,
-          place: column &+ j, column: column &+ j, last: V.width)
+          k: length, a: a + start, aStride: k, b: b + (start &* n &+ column &+ group), bStride: n, bLast: V.width,
+          place: column &+ group, column: column &+ group, last: V.width)
         Tile.runWide(m, &call, finish)
-        j &+= width
+        group &+= width
       }
     }
-    while j < right {
-      let count = Swift.min(panel, columns &- j)
-      let lanes = panelWidth(V.self, count)
-      let last = count &- (lanes &- V.width)
+    while group < right {
+      let groupEnd = Swift.min(right, group &+ groupPanels &* panel)
       for tile in firstTile..<lastTile {
         let row = tileRow(tile)
         let height = tileRow(tile &+ 1) &- row
-        let own = packA ? UnsafePointer(packed + (row &- firstRow) &* length) : inPlace(row, start)
         var call = TileCall<V>(
-          k: length, a: own, aStride: packA ? height : transposeA ? m : k,
-          b: packB ? UnsafePointer(packedBlock(index) + j &* length) : b + (start &* n &+ column &+ j),
-          bStride: packB ? lanes : n, bLast: packB ? V.width : last,
-          place: row &* n &+ column &+ j, column: column &+ j, last: last)
-        if lanes == V.width {
-          Tile.run(Single<V>.self, layout, height, &call, finish)
-        } else {
-          Tile.run(Two<V>.self, layout, height, &call, finish)
+          k: length, a: packA ? rows + (row &- firstRow) &* length : inPlace(row, start),
+          aStride: packA ? height : transposeA ? m : k, b: b, bStride: n, bLast: V.width, place: 0, column: 0,
+          last: V.width)
+        var j = group
+        while j < groupEnd {
+          let count = Swift.min(panel, columns &- j)
+          let lanes = panelWidth(V.self, count)
+          let last = count &- (lanes &- V.width)
+          switch placeB {
+          case .inPlace:
+            call.b = b + (start &* n &+ column &+ j)
+            call.bLast = last
+          case .packed:
+            call.b = UnsafePointer(packedBlock(index) + j &* length)
+            call.bStride = lanes
+          case .own:
+            // Used once: packed when its turn comes, and read back from the first cache level.
+            let out = own + (worker &* workerStride &+ ownRows)
+            packPanel(j, index, out)
+            call.b = UnsafePointer(out)
+            call.bStride = lanes
+          }
+          call.place = row &* finish.pointee.n &+ column &+ j
+          call.column = column &+ j
+          // The sums of a block have room for whole vectors, and are read so.
+          call.last = division == .blocks ? V.width : last
+          if lanes == V.width {
+            Tile.run(Single<V>.self, layout, height, &call, finish)
+          } else {
+            Tile.run(Two<V>.self, layout, height, &call, finish)
+          }
+          j &+= panel
         }
       }
-      j &+= panel
+      group = groupEnd
     }
   }
 

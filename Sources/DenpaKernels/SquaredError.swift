@@ -37,15 +37,31 @@ enum SquaredError<V: Vector>: LossKernel {
     while start < upper {
       let end = Swift.min(upper, start &+ 1024)
       var block = V.zero
-      sweep(V.self, start, end) { i, n in
-        let difference = V.load(y + i, n) - V.load(t + i, n)
-        block = V.fma(difference, difference, block)
+      if a.pointee.dx == nil {
+        sweep(V.self, start, end) { i, n in
+          let difference = V.load(y + i, n) - V.load(t + i, n)
+          block = V.fma(difference, difference, block)
+        }
+      } else {
+        let dx = a.pointee.dx.of(V.Scalar.self)
+        let factor = slope(V.self, a.pointee.dloss.of(V.Scalar.self)[0], a.pointee.scale)
+        sweep(V.self, start, end) { i, n in
+          let difference = V.load(y + i, n) - V.load(t + i, n)
+          block = V.fma(difference, difference, block)
+          (difference * factor).store(dx + i, a.pointee.isPadded != 0 ? V.width : n)
+        }
       }
       total += V.double(block.sum)
       start = end
     }
     return total
   }
+}
+
+/// What a difference is multiplied by in the gradient.
+@inline(__always)
+private func slope<V: Vector>(_: V.Type, _ dloss: V.Scalar, _ scale: Double) -> V {
+  V.splat(2 * V.double(dloss) * scale)
 }
 
 enum SquaredErrorGradient<V: Vector>: RangeKernel {
@@ -59,21 +75,21 @@ enum SquaredErrorGradient<V: Vector>: RangeKernel {
   @inline(__always)
   static func run(_ a: UnsafePointer<SquaredErrorGradientArguments>, _ lower: Int, _ upper: Int) {
     let dloss = a.pointee.dloss.of(V.Scalar.self)
-    if a.pointee.perRow == 0 { return differences(a, V.double(dloss[0]), lower, upper) }
+    if a.pointee.perRow == 0 { return differences(a, dloss[0], lower, upper) }
     let columns = a.pointee.columns
     for row in lower..<upper {
-      differences(a, V.double(dloss[row]), row &* columns, (row &+ 1) &* columns)
+      differences(a, dloss[row], row &* columns, (row &+ 1) &* columns)
     }
   }
 
   @inline(__always)
   private static func differences(
-    _ a: UnsafePointer<SquaredErrorGradientArguments>, _ dloss: Double, _ lower: Int, _ upper: Int
+    _ a: UnsafePointer<SquaredErrorGradientArguments>, _ dloss: V.Scalar, _ lower: Int, _ upper: Int
   ) {
     let y = a.pointee.prediction.of(V.Scalar.self)
     let t = a.pointee.target.of(V.Scalar.self)
     let dx = a.pointee.dx.of(V.Scalar.self)
-    let factor = V.splat(2 * dloss * a.pointee.scale)
+    let factor = slope(V.self, dloss, a.pointee.scale)
     if a.pointee.accumulate != 0 {
       sweep(V.self, lower, upper) { i, n in
         V.fma(V.load(y + i, n) - V.load(t + i, n), factor, V.load(dx + i, n)).store(dx + i, n)

@@ -44,22 +44,17 @@ private func runTile<R: Rows, L: Layout>(
   }
   let c = finish.pointee.c + call.pointee.place
   let n = finish.pointee.n
-  switch finish.pointee.kind {
-  case .store:
-    if call.pointee.last == V.width {
+  let whole = call.pointee.last == V.width
+  if finish.pointee.kind == .store {
+    if whole {
       rows.store(c, n, last: V.width)
     } else {
       rows.store(c, n, last: call.pointee.last)
     }
-  case .add:
-    if call.pointee.last == V.width {
-      rows.add(c, n, last: V.width)
-      rows.store(c, n, last: V.width)
-    } else {
-      rows.add(c, n, last: call.pointee.last)
-      rows.store(c, n, last: call.pointee.last)
-    }
-  case .all:
+  } else if finish.pointee.kind == .add && whole {
+    rows.add(c, n, last: V.width)
+    rows.store(c, n, last: V.width)
+  } else {
     // A copy to memory: the accumulators themselves stay in registers.
     var spilled = rows
     withUnsafeMutableBytes(of: &spilled) { bytes in
@@ -81,10 +76,11 @@ private func accumulate<R: Rows, L: Layout>(
   let aStride = call.pointee.aStride
   let bStride = call.pointee.bStride
   while k > 0 {
-    if ahead {
+    // A tall tile has the time: it waits for its multiply-adds, not for its loads.
+    if ahead || L.unitRows && R.count >= 8 {
       var line = 0
       while line < R.S.vectors &* V.width &* MemoryLayout<V.Scalar>.stride {
-        denpa_prefetch(UnsafeRawPointer(b + 8 &* bStride) + line)
+        denpa_prefetch(UnsafeRawPointer(b + stepsAhead &* bStride) + line)
         line &+= 64
       }
     }
@@ -95,6 +91,9 @@ private func accumulate<R: Rows, L: Layout>(
     k &-= 1
   }
 }
+
+/// How many steps of k ahead B is asked for.
+@inline(__always) private var stepsAhead: Int { 8 }
 
 /// Tiles of any height up to `tileHeight`.
 enum Tile {

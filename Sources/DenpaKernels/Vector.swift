@@ -30,6 +30,10 @@ protocol Vector {
   /// `yes` in the lanes where a > b, `no` in the others and where one of them is NaN.
   static func select(_ a: Self, greaterThan b: Self, _ yes: Self, _ no: Self) -> Self
   static func select(_ a: Self, equals b: Self, _ yes: Self, _ no: Self) -> Self
+  /// Lane `lane` of `other`, the rest as it is; all as it is where there is no such lane.
+  func replacing(lane: Int, with other: Self) -> Self
+  /// Whether a lane is NaN.
+  var hasNaN: Bool { get }
   var squareRoot: Self { get }
   var magnitude: Self { get }
   /// Of a value that is not negative.
@@ -69,6 +73,20 @@ protocol Vector {
   static func expPolynomial(_ r: Self) -> Self
   static func tanhFraction(_ z: Self) -> (Self, Self)
   static func logPolynomial(_ z: Self) -> Self
+
+  /// Constants of erf and GELU (ErrorFunction.swift). Beyond the two limits the tails are 0.
+  static var tailLimit: Self { get }
+  static var tanhTailLimit: Self { get }
+  /// 2^(half of the digits) + 1.
+  static var splitter: Self { get }
+  /// 2·√(2/π) and 0.044715 times it, with what their rounding left over.
+  static var linear: Self { get }
+  static var linearRest: Self { get }
+  static var cubic: Self { get }
+  static var cubicRest: Self { get }
+  static func tailPolynomial(_ v: Self) -> Self
+  static func erfPolynomial(_ z: Self) -> Self
+
   /// Which of the two element types this is: C functions cannot be formed from generic code.
   static var isDouble: Bool { get }
 }
@@ -90,12 +108,6 @@ extension Vector {
   @inline(__always) static func load(_ p: UnsafeMutablePointer<Scalar>) -> Self { load(UnsafePointer(p)) }
   @inline(__always) func store(_ p: UnsafeMutablePointer<Scalar>, _ count: Int) {
     if count >= Self.width { store(p) } else { store(p, first: count) }
-  }
-
-  /// Whether a lane is NaN.
-  @inline(__always) var hasNaN: Bool {
-    let total = Self.double(sum)
-    return total != total
   }
 }
 

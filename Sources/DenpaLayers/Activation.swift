@@ -12,6 +12,10 @@ enum Activation {
     case .sigmoid: "sigmoid"
     case .tanh: "tanh"
     case .relu: "relu"
+    case .exp: "exp"
+    case .erf: "erf"
+    case .gelu: "gelu"
+    case .geluTanh: "gelu_tanh"
     }
   }
 

@@ -19,7 +19,7 @@ public struct Dense: BuiltInLayer {
       AttributeSpec("bias", .bool, default: .bool(true), "Whether b is there."),
       AttributeSpec(
         "initializer", .spec, default: .spec(Spec("auto")),
-        "How W begins; \"auto\" is He for relu, Xavier otherwise."),
+        "How W begins; \"auto\" is He for relu and gelu, Xavier otherwise."),
       AttributeSpec("bias_initializer", .spec, default: .spec(Spec("zeros")), "How b begins."),
     ],
     samples: [
@@ -35,7 +35,18 @@ public struct Dense: BuiltInLayer {
       Sample(
         [NamedAttribute("units", .int(6)), NamedAttribute("activation", .string("relu"))],
         inputs: [TensorType(.float32, [4, 7])]),
+      Sample(
+        [NamedAttribute("units", .int(5)), NamedAttribute("activation", .string("gelu"))],
+        inputs: [TensorType(.float32, [3, 6])]),
     ])
+
+  /// ReLU and GELU let about half of their input through: He's initializer makes up for it.
+  private static func halvesVariance(_ function: Function) -> Bool {
+    switch function {
+    case .relu, .gelu, .geluTanh: true
+    case .identity, .sigmoid, .tanh, .exp, .erf: false
+    }
+  }
 
   let units: Int
   let activation: Function
@@ -48,7 +59,7 @@ public struct Dense: BuiltInLayer {
     activation = try Activation.named(attributes.string("activation"))
     hasBias = attributes.bool("bias")
     let given = attributes.spec("initializer")
-    initializer = given.kind == "auto" ? Spec(activation == .relu ? "he" : "xavier") : given
+    initializer = given.kind == "auto" ? Spec(Dense.halvesVariance(activation) ? "he" : "xavier") : given
     biasInitializer = attributes.spec("bias_initializer")
   }
 
@@ -75,7 +86,8 @@ public struct Dense: BuiltInLayer {
 
   public func backward(_ r: Recipe) {
     let du = activation == .identity ? r.dy : r.saved("du", like: r.y)
-    if activation != .identity { r.applySlope(activation, at: r.y, r.dy, into: du) }
+    let point = activation.slopeFromOutput ? r.y : r.saved("u", like: r.y)
+    if activation != .identity { r.applySlope(activation, at: point, r.dy, into: du) }
     r.product(du, r["W"].T, into: r.dx)
     r.product(r.x.T, du, into: r.d("W"))
     if hasBias { r.sumRows(du, into: r.d("b")) }

@@ -8,20 +8,43 @@ public protocol BatchSource: AnyObject {
   /// Goes to the first batch of an epoch, counted over the trainer's life.
   func start(epoch: Int64) throws(DenpaError)
   /// Binds the next batch to a plan of the trainer's. nil: the epoch is over.
-  func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> (executor: Executor, rows: Int)?
+  func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> Batch?
+}
+
+/// What is bound to which plan. The trainer keeps its executors: counting references again would be a part of a small network's step.
+public struct Batch {
+  let executor: Unmanaged<Executor>
+  let rows: Int
+
+  init(_ executor: Executor, rows: Int) {
+    self.executor = Unmanaged.passUnretained(executor)
+    self.rows = rows
+  }
+}
+
+extension Trainer {
+  @inline(__always)
+  func with<R>(_ batch: Batch, _ body: (Executor) throws(DenpaError) -> R) throws(DenpaError) -> R {
+    // The standard function is older than typed errors; an error is handed on by the trainer, for a local one takes 512 bytes to make.
+    let answer: R? = batch.executor._withUnsafeGuaranteedRef { executor in
+      do throws(DenpaError) { return try body(executor) } catch {
+        failure = error
+        return nil
+      }
+    }
+    if let answer { return answer }
+    defer { failure = nil }
+    throw failure ?? DenpaError(.internalError, "a batch failed without an error")
+  }
 }
 
 /// Rows of tensors in memory, a batch at a time: in place where the rows stand in order and in the right dtype, gathered into memory for
 /// one batch otherwise. The tensors were checked (`Trainer.checkData`), so nothing is checked again for each batch.
 final class ArraySource: BatchSource {
   private struct Column {
-    var data: UnsafeMutableRawPointer?
-    var dtype: DType
-    /// Of one row.
-    var elements: Int
-    /// Where gathered rows go, and their dtype; nil: read in place.
-    var staging: Buffer?
-    var bound: DType
+    let rows: RowSource
+    /// Where gathered or converted rows go; nil: read in place.
+    let staging: Buffer?
   }
 
   private let columns: [Column]
@@ -53,8 +76,8 @@ final class ArraySource: BatchSource {
       let staging =
         inPlace
         ? nil : try Buffer(byteCount: elements * bound.size * min(batchSize, rows), zeroed: false, "a batch")
-      columns.append(
-        Column(data: tensor.data, dtype: tensor.type.dtype, elements: elements, staging: staging, bound: bound))
+      let source = RowSource(tensor.data, tensor.type.dtype, elements: elements, count: rows, as: bound)
+      columns.append(Column(rows: source, staging: staging))
     }
     self.columns = columns
     let memory = shuffleSeed == nil ? nil : try Buffer(byteCount: rows * 8, zeroed: false, "the order of the rows")
@@ -76,58 +99,24 @@ final class ArraySource: BatchSource {
     Random(seed: seed, stream: 0x7368_7566_666c_6531, step: UInt64(epoch)).permutation(into: order)
   }
 
-  func next(_ trainer: Trainer, training: Bool) -> (executor: Executor, rows: Int)? {
+  func next(_ trainer: Trainer, training: Bool) -> Batch? {
     guard position < rows else { return nil }
     let count = min(batchSize, rows - position)
     for index in columns.indices {
-      // A tensor without elements may have no memory; the executor's own will do.
-      guard let data = columns[index].data else {
-        executor.slots[index] = executor.someMemory
-        continue
-      }
-      if let staging = columns[index].staging {
-        let column = columns[index]
-        gather(data, column.dtype, column.elements, count, to: staging.base, column.bound)
+      let column = columns[index]
+      if let staging = column.staging {
+        if let order {
+          column.rows.gather(order, from: position, count: count, to: staging.base)
+        } else {
+          column.rows.copy(from: position, count: count, to: staging.base)
+        }
         executor.slots[index] = staging.base
       } else {
-        executor.slots[index] = data + position * columns[index].elements * columns[index].dtype.size
+        // A tensor without elements may have no memory; the executor's own will do.
+        executor.slots[index] = column.rows.address(of: position) ?? executor.someMemory
       }
     }
     position += count
-    return (executor, count)
-  }
-
-  private func gather(
-    _ source: UnsafeRawPointer, _ from: DType, _ elements: Int, _ count: Int, to memory: UnsafeMutableRawPointer,
-    _ to: DType
-  ) {
-    guard let order else {
-      convert(source + position * elements * from.size, from, to: memory, to, count: elements * count)
-      return
-    }
-    let stride = elements * from.size
-    if from == to && stride <= 16 {
-      // A call of memcpy for each few bytes would cost more than the bytes.
-      for row in 0..<count {
-        let start = source + Int(order[position + row]) * stride
-        for byte in Swift.stride(from: 0, to: stride, by: from.size) {
-          copyElement(start + byte, memory + row * stride + byte, from.size)
-        }
-      }
-      return
-    }
-    for row in 0..<count {
-      convert(
-        source + Int(order[position + row]) * stride, from, to: memory + row * elements * to.size, to, count: elements)
-    }
-  }
-
-  @inline(__always)
-  private func copyElement(_ source: UnsafeRawPointer, _ destination: UnsafeMutableRawPointer, _ size: Int) {
-    switch size {
-    case 4: destination.storeBytes(of: source.loadUnaligned(as: UInt32.self), as: UInt32.self)
-    case 8: destination.storeBytes(of: source.loadUnaligned(as: UInt64.self), as: UInt64.self)
-    default: destination.storeBytes(of: source.load(as: UInt8.self), as: UInt8.self)
-    }
+    return Batch(executor, rows: count)
   }
 }

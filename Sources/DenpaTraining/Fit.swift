@@ -76,9 +76,9 @@ extension Trainer {
 
   /// Trains on batches from a source. What was learned before an error or a stop is published.
   public func fit(
-    _ source: any BatchSource, _ fitOptions: FitOptions, progress: ((Progress) -> Bool)?
+    _ source: some BatchSource, _ fitOptions: FitOptions, progress: ((Progress) -> Bool)?
   ) throws(DenpaError) -> Double {
-    guard options.optimizer != nil else {
+    guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
     guard !options.losses.isEmpty else {
@@ -101,7 +101,7 @@ extension Trainer {
   }
 
   private func epochs(
-    _ source: any BatchSource, _ fitOptions: FitOptions, _ callback: ((Progress) -> Bool)?, _ learned: inout Bool
+    _ source: some BatchSource, _ fitOptions: FitOptions, _ callback: ((Progress) -> Bool)?, _ learned: inout Bool
   ) throws(DenpaError) -> Double {
     var meter = Meter(measuresAccuracy: callback != nil && measuresAccuracy)
     var pacer = Pacer()
@@ -116,10 +116,12 @@ extension Trainer {
       progress.endOfEpoch = false
       progress.validationLoss = .nan
       progress.validationAccuracy = .nan
-      while let (executor, rows) = try source.next(self, training: true) {
-        let loss = try learn(executor, rows)
+      while let batch = try source.next(self, training: true) {
+        try with(batch) { executor throws(DenpaError) in
+          let loss = try learn(executor, batch.rows)
+          meter.add(loss, batch.rows, executor, self)
+        }
         learned = true
-        meter.add(loss, rows, executor, self)
         progress.batch += 1
         if let callback, pacer.isDue(callbackInterval: Trainer.callbackInterval) {
           meter.report(to: &progress)
@@ -153,9 +155,9 @@ extension Trainer {
     let source = try ArraySource(
       inputs: inputs, targets: targets, executor, isSample: isSample(inputs), batchSize: options.maximumRows,
       shuffleSeed: nil)
-    while let (executor, rows) = source.next(self, training: false) {
-      try executor.execute(rows: rows, parameters: weights.base, training: false)
-      meter.add(executor.loss, rows, executor, self)
+    while let batch = source.next(self, training: false) {
+      try executor.execute(rows: batch.rows, parameters: weights.base, training: false)
+      meter.add(executor.loss, batch.rows, executor, self)
     }
     return (meter.loss, meter.accuracy)
   }

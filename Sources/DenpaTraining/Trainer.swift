@@ -19,6 +19,8 @@ public struct TrainerOptions: Sendable {
 public final class Trainer: @unchecked Sendable {
   public let model: Model
   public let options: TrainerOptions
+  public let inputCount: Int
+  public let targetCount: Int
   /// Parameters that `weights` has; trainable flags as they were when the trainer was made.
   public let parameters: [Parameter]
   let weights: Buffer
@@ -30,12 +32,23 @@ public final class Trainer: @unchecked Sendable {
   public var learningRate: Double
   /// Whether `gradients` holds something to add to.
   var hasGradients = false
-  private let sweeps: [(sweep: OptimizerSweep, arguments: UnsafeMutableRawPointer)]
+  let hasOptimizer: Bool
+  private let wantsInputGradients: Bool
+  private let sweeps: UnsafeMutableBufferPointer<Sweep>
   private let sweepMemory: Buffer
+  /// Plain memory, like all that a step walks through.
+  private struct Sweep {
+    var step: Step
+    var prepare: @convention(c) (UnsafeMutableRawPointer, Int64, Double) -> Void
+    var arguments: UnsafeMutableRawPointer
+  }
   private let run: UnsafeMutablePointer<Run>
   private let runMemory: Buffer
 
   private var lossExecutor: Executor?
+  private var repeatable: Batch?
+  /// On its way out of `with`.
+  var failure: DenpaError?
   private var evaluationExecutor: Executor?
   var openExecutor: Executor?
   var inferExecutor: Executor?
@@ -48,6 +61,8 @@ public final class Trainer: @unchecked Sendable {
     }
     self.model = model
     self.options = options
+    inputCount = model.graph.inputs.count
+    targetCount = options.losses.count
     parameters = model.parameters
     weights = try model.snapshot()
     gradients = try Buffer(byteCount: model.layout.byteCount, zeroed: true, "gradients")
@@ -57,9 +72,14 @@ public final class Trainer: @unchecked Sendable {
     for _ in options.optimizer?.moments ?? [] {
       moments.append(try Buffer(byteCount: model.layout.byteCount, zeroed: true, "the optimizer's memory"))
     }
+    let argumentBytes = spans.count * OptimizerLimits.argumentBytes
     sweepMemory = try Buffer(
-      byteCount: spans.count * OptimizerLimits.argumentBytes, zeroed: true, "the optimizer's arguments")
-    var sweeps: [(OptimizerSweep, UnsafeMutableRawPointer)] = []
+      byteCount: argumentBytes + spans.count * MemoryLayout<Sweep>.stride, zeroed: true, "the optimizer's arguments")
+    hasOptimizer = options.optimizer != nil
+    wantsInputGradients = options.inputGradients
+    sweeps = UnsafeMutableBufferPointer(
+      start: (sweepMemory.base + argumentBytes).bindMemory(to: Sweep.self, capacity: spans.count),
+      count: hasOptimizer ? spans.count : 0)
     if let optimizer = options.optimizer {
       let set = try Kernels.chosen()
       let kernels = model.dtype == .float64 ? set.float64 : set.float32
@@ -69,10 +89,10 @@ public final class Trainer: @unchecked Sendable {
           count: span.count / size, weights: weights.base + span.lowerBound,
           gradient: UnsafeRawPointer(gradients.base + span.lowerBound),
           moments: moments.map { $0.base + span.lowerBound })
-        sweeps.append((optimizer.sweep(kernels, over: described, arguments: arguments), arguments))
+        let sweep = optimizer.sweep(kernels, over: described, arguments: arguments)
+        sweeps.initializeElement(at: index, to: Sweep(step: sweep.step, prepare: sweep.prepare, arguments: arguments))
       }
     }
-    self.sweeps = sweeps
     self.moments = moments
     learningRate = options.optimizer?.learningRate ?? 0
     runMemory = try Buffer(byteCount: MemoryLayout<Run>.stride, zeroed: true, "a trainer")
@@ -119,9 +139,7 @@ public final class Trainer: @unchecked Sendable {
     }
   }
 
-  public var inputCount: Int { model.graph.inputs.count }
   public var outputCount: Int { model.outputs.count }
-  public var targetCount: Int { options.losses.count }
 
   // MARK: Plans
 
@@ -198,7 +216,12 @@ public final class Trainer: @unchecked Sendable {
     for index in 0..<targets.count { types.append(try targetType(index, targets[index], isSample: isSample)) }
     let plan = try Plan(model, request(training ? .train : .infer, targets: types))
     let executor = try Executor(plan, model: model, gradients: training ? gradients : nil)
-    if training { lossExecutor = executor } else { evaluationExecutor = executor }
+    if training {
+      repeatable = nil
+      lossExecutor = executor
+    } else {
+      evaluationExecutor = executor
+    }
     return executor
   }
 
@@ -227,26 +250,43 @@ public final class Trainer: @unchecked Sendable {
   public func trainBatch(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> Double {
-    guard options.optimizer != nil else {
+    guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
     let executor = try executor(training: true, inputs, targets)
+    repeatable = nil
     let rows = try bind(executor, inputs, targets)
+    let isInPlace =
+      inputs.indices.allSatisfy { executor.slots[$0] == inputs[$0].data }
+      && targets.indices.allSatisfy { executor.slots[inputs.count + $0] == targets[$0].data }
+    if isInPlace, rows > 0 { repeatable = Batch(executor, rows: rows) }
     return try learn(executor, rows)
+  }
+
+  /// The slots of the last `trainBatch`, inputs and then targets, where all of them were bound in place: a caller who has other data of the
+  /// same types binds it there and calls `learnAgain`. nil after anything else.
+  public var repeatableSlots: UnsafeMutablePointer<UnsafeMutableRawPointer?>? {
+    repeatable?.executor._withUnsafeGuaranteedRef { $0.slots }
+  }
+
+  /// One more step like the last `trainBatch`, with what its slots hold now.
+  public func learnAgain() throws(DenpaError) -> Double {
+    guard let batch = repeatable else { throw DenpaError(.internalError, "there is no batch to repeat") }
+    return try with(batch) { executor throws(DenpaError) in try learn(executor, batch.rows) }
   }
 
   /// Checks one batch and binds it to the plan for targets like these.
   public func bindBatch(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool
-  ) throws(DenpaError) -> (executor: Executor, rows: Int) {
+  ) throws(DenpaError) -> Batch {
     let executor = try executor(training: training, inputs, targets)
-    return (executor, try bind(executor, inputs, targets))
+    return Batch(executor, rows: try bind(executor, inputs, targets))
   }
 
   /// One step with what is bound.
   func learn(_ executor: Executor, _ rows: Int) throws(DenpaError) -> Double {
     guard rows > 0 else { return 0 }
-    if options.inputGradients { try bindInputGradients(executor, nil) }
+    if wantsInputGradients { try bindInputGradients(executor, nil) }
     try executor.execute(rows: rows, parameters: weights.base, step: UInt64(stepCount))
     hasGradients = false
     let loss = executor.loss
@@ -297,7 +337,7 @@ public final class Trainer: @unchecked Sendable {
 
   /// One step of the optimizer with the gradients that there are.
   public func step() throws(DenpaError) {
-    guard options.optimizer != nil else {
+    guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
     let inLoss = lossExecutor?.takeFlagged(), inOpenLoop = openExecutor?.takeFlagged()
@@ -321,9 +361,9 @@ public final class Trainer: @unchecked Sendable {
     stepCount += 1
     // What forward kept belongs to the weights that it had.
     openRows = nil
-    for entry in sweeps {
-      entry.sweep.prepare(entry.arguments, stepCount, learningRate)
-      guard entry.sweep.step(entry.arguments, run) == 0 else {
+    for sweep in sweeps {
+      sweep.prepare(sweep.arguments, stepCount, learningRate)
+      guard sweep.step(sweep.arguments, run) == 0 else {
         throw DenpaError(.internalError, "the optimizer's kernel failed")
       }
     }

@@ -31,6 +31,16 @@ import Testing
     #expect(count(observe, isMap) == 4)
   }
 
+  /// GELU's slope is told from its argument: training keeps that, so forward is not fused; the slope is.
+  @Test(arguments: ["gelu", "gelu_tanh", "erf"]) func argumentsThatSlopesNeedAreKept(_ activation: String) throws {
+    let model = try mlp([5, 7, 6, 3], activation: activation)
+    let train = try plan(model, .train, loss: "softmax_cross_entropy")
+    #expect(count(train, isMap) == 2)
+    #expect(count(train, isProduct) == 8)
+    #expect(train.ops[train.forwardCount...].allSatisfy { !isMap($0.kind) })
+    #expect(count(try plan(model, .infer), isMap) == 0)
+  }
+
   @Test func softmaxGoesIntoItsCrossEntropyUnlessItHasAnEpsilon() throws {
     let model = try mlp([5, 4, 3], activation: "tanh", softmax: true)
     func softmaxes(_ attributes: [NamedAttribute]) throws -> Int {
@@ -65,7 +75,8 @@ import Testing
   }
 
   /// Fused and unfused, with shared and with separate memory, the numbers are the same.
-  @Test(arguments: ["relu", "sigmoid", "tanh"]) func observedTrainingHasTheSameGradients(_ activation: String) throws {
+  @Test(arguments: ["relu", "sigmoid", "tanh", "exp", "erf", "gelu", "gelu_tanh"])
+  func observedTrainingHasTheSameGradients(_ activation: String) throws {
     let model = try mlp([5, 7, 6, 3], activation: activation, softmax: true)
     let x = try Array2(random(20), 4, 5), t = try Classes([0, 2, 1, 1])
     func gradients(_ mode: PlanMode) throws -> ([UInt8], Double) {

@@ -19,16 +19,17 @@ private func map<T: Element>(_ table: KernelTable, _ function: Function, _ x: [T
   return output.values
 }
 
-/// Softmax of the row (x, 0): its first value is eˣ where x is so low that 1 + eˣ is 1.
-private func tail<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
-  let input = Guarded(x.flatMap { [$0, 0] }), output = Guarded<T>(2 * x.count)
-  var arguments = SoftmaxArguments()
-  arguments.rows = x.count
-  arguments.columns = 2
-  arguments.x = Const(input.base)
-  arguments.y = Mutable(output.base)
-  call(table.softmax, arguments)
-  return (0..<x.count).map { output.values[2 * $0] }
+/// f'(x) · 1, told from `point`.
+private func slope<T: Element>(_ table: KernelTable, _ function: Function, _ point: [T]) -> [T] {
+  let input = Guarded(point), one = Guarded([T](repeating: 1, count: point.count)), output = Guarded<T>(point.count)
+  var arguments = MapGradientArguments()
+  arguments.count = point.count
+  arguments.function = function.rawValue
+  arguments.y = Const(input.base)
+  arguments.dy = Const(one.base)
+  arguments.dx = Mutable(output.base)
+  call(table.mapGradient, arguments)
+  return output.values
 }
 
 /// log x, which is the cross-entropy of the one probability x, times −1.
@@ -51,69 +52,150 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
 }
 
 #if arch(x86_64)
-  // The truth is computed in 80 bits, which only this architecture has.
+  // The truth is computed in 80 bits and more, which only this architecture has.
 
-  /// The largest distance from the truth, in units in the last place of the truth; NaN and infinities must agree.
-  private func worst<T: Element>(_ x: [T], _ y: [T], _ truth: (Double) -> Float80) -> Double {
+  /// The largest distance from the truth, in units in the last place of `scale`; NaN and infinities must agree.
+  private func worst<T: Element>(_ y: [T], _ truth: [Truth]) -> Double {
     var largest = 0.0
-    for (x, y) in zip(x, y) {
-      let exact = truth(Double(x))
-      let rounded = T(exact)
+    for (y, exact) in zip(y, truth) {
+      let rounded = T(exact.value)
       if rounded.isNaN || rounded.isInfinite {
         if !(rounded.isNaN ? y.isNaN : y == rounded) { return .infinity }
         continue
       }
-      let unit = Float80(Double(Swift.max(rounded.magnitude, T.leastNormalMagnitude).ulp))
-      let error = Double(abs(Float80(Double(y)) - exact) / unit)
+      let unit = Float80(Double(Swift.max(T(exact.scale).magnitude, T.leastNormalMagnitude).ulp))
+      let error = Double(abs(Float80(Double(y)) - exact.value) / unit)
       if error.isNaN { return .infinity }
       largest = Swift.max(largest, error)
     }
     return largest
   }
 
-  /// Points over all magnitudes, denser where functions bend, and everything special.
-  private func points<T: Element>(_: T.Type, _ count: Int) -> [T] {
-    var random = Generator(42)
-    var x: [T] = [0, -0.0, .infinity, -.infinity, .nan, 1, -1, 10, -10, .leastNormalMagnitude, .leastNonzeroMagnitude]
-    x += [.greatestFiniteMagnitude, -.greatestFiniteMagnitude, -.leastNonzeroMagnitude]
-    for i in 0..<count {
-      switch i % 4 {
-      case 0: x.append(T(random.number() * 2))
-      case 1: x.append(T(random.number() * 20))
-      case 2: x.append(T(random.number() * (T.self == Float.self ? 110 : 760)))
-      default: x.append(T(random.number() * pow(2, Double(random.below(120) - 60))))
+  private let ulpStride = UInt64(getenv("DENPA_ULP_STRIDE").map { String(cString: $0) } ?? "") ?? 16_411
+
+  /// Everything special, points over all magnitudes, denser where functions bend; of float32 also every so many of all bit
+  /// patterns, each one of them with the environment variable DENPA_ULP_STRIDE=1.
+  private func points<T: Element>(_: T.Type, _ part: Range<UInt64>) -> [T] {
+    var x = [T]()
+    if part.lowerBound == 0 {
+      x = [0, -0.0, .infinity, -.infinity, .nan, 1, -1, 10, -10, .leastNormalMagnitude, .leastNonzeroMagnitude]
+      x += [.greatestFiniteMagnitude, -.greatestFiniteMagnitude, -.leastNonzeroMagnitude]
+      var random = Generator(42)
+      for i in 0..<(T.self == Float.self ? 100_003 : 300_007) {
+        switch i % 5 {
+        case 0: x.append(T(random.number() * 2))
+        case 1: x.append(T(random.number() * 20))
+        case 2: x.append(T(random.number() * (T.self == Float.self ? 110 : 760)))
+        case 3: x.append(T(random.number() * pow(2, Double(random.below(120) - 60))))
+        default: x.append(T(random.number() * 40))
+        }
+      }
+    }
+    if T.self == Float.self {
+      for bits in stride(
+        from: (part.lowerBound + ulpStride - 1) / ulpStride * ulpStride, to: part.upperBound, by: Int(ulpStride))
+      {
+        x.append(T(Float(bitPattern: UInt32(bits))))
       }
     }
     return x
   }
 
+  private struct Measured {
+    var name: String
+    /// What Exponential.swift and ErrorFunction.swift promise.
+    var limits: (float32: Double, float64: Double)
+    var truth: (Double) -> Truth
+    var largest: [Double] = []
+  }
+
   private func functionsAreExact<T: Element>(_: T.Type) {
-    let x = points(T.self, 200_003)
-    let low: [T] = x.filter { $0 <= (T.self == Float.self ? -18 : -40) }
-    let positive = x.map { $0.magnitude }
-    for set in availableKernelSets() {
-      let table = T.table(set)
-      let tanhError = worst(x, map(table, .tanh, x)) { tanhl(Float80($0)) }
-      let sigmoidError = worst(x, map(table, .sigmoid, x)) {
-        let e = expl(-abs(Float80($0)))
-        return $0 < 0 ? e / (1 + e) : 1 / (1 + e)
+    let sets = availableKernelSets()
+    var measured = [
+      Measured(name: "exp", limits: (1, 1)) { Truth(expl(Float80($0))) },
+      Measured(name: "log", limits: (0.9, 0.8)) { Truth(logl(Float80(abs($0)))) },
+      Measured(name: "tanh", limits: (1.4, 1.4)) { Truth(tanhl(Float80($0))) },
+      Measured(name: "sigmoid", limits: (2.4, 2.4), truth: Truth.sigmoid),
+      Measured(name: "erf", limits: (1.3, 1.5), truth: Truth.erf),
+      Measured(name: "erf slope", limits: (2.2, 1.7), truth: Truth.erfSlope),
+      Measured(name: "gelu", limits: (4, 3.6), truth: Truth.gelu),
+      Measured(name: "gelu slope", limits: (4.5, 4), truth: Truth.geluSlope),
+      Measured(name: "gelu_tanh", limits: (3, 2.8), truth: Truth.geluTanh),
+      Measured(name: "gelu_tanh slope", limits: (4.5, 4.5), truth: Truth.geluTanhSlope),
+    ]
+    for i in measured.indices { measured[i].largest = sets.map { _ in 0 } }
+    // In parts, because all float32 at once are too many for memory.
+    let end: UInt64 = T.self == Float.self ? 1 << 32 : 1
+    for lower in stride(from: 0, to: end, by: Int(ulpStride << 18)) {
+      let x = points(T.self, lower..<min(lower + (ulpStride << 18), end))
+      let doubles = x.map { Double($0) }
+      for i in measured.indices {
+        let truth = doubles.map(measured[i].truth)
+        for (number, set) in sets.enumerated() {
+          let table = T.table(set)
+          let y =
+            switch measured[i].name {
+            case "exp": map(table, .exp, x)
+            case "log": logarithm(table, x.map { $0.magnitude })
+            case "tanh": map(table, .tanh, x)
+            case "sigmoid": map(table, .sigmoid, x)
+            case "erf": map(table, .erf, x)
+            case "erf slope": slope(table, .erf, x)
+            case "gelu": map(table, .gelu, x)
+            case "gelu slope": slope(table, .gelu, x)
+            case "gelu_tanh": map(table, .geluTanh, x)
+            default: slope(table, .geluTanh, x)
+            }
+          measured[i].largest[number] = Swift.max(measured[i].largest[number], worst(y, truth))
+        }
       }
-      let expError = worst(low, tail(table, low)) { expl(Float80($0)) }
-      let logError = worst(positive, logarithm(table, positive)) { logl(Float80($0)) }
-      print("\(set.name) \(T.self) ulp: tanh \(tanhError) sigmoid \(sigmoidError) exp \(expError) log \(logError)")
-      #expect(tanhError < 1.3, "\(set.name) \(T.self) tanh")
-      #expect(sigmoidError < 2.2, "\(set.name) \(T.self) sigmoid")
-      #expect(expError < 1, "\(set.name) \(T.self) exp")
-      #expect(logError < 0.8, "\(set.name) \(T.self) log")
-      #expect(map(table, .relu, [T.nan, -1, 0, 2, -.infinity, .infinity])[0].isNaN)
-      #expect(Array(map(table, .relu, [T.nan, -1, 0, 2, -.infinity, .infinity])[1...]) == [0, 0, 2, 0, .infinity])
-      #expect(logarithm(table, [-1 as T])[0].isNaN)
+    }
+    for (number, set) in sets.enumerated() {
+      for item in measured {
+        let limit = T.self == Float.self ? item.limits.float32 : item.limits.float64
+        print("\(set.name) \(T.self) \(item.name): \(item.largest[number]) ulp, limit \(limit)")
+        #expect(item.largest[number] < limit, "\(set.name) \(T.self) \(item.name)")
+      }
     }
   }
 
   @Test func functionsOfFloat32() { functionsAreExact(Float.self) }
   @Test func functionsOfFloat64() { functionsAreExact(Double.self) }
 #endif
+
+private func specialValues<T: Element>(_: T.Type) {
+  for set in availableKernelSets() {
+    let table = T.table(set)
+    let x: [T] = [.nan, -.infinity, -1, -0.0, 0, 2, .infinity]
+    let relu = map(table, .relu, x)
+    #expect(relu[0].isNaN && Array(relu[1...]) == [0, 0, 0, 0, 2, .infinity])
+    #expect(logarithm(table, [-1 as T])[0].isNaN)
+    for function in Function.allCases {
+      let y = map(table, function, x)
+      #expect(y[0].isNaN, "\(set.name) \(function)")
+      if function != .sigmoid && function != .exp {
+        #expect(y[3] == 0 && y[3].sign == .minus && y[4] == 0 && y[4].sign == .plus, "\(set.name) \(function)")
+      }
+      let slopes = slope(table, function, function.slopeFromOutput ? y : x)
+      // A comparison with NaN is false, so ReLU's slope is 0 there.
+      #expect(function == .identity || function == .relu || slopes[0].isNaN, "\(set.name) \(function)")
+    }
+    for function in [Function.gelu, .geluTanh] {
+      let y = map(table, function, x), dy = slope(table, function, x)
+      #expect(y[1] == 0 && y[6] == .infinity, "\(set.name) \(function)")
+      #expect(
+        dy[1] == 0 && near(dy[3], 0.5, ulps: 1) && near(dy[4], 0.5, ulps: 1) && dy[6] == 1, "\(set.name) \(function)")
+      // Far out on the negative side nothing is left, not even the least number.
+      let far: [T] = [-40, -1e10, -.greatestFiniteMagnitude]
+      #expect(map(table, function, far) == [0, 0, 0] && slope(table, function, far) == [0, 0, 0])
+    }
+  }
+}
+
+@Test func functionsOfSpecialValues() {
+  specialValues(Float.self)
+  specialValues(Double.self)
+}
 
 @Test func sigmoidOfTen() {
   for set in availableKernelSets() {

@@ -1,5 +1,8 @@
 /* Many threads, forks, and predictions while another thread publishes. */
 #include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "nets.h"
 
@@ -31,10 +34,11 @@ static uint64_t fitted(int32_t threads, int64_t batch) {
 
 static void same_bits_for_any_threads(void) {
   int64_t batch;
+  static const int32_t threads[] = {2, 3, 5, 8, 11, 16};
   for (batch = 7; batch <= 256; batch += 83) {
     uint64_t one = fitted(1, batch);
-    int32_t threads;
-    for (threads = 2; threads <= 16; threads += 3) CHECK(fitted(threads, batch) == one);
+    int i;
+    for (i = 0; i < COUNT(threads); i++) CHECK(fitted(threads[i], batch) == one);
   }
 }
 
@@ -265,6 +269,61 @@ static void thread_counts(void) {
   EQUAL(denpa_thread_count(), 7);
 }
 
+/* Many helpers and none give the same bits. */
+static void train_with(int32_t threads) { CHECK(fitted(threads, 256) == fitted(1, 256)); }
+
+static double cpu_seconds(void) {
+  struct rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + 1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+/* Helpers that have nothing to do sleep: they use no CPU time, however slow the machine. */
+static void idle_threads_sleep(void) {
+  double before;
+  train_with(4);
+  usleep(100000);
+  before = cpu_seconds();
+  sleep(1);
+  CHECK(cpu_seconds() - before < 0.1);
+}
+
+/* A process that may use one CPU gets one thread, and more of them, if it insists, compute the same. */
+static void one_cpu_by_affinity(void) {
+  cpu_set_t before, one;
+  int cpu = 0;
+  EQUAL(sched_getaffinity(0, sizeof before, &before), 0);
+  while (!CPU_ISSET(cpu, &before)) cpu++;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  EQUAL(sched_setaffinity(0, sizeof one, &one), 0);
+  unsetenv("DENPA_THREADS");
+  EQUAL(denpa_thread_count(), 1);
+  train_with(2);
+  train_with(8);
+}
+
+/* Helpers are sent from CPU to CPU; the host's thread is where it was, and no helper is where the host may not be. */
+static void affinity_is_the_hosts(void) {
+  cpu_set_t before, after;
+  char name[64];
+  struct stat there;
+  int i, helpers = 0;
+  EQUAL(sched_getaffinity(0, sizeof before, &before), 0);
+  for (i = 0; i < 20; i++) train_with(2);
+  EQUAL(sched_getaffinity(0, sizeof after, &after), 0);
+  CHECK(CPU_EQUAL(&before, &after));
+  /* Threads made one after the other have numbers not far apart. */
+  for (i = (int)getpid() + 1; i < (int)getpid() + 1000; i++) {
+    snprintf(name, sizeof name, "/proc/self/task/%d", i);
+    if (stat(name, &there) != 0 || sched_getaffinity(i, sizeof after, &after) != 0) continue;
+    helpers++;
+    CPU_OR(&after, &after, &before);
+    CHECK(CPU_EQUAL(&after, &before));
+  }
+  CHECK(helpers > 0);
+}
+
 static const test_case tests[] = {
     {"same_bits_for_any_threads", same_bits_for_any_threads},
     {"publish_is_one_instant", publish_is_one_instant},
@@ -274,6 +333,9 @@ static const test_case tests[] = {
     {"sharing_a_realtime_session", sharing_a_realtime_session},
     {"forks", forks},
     {"thread_counts", thread_counts},
+    {"idle_threads_sleep", idle_threads_sleep},
+    {"affinity_is_the_hosts", affinity_is_the_hosts},
+    {"one_cpu_by_affinity", one_cpu_by_affinity},
 };
 
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

@@ -31,6 +31,17 @@ void denpa_futex_wait(void *word, uint32_t expected, int64_t nanoseconds);
 // Wakes up to `count` sleepers.
 void denpa_futex_wake(void *word, int32_t count);
 
+// Where the pool's helpers 1 … DENPA_WORKERS are. Linux wakes a thread on the CPU of whoever wakes it more often than one would
+// think, and leaves the two there together for milliseconds: half of the pool's time in bad minutes.
+#define DENPA_WORKERS 255
+// The calling thread is helper `number` from now on.
+void denpa_worker_begins(uint32_t number);
+// Notes the CPU that helper `number`, the calling thread, is on.
+void denpa_worker_is_here(uint32_t number);
+// Sends those of the first `count` helpers that were last seen on the calling thread's CPU to the other CPUs that the calling thread
+// may use; at most once a millisecond.
+void denpa_keep_workers_off(uint32_t count);
+
 // Names the calling thread "denpa-<number>".
 void denpa_name_worker(uint32_t number);
 

@@ -25,6 +25,9 @@ typedef denpa_f32 denpa_f32_loose __attribute__((aligned(4)));
 typedef denpa_f64 denpa_f64_loose __attribute__((aligned(8)));
 typedef uint64_t denpa_u64 __attribute__((ext_vector_type(DENPA_SIMD_BYTES / 8)));
 
+// fma is one instruction where the CPU has it and a call into libm elsewhere: there it must not be used. (Swift's own
+// addingProduct of SIMD types is a loop over lanes, which the optimiser only sometimes puts together again.)
+//
 // Comparisons are false where an operand is NaN: `max` and `min` answer their second operand then.
 //
 // pow2(h) is 2^h for a whole h in the range of normal exponents: adding 1.5·2^(bits of the fraction) + bias leaves
@@ -34,7 +37,9 @@ typedef uint64_t denpa_u64 __attribute__((ext_vector_type(DENPA_SIMD_BYTES / 8))
   DENPA_INLINE V denpa_##NAME##_min(V a, V b) { return a < b ? a : b; } \
   DENPA_INLINE V denpa_##NAME##_greater(V a, V b, V yes, V no) { return a > b ? yes : no; } \
   DENPA_INLINE V denpa_##NAME##_equal(V a, V b, V yes, V no) { return a == b ? yes : no; } \
+  DENPA_INLINE _Bool denpa_##NAME##_has_nan(V a) { return __builtin_reduce_or((I)(a != a)) != 0; } \
   DENPA_INLINE V denpa_##NAME##_sqrt(V a) { return __builtin_elementwise_sqrt(a); } \
+  DENPA_INLINE V denpa_##NAME##_fma(V a, V b, V c) { return __builtin_elementwise_fma(a, b, c); } \
   DENPA_INLINE V denpa_##NAME##_abs(V a) { return (V)((I)a & ~((I)(V)(-0.0))); } \
   DENPA_INLINE V denpa_##NAME##_copysign(V a, V sign) { return (V)((I)a | ((I)sign & (I)(V)(-0.0))); } \
   DENPA_INLINE V denpa_##NAME##_rounded(V x) { return (x + (V)(MAGIC)) - (V)(MAGIC); } \
@@ -122,6 +127,30 @@ DENPA_INLINE denpa_f64 denpa_f64_load(const double *p, intptr_t n, denpa_f64 fil
 DENPA_INLINE void denpa_f64_store(double *p, intptr_t n, denpa_f64 v) {
   (void)n;
   p[0] = v.x;
+}
+#endif
+
+// Lane `lane` of b, the others of a.
+#if defined(__AVX512F__)
+DENPA_INLINE denpa_f32 denpa_f32_replace(denpa_f32 a, intptr_t lane, denpa_f32 b) {
+  return (denpa_f32)_mm512_mask_mov_ps((__m512)a, (__mmask16)(1u << lane), (__m512)b);
+}
+DENPA_INLINE denpa_f64 denpa_f64_replace(denpa_f64 a, intptr_t lane, denpa_f64 b) {
+  return (denpa_f64)_mm512_mask_mov_pd((__m512d)a, (__mmask8)(1u << lane), (__m512d)b);
+}
+#else
+#if defined(__AVX2__)
+#define DENPA_F32_LANES {0, 1, 2, 3, 4, 5, 6, 7}
+#define DENPA_F64_LANES {0, 1, 2, 3}
+#else
+#define DENPA_F32_LANES {0, 1, 2, 3}
+#define DENPA_F64_LANES {0, 1}
+#endif
+DENPA_INLINE denpa_f32 denpa_f32_replace(denpa_f32 a, intptr_t lane, denpa_f32 b) {
+  return (denpa_i32)DENPA_F32_LANES == (denpa_i32)(int32_t)lane ? b : a;
+}
+DENPA_INLINE denpa_f64 denpa_f64_replace(denpa_f64 a, intptr_t lane, denpa_f64 b) {
+  return (denpa_i64)DENPA_F64_LANES == (denpa_i64)(int64_t)lane ? b : a;
 }
 #endif
 

@@ -795,7 +795,11 @@ Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss h
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(FitOptions), POINTER(c_double)],
         """Trains on data in memory, of any number of rows and of any dtype that converts; it is read in place, a batch at a time. The last
 batch of an epoch may be smaller. `loss` (may be NULL): mean loss of the last epoch. Where training ends early (DENPA_STOPPED,
-DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows.""",
+DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows.
+
+Memory beyond the data and the trainer: the values of one batch, at the first one; a copy of one batch of each tensor that is shuffled, or
+converted because its dtype is another; and 8 bytes a row for the order, where it is shuffled. It does not grow with the data otherwise. A trainer
+has the parameters 2 times (weights, gradients), and once more for sgd's momentum or twice for adam.""",
     ),
     "denpa_fit_source": (
         c_int32,

@@ -25,7 +25,6 @@ CODES: dict[np.dtype[Any], int] = {
 }
 DTYPES = {code: dtype for dtype, code in CODES.items()}
 CASTS = {
-    "bool": "uint8",
     "int8": "int32",
     "int16": "int32",
     "uint16": "int32",
@@ -55,8 +54,10 @@ def as_array(value: ArrayLike, what: str = "the array") -> Array:
 
 
 def cast(array: Array, what: str) -> Array:
-    """An array of another element type, in the nearest one that the engine knows."""
+    """An array of another element type, in the nearest one that the engine knows; truth values are read in place."""
     native = array.dtype.newbyteorder("=")
+    if array.dtype == np.bool_:
+        return array.view(np.uint8)
     target = native if native in CODES else CASTS.get(array.dtype.name)
     if target is None:
         raise TypeMismatch(f"{what} must have numbers, got element type {array.dtype}")

@@ -191,6 +191,9 @@ class Learning(Predicting):
         Goes on with the optimizer's state; `optimizer` begins afresh; where none was ever given it is "sgd". Ctrl-C, an exception in a callback and NotFinite leave
         the network with what it has learned until then. Callbacks: functions (net, epoch, logs) or objects with
         on_epoch_end(net, epoch, logs).
+
+        C-ordered arrays of float32, float64, int32, int64, uint8 or bool are read in place and converted a batch at a time. Others (other
+        element types, other orders, strides) are copied as a whole first: give an iterable of batches where that is too much.
         """
         for name, number in (("epochs", epochs), ("batch_size", batch_size), ("steps_per_epoch", steps_per_epoch)):
             if number is not None and (isinstance(number, bool) or int(number) != number or number < 1):

@@ -1,0 +1,25 @@
+// Parts of Swift's runtime that Denpa does without, so that the linker leaves them out. The names are the runtime's own.
+#include <stddef.h>
+#include <stdint.h>
+
+#include "internal.h"
+
+// The runtime's crash reporter reads the environment when it is loaded and may install signal handlers, but a process's
+// crashes are its host's business. Swift's start-up object refers to the function for one reason, to draw it in, and the
+// code for fatal errors asks its settings whether it is on. All zeros say no, whatever their layout.
+DENPA_INTERNAL _Bool _swift_backtrace_isThunkFunction(const char *name) {
+  (void)name;
+  return 0;
+}
+DENPA_INTERNAL const uint64_t _swift_backtraceSettings[32];
+
+// Half a megabyte of tables with the names of Unicode's characters, which nobody asks for: Unicode.Scalar.Properties.name and
+// .nameAlias are nil. Wrapped by link.txt.
+DENPA_INTERNAL intptr_t __wrap__swift_stdlib_getScalarName(uint32_t scalar, uint8_t *buffer, intptr_t capacity) {
+  (void)scalar, (void)buffer, (void)capacity;
+  return 0;
+}
+DENPA_INTERNAL const char *__wrap__swift_stdlib_getNameAlias(uint32_t scalar) {
+  (void)scalar;
+  return NULL;
+}

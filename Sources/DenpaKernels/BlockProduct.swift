@@ -1,0 +1,71 @@
+import DenpaKernelTypes
+
+// A small C with a long k gives few tiles: then the blocks of k are what the threads divide. Each block's sums go to memory of
+// their own and are added to C in the order in which one thread would have added them, so the bits are the same.
+
+/// Tiles of C up to which blocks are divided instead.
+@inline(__always) private var fewTiles: Int { 16 }
+/// Blocks from which on it pays.
+@inline(__always) private var manyBlocks: Int { 4 }
+
+@inline(__always)
+func dividesBlocks<V: Vector>(_: V.Type, n: Int, blocks: Int, tiles: Int) -> Bool {
+  blocks >= manyBlocks && tiles <= fewTiles && (n &- 1) / (2 &* V.width) &+ 1 <= fewTiles / tiles
+}
+
+/// Bytes for the sums of each block. Grows with each of m, n and k, or stays.
+@inline(__always)
+func blockSumBytes<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> Int {
+  let blocks = blockCount(V.self, k)
+  if blocks < manyBlocks { return 0 }
+  let most = fewTiles &* tileHeight &* 2 &* V.width
+  let elements = Swift.min(Swift.min(m, most) &* roundUp(Swift.min(n, most), V.width), most)
+  return roundUp(elements &* blocks &* MemoryLayout<V.Scalar>.stride, 64)
+}
+
+@inline(never)
+func blockProduct<V: Vector>(
+  _ plan: inout ProductPlan<V>, _ run: RunPointer, _ packBody: ChunkBody, _ computeBody: ChunkBody
+) {
+  plan.division = .blocks
+  plan.columns = plan.n
+  let together = plan.blocksTogether
+  while plan.firstBlock < plan.blocks {
+    plan.lastBlock = Swift.min(plan.blocks, plan.firstBlock &+ together)
+    withUnsafeMutablePointer(to: &plan) { plan in
+      if plan.pointee.placeB == .packed { pack(plan, run, packBody) }
+      run.parallel(plan.pointee.lastBlock &- plan.pointee.firstBlock, computeBody, plan)
+    }
+    plan.firstBlock = plan.lastBlock
+  }
+  let vectors = plan.packedColumns / V.width
+  let last = plan.n &- (vectors &- 1) &* V.width
+  for index in 0..<plan.blocks {
+    let finish = Finish<V>(plan.arguments, n: plan.n, first: index == 0, last: index == plan.blocks &- 1)
+    finish.apply(plan.blockSums(index), plan.m, vectors, place: 0, column: 0, last: last)
+  }
+}
+
+/// The sums of one block of k.
+@inline(__always)
+func computeBlock<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
+  let plan = context.pointee
+  let index = plan.firstBlock &+ chunk
+  var finish = Finish<V>(sums: plan.blockSums(index), n: plan.packedColumns)
+  plan.multiply(0, plan.tiles, 0, plan.columns, index, worker, &finish)
+}
+
+extension ProductPlan {
+  /// Where the sums of a block stand, rows of whole vectors.
+  @inline(__always)
+  fileprivate func blockSums(_ index: Int) -> UnsafeMutablePointer<Scalar> { sums + index &* m &* packedColumns }
+}
+
+extension Finish {
+  /// C = sums, and nothing else.
+  @inline(__always)
+  fileprivate init(sums: UnsafeMutablePointer<V.Scalar>, n: Int) {
+    c = sums
+    self.n = n
+  }
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Lets the linker drop what the library does not use of Swift's standard library.
+
+    prune_stdlib.py OUTPUT
+
+The toolchain's static standard library is one object whose public functions and data are marked with SHF_GNU_RETAIN, so
+that --gc-sections keeps every one of them, for code that might be loaded later and want it. Nothing can want it of Denpa,
+which exports nothing of Swift's. This writes that object without the mark. The runtime's tables (swift5_...), which are
+found by their sections' names and not by references, keep it.
+"""
+
+import json
+import pathlib
+import struct
+import subprocess
+import sys
+
+MEMBER = "Swift.o"
+SHF_GNU_RETAIN = 0x200000  # "Generic ABI, extensions of GNU": not garbage even where nothing refers to it
+PRUNED = (b".text.", b".rodata.", b".data.", b".data.rel.ro.")  # one function or variable each
+
+# ELF64: where the header has the section table, and a section header's fields. One section beyond 65,279 and the numbers
+# that do not fit into the header stand in the first section's header.
+HEADER = struct.Struct("<40xQ10xHHH")
+SECTION = struct.Struct("<IIQQQQIIQQ")
+MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian
+SHN_XINDEX = 0xFFFF
+
+
+def standard_library():
+    """The object with the static standard library's Swift code."""
+    told = subprocess.run(["swiftc", "-print-target-info", "-static-stdlib"], check=True, capture_output=True, text=True)
+    info = json.loads(told.stdout)
+    archive = pathlib.Path(info["paths"]["runtimeLibraryPaths"][0]) / "libswiftCore.a"
+    return bytearray(subprocess.run(["ar", "p", archive, MEMBER], check=True, capture_output=True).stdout)
+
+
+def prune(image):
+    """Takes the mark away from the sections of functions and data; how many had it."""
+    if not image.startswith(MAGIC):
+        raise SystemExit(f"prune_stdlib: {MEMBER} is no ELF object of 64 bits, little-endian")
+    table, size, count, names = HEADER.unpack_from(image)
+    first = SECTION.unpack_from(image, table)
+    count = count or first[5]
+    names = first[6] if names == SHN_XINDEX else names
+    strings = SECTION.unpack_from(image, table + names * size)[4]
+    pruned = 0
+    for offset in range(table, table + count * size, size):
+        name, kind, flags, *rest = SECTION.unpack_from(image, offset)
+        if flags & SHF_GNU_RETAIN and image.startswith(PRUNED, strings + name):
+            SECTION.pack_into(image, offset, name, kind, flags & ~SHF_GNU_RETAIN, *rest)
+            pruned += 1
+    return pruned
+
+
+def main():
+    output = pathlib.Path(sys.argv[1])
+    image = standard_library()
+    prune(image)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(image)
+
+
+if __name__ == "__main__":
+    main()
