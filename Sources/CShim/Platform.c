@@ -48,21 +48,25 @@ int32_t denpa_affinity_cpu_count(void) {
   return count > 0 ? count : 1;
 }
 
-// Where each of the pool's helpers was seen last; cpu −1: nowhere yet, or it was sent away and not seen since.
+// Where each of the pool's helpers was seen last: its CPU's number + 1; 0: nowhere yet, or it was sent away and not seen since.
 static struct {
   int32_t thread;
-  int32_t cpu;
+  int32_t place;
 } denpa_workers[DENPA_WORKERS];
 
 void denpa_worker_begins(uint32_t number) {
   if (number < 1 || number > DENPA_WORKERS) return;
-  __atomic_store_n(&denpa_workers[number - 1].cpu, -1, __ATOMIC_RELAXED);
+  __atomic_store_n(&denpa_workers[number - 1].place, 0, __ATOMIC_RELAXED);
   __atomic_store_n(&denpa_workers[number - 1].thread, (int32_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
 }
 
 void denpa_worker_is_here(uint32_t number) {
   if (number < 1 || number > DENPA_WORKERS) return;
-  __atomic_store_n(&denpa_workers[number - 1].cpu, sched_getcpu(), __ATOMIC_RELAXED);
+  __atomic_store_n(&denpa_workers[number - 1].place, sched_getcpu() + 1, __ATOMIC_RELEASE);
+}
+
+void denpa_forget_workers(void) {
+  for (uint32_t i = 0; i < DENPA_WORKERS; i++) __atomic_store_n(&denpa_workers[i].place, 0, __ATOMIC_RELAXED);
 }
 
 void denpa_keep_workers_off(uint32_t count) {
@@ -70,7 +74,7 @@ void denpa_keep_workers_off(uint32_t count) {
   const int32_t own = sched_getcpu();
   if (own < 0) return;
   for (uint32_t i = 0; i < count && i < DENPA_WORKERS; i++) {
-    if (__atomic_load_n(&denpa_workers[i].cpu, __ATOMIC_RELAXED) != own) continue;
+    if (__atomic_load_n(&denpa_workers[i].place, __ATOMIC_ACQUIRE) != own + 1) continue;
     const uint64_t now = denpa_nanoseconds();
     if (now - __atomic_load_n(&last, __ATOMIC_RELAXED) < 1000000) return;
     __atomic_store_n(&last, now, __ATOMIC_RELAXED);
@@ -84,7 +88,7 @@ void denpa_keep_workers_off(uint32_t count) {
       (void)syscall(SYS_sched_setaffinity, __atomic_load_n(&denpa_workers[i].thread, __ATOMIC_RELAXED), bytes, mask);
     }
     errno = saved;
-    __atomic_store_n(&denpa_workers[i].cpu, -1, __ATOMIC_RELAXED);
+    __atomic_store_n(&denpa_workers[i].place, 0, __ATOMIC_RELAXED);
   }
 }
 

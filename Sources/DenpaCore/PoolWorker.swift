@@ -51,6 +51,7 @@ enum PoolWorker {
     denpa_atomic_store_u32(PoolWords.alive, 0)
     denpa_atomic_store_u32(PoolWords.patience, 0)
     denpa_atomic_store_u32(PoolWords.busy, 0)
+    denpa_forget_workers()
   }
 
   /// The host's signals are the host's threads' business. Blocked before a thread is made: it inherits that. But for those

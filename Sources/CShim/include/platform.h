@@ -41,6 +41,8 @@ void denpa_worker_is_here(uint32_t number);
 // Sends those of the first `count` helpers that were last seen on the calling thread's CPU to the other CPUs that the calling thread
 // may use; at most once a millisecond.
 void denpa_keep_workers_off(uint32_t count);
+// In a forked child: the numbers are those of the parent's threads.
+void denpa_forget_workers(void);
 
 // Names the calling thread "denpa-<number>".
 void denpa_name_worker(uint32_t number);
