@@ -17,11 +17,18 @@
 enum { MOST_THREADS = 64, ROUND = 1024, CHAINS = 12 };
 
 /* Twelve sums hide the latency of two units (4 cycles each; 8 without FMA, where two instructions follow each other) and fit into sixteen
- * registers. Both loops are written once and compiled for each instruction set. */
+ * registers. They start alike, which the compiler must not know: it would keep one of them. Both loops are written once and compiled
+ * for each instruction set. */
+#if defined(__x86_64__)
+#define HIDE(v) __asm__ volatile("" : "+x"(v))
+#else
+#define HIDE(v) __asm__ volatile("" : "+w"(v))
+#endif
 #define DEFINE_LOOPS(SET, TARGET, VECTOR, LANES, SPLAT, LOAD, STORE, ADD, FMA)                                                  \
   TARGET static float multiply_add_##SET(int64_t rounds, float start) {                                                        \
     const VECTOR x = SPLAT(start), y = SPLAT(start);                                                                           \
     VECTOR a = y, b = y, c = y, d = y, e = y, f = y, g = y, h = y, i = y, j = y, k = y, l = y;                                 \
+    HIDE(a); HIDE(b); HIDE(c); HIDE(d); HIDE(e); HIDE(f); HIDE(g); HIDE(h); HIDE(i); HIDE(j); HIDE(k); HIDE(l);                \
     for (int64_t round = 0; round < rounds; round++)                                                                           \
       for (int step = 0; step < ROUND; step++) {                                                                               \
         a = FMA(a, x, y), b = FMA(b, x, y), c = FMA(c, x, y), d = FMA(d, x, y), e = FMA(e, x, y), f = FMA(f, x, y);            \
