@@ -29,6 +29,7 @@ func blockProduct<V: Vector>(
 ) {
   plan.division = .blocks
   plan.columns = plan.n
+  plan.tiledColumns = plan.n
   let together = plan.blocksTogether
   while plan.firstBlock < plan.blocks {
     plan.lastBlock = Swift.min(plan.blocks, plan.firstBlock &+ together)
@@ -64,7 +65,7 @@ extension ProductPlan {
 extension Finish {
   /// C = sums, and nothing else.
   @inline(__always)
-  fileprivate init(sums: UnsafeMutablePointer<V.Scalar>, n: Int) {
+  init(sums: UnsafeMutablePointer<V.Scalar>, n: Int) {
     c = sums
     self.n = n
   }

@@ -22,8 +22,8 @@ import DenpaKernelTypes
 
 @inline(__always) func roundUp(_ value: Int, _ unit: Int) -> Int { (value &+ unit &- 1) / unit &* unit }
 
-/// Bytes of the parts of the workspace: packed B; what each worker has to itself; the sums of each block of k (BlockProduct.swift).
-/// All of them grow with each of m, n and k, or stay.
+/// Bytes of the parts of the workspace: packed B; what each worker has to itself (rows of A; a panel of B, or of A for the edge, and the
+/// edge's sums); the sums of each block of k (BlockProduct.swift). All of them grow with each of m, n and k, or stay.
 @inline(__always)
 private func workspaceBytes<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> (
   b: Int, rows: Int, panel: Int, sums: Int
@@ -32,7 +32,7 @@ private func workspaceBytes<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) 
   let block = Swift.min(k, blockLimit(V.self))
   let b = Swift.min(roundUp(n, V.width) &* k &* size, packLimit)
   let rows = Swift.min(m, chunkTiles &* tileHeight) &* block &* size
-  let panel = Swift.min(roundUp(n, V.width), 2 &* V.width) &* block &* size
+  let panel = (2 &* V.width &* block &+ edgeElements(V.self)) &* size
   return (roundUp(b, 64), roundUp(rows, 64), roundUp(panel, 64), blockSumBytes(V.self, m, n, k))
 }
 
@@ -124,23 +124,27 @@ private func compute<V: Vector>(
   let bytes = workspaceBytes(V.self, m, n, k)
   let tiles = (m &+ tileHeight &- 1) / tileHeight
   let height = tiles == 1 ? m : m / tiles
+  let alone = m &* n &* k < inlineLimit || run.threads == 1
+  let byBlocks = !alone && dividesBlocks(V.self, n: n, blocks: blocks, tiles: tiles)
+  let edge = byBlocks ? 0 : edgeColumns(V.self, m, n, k, transposeA: transposeA)
   let workspace = p.pointee.workspace ?? UnsafeMutableRawPointer(p.pointee.c.of(V.Scalar.self))
   let sums = workspace + bytes.b
   var plan = ProductPlan<V>(
     arguments: p, m: m, n: n, k: k, a: a, b: b, transposeA: transposeA, transposeB: transposeB,
-    packA: packsA(V.self, m, n, k), placeB: placeOfB(m, n, k, transposeB, tiles, V.width),
+    packA: packsA(V.self, m, n, k), placeB: edge == n ? .inPlace : placeOfB(m, n, k, transposeB, tiles, V.width),
     block: block, blocks: blocks, tiles: tiles, height: height, tallTiles: m &- tiles &* height,
     packedB: workspace.assumingMemoryBound(to: V.Scalar.self),
     own: (sums + bytes.sums).assumingMemoryBound(to: V.Scalar.self), ownRows: bytes.rows / size,
     workerStride: (bytes.rows &+ bytes.panel) / size, sums: sums.assumingMemoryBound(to: V.Scalar.self),
     groupPanels: Swift.max(1, groupLimit / Swift.max(1, block &* 2 &* V.width &* size)))
-  let alone = m &* n &* k < inlineLimit || run.threads == 1
-  if !alone && dividesBlocks(V.self, n: n, blocks: blocks, tiles: tiles) {
+  plan.edge = edge
+  if byBlocks {
     blockProduct(&plan, run, packBody, computeBody)
     return
   }
   while plan.column < n {
     plan.columns = Swift.min(columnLimit, n &- plan.column)
+    plan.tiledColumns = plan.columns &- (plan.column &+ plan.columns == n ? edge : 0)
     let together = plan.blocksTogether
     plan.firstBlock = 0
     while plan.firstBlock < blocks {

@@ -39,6 +39,9 @@ struct ProductPlan<V: Vector> {
   var lastBlock = 0
   var column = 0
   var columns = 0
+  /// Those that tiles compute; the `edge` beyond them is computed in rows of vectors (EdgeProduct.swift).
+  var tiledColumns = 0
+  var edge = 0
   /// Rows are divided into tiles of almost the same height: this one, and one more in the first `tallTiles`.
   var tiles: Int
   var height: Int
@@ -47,6 +50,9 @@ struct ProductPlan<V: Vector> {
   var tilesPerChunk = 1
   var panelsPerChunk = 1
   var chunksAcross = 1
+  /// Chunks of tiles; those that follow are the edge's.
+  var tileChunks = 1
+  var rowsPerEdgeChunk = 0
   /// Panels in a chunk of packing; such chunks for one block.
   var packPanels = 1
   var packChunks = 1
@@ -65,6 +71,8 @@ struct ProductPlan<V: Vector> {
   @inline(__always) func blockLength(_ index: Int) -> Int { Swift.min(block, k &- index &* block) }
   /// The first row of a tile.
   @inline(__always) func tileRow(_ tile: Int) -> Int { tile &* height &+ Swift.min(tile, tallTiles) }
+  /// The width of the packed panel that begins at `j`.
+  @inline(__always) func packedWidth(_ j: Int) -> Int { panelWidth(V.self, Swift.min(panel, columns &- j)) }
   /// Columns of the packed matrix: whole vectors at the right edge.
   @inline(__always) var packedColumns: Int { roundUp(columns, V.width) }
   /// Blocks that are packed before they are multiplied.
@@ -123,7 +131,7 @@ extension ProductPlan {
     let start = blockStart(index)
     let length = blockLength(index)
     let count = Swift.min(panel, columns &- j)
-    let lanes = panelWidth(V.self, count)
+    let lanes = packedWidth(j)
     let column = column &+ j
     if transposeB {
       packAcross(V.self, b + (column &* k &+ start), k, count: count, k: length, out, lanes, lanes: lanes)
@@ -139,7 +147,7 @@ func multiply<V: Vector>(
   _ plan: UnsafeMutablePointer<ProductPlan<V>>, _ alone: Bool, _ run: RunPointer, _ body: ChunkBody
 ) {
   let tiles = plan.pointee.tiles
-  let panels = (plan.pointee.columns &- 1) / plan.pointee.panel &+ 1
+  let panels = Swift.max(1, (plan.pointee.tiledColumns &+ plan.pointee.panel &- 1) / plan.pointee.panel)
   var down = chunkTiles
   var across = panels
   if !alone {
@@ -154,7 +162,14 @@ func multiply<V: Vector>(
   plan.pointee.tilesPerChunk = (tiles &- 1) / chunksDown &+ 1
   plan.pointee.panelsPerChunk = (panels &- 1) / chunksAcross &+ 1
   plan.pointee.chunksAcross = chunksAcross
-  let chunks = ((tiles &- 1) / plan.pointee.tilesPerChunk &+ 1) &* chunksAcross
+  var chunks = plan.pointee.tiledColumns == 0 ? 0 : ((tiles &- 1) / plan.pointee.tilesPerChunk &+ 1) &* chunksAcross
+  plan.pointee.tileChunks = chunks
+  if plan.pointee.tiledColumns < plan.pointee.columns {
+    // As large as the others: about 40 of them, of all tiles and panels.
+    let rows = alone ? plan.pointee.m : Swift.max(plan.pointee.m / 40, 4 &* plan.pointee.panel)
+    plan.pointee.rowsPerEdgeChunk = roundUp(rows, plan.pointee.panel)
+    chunks &+= (plan.pointee.m &- 1) / plan.pointee.rowsPerEdgeChunk &+ 1
+  }
   if alone || chunks == 1 {
     for chunk in 0..<chunks { computeChunk(plan, chunk, 0) }
   } else {
@@ -165,7 +180,13 @@ func multiply<V: Vector>(
 @inline(never)
 func computeChunk<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
   switch context.pointee.division {
-  case .tiles: computeTiles(context, chunk, worker)
+  case .tiles:
+    let tileChunks = context.pointee.tileChunks
+    if chunk < tileChunks {
+      computeTiles(context, chunk, worker)
+    } else {
+      computeEdge(context, chunk &- tileChunks, worker)
+    }
   case .blocks: computeBlock(context, chunk, worker)
   case .rows: computeRows(context, chunk)
   }
@@ -178,7 +199,7 @@ private func computeTiles<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan
   let firstTile = down &* plan.tilesPerChunk
   let lastTile = Swift.min(plan.tiles, firstTile &+ plan.tilesPerChunk)
   let left = (chunk &- down &* plan.chunksAcross) &* plan.panelsPerChunk &* plan.panel
-  let right = Swift.min(plan.columns, left &+ plan.panelsPerChunk &* plan.panel)
+  let right = Swift.min(plan.tiledColumns, left &+ plan.panelsPerChunk &* plan.panel)
   for index in plan.firstBlock..<plan.lastBlock {
     var finish = Finish<V>(plan.arguments, n: plan.n, first: index == 0, last: index == plan.blocks &- 1)
     plan.multiply(firstTile, lastTile, left, right, index, worker, &finish)
@@ -252,7 +273,7 @@ extension ProductPlan {
           last: V.width)
         var j = group
         while j < groupEnd {
-          let count = Swift.min(panel, columns &- j)
+          let count = Swift.min(panel, right &- j)
           let lanes = panelWidth(V.self, count)
           let last = count &- (lanes &- V.width)
           switch placeB {
@@ -261,13 +282,13 @@ extension ProductPlan {
             call.bLast = last
           case .packed:
             call.b = UnsafePointer(packedBlock(index) + j &* length)
-            call.bStride = lanes
+            call.bStride = packedWidth(j)
           case .own:
             // Used once: packed when its turn comes, and read back from the first cache level.
             let out = own + (worker &* workerStride &+ ownRows)
             packPanel(j, index, out)
             call.b = UnsafePointer(out)
-            call.bStride = lanes
+            call.bStride = packedWidth(j)
           }
           call.place = row &* finish.pointee.n &+ column &+ j
           call.column = column &+ j

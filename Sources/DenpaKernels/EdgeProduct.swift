@@ -1,0 +1,91 @@
+import DenpaKernelTypes
+
+// The columns of C beyond the last whole vector, where they are few: 2 of 50, all of 10. A tile would spend a whole vector on them in
+// each row. So they are computed the other way round, with vectors over the rows of C: the tile's rows are these columns, its strip 16
+// or 32 rows of C. Every element is still added up over k in the one order, so the bits are the same either way.
+
+/// Columns at the right edge of C that are computed so.
+@inline(__always)
+func edgeColumns<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int, transposeA: Bool) -> Int {
+  // The sums are turned over before they go to C, which a short k does not pay for.
+  if m < 2 &* V.width || k < 32 { return 0 }
+  let edge = n % V.width
+  // A that is not transposed must be packed for it, which costs about half of what a tile would.
+  let most = transposeA ? V.width &* 3 / 4 : V.width / 2
+  return edge <= Swift.min(most, tileHeight) ? edge : 0
+}
+
+/// Elements of each worker's memory for the sums of a strip, as computed and turned over.
+@inline(__always)
+func edgeElements<V: Vector>(_: V.Type) -> Int { 4 &* V.width &* V.width }
+
+/// Some rows of the edge.
+@inline(never)
+func computeEdge<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
+  let plan = context.pointee
+  let first = chunk &* plan.rowsPerEdgeChunk
+  let end = Swift.min(plan.m, first &+ plan.rowsPerEdgeChunk)
+  for index in plan.firstBlock..<plan.lastBlock {
+    let finish = Finish<V>(plan.arguments, n: plan.n, first: index == 0, last: index == plan.blocks &- 1)
+    var row = first
+    while row < end {
+      plan.multiplyEdge(row, Swift.min(plan.panel, end &- row), index, worker, finish)
+      row &+= plan.panel
+    }
+  }
+}
+
+extension ProductPlan {
+  @inline(__always)
+  fileprivate func multiplyEdge(_ row: Int, _ count: Int, _ index: Int, _ worker: Int, _ finish: Finish<V>) {
+    let length = blockLength(index)
+    let start = blockStart(index)
+    let lanes = panelWidth(V.self, count)
+    let own = own + worker &* workerStride
+    let sums = own + (workerStride &- edgeElements(V.self))
+    // The tile's B: rows of A beside each other.
+    var call = TileCall<V>(
+      k: length, a: b, aStride: 0, b: a + (start &* m &+ row), bStride: m, bLast: count &- (lanes &- V.width), place: 0,
+      column: 0, last: V.width)
+    if !transposeA {
+      let packed = own + ownRows
+      packAcross(V.self, a + (row &* k &+ start), k, count: count, k: length, packed, lanes, lanes: lanes)
+      call.b = UnsafePointer(packed)
+      call.bStride = lanes
+      call.bLast = V.width
+    }
+    var gather = Finish<V>(sums: sums, n: lanes)
+    if placeB == .packed {
+      let panelStart = tiledColumns / panel &* panel
+      call.a = UnsafePointer(packedBlock(index) + (panelStart &* length &+ tiledColumns &- panelStart))
+      call.aStride = packedWidth(panelStart)
+      run(UnitRows.self, lanes, &call, &gather)
+    } else if transposeB {
+      call.a = b + ((column &+ tiledColumns) &* k &+ start)
+      call.aStride = k
+      run(UnitSteps.self, lanes, &call, &gather)
+    } else {
+      call.a = b + (start &* n &+ column &+ tiledColumns)
+      call.aStride = n
+      run(UnitRows.self, lanes, &call, &gather)
+    }
+    let turned = sums + 2 &* V.width &* V.width
+    for left in stride(from: 0, to: lanes, by: V.width) {
+      V.transpose(
+        sums + left, lanes, count: edge, columns: V.width, turned + left &* V.width, V.width, lanes: V.width)
+    }
+    finish.apply(
+      turned, count, 1, place: row &* n &+ column &+ tiledColumns, column: column &+ tiledColumns, last: edge)
+  }
+
+  @inline(__always)
+  private func run<L: Layout>(
+    _ layout: L.Type, _ lanes: Int, _ call: UnsafePointer<TileCall<V>>, _ gather: UnsafePointer<Finish<V>>
+  ) {
+    if lanes == V.width {
+      Tile.run(Single<V>.self, layout, edge, call, gather)
+    } else {
+      Tile.run(Two<V>.self, layout, edge, call, gather)
+    }
+  }
+}
