@@ -47,8 +47,11 @@ $(LIBRARY): .build/release/libdenpa.so
 	strip --strip-unneeded -o $@.new $< && mv -f $@.new $@
 	ln -sf libdenpa.so.$(SOVERSION) $(BUILD)/libdenpa.so
 
-# SwiftPM knows what is to be built anew; it is always asked, and touches its product only where something changed.
+# SwiftPM knows what is to be built anew, but for the standard library that it links and for C headers that only Swift reads; it is
+# always asked, and touches its product only where something changed.
 .build/release/libdenpa.so: FORCE $(STDLIB) | tools
+	@if [ $(STDLIB) -nt $@ ]; then rm -f $@; fi
+	@if [ -e $@ ] && [ -n "$$(find Sources/CShim/include -newer $@)" ]; then touch Sources/CShim/include/module.modulemap; fi
 	@$(SWIFT_BUILD)
 FORCE:
 

@@ -8,7 +8,7 @@ from checks import LIBRARY, ROOT, check, finish, output
 
 OBJECTS = ROOT / ".build" / "release"
 UNSTRIPPED = OBJECTS / "libdenpa.so"
-LARGEST = 7 << 20
+LARGEST = 7_000_000
 # libm, libpthread and libdl are part of libc.so.6 with newer C libraries, of their own with older ones.
 NEEDED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2"}
 LOADER = re.compile(r"^ld-linux.*\.so\.\d$")

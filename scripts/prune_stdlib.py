@@ -7,6 +7,9 @@ The toolchain's static standard library is one object whose public functions and
 that --gc-sections keeps every one of them, for code that might be loaded later and want it. Nothing can want it of Denpa,
 which exports nothing of Swift's. This writes that object without the mark. The runtime's tables (swift5_...), which are
 found by their sections' names and not by references, keep it.
+
+The object's unwind tables are left out, too: 0.4 MB that nothing reads, because no exception passes through the standard
+library. (Debuggers follow its frame pointers.)
 """
 
 import json
@@ -17,6 +20,8 @@ import sys
 
 MEMBER = "Swift.o"
 SHF_GNU_RETAIN = 0x200000  # "Generic ABI, extensions of GNU": not garbage even where nothing refers to it
+SHF_EXCLUDE = 0x80000000  # "Generic ABI, extensions of GNU": the linker leaves the section out
+UNWIND = b".eh_frame\0"
 PRUNED = (b".text.", b".rodata.", b".data.", b".data.rel.ro.")  # one function or variable each
 
 # ELF64: where the header has the section table, and a section header's fields. One section beyond 65,279 and the numbers
@@ -36,7 +41,7 @@ def standard_library():
 
 
 def prune(image):
-    """Takes the mark away from the sections of functions and data; how many had it."""
+    """Takes the mark away from the sections of functions and data, and excludes the unwind tables; how many had the mark."""
     if not image.startswith(MAGIC):
         raise SystemExit(f"prune_stdlib: {MEMBER} is no ELF object of 64 bits, little-endian")
     table, size, count, names = HEADER.unpack_from(image)
@@ -50,6 +55,8 @@ def prune(image):
         if flags & SHF_GNU_RETAIN and image.startswith(PRUNED, strings + name):
             SECTION.pack_into(image, offset, name, kind, flags & ~SHF_GNU_RETAIN, *rest)
             pruned += 1
+        elif image.startswith(UNWIND, strings + name):
+            SECTION.pack_into(image, offset, name, kind, flags | SHF_EXCLUDE, *rest)
     return pruned
 
 

@@ -99,7 +99,8 @@ enum PoolWorker {
         last = id
         denpa_worker_is_here(UInt32(number))
         denpa_fp_set_state(denpa_fp_canonical())
-        job.runChunks(as: worker)
+        // More threads than this job's may be there, and not always the same ones come.
+        job.runChunks(as: worker, from: number < UInt(job.threads) ? UInt32(number) : UInt32(worker))
         leave(generation)
         spin = PoolSpin()
       } else if !spin.goesOn() {

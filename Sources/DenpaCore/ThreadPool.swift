@@ -9,8 +9,10 @@ import Glibc
 /// nothing to make lazily, and a forked child sets them back where they are (`PoolWorker`).
 ///
 /// How a job runs: the caller writes its description and opens the gate, a word that holds the job's number and the seats
-/// left. A helper that takes a seat (one compare-and-swap) may read the description; its seat is its worker number. Chunks
-/// are claimed from a counter. The caller closes the gate, learns from its last value how many helpers came, and waits
+/// left. A helper that takes a seat (one compare-and-swap) may read the description; its seat is its worker number. The
+/// chunks are divided into as many parts as there are threads, each with a counter to claim chunks from: a thread takes
+/// those of its own part first, which job after job is the same, so that what it has in its caches serves again; then
+/// those that others have left. The caller closes the gate, learns from its last value how many helpers came, and waits
 /// for these to say that they are finished. Nobody touches a job that he has no seat in.
 public enum ThreadPool {
   /// The most threads that one job can have, whatever is asked.
@@ -74,7 +76,7 @@ public enum ThreadPool {
 
   private static func performTogether(_ helpers: UInt32, _ job: Job, _ generation: UInt32) {
     PoolWords.job.storeBytes(of: job, as: Job.self)
-    denpa_atomic_store_u32(PoolWords.nextChunk, 0)
+    for part in 0..<job.threads { denpa_atomic_store_u32(PoolWords.claimed(part), 0) }
     denpa_atomic_store_u32(PoolWords.finished, 0)
     let number = (denpa_atomic_load_relaxed_u64(PoolWords.gate) >> 32 &+ 1) << 32
     // Where there are CPUs for all of them.
@@ -84,7 +86,7 @@ public enum ThreadPool {
     let sleepers = denpa_atomic_load_ordered_u32(PoolWords.sleepers)
     if sleepers > 0 { denpa_futex_wake(PoolWords.signal, Int32(min(sleepers, helpers))) }
 
-    job.runChunks(as: 0)
+    job.runChunks(as: 0, from: 0)
 
     let left = denpa_atomic_exchange_u64(PoolWords.gate, number) & UInt64(UInt32.max)
     let joined = helpers - UInt32(left)
@@ -114,14 +116,24 @@ struct Job {
   /// Helpers and caller.
   var threads: UInt32
 
-  /// Claims chunks until there are none. Overshoots the counter by at most one a thread, so it cannot wrap.
-  func runChunks(as worker: Int32) {
-    while true {
-      let chunk = denpa_atomic_add_u32(PoolWords.nextChunk, 1)
-      if chunk >= UInt32(count) { return }
-      body(context, Int32(chunk), worker)
+  /// Claims chunks until there are none, those of part `own` first. Overshoots each counter by at most one a thread, so it
+  /// cannot wrap.
+  func runChunks(as worker: Int32, from own: UInt32) {
+    var part = own
+    for _ in 0..<threads {
+      let first = start(part)
+      let size = start(part + 1) - first
+      while true {
+        let chunk = denpa_atomic_add_u32(PoolWords.claimed(part), 1)
+        if chunk >= size { break }
+        body(context, Int32(first + chunk), worker)
+      }
+      part = part + 1 == threads ? 0 : part + 1
     }
   }
+
+  /// The first chunk of a part.
+  private func start(_ part: UInt32) -> UInt32 { UInt32(UInt64(count) * UInt64(part) / UInt64(threads)) }
 }
 
 /// Where the pool's words stand; those that different threads write at the same time on cache lines of their own.
@@ -129,25 +141,26 @@ enum PoolWords {
   static var base: UnsafeMutableRawPointer { denpa_pool_memory() }
   /// Job number << 32 | seats left.
   static var gate: UnsafeMutableRawPointer { base }
-  static var nextChunk: UnsafeMutableRawPointer { base + 64 }
   /// Helpers that have left the job, and `callerSleeps`.
-  static var finished: UnsafeMutableRawPointer { base + 128 }
+  static var finished: UnsafeMutableRawPointer { base + 64 }
   static let callerSleeps: UInt32 = 1 << 31
   /// Counts jobs; sleeping helpers wait for it to change.
-  static var signal: UnsafeMutableRawPointer { base + 192 }
-  static var sleepers: UnsafeMutableRawPointer { base + 196 }
+  static var signal: UnsafeMutableRawPointer { base + 128 }
+  static var sleepers: UnsafeMutableRawPointer { base + 132 }
   /// 1 while a job has the pool.
-  static var busy: UnsafeMutableRawPointer { base + 256 }
-  static var job: UnsafeMutableRawPointer { base + 320 }
-  static var alive: UnsafeMutableRawPointer { base + 384 }
+  static var busy: UnsafeMutableRawPointer { base + 192 }
+  static var job: UnsafeMutableRawPointer { base + 256 }
+  static var alive: UnsafeMutableRawPointer { base + 320 }
   /// Counts forks, from parent to child.
-  static var generation: UnsafeMutableRawPointer { base + 388 }
+  static var generation: UnsafeMutableRawPointer { base + 324 }
   /// 1 when the fork handler stands.
-  static var prepared: UnsafeMutableRawPointer { base + 392 }
+  static var prepared: UnsafeMutableRawPointer { base + 328 }
   /// Jobs to go before another thread is tried to make, after that failed.
-  static var patience: UnsafeMutableRawPointer { base + 396 }
+  static var patience: UnsafeMutableRawPointer { base + 332 }
   /// Nanoseconds that a waiting thread spins before it sleeps.
-  static var spin: UnsafeMutableRawPointer { base + 400 }
+  static var spin: UnsafeMutableRawPointer { base + 336 }
+  /// How many chunks of a part are claimed.
+  static func claimed(_ part: UInt32) -> UnsafeMutableRawPointer { base + 448 + 64 * Int(part) }
 }
 
 /// A bounded spin.

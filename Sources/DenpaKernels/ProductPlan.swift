@@ -90,10 +90,10 @@ struct ProductPlan<V: Vector> {
 func pack<V: Vector>(_ plan: UnsafeMutablePointer<ProductPlan<V>>, _ run: RunPointer, _ body: ChunkBody) {
   let panels = (plan.pointee.columns &- 1) / plan.pointee.panel &+ 1
   let blocks = plan.pointee.lastBlock &- plan.pointee.firstBlock
-  if plan.pointee.block &* plan.pointee.columns &* blocks < 1 << 16 {
+  if plan.pointee.block &* plan.pointee.columns &* blocks < 1 << 14 {
     plan.pointee.packPanels = panels
   } else {
-    plan.pointee.packPanels = Swift.max(1, (1 << 16) / (plan.pointee.block &* plan.pointee.panel))
+    plan.pointee.packPanels = Swift.max(1, (1 << 14) / (plan.pointee.block &* plan.pointee.panel))
   }
   plan.pointee.packChunks = (panels &- 1) / plan.pointee.packPanels &+ 1
   let chunks = plan.pointee.packChunks &* blocks
@@ -153,7 +153,7 @@ func multiply<V: Vector>(
   if !alone {
     // About 40 chunks, so that no thread waits long for the last one; none smaller than 4 tiles, and rather low than narrow,
     // because each packs its own rows of A.
-    let wanted = Swift.max(4, tiles &* panels / 40)
+    let wanted = Swift.max(4, tiles &* panels / 24)
     down = Swift.max(1, Swift.min(chunkTiles, wanted / Swift.min(panels, plan.pointee.groupPanels)))
     across = Swift.min(panels, Swift.max(1, wanted / down))
   }
@@ -165,8 +165,7 @@ func multiply<V: Vector>(
   var chunks = plan.pointee.tiledColumns == 0 ? 0 : ((tiles &- 1) / plan.pointee.tilesPerChunk &+ 1) &* chunksAcross
   plan.pointee.tileChunks = chunks
   if plan.pointee.tiledColumns < plan.pointee.columns {
-    // As large as the others: about 40 of them, of all tiles and panels.
-    let rows = alone ? plan.pointee.m : Swift.max(plan.pointee.m / 40, 4 &* plan.pointee.panel)
+    let rows = alone ? plan.pointee.m : Swift.max(plan.pointee.m / 40, (1 << 14) / plan.pointee.k)
     plan.pointee.rowsPerEdgeChunk = roundUp(rows, plan.pointee.panel)
     chunks &+= (plan.pointee.m &- 1) / plan.pointee.rowsPerEdgeChunk &+ 1
   }

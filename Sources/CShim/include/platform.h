@@ -91,7 +91,7 @@ static inline _Bool denpa_fp_is_canonical(uint64_t state) {
 }
 
 // The thread pool's memory: static, so that it needs neither an allocation nor a lazy global. Zero at the start.
-#define DENPA_POOL_BYTES 1024
+#define DENPA_POOL_BYTES (448 + 64 * (DENPA_WORKERS + 1))
 void *denpa_pool_memory(void);
 
 // The handle table's memory: counters and the directory of chunks. Zero at the start.

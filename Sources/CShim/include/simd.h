@@ -154,7 +154,8 @@ DENPA_INLINE denpa_f64 denpa_f64_replace(denpa_f64 a, intptr_t lane, denpa_f64 b
 }
 #endif
 
-// Horizontal sums and maxima, by halves; and the lanes of two vectors interleaved: a0 b0 a1 b1 ….
+// Horizontal sums and maxima, by halves. And what a transposition is made of: of two vectors, the elements with even and with odd
+// numbers in each piece of 128 bits; the even and the odd ones of these pieces. Nothing but that moves across the pieces.
 #define DENPA_LARGER(a, b) ((a) > (b) ? (a) : (b))
 #if defined(__AVX512F__)
 DENPA_INLINE float denpa_f32_sum(denpa_f32 v) {
@@ -177,10 +178,14 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) {
   __typeof__(a.lo) b = DENPA_LARGER(a.lo, a.hi);
   return DENPA_LARGER(b.x, b.y);
 }
-#define DENPA_LOW32 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define DENPA_HIGH32 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#define DENPA_LOW64 0, 8, 1, 9, 2, 10, 3, 11
-#define DENPA_HIGH64 4, 12, 5, 13, 6, 14, 7, 15
+#define DENPA_EVEN32 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30
+#define DENPA_ODD32 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31
+#define DENPA_EVEN_PIECES32 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27
+#define DENPA_ODD_PIECES32 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31
+#define DENPA_EVEN64 0, 8, 2, 10, 4, 12, 6, 14
+#define DENPA_ODD64 1, 9, 3, 11, 5, 13, 7, 15
+#define DENPA_EVEN_PIECES64 0, 1, 4, 5, 8, 9, 12, 13
+#define DENPA_ODD_PIECES64 2, 3, 6, 7, 10, 11, 14, 15
 #elif defined(__AVX2__)
 DENPA_INLINE float denpa_f32_sum(denpa_f32 v) {
   __typeof__(v.lo) a = v.lo + v.hi;
@@ -196,10 +201,14 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) {
   __typeof__(v.lo) a = DENPA_LARGER(v.lo, v.hi);
   return DENPA_LARGER(a.x, a.y);
 }
-#define DENPA_LOW32 0, 8, 1, 9, 2, 10, 3, 11
-#define DENPA_HIGH32 4, 12, 5, 13, 6, 14, 7, 15
-#define DENPA_LOW64 0, 4, 1, 5
-#define DENPA_HIGH64 2, 6, 3, 7
+#define DENPA_EVEN32 0, 2, 8, 10, 4, 6, 12, 14
+#define DENPA_ODD32 1, 3, 9, 11, 5, 7, 13, 15
+#define DENPA_EVEN_PIECES32 0, 1, 2, 3, 8, 9, 10, 11
+#define DENPA_ODD_PIECES32 4, 5, 6, 7, 12, 13, 14, 15
+#define DENPA_EVEN64 0, 4, 2, 6
+#define DENPA_ODD64 1, 5, 3, 7
+#define DENPA_EVEN_PIECES64 0, 1, 4, 5
+#define DENPA_ODD_PIECES64 2, 3, 6, 7
 #else
 DENPA_INLINE float denpa_f32_sum(denpa_f32 v) { return (v.x + v.z) + (v.y + v.w); }
 DENPA_INLINE float denpa_f32_largest(denpa_f32 v) {
@@ -208,32 +217,43 @@ DENPA_INLINE float denpa_f32_largest(denpa_f32 v) {
 }
 DENPA_INLINE double denpa_f64_sum(denpa_f64 v) { return v.x + v.y; }
 DENPA_INLINE double denpa_f64_largest(denpa_f64 v) { return DENPA_LARGER(v.x, v.y); }
-#define DENPA_LOW32 0, 4, 1, 5
-#define DENPA_HIGH32 2, 6, 3, 7
-#define DENPA_LOW64 0, 2
-#define DENPA_HIGH64 1, 3
+#define DENPA_EVEN32 0, 2, 4, 6
+#define DENPA_ODD32 1, 3, 5, 7
+#define DENPA_EVEN_PIECES32 DENPA_EVEN32
+#define DENPA_ODD_PIECES32 DENPA_ODD32
+#define DENPA_EVEN64 0, 2
+#define DENPA_ODD64 1, 3
+#define DENPA_EVEN_PIECES64 DENPA_EVEN64
+#define DENPA_ODD_PIECES64 DENPA_ODD64
 #endif
 
 // Transposes a block of `width` rows (those from `rows` on are 0) by `width` columns (`columns` of them are read and
-// written): out[p·outStride + i] = in[i·inStride + p], `lanes` of a row stored. log2(width) rounds of interleaving
-// row i with row i + width/2 put every element in its place.
-#define DENPA_TRANSPOSE(NAME, T, V, LOW, HIGH) \
+// written): out[p·outStride + i] = in[i·inStride + p], `lanes` of a row stored. First each square of 128 bits is transposed
+// within its pieces, then the pieces change places; either way each round halves the rows that an element can come from.
+#define DENPA_HALVE(V, a, SQUARE, DISTANCE, EVEN, ODD) \
+  _Pragma("clang loop unroll(full)") for (int step = 1; step < (SQUARE); step *= 2) { \
+    V b[W]; \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) { \
+      /* row `place` of its square, which begins at `first` */ \
+      const int place = i / (DISTANCE) % (SQUARE), first = i - place * (DISTANCE); \
+      if (place % 2) continue; \
+      b[first + place / 2 * (DISTANCE)] = __builtin_shufflevector(a[i], a[i + (DISTANCE)], EVEN); \
+      b[first + ((SQUARE) / 2 + place / 2) * (DISTANCE)] = __builtin_shufflevector(a[i], a[i + (DISTANCE)], ODD); \
+    } \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) a[i] = b[i]; \
+  }
+#define DENPA_TRANSPOSE(NAME, T, V, BITS) \
   DENPA_INLINE void denpa_##NAME##_transpose( \
     const T *in, intptr_t inStride, intptr_t rows, intptr_t columns, T *out, intptr_t outStride, intptr_t lanes) { \
-    enum { W = DENPA_SIMD_BYTES / sizeof(T) }; \
-    V a[W], b[W]; \
+    enum { W = DENPA_SIMD_BYTES / sizeof(T), PIECE = 16 / sizeof(T) }; \
+    V a[W]; \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) { \
       V zero = (V)(T)0; \
       a[i] = i >= rows ? zero : columns >= W ? *(const V##_loose *)(in + i * inStride) \
                                              : denpa_##NAME##_load(in + i * inStride, columns, zero); \
     } \
-    _Pragma("clang loop unroll(full)") for (int step = 1; step < W; step *= 2) { \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < W / 2; i++) { \
-        b[2 * i] = __builtin_shufflevector(a[i], a[i + W / 2], LOW); \
-        b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + W / 2], HIGH); \
-      } \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) a[i] = b[i]; \
-    } \
+    DENPA_HALVE(V, a, PIECE, 1, DENPA_EVEN##BITS, DENPA_ODD##BITS) \
+    DENPA_HALVE(V, a, W / PIECE, PIECE, DENPA_EVEN_PIECES##BITS, DENPA_ODD_PIECES##BITS) \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) { \
       if (i >= columns) break; \
       if (lanes >= W) \
@@ -242,8 +262,8 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) { return DENPA_LARGER(v.x, v.
         denpa_##NAME##_store(out + i * outStride, lanes, a[i]); \
     } \
   }
-DENPA_TRANSPOSE(f32, float, denpa_f32, DENPA_LOW32, DENPA_HIGH32)
-DENPA_TRANSPOSE(f64, double, denpa_f64, DENPA_LOW64, DENPA_HIGH64)
+DENPA_TRANSPOSE(f32, float, denpa_f32, 32)
+DENPA_TRANSPOSE(f64, double, denpa_f64, 64)
 
 // Memory that will be read soon; any address will do.
 DENPA_INLINE void denpa_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
