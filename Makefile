@@ -51,7 +51,7 @@ $(LIBRARY): .build/release/libdenpa.so
 # always asked, and touches its product only where something changed.
 .build/release/libdenpa.so: FORCE $(STDLIB) | tools
 	@if [ $(STDLIB) -nt $@ ]; then rm -f $@; fi
-	@if [ -e $@ ] && [ -n "$$(find Sources/CShim/include -newer $@)" ]; then touch Sources/CShim/include/module.modulemap; fi
+	@if [ -e $@ ] && [ -n "$$(find Sources/CShim/include -newer $@)" ]; then grep -rl '^import CShim' Sources | xargs touch; fi
 	@$(SWIFT_BUILD)
 FORCE:
 
