@@ -15,7 +15,7 @@ import DenpaKernelTypes
 /// Bytes of B over one block of k that are to stay in the second cache level.
 @inline(__always) var groupLimit: Int { 512 << 10 }
 /// Multiply-adds below which the work is not divided.
-@inline(__always) var inlineLimit: Int { 1 << 20 }
+@inline(__always) var inlineLimit: Int { 1 << 19 }
 
 /// Multiply-adds up to which a product one panel wide goes without a plan.
 @inline(__always) var smallLimit: Int { 1 << 16 }
