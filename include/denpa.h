@@ -289,12 +289,12 @@ typedef struct denpa_fit_options {
   void *user_data;
 } denpa_fit_options;
 
-/* Trains on data in memory, of any number of rows and of any dtype that converts; it is read in place, a batch at a time. The last
+/* Trains on data in memory, of any number of rows, of any dtype that converts and of any strides; it is read in place, a batch at a time. The last
  * batch of an epoch may be smaller. `loss` (may be NULL): mean loss of the last epoch. Where training ends early (DENPA_STOPPED,
  * DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows.
  *
- * Memory beyond the data and the trainer: the values of one batch, at the first one; a copy of one batch of each tensor that is shuffled, or
- * converted because its dtype is another; and 8 bytes a row for the order, where it is shuffled. It does not grow with the data otherwise. A trainer
+ * Memory beyond the data and the trainer: the values of one batch, at the first one; a copy of one batch of each tensor that is shuffled,
+ * not contiguous, or converted because its dtype is another; and 8 bytes a row for the order, where it is shuffled. It does not grow with the data otherwise. A trainer
  * has the parameters 2 times (weights, gradients), and once more for sgd's momentum or twice for adam. */
 denpa_status denpa_fit(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count, const denpa_tensor *targets,
                        int32_t target_count, const denpa_fit_options *options, double *loss);
@@ -312,7 +312,7 @@ denpa_status denpa_fit_source(denpa_trainer *trainer, denpa_next_callback next, 
                               const denpa_fit_options *options, double *loss);
 
 /* Mean loss and, where the first loss is a cross-entropy, accuracy over all rows, without learning; computed in batches of
- * max_batch. Any of the last two may be NULL; accuracy is NaN where there is none. */
+ * max_batch, of tensors with any strides. Any of the last two may be NULL; accuracy is NaN where there is none. */
 denpa_status denpa_evaluate(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                             const denpa_tensor *targets, int32_t target_count, double *loss, double *accuracy);
 

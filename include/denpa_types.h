@@ -58,8 +58,9 @@ typedef int32_t denpa_status;
 /* The extent of a batch axis whose size is not known yet. Only axis 0 may have it, and only where a text says so. */
 #define DENPA_BATCH (-1)
 
-/* A view of memory that somebody else owns. Row-major. `stride` counts elements; all zero means contiguous. Denpa takes
- * contiguous tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written. */
+/* A view of memory that somebody else owns. `stride` counts the elements from one index to the next, of each axis; all zero
+ * means contiguous and row-major. denpa_fit and denpa_evaluate take any strides (some columns of a table, a transposed matrix); all
+ * else takes contiguous tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written. */
 typedef struct denpa_tensor {
   void *data;
   int32_t dtype;

@@ -110,9 +110,10 @@ final class ViewList {
   deinit { memory.deallocate() }
 
   /// The caller's tensors, as many as `expected`, checked one by one. `what` names them in errors. With `gaps` those whose data is
-  /// NULL are left out.
+  /// NULL are left out, with `strided` they need not be contiguous.
   func read(
-    _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString, expected: Int, gaps: Bool = false
+    _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString, expected: Int, gaps: Bool = false,
+    strided: Bool = false
   ) throws(DenpaError) -> UnsafeBufferPointer<TensorView> {
     // Before the array is looked at: it may have no more than the model wants.
     guard Int(count) == expected, expected <= ViewList.capacity else {
@@ -122,7 +123,7 @@ final class ViewList {
     guard let tensors else { throw DenpaError(.badArgument, "the array of \(what)s is NULL") }
     for index in 0..<Int(count) {
       let isGap = gaps && tensors[index].data == nil
-      memory[index] = isGap ? TensorView(nil, TensorType(.float32, [])) : try view(tensors + index, what, index)
+      memory[index] = isGap ? TensorView(nil, TensorType(.float32, [])) : try view(tensors + index, what, index, strided: strided)
     }
     return UnsafeBufferPointer(start: memory.baseAddress, count: Int(count))
   }

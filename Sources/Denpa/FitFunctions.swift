@@ -30,9 +30,9 @@ private struct FitCall {
     }
     if chosen.validation_count != 0 {
       result.validationInputs = try validationInputs.read(
-        chosen.validation_inputs, Int32(trainer.inputCount), "validation input", expected: trainer.inputCount)
+        chosen.validation_inputs, Int32(trainer.inputCount), "validation input", expected: trainer.inputCount, strided: true)
       result.validationTargets = try validationTargets.read(
-        chosen.validation_targets, Int32(trainer.targetCount), "validation target", expected: trainer.targetCount)
+        chosen.validation_targets, Int32(trainer.targetCount), "validation target", expected: trainer.targetCount, strided: true)
     }
     options = result
   }
@@ -67,8 +67,8 @@ public func denpa_fit(
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let chosen = try FitCall(given, trainer)
     let result = try trainer.fit(
-      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
-      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount),
+      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true),
+      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount, strided: true),
       chosen.options, progress: chosen.progress)
     loss?.pointee = result
   }

@@ -3,9 +3,12 @@ import DenpaCore
 import DenpaGraph
 import DenpaPlugins
 
-/// A tensor of the caller's. The common kinds are read without a detour: this is part of every training step.
+/// A tensor of the caller's. The common kinds are read without a detour: this is part of every training step. `strided`: it need not
+/// be contiguous.
 @inline(__always)
-func view(_ tensor: UnsafePointer<denpa_tensor>, _ what: StaticString, _ index: Int) throws(DenpaError) -> TensorView {
+func view(
+  _ tensor: UnsafePointer<denpa_tensor>, _ what: StaticString, _ index: Int, strided: Bool = false
+) throws(DenpaError) -> TensorView {
   let t = tensor.pointee
   if let dtype = DType(rawValue: t.dtype), t.rank >= 1, t.rank <= 2, t.stride.0 == 0, t.stride.1 == 0,
     t.dim.0 >= 0, t.dim.0 < 1 << 31, t.rank == 1 || (t.dim.1 >= 0 && t.dim.1 < 1 << 15)
@@ -15,7 +18,9 @@ func view(_ tensor: UnsafePointer<denpa_tensor>, _ what: StaticString, _ index: 
     if t.rank == 2 { shape.append(Int(t.dim.1)) }
     return TensorView(t.data, TensorType(dtype, shape))
   }
-  return TensorView(t.data, try TensorReader.type(t, "\(what) \(index)"))
+  let type = try TensorReader.type(t, strided: strided, "\(what) \(index)")
+  return TensorView(
+    t.data, type, strides: strided ? try TensorReader.strides(tensor, type.shape, "\(what) \(index)") : nil)
 }
 
 /// A struct of options that the caller made: checked for its size, then copied.

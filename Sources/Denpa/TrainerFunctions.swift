@@ -81,8 +81,8 @@ public func denpa_evaluate(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let result = try trainer.evaluate(
-      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
-      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount))
+      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true),
+      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount, strided: true))
     loss?.pointee = result.loss
     accuracy?.pointee = result.accuracy
   }

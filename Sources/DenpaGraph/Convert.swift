@@ -4,10 +4,34 @@ import DenpaCore
 public struct TensorView {
   public var data: UnsafeMutableRawPointer?
   public var type: TensorType
+  /// Elements from one index to the next, of each axis; borrowed like the data. nil: contiguous, as almost everybody wants it.
+  public var strides: UnsafePointer<Int64>?
 
-  public init(_ data: UnsafeMutableRawPointer?, _ type: TensorType) {
+  public init(_ data: UnsafeMutableRawPointer?, _ type: TensorType, strides: UnsafePointer<Int64>? = nil) {
     self.data = data
     self.type = type
+    self.strides = strides
+  }
+}
+
+/// Copies `count` elements that stand `step` bytes apart, converting between dtypes. Neither side needs to be aligned.
+public func convert(
+  _ source: UnsafeRawPointer, _ from: DType, step: Int, to destination: UnsafeMutableRawPointer, _ to: DType, count: Int
+) {
+  let size = to.size
+  for index in 0..<count {
+    let element = source + index &* step
+    let place = destination + index &* size
+    guard from == to else {
+      convert(element, from, to: place, to, count: 1)
+      continue
+    }
+    // A call of memcpy for each element would cost more than the element.
+    switch size {
+    case 4: place.storeBytes(of: element.loadUnaligned(as: UInt32.self), as: UInt32.self)
+    case 8: place.storeBytes(of: element.loadUnaligned(as: UInt64.self), as: UInt64.self)
+    default: place.storeBytes(of: element.loadUnaligned(as: UInt8.self), as: UInt8.self)
+    }
   }
 }
 

@@ -72,12 +72,11 @@ final class ArraySource: BatchSource {
       let bound = executor.plan.slots[index].type.dtype
       let elements = isSample ? tensor.type.shape.count : tensor.type.shape.sample.count
       let isAligned = UInt(bitPattern: tensor.data) & UInt(bound.size - 1) == 0
-      let inPlace = shuffleSeed == nil && tensor.type.dtype == bound && isAligned
+      let inPlace = shuffleSeed == nil && tensor.type.dtype == bound && isAligned && tensor.strides == nil
       let staging =
         inPlace
         ? nil : try Buffer(byteCount: elements * bound.size * min(batchSize, rows), zeroed: false, "a batch")
-      let source = RowSource(tensor.data, tensor.type.dtype, elements: elements, count: rows, as: bound)
-      columns.append(Column(rows: source, staging: staging))
+      columns.append(Column(rows: RowSource(tensor, isSample: isSample, as: bound), staging: staging))
     }
     self.columns = columns
     let memory = shuffleSeed == nil ? nil : try Buffer(byteCount: rows * 8, zeroed: false, "the order of the rows")

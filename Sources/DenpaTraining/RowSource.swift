@@ -11,9 +11,16 @@ struct RowSource {
   /// Of one row.
   private let elements: Int
   private let count: Int
-  /// Bytes of one row, here and in the batch.
+  /// Bytes from one row to the next, here and in the batch.
   private let stride: Int
   private let boundStride: Int
+  /// Where the elements of a row stand, if not side by side: extents and steps in bytes, the outermost axis first.
+  private let axes: [Axis]
+
+  private struct Axis {
+    var extent: Int
+    var step: Int
+  }
   /// So many rows before it is copied, the beginning of a row is asked for.
   private let ahead: Int
 
@@ -25,16 +32,41 @@ struct RowSource {
   private static let linesAhead = 4
   private static let line = 64
 
-  /// `count` rows of `elements` elements; a batch has them as `bound`.
-  init(_ data: UnsafeMutableRawPointer?, _ dtype: DType, elements: Int, count: Int, as bound: DType) {
-    self.data = data.map { UnsafeRawPointer($0) }
-    self.dtype = dtype
+  /// The rows of a tensor, or the one sample that it is; a batch has them as `bound`.
+  init(_ tensor: TensorView, isSample: Bool, as bound: DType) {
+    let shape = tensor.type.shape
+    data = tensor.data.map { UnsafeRawPointer($0) }
+    dtype = tensor.type.dtype
     self.bound = bound
-    self.elements = elements
-    self.count = count
-    stride = elements * dtype.size
+    count = isSample ? 1 : shape[0]
+    elements = isSample ? shape.count : shape.sample.count
     boundStride = elements * bound.size
-    ahead = count * stride <= RowSource.cacheBytes ? 0 : min(max(2048 / stride, 2), 16)
+    let size = dtype.size
+    if let strides = tensor.strides {
+      let axes = RowSource.axes(shape, strides, from: isSample ? 0 : 1, size)
+      let isRun = axes.isEmpty || axes.count == 1 && axes[0].step == size
+      self.axes = isRun ? [] : axes
+      stride = isSample ? 0 : Int(strides[0]) * size
+    } else {
+      axes = []
+      stride = elements * size
+    }
+    let bytes = axes.isEmpty ? elements * size : 0
+    ahead = count * bytes <= RowSource.cacheBytes ? 0 : min(max(2048 / bytes, 2), 16)
+  }
+
+  /// The axes from `first` on, those of one index left out and those that follow each other without a gap made one.
+  private static func axes(_ shape: Shape, _ strides: UnsafePointer<Int64>, from first: Int, _ size: Int) -> [Axis] {
+    var axes: [Axis] = []
+    for axis in first..<max(first, shape.rank) where shape[axis] != 1 {
+      let step = Int(strides[axis]) * size
+      if let last = axes.last, last.step == shape[axis] * step {
+        axes[axes.count - 1] = Axis(extent: last.extent * shape[axis], step: step)
+      } else {
+        axes.append(Axis(extent: shape[axis], step: step))
+      }
+    }
+    return axes
   }
 
   func address(of row: Int) -> UnsafeMutableRawPointer? {
@@ -44,7 +76,11 @@ struct RowSource {
   /// Copies the rows from number `first` on, converted.
   func copy(from first: Int, count: Int, to batch: UnsafeMutableRawPointer) {
     guard let data else { return }
-    convert(data + first * stride, dtype, to: batch, bound, count: elements * count)
+    guard !axes.isEmpty || stride != elements * dtype.size else {
+      convert(data + first * stride, dtype, to: batch, bound, count: elements * count)
+      return
+    }
+    for index in 0..<count { copyRow(data + (first + index) * stride, to: batch + index * boundStride) }
   }
 
   /// Copies the rows that stand in `order` from position `first` on, converted.
@@ -58,7 +94,7 @@ struct RowSource {
     let ahead = ahead
     // Beyond the end of this batch too: the next one begins there.
     let last = ahead > 0 ? self.count : 0
-    let wanted = min(RowSource.linesAhead, (stride + RowSource.line - 1) / RowSource.line)
+    let wanted = min(RowSource.linesAhead, (elements * dtype.size + RowSource.line - 1) / RowSource.line)
     var destination = batch
     for position in first..<first + count {
       if position + ahead < last {
@@ -72,24 +108,24 @@ struct RowSource {
 
   @inline(__always)
   private func copyRow(_ row: UnsafeRawPointer, to destination: UnsafeMutableRawPointer) {
-    guard dtype == bound, stride <= 16 else {
+    if !axes.isEmpty {
+      var place = destination
+      copy(row, axis: 0, to: &place)
+    } else if boundStride <= 16 {
+      convert(row, dtype, step: dtype.size, to: destination, bound, count: elements)
+    } else {
       convert(row, dtype, to: destination, bound, count: elements)
-      return
-    }
-    // A call of memcpy for each few bytes would cost more than the bytes.
-    for byte in Swift.stride(from: 0, to: stride, by: dtype.size) {
-      switch dtype.size {
-      case 4: copyElement(row + byte, destination + byte, as: UInt32.self)
-      case 8: copyElement(row + byte, destination + byte, as: UInt64.self)
-      default: copyElement(row + byte, destination + byte, as: UInt8.self)
-      }
     }
   }
 
-  @inline(__always)
-  private func copyElement<T: BitwiseCopyable>(
-    _ source: UnsafeRawPointer, _ destination: UnsafeMutableRawPointer, as type: T.Type
-  ) {
-    destination.storeBytes(of: source.loadUnaligned(as: type), as: type)
+  /// The elements from `axis` on.
+  private func copy(_ source: UnsafeRawPointer, axis: Int, to destination: inout UnsafeMutableRawPointer) {
+    let (extent, step) = (axes[axis].extent, axes[axis].step)
+    if axis == axes.count - 1 {
+      convert(source, dtype, step: step, to: destination, bound, count: extent)
+      destination += extent * bound.size
+    } else {
+      for index in 0..<extent { copy(source + index * step, axis: axis + 1, to: &destination) }
+    }
   }
 }

@@ -114,6 +114,9 @@ static inline void row(denpa_status got, int expected, int line, const char *wha
     }                                                                                                                 \
   } while (0)
 
+/* 1 where any strides are good that do not lead out of all memory. */
+static int strides_are_free;
+
 /* The i-th way to spoil a tensor whose batch is its first axis; 0 where there are no more. */
 static inline int spoiled(int i, const denpa_tensor *good, denpa_tensor *t) {
   static const int32_t dtypes[] = {0, -1, 1, 0x2003, 0x1002, 0x8002, INT32_MAX, INT32_MIN};
@@ -130,10 +133,11 @@ static inline int spoiled(int i, const denpa_tensor *good, denpa_tensor *t) {
   i -= COUNT(extents);
   switch (i) {
   case 0: return t->data = NULL, 1;
-  case 1: return t->stride[0] = 77, 1;
-  case 2: return t->stride[good->rank - 1] = 2, 1;
-  case 3: return t->stride[0] = INT64_MIN, 1;
-  case 4: return t->rank = good->rank + 1, t->dim[good->rank] = 5, 1;
+  case 1: return t->stride[0] = INT64_MIN, 1;
+  case 2: return t->stride[0] = (int64_t)1 << 60, 1;
+  case 3: return t->rank = good->rank + 1, t->dim[good->rank] = 5, 1;
+  case 4: return t->stride[0] = 77, !strides_are_free;
+  case 5: return t->stride[good->rank - 1] = 2, !strides_are_free;
   default: return 0;
   }
 }

@@ -143,7 +143,9 @@ static denpa_status evaluate(denpa_trainer *t, const denpa_tensor *x, int32_t n,
 }
 static void bad_denpa_evaluate(void) {
   make_world();
+  strides_are_free = 1;
   data_rows(evaluate, 1);
+  strides_are_free = 0;
 }
 
 static denpa_status fit(denpa_trainer *t, const denpa_tensor *x, int32_t n, const denpa_tensor *y, int32_t m) {
@@ -158,6 +160,7 @@ static void bad_denpa_fit(void) {
   denpa_tensor none = denpa_f32(w.xs, 0, COLUMNS), noT = denpa_i32(w.labels, 0);
   OPTIONS(denpa_fit_options, o);
   make_world();
+  strides_are_free = 1;
   data_rows(fit, 1);
   BAD(denpa_fit(w.t, &none, 1, &noT, 1, NULL, NULL), DENPA_BAD_ARGUMENT);
   EACH_SIZE(o, BAD(denpa_fit(w.t, &w.X, 1, &w.T, 1, &o, NULL), DENPA_BAD_ARGUMENT));
@@ -172,6 +175,7 @@ static void bad_denpa_fit(void) {
   o.validation_targets = &w.T;
   EACH_TENSOR(x, w.X, (o.validation_inputs = &x, REFUSED(denpa_fit(w.t, &w.X, 1, &w.T, 1, &o, NULL))));
   REFUSED(denpa_fit(w.open, &w.X, 1, NULL, 0, NULL, NULL));
+  strides_are_free = 0;
 }
 
 /* A source whose answer is told by its user_data. */

@@ -43,6 +43,30 @@ static void none_per_training_step(void) {
     }
 }
 
+/* A fit allocates as often for many rows as for few: nothing is kept of each batch, shuffled, converted or strided. */
+static void few_per_fit(void) {
+  enum { MOST = 20000, IN = 4 };
+  static double x[MOST * IN];
+  static int32_t label[MOST];
+  int i, kind;
+  for (i = 0; i < MOST; i++) label[i] = i % 3;
+  for (i = 0; i < MOST * IN; i++) x[i] = i % 7 - 3;
+  for (kind = 0; kind < 3; kind++) {
+    int64_t counted[3], before;
+    for (i = 0; i < 3; i++) {
+      const int64_t rows = i < 2 ? 100 : MOST; /* the first time brings what is made once */
+      denpa_model *m = two_layers(IN, 8, "relu", 3, DENPA_FLOAT32, 1);
+      denpa_trainer *t = new_trainer(m, "softmax_cross_entropy", NULL, "adam", 0.01, 20);
+      denpa_tensor X = kind == 0 ? denpa_f32((const float *)x, rows, IN) : denpa_f64(x, rows, IN), T = denpa_i32(label, rows);
+      if (kind == 2) X.stride[0] = 1, X.stride[1] = MOST;
+      before = denpa_test_allocations();
+      OK(denpa_fit(t, &X, 1, &T, 1, NULL, NULL));
+      counted[i] = denpa_test_allocations() - before;
+    }
+    EQUAL(counted[2], counted[1]);
+  }
+}
+
 /* Each batch size is laid out when it is first met, and then kept. */
 static void none_per_prediction(void) {
   denpa_model *m = two_layers(16, 32, "relu", 4, DENPA_FLOAT32, 1);
@@ -313,6 +337,7 @@ static void real_time_makes_no_system_call(void) {
 
 static const test_case tests[] = {
     {"none_per_training_step", none_per_training_step},
+    {"few_per_fit", few_per_fit},
     {"none_per_prediction", none_per_prediction},
     {"none_in_real_time", none_in_real_time},
     {"controls", controls},

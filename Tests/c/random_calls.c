@@ -85,6 +85,14 @@ static denpa_tensor tensor(int out) {
   return t;
 }
 
+/* Where any strides are taken, they are like a pointer: those that lead out of the memory must not be given. */
+static void keep_inside(denpa_tensor *list) {
+  int i, k;
+  for (i = 0; i < 3; i++)
+    for (k = 0; k < DENPA_MAX_RANK; k++)
+      if (list[i].stride[k] != INT64_MIN) list[i].stride[k] = chance(95) ? 0 : below(4);
+}
+
 /* Tensors that fit a model, most of the time. */
 static void fitting(denpa_model *m, int outputs, denpa_tensor *list, int64_t rows) {
   int32_t in = 0, out = 0, n, i, k;
@@ -211,7 +219,7 @@ static denpa_status trainer_call(void) {
   denpa_tensor in[3], out[3], t[3];
   denpa_loss l[2];
   double a, b;
-  int slot = below(chance(70) ? 4 : POOL);
+  int slot = below(chance(70) ? 4 : POOL), which;
   rows_left source = {0, 0};
   int64_t rows = chance(95) ? 1 + below(4) : number(20) % 50;
   denpa_trainer *trainer = chance(97) ? trainers[slot] : TRAINER;
@@ -226,7 +234,9 @@ static denpa_status trainer_call(void) {
   fitting(m, 1, t, rows);
   if (chance(60)) t[0].data = readable;
   else t[0] = denpa_tensor_make(labels, DENPA_INT32, 1, &rows);
-  switch (below(16)) {
+  which = below(16);
+  if (which == 11 || which == 12) keep_inside(in), keep_inside(t);
+  switch (which) {
   case 0:
     l[0] = denpa_loss_on((int32_t)(chance(95) ? 0 : number(2)), one_of(losses, COUNT(losses)), NULL);
     l[1] = denpa_loss_on(0, "mean_squared_error", NULL);

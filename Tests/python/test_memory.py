@@ -22,9 +22,9 @@ def largest():
 net = dp.Sequential([dp.Dense(16, activation="tanh"), dp.Dense(4)], input_shape=(width,), seed=0)
 net.compile(dp.SoftmaxCrossEntropy(), dp.Adam())
 net.fit(np.zeros((batch, width), {dtype!r}), np.zeros(batch, "int64"), batch_size=batch, shuffle={shuffle})  # first use
-x = np.zeros((rows, width), {dtype!r})
+x = np.zeros({shape}, {dtype!r}){view}
 x[:] = 1  # all pages are there
-t = np.zeros(rows, "int64")
+t = np.zeros((rows, 2), "int64")[:, 1]
 before = largest()
 net.fit(x, t, batch_size=batch, epochs=2, shuffle={shuffle}, validation_data=(x, t))
 gathered = batch * (width * 4 + 8)
@@ -32,11 +32,22 @@ order = 8 * rows if {shuffle} else 0
 print(largest() - before, gathered + order, x.nbytes)
 """
 
+ROWS = 80_000_000 // 512
+
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool"])
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_a_fit_copies_no_more_than_a_batch(dtype, shuffle):
-    program = PROGRAM.format(rows=80_000_000 // 512, dtype=dtype, shuffle=shuffle)
+    grows_by_a_batch(dtype, shuffle, "(rows, width)", "")
+
+
+@pytest.mark.parametrize("shape, view", [("(rows, width + 3)", "[:, 2:-1]"), ("(width, rows)", ".T")])
+def test_a_fit_copies_no_views(shape, view):
+    grows_by_a_batch("float32", True, shape, view)
+
+
+def grows_by_a_batch(dtype, shuffle, shape, view):
+    program = PROGRAM.format(rows=ROWS, dtype=dtype, shuffle=shuffle, shape=shape, view=view)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     grown, stated, data = map(int, done.stdout.split())

@@ -246,3 +246,24 @@ def test_the_curves_are_drawn(data, tmp_path):
     history = small_net().fit(*data, epochs=3, loss="mse", validation_data=data)
     history.plot(tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_arrays_of_any_order_teach_the_same(shuffle):
+    table = np.random.default_rng(0).normal(size=(60, 9)).astype("float32")
+    x, t = np.ascontiguousarray(table[:, 1:5]), np.ascontiguousarray(table[:, [8, 6]])
+
+    def learned(x, t):
+        net = dp.Sequential([dp.Dense(5, activation="tanh"), dp.Dense(2)], input_shape=(4,), seed=1)
+        net.compile("mse", "adam")
+        history = net.fit(x, t, batch_size=7, epochs=2, shuffle=shuffle, validation_data=(x, t))
+        return [*net.predict(table[:3, :4]).ravel(), *history["loss"], *history["val_loss"], *np.ravel(net.evaluate(x, t))]
+
+    expected = learned(x, t)
+    assert learned(table[:, 1:5], table[:, [8, 6]]) == expected
+    assert learned(np.asfortranarray(x), table[:, 8:5:-2]) == expected
+    assert learned(np.repeat(x[::-1], 2, axis=0)[::-2], t.astype("float64", order="F")) == expected
+    packed = np.zeros(60, np.dtype([("x", "<f4", 4), ("odd", "u1")]))  # 17 bytes a row: no stride in elements
+    packed["x"] = x
+    assert learned(packed["x"], t) == expected
+    assert learned(np.broadcast_to(x[:1], x.shape), t) == learned(np.repeat(x[:1], 60, axis=0), t)

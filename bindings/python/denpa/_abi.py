@@ -63,8 +63,9 @@ ON_REQUEST = 1
 
 
 class Tensor(Structure):
-    """A view of memory that somebody else owns. Row-major. `stride` counts elements; all zero means contiguous. Denpa takes
-    contiguous tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written."""
+    """A view of memory that somebody else owns. `stride` counts the elements from one index to the next, of each axis; all zero
+    means contiguous and row-major. denpa_fit and denpa_evaluate take any strides (some columns of a table, a transposed matrix); all
+    else takes contiguous tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written."""
 
     data: Optional[int]
     dtype: int
@@ -793,12 +794,12 @@ Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss h
     "denpa_fit": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(FitOptions), POINTER(c_double)],
-        """Trains on data in memory, of any number of rows and of any dtype that converts; it is read in place, a batch at a time. The last
+        """Trains on data in memory, of any number of rows, of any dtype that converts and of any strides; it is read in place, a batch at a time. The last
 batch of an epoch may be smaller. `loss` (may be NULL): mean loss of the last epoch. Where training ends early (DENPA_STOPPED,
 DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows.
 
-Memory beyond the data and the trainer: the values of one batch, at the first one; a copy of one batch of each tensor that is shuffled, or
-converted because its dtype is another; and 8 bytes a row for the order, where it is shuffled. It does not grow with the data otherwise. A trainer
+Memory beyond the data and the trainer: the values of one batch, at the first one; a copy of one batch of each tensor that is shuffled,
+not contiguous, or converted because its dtype is another; and 8 bytes a row for the order, where it is shuffled. It does not grow with the data otherwise. A trainer
 has the parameters 2 times (weights, gradients), and once more for sgd's momentum or twice for adam.""",
     ),
     "denpa_fit_source": (
@@ -811,7 +812,7 @@ validation and callback count.""",
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double), POINTER(c_double)],
         """Mean loss and, where the first loss is a cross-entropy, accuracy over all rows, without learning; computed in batches of
-max_batch. Any of the last two may be NULL; accuracy is NaN where there is none.""",
+max_batch, of tensors with any strides. Any of the last two may be NULL; accuracy is NaN where there is none.""",
     ),
     "denpa_publish": (
         c_int32,

@@ -37,8 +37,11 @@ CASTS = {
 }
 
 
-def as_array(value: ArrayLike, what: str = "the array") -> Array:
-    """`value` as a C-ordered array of an element type that the engine knows; no copy where it is one already."""
+def as_array(value: ArrayLike, what: str = "the array", strided: bool = False) -> Array:
+    """`value` as a C-ordered array of an element type that the engine knows; no copy where it is one already.
+
+    `strided`: of any order.
+    """
     if type(value) is np.ndarray and value.flags.c_contiguous and value.dtype in CODES:
         return value
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
@@ -50,7 +53,14 @@ def as_array(value: ArrayLike, what: str = "the array") -> Array:
             raise ShapeError(f"{what} is no array: {error}") from None
     if array.dtype not in CODES:
         array = cast(array, what)
-    return array if array.flags.c_contiguous else np.array(array, order="C")
+    if array.flags.c_contiguous or (strided and has_strides(array)):
+        return array
+    return np.array(array, order="C")
+
+
+def has_strides(array: Array) -> bool:
+    """Whether a denpa_tensor can have the array's strides: whole elements, and not all 0, which means contiguous."""
+    return any(array.strides) and not any(stride % array.itemsize for stride in array.strides)
 
 
 def cast(array: Array, what: str) -> Array:
@@ -82,10 +92,12 @@ def address(array: Array) -> int:
 
 
 def fill(tensor: abi.Tensor, array: Array) -> None:
-    """Makes `tensor` a view of a C-ordered array, which must outlive it."""
+    """Makes `tensor` a view of an array, which must outlive it."""
     tensor.data = address(array)
     tensor.dtype = CODES[array.dtype]
     set_shape(tensor, array.shape)
+    if not array.flags.c_contiguous:
+        tensor.stride = (ctypes.c_int64 * abi.MAX_RANK)(*(stride // array.itemsize for stride in array.strides))
 
 
 def set_shape(tensor: abi.Tensor, shape: Sequence[int]) -> None:

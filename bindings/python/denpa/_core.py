@@ -134,12 +134,12 @@ class Core:
 
     # -- arranging --------------------------------------------------------------------------------------------------------
 
-    def _arrange(self, x: Any) -> Question:
+    def _arrange(self, x: Any, strided: bool = False) -> Question:
         """Inputs as an array, a list in order or a dict by name; batched, or one sample without the batch."""
         values = self._in_order(x)
         arrays, singles = [], []
         for port, value in zip(self._inputs, values):
-            array = as_array(value, f'input "{port.name}"')
+            array = as_array(value, f'input "{port.name}"', strided)
             rank = len(port.shape)
             if array.ndim == 1 and port.shape == (1,) and len(array) != 1:
                 array = array[:, None]

@@ -80,7 +80,7 @@ class Learning(Predicting):
         self._loss, self._optimizer = terms, found
         return self._trainers.training(terms, found, rows)
 
-    def _targets(self, t: Any, terms: Terms, single: bool) -> list[Array]:
+    def _targets(self, t: Any, terms: Terms, single: bool, strided: bool = False) -> list[Array]:
         """Targets in the order of the losses: an array, a list, or a dict by output; of one sample where `single`."""
         names = terms.names
         if isinstance(t, Mapping):
@@ -95,7 +95,7 @@ class Learning(Predicting):
             )
         arrays = []
         for name, value in zip(names, values):
-            array = as_array(value, f'the target of "{name}"')
+            array = as_array(value, f'the target of "{name}"', strided)
             arrays.append(array[None] if single else array)
         return arrays
 
@@ -192,8 +192,9 @@ class Learning(Predicting):
         the network with what it has learned until then. Callbacks: functions (net, epoch, logs) or objects with
         on_epoch_end(net, epoch, logs).
 
-        C-ordered arrays of float32, float64, int32, int64, uint8 or bool are read in place and converted a batch at a time. Others (other
-        element types, other orders, strides) are copied as a whole first: give an iterable of batches where that is too much.
+        Arrays of float32, float64, int32, int64, uint8 or bool, in any order and with any strides, are read in place and converted a batch at a
+        time (the rows of C-ordered arrays the fastest). Arrays of other element types are copied as a whole first: give an iterable of
+        batches where that is too much.
         """
         for name, number in (("epochs", epochs), ("batch_size", batch_size), ("steps_per_epoch", steps_per_epoch)):
             if number is not None and (isinstance(number, bool) or int(number) != number or number < 1):
@@ -207,10 +208,10 @@ class Learning(Predicting):
                 return self._fit_source(
                     x, epochs, validation_data, verbose, callbacks, loss, optimizer, steps_per_epoch
                 )
-            question = self._arrange(x)
+            question = self._arrange(x, strided=True)
             trainer = self._trainer(loss, optimizer, min(batch_size, max(question.rows, 1)))
             assert trainer.terms is not None
-            targets = self._targets(t, trainer.terms, question.single)
+            targets = self._targets(t, trainer.terms, question.single, strided=True)
             run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
             validation = self._validation(validation_data, trainer.terms)
             wanted = run.options(epochs, min(batch_size, trainer.max_batch), shuffle, validation)
@@ -246,8 +247,8 @@ class Learning(Predicting):
             return None
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise TypeMismatch("validation_data must be a pair (x, t)")
-        question = self._arrange(data[0])
-        targets = tensors(held := self._targets(data[1], terms, question.single))
+        question = self._arrange(data[0], strided=True)
+        targets = tensors(held := self._targets(data[1], terms, question.single, strided=True))
         question.tensors.held = question.arrays  # the arrays live as long as their views
         targets.held = held
         return question.tensors, len(question.arrays), targets
@@ -262,8 +263,8 @@ class Learning(Predicting):
         return value
 
     def _evaluate(self, x: Any, t: Any, terms: Terms) -> tuple[float, float]:
-        question = self._arrange(x)
-        targets = self._targets(t, terms, question.single)
+        question = self._arrange(x, strided=True)
+        targets = self._targets(t, terms, question.single, strided=True)
         value, accuracy = ctypes.c_double(), ctypes.c_double()
         with self._lock:
             rows = min(question.rows, LARGE) if terms.is_mean else question.rows
