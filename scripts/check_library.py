@@ -16,6 +16,7 @@ LOADER = re.compile(r"^ld-linux.*\.so\.\d$")
 WIDE = re.compile(
     r"^(v(?!err|erw)[a-z]|shlx|shrx|sarx|andn\b|rorx|mulx|bextr|pdep\b|pext\b|blsr|blsi|blsmsk|k(and|or|mov|not|xor)[bwdq])")
 KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)?\.build$")
+OTHERS = re.compile(r"^(\w*Tests|Peak|product_benchmark)\.build$")  # not in the library
 WIDE_KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)\.build$")
 
 
@@ -23,7 +24,7 @@ def objects():
     """(folder name, object file) of all that was compiled for the release library."""
     for path in sorted(OBJECTS.glob("*.build/**/*.o")):
         folder = path.relative_to(OBJECTS).parts[0]
-        if not folder.endswith("Tests.build"):
+        if not OTHERS.match(folder):
             yield folder, path
 
 

@@ -123,7 +123,8 @@ final class ViewList {
     guard let tensors else { throw DenpaError(.badArgument, "the array of \(what)s is NULL") }
     for index in 0..<Int(count) {
       let isGap = gaps && tensors[index].data == nil
-      memory[index] = isGap ? TensorView(nil, TensorType(.float32, [])) : try view(tensors + index, what, index, strided: strided)
+      memory[index] =
+        isGap ? TensorView(nil, TensorType(.float32, [])) : try view(tensors + index, what, index, strided: strided)
     }
     return UnsafeBufferPointer(start: memory.baseAddress, count: Int(count))
   }

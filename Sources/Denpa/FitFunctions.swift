@@ -30,9 +30,11 @@ private struct FitCall {
     }
     if chosen.validation_count != 0 {
       result.validationInputs = try validationInputs.read(
-        chosen.validation_inputs, Int32(trainer.inputCount), "validation input", expected: trainer.inputCount, strided: true)
+        chosen.validation_inputs, Int32(trainer.inputCount), "validation input", expected: trainer.inputCount,
+        strided: true)
       result.validationTargets = try validationTargets.read(
-        chosen.validation_targets, Int32(trainer.targetCount), "validation target", expected: trainer.targetCount, strided: true)
+        chosen.validation_targets, Int32(trainer.targetCount), "validation target", expected: trainer.targetCount,
+        strided: true)
     }
     options = result
   }

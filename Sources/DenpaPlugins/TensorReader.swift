@@ -50,29 +50,31 @@ public enum TensorReader {
   ) throws(DenpaError) -> UnsafePointer<Int64>? {
     guard let offset = MemoryLayout<denpa_tensor>.offset(of: \.stride) else { return nil }
     let strides = (UnsafeRawPointer(tensor) + offset).assumingMemoryBound(to: Int64.self)
-    if isContiguous(strides, shape) { return nil }
+    if isContiguous(UnsafeBufferPointer(start: strides, count: Shape.maximumRank), shape) { return nil }
     var reach = 0
     for axis in 0..<shape.rank where shape[axis] > 1 {
       let (way, tooFar) = Int(strides[axis]).magnitude.multipliedReportingOverflow(by: UInt(shape[axis] - 1))
       guard !tooFar, way < 1 << 56, reach < 1 << 56 else {
-        throw DenpaError(.badArgument, "\(what): its stride on axis \(axis), \(Int(strides[axis])), leads out of any memory")
+        throw DenpaError(
+          .badArgument, "\(what): its stride on axis \(axis), \(Int(strides[axis])), leads out of any memory")
       }
       reach += Int(way)
     }
     return strides
   }
 
-  private static func isContiguous(_ strides: UnsafePointer<Int64>, _ shape: Shape) -> Bool {
+  private static func isContiguous(_ strides: UnsafeBufferPointer<Int64>, _ shape: Shape) -> Bool {
     if (0..<shape.rank).allSatisfy({ strides[$0] == 0 }) { return true }
     var expected = 1
     for axis in (0..<shape.rank).reversed() {
       guard strides[axis] == expected || shape[axis] <= 1 else { return false }
-      expected *= max(shape[axis], 1)
+      expected = expected &* max(shape[axis], 1)
     }
     return true
   }
 
-  /// Dtype and shape of a tensor; with `batch` its first extent may be DENPA_BATCH. `strided`: it need not be contiguous.
+  /// Dtype and shape of a tensor; with `batch` its first extent may be DENPA_BATCH. `strided`: it need not be
+  /// contiguous.
   public static func type(
     _ tensor: denpa_tensor, batch: Bool = false, strided: Bool = false, _ what: Message
   ) throws(DenpaError) -> TensorType {
@@ -80,8 +82,8 @@ public enum TensorReader {
       throw DenpaError(.badDType, "\(what) has dtype \(tensor.dtype): expected DENPA_FLOAT32, DENPA_FLOAT64, ...")
     }
     let shape = try shape(rank: tensor.rank, extents: tensor.dim, batch: batch, what)
-    let contiguous = withUnsafeBytes(of: tensor.stride) { strides in
-      strided || isContiguous(strides.assumingMemoryBound(to: Int64.self).baseAddress!, shape)
+    let contiguous = withUnsafeBytes(of: tensor.stride) { bytes in
+      strided || bytes.withMemoryRebound(to: Int64.self) { isContiguous($0, shape) }
     }
     guard contiguous else { throw DenpaError(.badArgument, "\(what) is not contiguous: copy it first") }
     return TensorType(dtype, shape)

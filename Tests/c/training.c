@@ -84,63 +84,6 @@ static void fit_reports(void) {
   CHECK(accuracy > 0.9);
 }
 
-/* What a table teaches: inputs, and targets beside them, `rows` of them. Answers the model's hash and the loss of a last look. */
-static uint64_t learned_from(const denpa_tensor *X, const denpa_tensor *T, int32_t no_shuffle, double *loss) {
-  denpa_model *m = two_layers(6, 5, "tanh", 2, DENPA_FLOAT32, 3);
-  denpa_trainer *t = new_trainer(m, "mean_squared_error", NULL, "adam", 0.01, 7);
-  OPTIONS(denpa_fit_options, o);
-  o.epochs = 3;
-  o.no_shuffle = no_shuffle;
-  o.validation_count = 1;
-  o.validation_inputs = X;
-  o.validation_targets = T;
-  OK(denpa_fit(t, X, 1, T, 1, &o, NULL));
-  OK(denpa_evaluate(t, X, 1, T, 1, loss, NULL));
-  return model_hash(m);
-}
-
-/* Rows are read wherever they stand, and teach the same bits as side by side. */
-static void any_strides(void) {
-  enum { ROWS = 30, IN = 6, OUT = 2, WIDTH = 11 };
-  static float table[ROWS * WIDTH], x[ROWS * IN], y[ROWS * OUT], across[IN * ROWS];
-  static double wide[2 * ROWS * IN];
-  denpa_tensor X = denpa_f32(x, ROWS, IN), T = denpa_f32(y, ROWS, OUT), columns = X, targets = T, transposed = X, backwards, doubles, same;
-  double loss, other;
-  int i, k, no_shuffle;
-  fill(table, ROWS * WIDTH, 1);
-  for (i = 0; i < ROWS; i++) {
-    for (k = 0; k < IN; k++) across[k * ROWS + i] = x[i * IN + k] = table[i * WIDTH + 1 + k];
-    for (k = 0; k < IN; k++) wide[2 * ((ROWS - 1 - i) * IN + k)] = (double)x[i * IN + k];
-    for (k = 0; k < OUT; k++) y[i * OUT + k] = table[i * WIDTH + 10 - 2 * k];
-  }
-  columns.data = table + 1, columns.stride[0] = WIDTH, columns.stride[1] = 1;
-  targets.data = table + 10, targets.stride[0] = WIDTH, targets.stride[1] = -2; /* two columns, the last one first */
-  transposed.data = across, transposed.stride[0] = 1, transposed.stride[1] = ROWS;
-  doubles = denpa_f64(wide + 2 * (ROWS - 1) * IN, ROWS, IN);
-  doubles.stride[0] = -2 * IN, doubles.stride[1] = 2;
-  for (no_shuffle = 0; no_shuffle < 2; no_shuffle++) {
-    const uint64_t hash = learned_from(&X, &T, no_shuffle, &loss);
-    CHECK(learned_from(&columns, &targets, no_shuffle, &other) == hash && other == loss);
-    CHECK(learned_from(&transposed, &targets, no_shuffle, &other) == hash && other == loss);
-    CHECK(learned_from(&doubles, &T, no_shuffle, &other) == hash && other == loss);
-    /* every row the first one */
-    for (i = 1; i < ROWS; i++) memcpy(x + i * IN, table + 1, sizeof *x * IN);
-    same = columns, same.stride[0] = 0;
-    CHECK(learned_from(&X, &T, no_shuffle, &loss) == learned_from(&same, &T, no_shuffle, &other) && other == loss);
-    for (i = 0; i < ROWS; i++) memcpy(x + i * IN, table + i * WIDTH + 1, sizeof *x * IN);
-  }
-  backwards = X, backwards.stride[0] = -IN, backwards.stride[1] = 1;
-  {
-    denpa_trainer *t = new_trainer(two_layers(6, 5, "tanh", 2, DENPA_FLOAT32, 3), "mean_squared_error", NULL, "adam", 0.01, ROWS);
-    STATUS(denpa_train_batch(t, &columns, 1, &T, 1, NULL), DENPA_BAD_ARGUMENT);
-    STATUS(denpa_train_batch(t, &X, 1, &targets, 1, NULL), DENPA_BAD_ARGUMENT);
-    STATUS(denpa_train_batch(t, &backwards, 1, &T, 1, NULL), DENPA_BAD_ARGUMENT);
-    backwards.stride[0] = INT64_MIN;
-    STATUS(denpa_fit(t, &backwards, 1, &T, 1, NULL, NULL), DENPA_BAD_ARGUMENT);
-    CHECK(strstr(denpa_last_error(), "stride") != NULL);
-  }
-}
-
 /* A source that hands out the XOR rows, two at a time. */
 typedef struct source {
   int at, rewinds, fail_at;
@@ -420,7 +363,6 @@ static const test_case tests[] = {
     {"learns_xor", learns_xor},
     {"publish_and_refresh", publish_and_refresh},
     {"fit_reports", fit_reports},
-    {"any_strides", any_strides},
     {"fit_source", fit_source},
     {"callback_stops", callback_stops},
     {"open_loop", open_loop},
