@@ -68,6 +68,11 @@ struct Floats: Vector {
   @inline(__always) static func double(_ value: Float) -> Double { Double(value) }
   @inline(__always) static func scalar(_ value: Double) -> Float { Float(value) }
 
+  @inline(__always) static func addAcross(
+    _ rows: UnsafePointer<Float>, _ stride: Int, count: Int, columns: Int, _ factors: UnsafePointer<Float>, _ sums: Self
+  ) -> Self {
+    Self(denpa_f32_add_across(rows, stride, count, columns, factors, sums.lanes))
+  }
   @inline(__always) static func transpose(
     _ rows: UnsafePointer<Float>, _ stride: Int, count: Int, columns: Int,
     _ out: UnsafeMutablePointer<Float>, _ outStride: Int, lanes: Int

@@ -261,6 +261,10 @@ extension ProductPlan {
         group &+= width
       }
     }
+    if m == 1 && placeB == .own {
+      multiplyAcross(group, right, index, finish)
+      return
+    }
     while group < right {
       let groupEnd = Swift.min(right, group &+ groupPanels &* panel)
       for tile in firstTile..<lastTile {
@@ -302,6 +306,36 @@ extension ProductPlan {
         }
       }
       group = groupEnd
+    }
+  }
+
+  /// One row beside a B that is stored transposed: blocks of B are turned over in registers, for they are used once.
+  @inline(__always)
+  private func multiplyAcross(_ left: Int, _ right: Int, _ index: Int, _ finish: UnsafePointer<Finish<V>>) {
+    let start = blockStart(index)
+    let length = blockLength(index)
+    var j = left
+    while j < right {
+      let count = Swift.min(panel, right &- j)
+      let rows = b + ((column &+ j) &* k &+ start)
+      var sums = (V.zero, V.zero)
+      var p = 0
+      while p < length {
+        let columns = Swift.min(V.width, length &- p)
+        sums.0 = V.addAcross(rows + p, k, count: count, columns: columns, a + (start &+ p), sums.0)
+        if count > V.width {
+          let lower = rows + (V.width &* k &+ p)
+          sums.1 = V.addAcross(lower, k, count: count &- V.width, columns: columns, a + (start &+ p), sums.1)
+        }
+        p &+= V.width
+      }
+      let lanes = panelWidth(V.self, count)
+      withUnsafeMutableBytes(of: &sums) { sums in
+        finish.pointee.apply(
+          sums.baseAddress.of(V.Scalar.self), 1, lanes / V.width, place: column &+ j, column: column &+ j,
+          last: count &- (lanes &- V.width))
+      }
+      j &+= panel
     }
   }
 

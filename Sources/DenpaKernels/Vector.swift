@@ -62,6 +62,12 @@ protocol Vector {
     _ rows: UnsafePointer<Scalar>, _ stride: Int, count: Int, columns: Int,
     _ out: UnsafeMutablePointer<Scalar>, _ outStride: Int, lanes: Int)
 
+  /// sums + the sum of factors[p]·rows[i·stride + p] over p in order, in lane i, for a block as above.
+  static func addAcross(
+    _ rows: UnsafePointer<Scalar>, _ stride: Int, count: Int, columns: Int, _ factors: UnsafePointer<Scalar>,
+    _ sums: Self
+  ) -> Self
+
   /// Constants of exp, log and their kin (Exponential.swift).
   static var ln2High: Self { get }
   static var ln2Low: Self { get }

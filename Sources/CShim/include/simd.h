@@ -242,18 +242,26 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) { return DENPA_LARGER(v.x, v.
     } \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) a[i] = b[i]; \
   }
+#define DENPA_LOAD_TRANSPOSED(NAME, T, V, BITS) \
+  enum { W = DENPA_SIMD_BYTES / sizeof(T), PIECE = 16 / sizeof(T) }; \
+  V a[W]; \
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) { \
+    V zero = (V)(T)0; \
+    a[i] = i >= rows ? zero : columns >= W ? *(const V##_loose *)(in + i * inStride) \
+                                           : denpa_##NAME##_load(in + i * inStride, columns, zero); \
+  } \
+  DENPA_HALVE(V, a, PIECE, 1, DENPA_EVEN##BITS, DENPA_ODD##BITS) \
+  DENPA_HALVE(V, a, W / PIECE, PIECE, DENPA_EVEN_PIECES##BITS, DENPA_ODD_PIECES##BITS)
+// The second one answers sums + the sum of factors[p]·in[i·inStride + p] over p, in lane i.
+#if defined(__FMA__) || defined(__aarch64__)
+#define DENPA_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
+#else
+#define DENPA_FMA(a, b, c) ((a) * (b) + (c))
+#endif
 #define DENPA_TRANSPOSE(NAME, T, V, BITS) \
   DENPA_INLINE void denpa_##NAME##_transpose( \
     const T *in, intptr_t inStride, intptr_t rows, intptr_t columns, T *out, intptr_t outStride, intptr_t lanes) { \
-    enum { W = DENPA_SIMD_BYTES / sizeof(T), PIECE = 16 / sizeof(T) }; \
-    V a[W]; \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) { \
-      V zero = (V)(T)0; \
-      a[i] = i >= rows ? zero : columns >= W ? *(const V##_loose *)(in + i * inStride) \
-                                             : denpa_##NAME##_load(in + i * inStride, columns, zero); \
-    } \
-    DENPA_HALVE(V, a, PIECE, 1, DENPA_EVEN##BITS, DENPA_ODD##BITS) \
-    DENPA_HALVE(V, a, W / PIECE, PIECE, DENPA_EVEN_PIECES##BITS, DENPA_ODD_PIECES##BITS) \
+    DENPA_LOAD_TRANSPOSED(NAME, T, V, BITS) \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) { \
       if (i >= columns) break; \
       if (lanes >= W) \
@@ -261,6 +269,15 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) { return DENPA_LARGER(v.x, v.
       else \
         denpa_##NAME##_store(out + i * outStride, lanes, a[i]); \
     } \
+  } \
+  DENPA_INLINE V denpa_##NAME##_add_across( \
+    const T *in, intptr_t inStride, intptr_t rows, intptr_t columns, const T *factors, V sums) { \
+    DENPA_LOAD_TRANSPOSED(NAME, T, V, BITS) \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) { \
+      if (i >= columns) break; \
+      sums = DENPA_FMA((V)factors[i], a[i], sums); \
+    } \
+    return sums; \
   }
 DENPA_TRANSPOSE(f32, float, denpa_f32, 32)
 DENPA_TRANSPOSE(f64, double, denpa_f64, 64)
