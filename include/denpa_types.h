@@ -59,7 +59,7 @@ typedef int32_t denpa_status;
 #define DENPA_BATCH (-1)
 
 /* A view of memory that somebody else owns. `stride` counts the elements from one index to the next, of each axis; all zero
- * means contiguous and row-major. denpa_fit and denpa_evaluate take any strides (some columns of a table, a transposed matrix); all
+ * means contiguous and row-major (so one value cannot stand for all). denpa_fit and denpa_evaluate take any strides (some columns of a table, a transposed matrix); all
  * else takes contiguous tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written. */
 typedef struct denpa_tensor {
   void *data;

@@ -68,6 +68,8 @@ public func denpa_fit(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let chosen = try FitCall(given, trainer)
+    // Its options look at validation data that it holds.
+    defer { withExtendedLifetime(chosen) {} }
     let result = try trainer.fit(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true),
       try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount, strided: true),
@@ -144,6 +146,7 @@ public func denpa_fit_source(
     guard chosen.options.epochs == 1 || rewind != nil else {
       throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")
     }
+    defer { withExtendedLifetime(chosen) {} }
     let result = try trainer.fit(
       CallbackSource(next, rewind, source, handle), chosen.options, progress: chosen.progress)
     loss?.pointee = result

@@ -128,10 +128,12 @@ private func compute<V: Vector>(
   let byBlocks = !alone && dividesBlocks(V.self, n: n, blocks: blocks, tiles: tiles)
   let edge = byBlocks ? 0 : edgeColumns(V.self, m, n, k, transposeA: transposeA)
   let workspace = p.pointee.workspace ?? UnsafeMutableRawPointer(p.pointee.c.of(V.Scalar.self))
-  let sums = workspace + bytes.b
+  let place = edge == n ? PlaceB.inPlace : placeOfB(m, n, k, transposeB, tiles, V.width)
+  // Room for a packed B may be missing where it is not: a column that is computed as a row was planned as a column.
+  let sums = workspace + (place == .packed ? bytes.b : 0)
   var plan = ProductPlan<V>(
     arguments: p, m: m, n: n, k: k, a: a, b: b, transposeA: transposeA, transposeB: transposeB,
-    packA: packsA(V.self, m, n, k), placeB: edge == n ? .inPlace : placeOfB(m, n, k, transposeB, tiles, V.width),
+    packA: packsA(V.self, m, n, k), placeB: place,
     block: block, blocks: blocks, tiles: tiles, height: height, tallTiles: m &- tiles &* height,
     packedB: workspace.assumingMemoryBound(to: V.Scalar.self),
     own: (sums + bytes.sums).assumingMemoryBound(to: V.Scalar.self), ownRows: bytes.rows / size,

@@ -46,7 +46,7 @@ struct RowSource {
       let axes = RowSource.axes(shape, strides, from: isSample ? 0 : 1, size)
       let isRun = axes.isEmpty || axes.count == 1 && axes[0].step == size
       self.axes = isRun ? [] : axes
-      stride = isSample ? 0 : Int(strides[0]) * size
+      stride = count > 1 ? Int(strides[0]) * size : 0
     } else {
       axes = []
       stride = elements * size
@@ -55,10 +55,10 @@ struct RowSource {
     ahead = count * bytes <= RowSource.cacheBytes ? 0 : min(max(2048 / bytes, 2), 16)
   }
 
-  /// The axes from `first` on, those of one index left out and those that follow each other without a gap made one.
+  /// The axes from `first` on, those of one index or none left out and those that follow each other without a gap made one.
   private static func axes(_ shape: Shape, _ strides: UnsafePointer<Int64>, from first: Int, _ size: Int) -> [Axis] {
     var axes: [Axis] = []
-    for axis in first..<max(first, shape.rank) where shape[axis] != 1 {
+    for axis in first..<max(first, shape.rank) where shape[axis] > 1 {
       let step = Int(strides[axis]) * size
       if let last = axes.last, last.step == shape[axis] * step {
         axes[axes.count - 1] = Axis(extent: last.extent * shape[axis], step: step)
@@ -75,7 +75,7 @@ struct RowSource {
 
   /// Copies the rows from number `first` on, converted.
   func copy(from first: Int, count: Int, to batch: UnsafeMutableRawPointer) {
-    guard let data else { return }
+    guard let data, elements > 0 else { return }
     guard !axes.isEmpty || stride != elements * dtype.size else {
       convert(data + first * stride, dtype, to: batch, bound, count: elements * count)
       return
@@ -87,7 +87,7 @@ struct RowSource {
   func gather(
     _ order: UnsafeMutableBufferPointer<Int64>, from first: Int, count: Int, to batch: UnsafeMutableRawPointer
   ) {
-    guard let data else { return }
+    guard let data, elements > 0 else { return }
     guard let order = UnsafePointer(order.baseAddress) else { return }
     // Locals: the compiler cannot know that nothing of this is written by the copies.
     let stride = stride

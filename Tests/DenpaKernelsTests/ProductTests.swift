@@ -165,6 +165,8 @@ private func sameBits<T: Element>(_ item: Case<T>) {
   (100, 50, 784), (300, 520, 700), (1, 3000, 900), (515, 40, 300), (257, 4200, 270),
   // One column, in chunks of rows; a small C, in blocks of k; one tile beside a B that is packed panel by panel.
   (1000, 1, 700), (20, 33, 3000), (6, 65, 4100), (70, 10, 2500), (9, 1500, 800),
+  // One column that is computed as a row, in blocks of k: the weight gradient of one unit over a large batch.
+  (512, 1, 2048), (128, 1, 8192), (200, 1, 4096),
 ])
 func sameBitsForAnyNumberOfThreads(m: Int, n: Int, k: Int) {
   for bits in 0..<8 {
@@ -172,7 +174,8 @@ func sameBitsForAnyNumberOfThreads(m: Int, n: Int, k: Int) {
     item.transposeA = bits & 1 != 0
     item.transposeB = bits & 2 != 0
     item.accumulate = bits & 4 != 0
-    item.bias = true
+    // One column has two ways, with a bias and without; transposed or not, its B is the same.
+    item.bias = n > 1 || !item.transposeB
     item.flag = true
     item.slope = item.accumulate
     item.function = item.accumulate ? .identity : .tanh

@@ -90,7 +90,7 @@ static void keep_inside(denpa_tensor *list) {
   int i, k;
   for (i = 0; i < 3; i++)
     for (k = 0; k < DENPA_MAX_RANK; k++)
-      if (list[i].stride[k] != INT64_MIN) list[i].stride[k] = chance(95) ? 0 : below(4);
+      if (list[i].stride[k] != INT64_MIN && list[i].dim[k] > 1) list[i].stride[k] = chance(95) ? 0 : below(4);
 }
 
 /* Tensors that fit a model, most of the time. */

@@ -53,6 +53,9 @@ static void refused_strides(void) {
   enum { ROWS = 30, IN = 6, OUT = 2 };
   static float x[ROWS * 2 * IN], y[ROWS * OUT];
   denpa_tensor X = denpa_f32(x, ROWS, IN), T = denpa_f32(y, ROWS, OUT), wide = X, backwards = X;
+  static const int64_t absurd[] = {INT64_MAX, INT64_MIN, (int64_t)1 << 61, -1};
+  double loss;
+  int i;
   denpa_trainer *t = new_trainer(two_layers(IN, 5, "tanh", OUT, DENPA_FLOAT32, 3), "mean_squared_error", NULL, "adam", 0.01, ROWS);
   wide.stride[0] = 2 * IN, wide.stride[1] = 1;
   backwards.data = x + (ROWS - 1) * IN, backwards.stride[0] = -IN, backwards.stride[1] = 1;
@@ -63,6 +66,14 @@ static void refused_strides(void) {
   backwards.stride[0] = INT64_MIN;
   STATUS(denpa_fit(t, &backwards, 1, &T, 1, NULL, NULL), DENPA_BAD_ARGUMENT);
   CHECK(strstr(denpa_last_error(), "stride") != NULL);
+  /* The stride of an axis with one index is used by nobody. */
+  wide.dim[0] = T.dim[0] = 1;
+  wide.stride[1] = 2;
+  for (i = 0; i < COUNT(absurd); i++) {
+    wide.stride[0] = absurd[i];
+    OK(denpa_fit(t, &wide, 1, &T, 1, NULL, NULL));
+    OK(denpa_evaluate(t, &wide, 1, &T, 1, &loss, NULL));
+  }
 }
 
 static const test_case tests[] = {

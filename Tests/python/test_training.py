@@ -267,3 +267,26 @@ def test_arrays_of_any_order_teach_the_same(shuffle):
     packed["x"] = x
     assert learned(packed["x"], t) == expected
     assert learned(np.broadcast_to(x[:1], x.shape), t) == learned(np.repeat(x[:1], 60, axis=0), t)
+
+
+def test_several_inputs_are_validated():
+    rng = np.random.default_rng(0)
+    a, b = dp.Input((3,), name="a"), dp.Input((2,), name="b")
+    h = dp.Dense(4, activation="tanh")(a)
+    net = dp.Model([a, b], dp.Add()([dp.Dense(2)(h), dp.Dense(2)(b)]))
+    x, t = [rng.normal(size=(20, 3)), rng.normal(size=(20, 2))], rng.normal(size=(20, 2))
+    net.compile("mse", "adam")
+    history = net.fit(x, t, batch_size=5, epochs=2, validation_data=(x, t))
+    assert_allclose(history["val_loss"][-1], net.evaluate(x, t), rtol=1e-6)
+
+
+@pytest.mark.parametrize("inputs, rows", [(512, 2048), (128, 8192)])
+def test_one_unit_over_a_large_batch(inputs, rows, rng):
+    # The weight gradient has one column, of a long sum.
+    x, t = rng.normal(size=(rows, inputs)).astype("float32"), rng.normal(size=(rows, 1)).astype("float32")
+    net = dp.Sequential([dp.Dense(1)], input_shape=(inputs,), seed=0)
+    before = net.predict(x).astype("float64")
+    w = net.parameters["dense_1.W"].copy()
+    net.train_batch(x, t, loss="mse", optimizer=dp.SGD(1.0))
+    expected = 2 * x.astype("float64").T @ (before - t) / rows
+    assert_allclose(w - net.parameters["dense_1.W"], expected, rtol=1e-3, atol=1e-5)

@@ -78,12 +78,12 @@ class Run:
         self.interrupts = Interrupts()
         self.keep: list[Any] = []  # callbacks of ctypes, while the engine may call them
 
-    def options(self, epochs: int, batch_size: int, shuffle: bool, validation: tuple[Any, int, Any] | None) -> Any:
-        """The engine's options. Validation: tensors of inputs, their count, tensors of targets."""
+    def options(self, epochs: int, batch_size: int, shuffle: bool, validation: tuple[Any, Any] | None) -> Any:
+        """The engine's options. Validation: tensors of inputs, tensors of targets."""
         wanted = abi.FitOptions(ctypes.sizeof(abi.FitOptions), epochs, batch_size, int(not shuffle))
         if validation is not None:
-            wanted.validation_inputs, wanted.validation_targets = validation[0], validation[2]
-            wanted.validation_count = validation[1]
+            wanted.validation_inputs, wanted.validation_targets = validation
+            wanted.validation_count = 1
         wanted.callback = abi.ProgressCallback(self.guarded(self.progress))
         self.keep.append(wanted)
         return ctypes.byref(wanted)

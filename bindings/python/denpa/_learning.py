@@ -192,9 +192,9 @@ class Learning(Predicting):
         the network with what it has learned until then. Callbacks: functions (net, epoch, logs) or objects with
         on_epoch_end(net, epoch, logs).
 
-        Arrays of float32, float64, int32, int64, uint8 or bool, in any order and with any strides, are read in place and converted a batch at a
-        time (the rows of C-ordered arrays the fastest). Arrays of other element types are copied as a whole first: give an iterable of
-        batches where that is too much.
+        Arrays of float32, float64, int32, int64, uint8 or bool, in any order, slices and views, are read in place and converted a batch at a
+        time (the rows of C-ordered arrays the fastest). Arrays of other element types, fields of packed records and one value broadcast
+        to everywhere are copied as a whole first: give an iterable of batches where that is too much.
         """
         for name, number in (("epochs", epochs), ("batch_size", batch_size), ("steps_per_epoch", steps_per_epoch)):
             if number is not None and (isinstance(number, bool) or int(number) != number or number < 1):
@@ -242,7 +242,7 @@ class Learning(Predicting):
         run.call("denpa_fit_source", take, rewind, None, wanted)
         return run.history
 
-    def _validation(self, data: Any, terms: Terms) -> tuple[Any, int, Any] | None:
+    def _validation(self, data: Any, terms: Terms) -> tuple[Any, Any] | None:
         if data is None:
             return None
         if not isinstance(data, (tuple, list)) or len(data) != 2:
@@ -251,7 +251,7 @@ class Learning(Predicting):
         targets = tensors(held := self._targets(data[1], terms, question.single, strided=True))
         question.tensors.held = question.arrays  # the arrays live as long as their views
         targets.held = held
-        return question.tensors, len(question.arrays), targets
+        return question.tensors, targets
 
     # -- evaluate ---------------------------------------------------------------------------------------------------------
 
