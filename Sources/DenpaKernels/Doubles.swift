@@ -68,7 +68,8 @@ struct Doubles: Vector {
   @inline(__always) static func scalar(_ value: Double) -> Double { Double(value) }
 
   @inline(__always) static func addAcross(
-    _ rows: UnsafePointer<Double>, _ stride: Int, count: Int, columns: Int, _ factors: UnsafePointer<Double>, _ sums: Self
+    _ rows: UnsafePointer<Double>, _ stride: Int, count: Int, columns: Int, _ factors: UnsafePointer<Double>,
+    _ sums: Self
   ) -> Self {
     Self(denpa_f64_add_across(rows, stride, count, columns, factors, sums.lanes))
   }
