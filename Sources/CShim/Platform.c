@@ -111,6 +111,12 @@ void denpa_futex_wake(void *word, int32_t count) {
   errno = saved;
 }
 
+static __thread int32_t denpa_jobs __attribute__((tls_model("initial-exec")));
+
+int32_t denpa_in_job(void) { return denpa_jobs; }
+
+void denpa_set_in_job(int32_t inside) { denpa_jobs = inside; }
+
 void denpa_name_worker(uint32_t number) {
   char name[16];
   snprintf(name, sizeof name, "denpa-%u", number % 100000);

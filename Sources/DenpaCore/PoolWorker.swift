@@ -42,15 +42,15 @@ enum PoolWorker {
     return true
   }
 
-  /// In a forked child, whose only thread this is. The description of a job and its counter stay: the child may have been
-  /// forked inside a chunk, and then goes on with the chunks that nobody has claimed.
+  /// In a forked child, whose only thread this is. The description of a job and its counters stay: the child may have been
+  /// forked inside a chunk, and then goes on with the chunks that nobody has claimed, alone; until then the pool is taken.
   private static func forget() {
     denpa_atomic_store_u32(PoolWords.generation, denpa_atomic_load_u32(PoolWords.generation) &+ 1)
     denpa_atomic_store_u64(PoolWords.gate, denpa_atomic_load_u64(PoolWords.gate) & ~UInt64(UInt32.max))
     denpa_atomic_store_u32(PoolWords.sleepers, 0)
     denpa_atomic_store_u32(PoolWords.alive, 0)
     denpa_atomic_store_u32(PoolWords.patience, 0)
-    denpa_atomic_store_u32(PoolWords.busy, 0)
+    denpa_atomic_store_u32(PoolWords.busy, denpa_in_job() != 0 ? 1 : 0)
     denpa_forget_workers()
   }
 

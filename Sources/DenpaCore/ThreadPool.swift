@@ -57,8 +57,7 @@ public enum ThreadPool {
     if helpers > 0 {
       let generation = denpa_atomic_load_relaxed_u32(PoolWords.generation)
       performTogether(helpers, Job(body: body, context: context, count: count, threads: helpers + 1), generation)
-      // In a child that was forked inside this very job the pool is no longer this call's.
-      guard generation == denpa_atomic_load_relaxed_u32(PoolWords.generation) else { return }
+      // Also in a child that was forked inside this very job, where nobody else can have the pool.
       denpa_atomic_store_u32(PoolWords.busy, 0)
     } else {
       denpa_atomic_store_u32(PoolWords.busy, 0)
@@ -120,6 +119,8 @@ struct Job {
   /// cannot wrap.
   func runChunks(as worker: Int32, from own: UInt32) {
     var part = own
+    denpa_set_in_job(1)
+    defer { denpa_set_in_job(0) }
     for _ in 0..<threads {
       let first = start(part)
       let size = start(part + 1) - first

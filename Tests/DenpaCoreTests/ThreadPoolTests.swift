@@ -170,6 +170,8 @@ private func check(threads: Int32, count: Int32, spin: UInt32 = 0, nested: Bool 
     let children = Shared()
     run(3, 12, UnsafeMutableRawPointer(children.word)) { context, chunk, worker in
       usleep(100)
+      // Work within work runs at once, in the child too, whose chunks are still those of the outer job.
+      run(3, 5, context) { _, _, _ in }
       guard chunk == 5 else { return }
       let child = forkProcess()
       if child == 0, worker > 0 { _exit(0) }

@@ -44,6 +44,10 @@ void denpa_keep_workers_off(uint32_t count);
 // In a forked child: the numbers are those of the parent's threads.
 void denpa_forget_workers(void);
 
+// Whether the calling thread is running chunks of the pool's job.
+int32_t denpa_in_job(void);
+void denpa_set_in_job(int32_t inside);
+
 // Names the calling thread "denpa-<number>".
 void denpa_name_worker(uint32_t number);
 
