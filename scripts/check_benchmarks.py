@@ -43,6 +43,14 @@ def bench(*arguments):
     return problems, [line.split()[0] for line in lines]
 
 
+def chains():
+    """Problems of the loop that measures the peak: twelve chains that the compiler merged would measure a third of it."""
+    listed = run("objdump", "-d", "--no-show-raw-insn", str(harness.BUILD / "machine_peak")).stdout
+    loops = re.findall(r"<multiply_add_(\w+)>:\n(.*?)\n\n", listed, re.DOTALL)
+    found = {name: len(re.findall(r"\t(?:vfmadd\w+|mulps|fmla) ", body)) for name, body in loops}
+    return [f"{name}: {count} multiply-adds in the loop" for name, count in found.items() if count < 12] + ([] if found else ["no loop found"])
+
+
 def main():
     built = run("make", "-s", "bench-programs")
     check("the programs build", [] if built.returncode == 0 else (built.stdout + built.stderr).splitlines())
@@ -54,6 +62,7 @@ def main():
           block_of("batches", [harness.BUILD / "denpa_bench", "train_batch", 2, *BATCHES.arguments]))
     for what in ("multiply-add", "memory"):
         check(f"machine_peak measures {what}", block_of(what, [harness.BUILD / "machine_peak", what, 2]))
+    check("machine_peak keeps its chains apart", chains())
     for peer in ("denpa_peer", "numpy_peer"):
         command = [sys.executable, harness.PEERS / f"{peer}.py", 1, *BATCHES.arguments]
         check(f"{peer}.py measures", block_of(peer, command))

@@ -4,8 +4,8 @@ import DenpaKernelTypes
 // registers. Every element of C is added up over k in one order, block by block, which depends on k alone: the same
 // row gives the same bits in a batch of any size and on any number of threads.
 
-/// Steps of one block of k, at most: a tile's rows of A then stay in the first cache level, beside the panel of B that passes by.
-@inline(__always) func blockLimit<V: Vector>(_: V.Type) -> Int { 1536 / MemoryLayout<V.Scalar>.stride }
+/// Steps of one block of k, at most: a tile's rows of A then stay in the first cache level, or almost, beside the panel of B that passes by.
+@inline(__always) func blockLimit<V: Vector>(_: V.Type) -> Int { V.isDouble ? 256 : 384 }
 /// Columns that are worked on at once, at most.
 @inline(__always) var columnLimit: Int { 4096 }
 /// Bytes of B that are packed at once, at most.
