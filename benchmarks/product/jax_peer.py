@@ -7,14 +7,13 @@ Prints "ready", then for each line `float32|float64 M N K TRANSPOSE_A TRANSPOSE_
 """
 
 import os
-import sys
 
 if len(os.sched_getaffinity(0)) == 1:
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
 import jax
 import jax.numpy as jnp
-from timing import Timer, operands
+from timing import Timer, operands, serve
 
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_enable_x64", True)
@@ -33,9 +32,4 @@ def product(line):
     return waiting(lambda a, b: (a.T if transpose_a else a) @ (b.T if transpose_b else b), a, b)
 
 
-products = {}
-print("ready", flush=True)
-for line in sys.stdin:
-    if line not in products:
-        products[line] = product(line)
-    print(products[line].block(), flush=True)
+serve(product)

@@ -5,10 +5,8 @@ usage: numpy_peer.py
 Prints "ready", then for each line `float32|float64 M N K TRANSPOSE_A TRANSPOSE_B` the seconds a product of one block.
 """
 
-import sys
-
 import numpy as np
-from timing import Timer, operands
+from timing import Timer, operands, serve
 
 
 def product(line):
@@ -18,9 +16,4 @@ def product(line):
     return Timer(lambda: np.matmul(a, b, out=c))
 
 
-products = {}
-print("ready", flush=True)
-for line in sys.stdin:
-    if line not in products:
-        products[line] = product(line)
-    print(products[line].block(), flush=True)
+serve(product)

@@ -1,5 +1,6 @@
-"""What the peers of the product share: operands, and blocks of repetitions."""
+"""What the peers of the product share: operands, blocks of repetitions, and the answers to their caller."""
 
+import sys
 import time
 
 import numpy as np
@@ -37,3 +38,13 @@ class Timer:
 
     def block(self):
         return self.run(self.count) / self.count
+
+
+def serve(product):
+    """Answers each line of input with the seconds of one block of what `product` makes of it."""
+    products = {}
+    print("ready", flush=True)
+    for line in sys.stdin:
+        if line not in products:
+            products[line] = product(line)
+        print(products[line].block(), flush=True)
