@@ -33,11 +33,7 @@ struct Doubles: Vector {
   @inline(__always) static func * (a: Self, b: Self) -> Self { Self(a.lanes * b.lanes) }
   @inline(__always) static func / (a: Self, b: Self) -> Self { Self(a.lanes / b.lanes) }
   @inline(__always) static func fma(_ a: Self, _ b: Self, _ c: Self) -> Self {
-    #if DENPA_AVX512 || DENPA_AVX2 || arch(arm64)
-      Self(denpa_f64_fma(a.lanes, b.lanes, c.lanes))
-    #else
-      Self(a.lanes * b.lanes + c.lanes)
-    #endif
+    Self(denpa_f64_fma(a.lanes, b.lanes, c.lanes))
   }
   @inline(__always) static func max(_ a: Self, _ b: Self) -> Self { Self(denpa_f64_max(a.lanes, b.lanes)) }
   @inline(__always) static func min(_ a: Self, _ b: Self) -> Self { Self(denpa_f64_min(a.lanes, b.lanes)) }

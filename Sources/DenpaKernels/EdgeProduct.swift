@@ -10,7 +10,7 @@ func edgeColumns<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int, transposeA:
   // The sums are turned over before they go to C, which a short k does not pay for.
   if m < 2 &* V.width || k < 32 { return 0 }
   let edge = n % V.width
-  // A that is not transposed must be packed for it, which costs about half of what a tile would.
+  // A that is not transposed must be packed for it.
   let most = transposeA ? V.width &* 3 / 4 : V.width / 2
   return edge <= Swift.min(most, tileHeight) ? edge : 0
 }
@@ -59,15 +59,15 @@ extension ProductPlan {
       let panelStart = tiledColumns / panel &* panel
       call.a = UnsafePointer(packedBlock(index) + (panelStart &* length &+ tiledColumns &- panelStart))
       call.aStride = packedWidth(panelStart)
-      run(UnitRows.self, lanes, &call, &gather)
+      Tile.run(UnitRows.self, lanes: lanes, edge, &call, &gather)
     } else if transposeB {
       call.a = b + ((column &+ tiledColumns) &* k &+ start)
       call.aStride = k
-      run(UnitSteps.self, lanes, &call, &gather)
+      Tile.run(UnitSteps.self, lanes: lanes, edge, &call, &gather)
     } else {
       call.a = b + (start &* n &+ column &+ tiledColumns)
       call.aStride = n
-      run(UnitRows.self, lanes, &call, &gather)
+      Tile.run(UnitRows.self, lanes: lanes, edge, &call, &gather)
     }
     let turned = sums + 2 &* V.width &* V.width
     for left in stride(from: 0, to: lanes, by: V.width) {
@@ -76,16 +76,5 @@ extension ProductPlan {
     }
     finish.apply(
       turned, count, 1, place: row &* n &+ column &+ tiledColumns, column: column &+ tiledColumns, last: edge)
-  }
-
-  @inline(__always)
-  private func run<L: Layout>(
-    _ layout: L.Type, _ lanes: Int, _ call: UnsafePointer<TileCall<V>>, _ gather: UnsafePointer<Finish<V>>
-  ) {
-    if lanes == V.width {
-      Tile.run(Single<V>.self, layout, edge, call, gather)
-    } else {
-      Tile.run(Two<V>.self, layout, edge, call, gather)
-    }
   }
 }

@@ -34,11 +34,7 @@ struct Floats: Vector {
   @inline(__always) static func * (a: Self, b: Self) -> Self { Self(a.lanes * b.lanes) }
   @inline(__always) static func / (a: Self, b: Self) -> Self { Self(a.lanes / b.lanes) }
   @inline(__always) static func fma(_ a: Self, _ b: Self, _ c: Self) -> Self {
-    #if DENPA_AVX512 || DENPA_AVX2 || arch(arm64)
-      Self(denpa_f32_fma(a.lanes, b.lanes, c.lanes))
-    #else
-      Self(a.lanes * b.lanes + c.lanes)
-    #endif
+    Self(denpa_f32_fma(a.lanes, b.lanes, c.lanes))
   }
   @inline(__always) static func max(_ a: Self, _ b: Self) -> Self { Self(denpa_f32_max(a.lanes, b.lanes)) }
   @inline(__always) static func min(_ a: Self, _ b: Self) -> Self { Self(denpa_f32_min(a.lanes, b.lanes)) }

@@ -83,13 +83,12 @@ private func onePanel<V: Vector>(
   _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ transposeA: Bool, _ transposeB: Bool
 ) {
   var finish = Finish<V>(p, n: n, first: true, last: true)
-  let single = n <= V.width
-  let last = single ? n : n &- V.width
+  let lanes = panelWidth(V.self, n)
+  let last = n &- (lanes &- V.width)
   var call = TileCall<V>(
     k: k, a: a, aStride: transposeA ? m : k, b: b, bStride: n, bLast: last, place: 0, column: 0, last: last)
   if transposeB {
     let packed = p.pointee.workspace.of(V.Scalar.self)
-    let lanes = panelWidth(V.self, n)
     packAcross(V.self, b, k, count: n, k: k, packed, lanes, lanes: lanes)
     call.b = UnsafePointer(packed)
     call.bStride = lanes
@@ -99,11 +98,10 @@ private func onePanel<V: Vector>(
   var tiles = m <= tileHeight ? 1 : (m &+ tileHeight &- 1) / tileHeight
   while rows > 0 {
     let height = tiles == 1 ? rows : (rows &+ tiles &- 1) / tiles
-    switch (single, transposeA) {
-    case (true, true): Tile.run(Single<V>.self, UnitRows.self, height, &call, &finish)
-    case (true, false): Tile.run(Single<V>.self, UnitSteps.self, height, &call, &finish)
-    case (false, true): Tile.run(Two<V>.self, UnitRows.self, height, &call, &finish)
-    case (false, false): Tile.run(Two<V>.self, UnitSteps.self, height, &call, &finish)
+    if transposeA {
+      Tile.run(UnitRows.self, lanes: lanes, height, &call, &finish)
+    } else {
+      Tile.run(UnitSteps.self, lanes: lanes, height, &call, &finish)
     }
     call.a += transposeA ? height : height &* k
     call.place &+= height &* n

@@ -297,11 +297,7 @@ extension ProductPlan {
           call.column = column &+ j
           // The sums of a block have room for whole vectors, and are read so.
           call.last = division == .blocks ? V.width : last
-          if lanes == V.width {
-            Tile.run(Single<V>.self, layout, height, &call, finish)
-          } else {
-            Tile.run(Two<V>.self, layout, height, &call, finish)
-          }
+          Tile.run(layout, lanes: lanes, height, &call, finish)
           j &+= panel
         }
       }

@@ -109,6 +109,18 @@ enum Tile {
     }
   }
 
+  /// A tile of a panel that is `lanes` wide (`panelWidth`).
+  @inline(__always)
+  static func run<V: Vector, L: Layout>(
+    _ layout: L.Type, lanes: Int, _ height: Int, _ call: UnsafePointer<TileCall<V>>, _ finish: UnsafePointer<Finish<V>>
+  ) {
+    if lanes == V.width {
+      run(Single<V>.self, layout, height, call, finish)
+    } else {
+      run(Two<V>.self, layout, height, call, finish)
+    }
+  }
+
   @inline(never)
   static func run<S: Strip, L: Layout>(
     _: S.Type, _ layout: L.Type, _ height: Int, _ call: UnsafePointer<TileCall<S.V>>,

@@ -70,13 +70,13 @@ final class ArraySource: BatchSource {
     var columns: [Column] = []
     for (index, tensor) in tensors.enumerated() {
       let bound = executor.plan.slots[index].type.dtype
-      let elements = isSample ? tensor.type.shape.count : tensor.type.shape.sample.count
+      let source = RowSource(tensor, isSample: isSample, as: bound)
       let isAligned = UInt(bitPattern: tensor.data) & UInt(bound.size - 1) == 0
       let inPlace = shuffleSeed == nil && tensor.type.dtype == bound && isAligned && tensor.strides == nil
       let staging =
         inPlace
-        ? nil : try Buffer(byteCount: elements * bound.size * min(batchSize, rows), zeroed: false, "a batch")
-      columns.append(Column(rows: RowSource(tensor, isSample: isSample, as: bound), staging: staging))
+        ? nil : try Buffer(byteCount: source.boundStride * min(batchSize, rows), zeroed: false, "a batch")
+      columns.append(Column(rows: source, staging: staging))
     }
     self.columns = columns
     let memory = shuffleSeed == nil ? nil : try Buffer(byteCount: rows * 8, zeroed: false, "the order of the rows")

@@ -13,7 +13,7 @@ struct RowSource {
   private let count: Int
   /// Bytes from one row to the next, here and in the batch.
   private let stride: Int
-  private let boundStride: Int
+  let boundStride: Int
   /// Where the elements of a row stand, if not side by side: extents and steps in bytes, the outermost axis first.
   private let axes: [Axis]
 

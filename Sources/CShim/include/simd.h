@@ -25,9 +25,14 @@ typedef denpa_f32 denpa_f32_loose __attribute__((aligned(4)));
 typedef denpa_f64 denpa_f64_loose __attribute__((aligned(8)));
 typedef uint64_t denpa_u64 __attribute__((ext_vector_type(DENPA_SIMD_BYTES / 8)));
 
-// fma is one instruction where the CPU has it and a call into libm elsewhere: there it must not be used. (Swift's own
-// addingProduct of SIMD types is a loop over lanes, which the optimiser only sometimes puts together again.)
-//
+// fma is one instruction where the CPU has it; elsewhere the builtin would be a call into libm, and it is rounded twice instead. (Swift's
+// own addingProduct of SIMD types is a loop over lanes, which the optimiser only sometimes puts together again.)
+#if defined(__FMA__) || defined(__aarch64__)
+#define DENPA_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
+#else
+#define DENPA_FMA(a, b, c) ((a) * (b) + (c))
+#endif
+
 // Comparisons are false where an operand is NaN: `max` and `min` answer their second operand then.
 //
 // pow2(h) is 2^h for a whole h in the range of normal exponents: adding 1.5·2^(bits of the fraction) + bias leaves
@@ -39,7 +44,7 @@ typedef uint64_t denpa_u64 __attribute__((ext_vector_type(DENPA_SIMD_BYTES / 8))
   DENPA_INLINE V denpa_##NAME##_equal(V a, V b, V yes, V no) { return a == b ? yes : no; } \
   DENPA_INLINE _Bool denpa_##NAME##_has_nan(V a) { return __builtin_reduce_or((I)(a != a)) != 0; } \
   DENPA_INLINE V denpa_##NAME##_sqrt(V a) { return __builtin_elementwise_sqrt(a); } \
-  DENPA_INLINE V denpa_##NAME##_fma(V a, V b, V c) { return __builtin_elementwise_fma(a, b, c); } \
+  DENPA_INLINE V denpa_##NAME##_fma(V a, V b, V c) { return DENPA_FMA(a, b, c); } \
   DENPA_INLINE V denpa_##NAME##_abs(V a) { return (V)((I)a & ~((I)(V)(-0.0))); } \
   DENPA_INLINE V denpa_##NAME##_copysign(V a, V sign) { return (V)((I)a | ((I)sign & (I)(V)(-0.0))); } \
   DENPA_INLINE V denpa_##NAME##_rounded(V x) { return (x + (V)(MAGIC)) - (V)(MAGIC); } \
@@ -253,11 +258,6 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) { return DENPA_LARGER(v.x, v.
   DENPA_HALVE(V, a, PIECE, 1, DENPA_EVEN##BITS, DENPA_ODD##BITS) \
   DENPA_HALVE(V, a, W / PIECE, PIECE, DENPA_EVEN_PIECES##BITS, DENPA_ODD_PIECES##BITS)
 // The second one answers sums + the sum of factors[p]·in[i·inStride + p] over p, in lane i.
-#if defined(__FMA__) || defined(__aarch64__)
-#define DENPA_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
-#else
-#define DENPA_FMA(a, b, c) ((a) * (b) + (c))
-#endif
 #define DENPA_TRANSPOSE(NAME, T, V, BITS) \
   DENPA_INLINE void denpa_##NAME##_transpose( \
     const T *in, intptr_t inStride, intptr_t rows, intptr_t columns, T *out, intptr_t outStride, intptr_t lanes) { \
@@ -275,7 +275,7 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) { return DENPA_LARGER(v.x, v.
     DENPA_LOAD_TRANSPOSED(NAME, T, V, BITS) \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < W; i++) { \
       if (i >= columns) break; \
-      sums = DENPA_FMA((V)factors[i], a[i], sums); \
+      sums = denpa_##NAME##_fma((V)factors[i], a[i], sums); \
     } \
     return sums; \
   }
