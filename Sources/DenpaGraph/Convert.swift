@@ -14,6 +14,38 @@ public struct TensorView {
   }
 }
 
+extension TensorView {
+  /// The rows of a tensor that is to be of type `expected`, whose axis 0 is the batch; one sample without the batch counts
+  /// as one row. `name` is what errors call it.
+  public func rows(as expected: TensorType, _ name: @autoclosure () -> Message) throws(DenpaError) -> Int {
+    let given = type.shape
+    let rank = expected.shape.rank
+    var rows = -1
+    if rank > 0, given.rank == rank, given.matches(expected.shape, skip: 1) {
+      rows = given[0]
+    } else if given.rank == rank - 1, given.matches(expected.shape, skip: 0) {
+      rows = 1
+    }
+    guard rows >= 0 else { throw DenpaError(.badShape, "\(name()): expected \(expected.shape), got \(given)") }
+    if data == nil, given.count > 0 { throw DenpaError(.badArgument, "\(name()): the tensor's data is NULL") }
+    guard type.dtype == expected.dtype || expected.dtype.isFloat || !type.dtype.isFloat else {
+      throw DenpaError(.badDType, "\(name()): expected \(expected.dtype), got \(type.dtype)")
+    }
+    return rows
+  }
+
+  /// Whether this is one sample of type `expected`, without a batch axis.
+  public func isSample(of expected: TensorType) -> Bool { type.shape.rank == expected.shape.rank - 1 }
+}
+
+extension Shape {
+  /// Whether the axes from `skip` on are the last ones of a batch's shape.
+  func matches(_ batch: Shape, skip: Int) -> Bool {
+    for axis in skip..<max(rank, skip) where self[axis] != batch[axis + 1 - skip] { return false }
+    return true
+  }
+}
+
 /// Copies `count` elements that stand `step` bytes apart, converting between dtypes. Neither side needs to be aligned.
 public func convert(
   _ source: UnsafeRawPointer, _ from: DType, step: Int, to destination: UnsafeMutableRawPointer, _ to: DType, count: Int
