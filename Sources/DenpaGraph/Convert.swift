@@ -131,3 +131,52 @@ private func convert<S: Element, D: Element>(
       of: D.from(value.double), toByteOffset: index * MemoryLayout<D>.size, as: D.self)
   }
 }
+
+extension DType {
+  var smallestInteger: Int64 { self == .int32 ? Int64(Int32.min) : self == .uint8 ? 0 : .min }
+  var largestInteger: Int64 { self == .int32 ? Int64(Int32.max) : self == .uint8 ? 255 : .max }
+
+  /// Element `index` of an array of this integer dtype, which need not be aligned.
+  public func integer(_ data: UnsafeRawPointer, _ index: Int) -> Int64 {
+    switch self {
+    case .int32: Int64(data.loadUnaligned(fromByteOffset: index * 4, as: Int32.self))
+    case .uint8: Int64(data.load(fromByteOffset: index, as: UInt8.self))
+    default: data.loadUnaligned(fromByteOffset: index * 8, as: Int64.self)
+    }
+  }
+
+  func store(integer value: Int64, _ data: UnsafeMutableRawPointer, _ index: Int) {
+    switch self {
+    case .int32: data.storeBytes(of: Int32(truncatingIfNeeded: value), toByteOffset: index * 4, as: Int32.self)
+    case .uint8: data.storeBytes(of: UInt8(truncatingIfNeeded: value), toByteOffset: index, as: UInt8.self)
+    default: data.storeBytes(of: value, toByteOffset: index * 8, as: Int64.self)
+    }
+  }
+}
+
+extension TensorView {
+  /// Integers that are to be converted to a narrower dtype must fit into it: says which one does not.
+  public func checkFits(_ dtype: DType, _ name: @autoclosure () -> Message) throws(DenpaError) {
+    guard !type.dtype.isFloat, !dtype.isFloat, dtype.size < type.dtype.size, let data else { return }
+    let rowElements = type.shape.rank > 0 ? max(type.shape.sample.count, 1) : 1
+    for index in 0..<type.shape.count {
+      let value = type.dtype.integer(data, place(of: index))
+      guard value < dtype.smallestInteger || value > dtype.largestInteger else { continue }
+      throw DenpaError(
+        .badArgument,
+        "\(name()): expected numbers of \(dtype), from \(dtype.smallestInteger) to \(dtype.largestInteger), got \(value) in row \(index / rowElements)"
+      )
+    }
+  }
+
+  /// How many elements behind the first one an element is, by its row-major number.
+  private func place(of index: Int) -> Int {
+    guard let strides else { return index }
+    var rest = index, place = 0
+    for axis in (0..<type.shape.rank).reversed() {
+      place += rest % type.shape[axis] * Int(strides[axis])
+      rest /= type.shape[axis]
+    }
+    return place
+  }
+}

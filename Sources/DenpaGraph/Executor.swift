@@ -138,6 +138,7 @@ public final class Executor: @unchecked Sendable {
       slots[slot] = data
       return
     }
+    try view.checkFits(expected, describe(slot))
     let memory = try stagingMemory(slot, elements: view.type.shape.count)
     convert(data, view.type.dtype, to: memory, expected, count: view.type.shape.count)
     slots[slot] = memory
@@ -319,20 +320,16 @@ public final class Executor: @unchecked Sendable {
     let node = plan.graph.nodes[op.node]
     switch op.kind {
     case .crossEntropy:
-      let row = Int(badRow.pointee)
       let classes = plan.tensors[op.reads[0]].type.shape.last ?? 1
-      var label = 0
-      if case .slot(let slot) = plan.tensors[op.reads[1]].role, let data = slots[slot] {
-        label =
-          switch plan.slots[slot].type.dtype {
-          case .int32: Int(data.loadUnaligned(fromByteOffset: row * 4, as: Int32.self))
-          case .int64: Int(data.loadUnaligned(fromByteOffset: row * 8, as: Int64.self))
-          default: Int(data.load(fromByteOffset: row, as: UInt8.self))
-          }
-      }
       return DenpaError(
         .badArgument,
-        "\(node.kind) \"\(node.name)\": expected class numbers from 0 to \(classes - 1), got \(label) in row \(row)")
+        "\(node.kind) \"\(node.name)\": expected class numbers from 0 to \(classes - 1), got \(badNumber(op.reads[1]))")
+    case .integers(let classes):
+      let expected: Message =
+        classes.map { "class numbers from 0 to \($0 - 1)" }
+        ?? "numbers of \(op.writes[0].map { plan.tensors[$0.tensor].type.dtype } ?? .int64), which it was proved with"
+      return DenpaError(
+        .badArgument, "\(node.kind) \"\(node.name)\": expected \(expected), got \(badNumber(op.reads[0]))")
     case .foreign:
       let answer = failure.pointee
       failure.pointee = ForeignFailure()
@@ -341,6 +338,14 @@ public final class Executor: @unchecked Sendable {
     default:
       return DenpaError(.internalError, "\(node.kind) \"\(node.name)\": a kernel answered \(code)")
     }
+  }
+
+  /// The first number of the row that a step did not take.
+  private func badNumber(_ tensor: TensorID) -> Message {
+    let row = Int(badRow.pointee)
+    let type = plan.tensors[tensor].type
+    guard !type.dtype.isFloat, let data = values(of: tensor) else { return "another one in row \(row)" }
+    return "\(type.dtype.integer(data, row * max(type.shape.sample.count, 1))) in row \(row)"
   }
 
   // MARK: Looking

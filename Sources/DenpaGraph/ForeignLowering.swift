@@ -7,9 +7,7 @@ extension Lowering {
     _ op: Op, _ index: Int, _ layer: any ForeignLayer, _ direction: Direction, _ layout: ForeignLayout
   ) throws(DenpaError) {
     let node = plan.graph.nodes[op.node]
-    let inputTypes = node.inputs.map { plan.graph.values[$0].type }.map { type in
-      TensorType(type.dtype.isFloat ? plan.dtype : type.dtype, type.shape.withRows(rows))
-    }
+    let inputTypes = layout.inputTypes.map { $0.withRows(rows) }
     let outputTypes = node.outputs.map { plan.graph.values[$0].type }.map { type in
       TensorType(type.dtype.isFloat ? plan.dtype : type.dtype, type.shape.withRows(rows))
     }

@@ -222,6 +222,16 @@ struct Lowering {
       try emit(
         zeroStep, ZeroArguments(byteCount: type(y).byteCount), op: index, [(\ZeroArguments.y, y)],
         accumulate: (\ZeroArguments.accumulate, destination))
+    case .integers(let classes):
+      var arguments = IntegerArguments()
+      arguments.count = count(y)
+      arguments.columns = max(count(y) / max(rows, 1), 1)
+      arguments.from = type(op.reads[0]).dtype
+      arguments.to = type(y).dtype
+      arguments.classes = classes.map { Int64($0) } ?? -1
+      arguments.badRow = badRow
+      try emit(
+        integerStep, arguments, op: index, [(\IntegerArguments.x, op.reads[0]), (\IntegerArguments.y, y)])
     case .columnSum:
       let (rows, columns) = matrix(op.reads[0])
       var arguments = ColumnSumArguments()
@@ -341,36 +351,4 @@ struct Lowering {
     default: break
     }
   }
-}
-
-struct CopyArguments {
-  var byteCount: Int
-  var x: UnsafeRawPointer?
-  var y: UnsafeMutableRawPointer?
-
-  init(byteCount: Int) { self.byteCount = byteCount }
-}
-
-/// Integers, as they are.
-private let copyStep: Step = { arguments, _ in
-  let a = arguments.assumingMemoryBound(to: CopyArguments.self)
-  if let x = a.pointee.x { a.pointee.y?.copyMemory(from: x, byteCount: a.pointee.byteCount) }
-  return 0
-}
-
-struct ZeroArguments {
-  var byteCount: Int
-  var accumulate: Int32 = 0
-  var y: UnsafeMutableRawPointer?
-
-  init(byteCount: Int) { self.byteCount = byteCount }
-}
-
-/// Zeros, or nothing where something is to be added to.
-private let zeroStep: Step = { arguments, _ in
-  let a = arguments.assumingMemoryBound(to: ZeroArguments.self)
-  if a.pointee.accumulate == 0 {
-    a.pointee.y?.initializeMemory(as: UInt8.self, repeating: 0, count: a.pointee.byteCount)
-  }
-  return 0
 }

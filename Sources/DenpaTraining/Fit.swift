@@ -63,6 +63,7 @@ extension Trainer {
           .badShape,
           "\(executor.describe(index)): expected \(rows) rows like \(executor.describe(0)), got \(view.type.shape)")
       }
+      try view.checkFits(executor.plan.slots[index].type.dtype, executor.describe(index))
       // All of them are cut into batches alike: a single sample among tensors with a batch axis would be cut along the
       // wrong axis.
       let expected = executor.plan.slots[index].type
