@@ -54,7 +54,7 @@ static denpa_status many_parameter(const denpa_host *host, void *user, void *ins
                                    int32_t index, denpa_parameter *p) {
   static char names[64][8];
   (void)host, (void)user, (void)instance, (void)inputs;
-  snprintf(names[index], sizeof names[index], "p%d", (int)index);
+  snprintf(names[index], sizeof names[index], "p%d", (int)(index & 63));
   p->name = names[index];
   p->role = DENPA_TRAINED;
   p->rank = 1;
@@ -85,11 +85,15 @@ static denpa_status many_backward(const denpa_call *call) {
   return DENPA_OK;
 }
 
-/* The layer on a dense layer, or by itself. */
-static denpa_model *model_of(const char *kind, int inputs, int alone) {
+/* `count` such layers behind each other: on a dense layer, or by themselves. */
+static denpa_model *model_of(const char *kind, int inputs, int alone, int count) {
   denpa_graph *g = new_graph();
   denpa_value in[2], out, x = add_input(g, "x", 4);
   in[0] = in[1] = alone ? x : add_dense(g, "d", x, 4, NULL);
+  while (--count > 0) {
+    OK(denpa_graph_add(g, kind, NULL, NULL, in, inputs, &out, 1));
+    in[0] = in[1] = out;
+  }
   OK(denpa_graph_add(g, kind, "own", NULL, in, inputs, &out, 1));
   return finish_model(g, &out, 1, DENPA_FLOAT64, 3);
 }
@@ -106,7 +110,7 @@ static void many_parameters(void) {
   l.parameter_count = 64;
   l.parameter = many_parameter;
   add_layer(l, NULL, 0, DENPA_PROVE);
-  m = model_of("test.many", 1, 1);
+  m = model_of("test.many", 1, 1, 20);
   t = new_trainer(m, "mean_squared_error", NULL, "sgd", 0.001, 3);
   OK(denpa_trainer_gradients(t, &X, 1, &T, 1, NULL, NULL));
   OK(denpa_trainer_gradient(t, "own.p0", &first));
@@ -159,7 +163,7 @@ static void memory_that_shrinks_is_refused(void) {
     denpa_model *m;
     denpa_trainer *t;
     shrinking_workspace = round;
-    m = model_of("test.shrinks", 1, 0);
+    m = model_of("test.shrinks", 1, 0, 1);
     t = new_trainer(m, "mean_squared_error", NULL, "sgd", 0.1, 8);
     OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
     STATUS(denpa_train_batch(t, &X2, 1, &T2, 1, NULL), DENPA_LAYER_FAILED);
@@ -322,7 +326,7 @@ static void one_value_as_two_inputs(void) {
   denpa_trainer *t;
   denpa_tensor X = denpa_f64(x, 3, 4), T = denpa_f64(zero, 3, 4);
   add_layer(layer_of("test.pair", 2, 1, pair_forward, pair_backward), NULL, 0, DENPA_PROVE);
-  m = model_of("test.pair", 2, 0);
+  m = model_of("test.pair", 2, 0, 1);
   t = new_trainer(m, "mean_squared_error", NULL, "sgd", 0.1, 3);
   OK(denpa_check_gradients(t, &X, 1, &T, 1, NULL, NULL, NULL));
 }
