@@ -312,7 +312,7 @@ public final class Executor: @unchecked Sendable {
   /// In guard mode, after a run: the caller's memory gets what was written to memory beside an inaccessible page.
   private func handOver() {
     for output in stagedOutputs { output.data.copyMemory(from: output.staged, byteCount: output.byteCount) }
-    stagedOutputs.removeAll()
+    stagedOutputs.removeAll(keepingCapacity: true)
   }
 
   private func failed(_ index: Int, _ code: Int32) -> DenpaError {

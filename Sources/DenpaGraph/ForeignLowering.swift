@@ -78,7 +78,8 @@ extension Lowering {
     let rule: Message = "what a layer keeps must not shrink when the batch grows"
     guard saved.count == layout.saved.count else {
       throw DenpaError(
-        .layerFailed, "it saves \(saved.count) tensors with \(rows) rows and \(layout.saved.count) with \(plan.maximumRows): \(rule)")
+        .layerFailed,
+        "it saves \(saved.count) tensors with \(rows) rows and \(layout.saved.count) with \(plan.maximumRows): \(rule)")
     }
     for (index, type) in saved.enumerated() {
       let planned = plan.tensors[layout.saved[index]].type.byteCount

@@ -82,7 +82,9 @@ extension LayerSpec {
       guard let dtype = proved[index].dtype(for: type.dtype) else {
         let known = proved[index].dtypes.map { $0.isFloat ? "float" : $0.name }
         throw DenpaError(
-          .badDType, "input \(index) (\(self.inputs[index])): expected \(list: known), which it was proved with, got \(type.dtype)")
+          .badDType,
+          "input \(index) (\(self.inputs[index])): expected \(list: known), which it was proved with, got \(type.dtype)"
+        )
       }
       result.append(TensorType(dtype, type.shape))
     }

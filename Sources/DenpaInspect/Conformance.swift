@@ -18,8 +18,10 @@ public struct Finding: Sendable {
 
 /// The proof: one suite for built-in, plugin and in-process layers, run over each layer's own samples.
 ///
-/// Nothing is believed: every buffer that the layer may write to stands between two guard zones and is filled with NaN before; what it may
-/// only read is compared afterwards; gradients are compared with numerical differentiation.
+/// Nothing is believed: what the layer may only read is compared afterwards, and gradients are compared with numerical
+/// differentiation. A foreign layer's callbacks are given buffers that are between two guard zones and filled with NaN
+/// before; then the layer is run once more within a plan. Built-in layers are run within a plan alone, between guard zones
+/// where the memory is the caller's; the plan's own memory is guarded in guard mode, in which the tests run this suite too.
 public enum Conformance {
   /// Runs the proof of a layer. The first check that fails ends it: what comes behind would build on it.
   public static func prove(_ definition: LayerDefinition) throws(DenpaError) -> [Finding] {
@@ -67,6 +69,7 @@ public enum Conformance {
       try report.run("repeatability", checks.repeatability)
       try report.run("batch sizes", checks.batchSizes)
       try report.run("two threads at once", checks.reentrancy)
+      if subject.isForeign { try report.run("within a plan", checks.plan) }
     }
     guard definition.spec.differentiable else { return }
     // A layer that knows both is differentiated in float64 only; its float32 is then compared with that.

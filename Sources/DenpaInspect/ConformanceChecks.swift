@@ -175,6 +175,18 @@ struct ConformanceChecks {
     return "0 to \(subject.rows) rows, each row by itself as in the batch"
   }
 
+  /// A foreign layer within a plan does what its callbacks did by themselves: the same bits for every number of rows.
+  func plan() throws(DenpaError) -> String {
+    for rows in 0...subject.rows {
+      let alone = try trace(try subject.runner(rows: rows))
+      let planned = try trace(try subject.planRunner(rows: rows))
+      do throws(DenpaError) { try compare(alone, planned, "called by a plan") } catch {
+        throw DenpaError(error.status, "with \(rows) row(s): \(error.message)")
+      }
+    }
+    return "the same bits for 0 to \(subject.rows) rows"
+  }
+
   func reentrancy() throws(DenpaError) -> String {
     let expected = try trace(try subject.runner(rows: subject.rows))
     let runners = [try subject.runner(rows: subject.rows), try subject.runner(rows: subject.rows)]

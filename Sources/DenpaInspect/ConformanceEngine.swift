@@ -1,8 +1,11 @@
 import DenpaCore
 import DenpaGraph
 
-/// Runs a built-in layer through the engine's own plan: recipe, passes, lowering and kernels are proved together.
+/// Runs a layer through the engine's own plan: recipe, passes, lowering and kernels or callbacks are proved together.
 final class EngineRunner: LayerRunner {
+  /// The forward that random numbers belong to: the same in both kinds of runner.
+  static let draw: UInt64 = 3
+
   private let infer: Executor
   private let train: Executor?
   private let gradients: Buffer
@@ -54,7 +57,8 @@ final class EngineRunner: LayerRunner {
     for (number, slot) in executor.plan.slots.enumerated() {
       executor.slots[number] = try tensor(slot).data
     }
-    try executor.execute(rows: rows, parameters: block.base, part: part, accumulate: accumulate, draw: 3)
+    try executor.execute(
+      rows: rows, parameters: block.base, part: part, accumulate: accumulate, draw: EngineRunner.draw)
     for (index, tensor) in parameters.enumerated() {
       tensor.data.copyMemory(from: place(index, block), byteCount: tensor.type.byteCount)
     }

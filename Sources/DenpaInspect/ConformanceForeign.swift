@@ -37,11 +37,19 @@ final class ForeignRunner: LayerRunner {
     self.saved = saved
     let bytes = try layer.workspace(inputTypes)
     if rows > 0 {
-      let fewer = try layer.workspace(subject.inputTypes.map { $0.withRows(rows - 1) })
+      let fewerTypes = subject.inputTypes.map { $0.withRows(rows - 1) }
+      let fewer = try layer.workspace(fewerTypes)
       guard fewer <= bytes else {
         throw DenpaError(
           .proofFailed,
           "workspace needs \(fewer) bytes for \(rows - 1) rows and \(bytes) for \(rows): it must not shrink")
+      }
+      for (index, (less, more)) in zip(try layer.saved(fewerTypes), savedTypes).enumerated()
+      where less.byteCount > more.byteCount {
+        throw DenpaError(
+          .proofFailed,
+          "saved[\(index)] has \(less.byteCount) bytes for \(rows - 1) rows and \(more.byteCount) for \(rows): it must not shrink"
+        )
       }
     }
     workspace = bytes > 0 ? try GuardedTensor("workspace", TensorType(.uint8, [bytes])) : nil
@@ -58,7 +66,8 @@ final class ForeignRunner: LayerRunner {
     func prepare(_ backward: Bool, _ saved: [TensorType]) throws(DenpaError) -> PreparedForeignCall {
       try layer.prepare(
         ForeignCall(
-          node: "sample", nodeIndex: 1, backward: backward, rows: rows, inputs: inputTypes, outputs: outputTypes,
+          node: "sample", nodeIndex: subject.nodeIndex, backward: backward, rows: rows, inputs: inputTypes,
+          outputs: outputTypes,
           parameters: subject.parameterTypes, saved: saved))
     }
     infer = try prepare(false, [])
@@ -104,8 +113,8 @@ final class ForeignRunner: LayerRunner {
       accumulate: flags, workspace: workspace?.data)
     var failure = ForeignFailure()
     var run = Run(
-      parallel: threads > 1 ? ThreadPool.parallel : Run.inline, threads: threads, training: training ? 1 : 0, seed: 7,
-      draw: 3)
+      parallel: threads > 1 ? ThreadPool.parallel : Run.inline, threads: threads, training: training ? 1 : 0,
+      seed: subject.model.seed, draw: EngineRunner.draw)
     let answer = withExtendedLifetime(prepared.context) {
       withUnsafeMutablePointer(to: &failure) { failure in
         run.failure = UnsafeMutableRawPointer(failure)

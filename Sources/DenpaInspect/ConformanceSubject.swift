@@ -22,6 +22,8 @@ final class ProofSubject {
 
   var rows: Int { sample.inputs.first?.shape[0] ?? 1 }
   var isForeign: Bool { layer is any ForeignLayer }
+  /// Of the layer in the model's graph.
+  var nodeIndex: Int { model.graph.nodes.count - 1 }
 
   /// Built-in losses have no gradient by their targets; the layers of others write what they are asked for.
   var differentiableInputs: [Bool] {
@@ -131,5 +133,10 @@ final class ProofSubject {
       return try ForeignRunner(self, foreign, rows: rows, wanted: wanted, threads: threads)
     }
     return try EngineRunner(self, rows: rows, wanted: wanted, threads: threads)
+  }
+
+  /// The layer as networks run it.
+  func planRunner(rows: Int, threads: Int32 = 1) throws(DenpaError) -> LayerRunner {
+    try EngineRunner(self, rows: rows, wanted: wanted, threads: threads)
   }
 }

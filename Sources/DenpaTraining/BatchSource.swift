@@ -78,7 +78,8 @@ final class ArraySource: BatchSource {
       let bound = executor.plan.slots[index].type.dtype
       let source = RowSource(tensor, isSample: isSample, as: bound)
       let isAligned = UInt(bitPattern: tensor.data) & UInt(bound.size - 1) == 0
-      let inPlace = shuffleSeed == nil && tensor.type.dtype == bound && isAligned && tensor.strides == nil && !GuardMode.isOn
+      let inPlace =
+        shuffleSeed == nil && tensor.type.dtype == bound && isAligned && tensor.strides == nil && !GuardMode.isOn
       let staging =
         inPlace
         ? nil : try Buffer(byteCount: source.boundStride * min(batchSize, rows), zeroed: false, "a batch")

@@ -351,7 +351,11 @@ public final class Trainer: @unchecked Sendable {
     gathered(executor)
     // The gradients are there for whoever wants to look at them, and `step` refuses them; the layers' states are not
     // those of a batch that went wrong.
-    if executor.takeFlagged() == nil && executor.loss.isFinite { forwardCount += 1 } else { states.restore(to: weights.base) }
+    if executor.takeFlagged() == nil && executor.loss.isFinite {
+      forwardCount += 1
+    } else {
+      states.restore(to: weights.base)
+    }
     return executor.loss
   }
 
@@ -380,29 +384,8 @@ public final class Trainer: @unchecked Sendable {
     }
   }
 
-  // MARK: Steps
-
-  /// One step of the optimizer with the gradients that there are, whoever wrote them.
-  public func step() throws(DenpaError) {
-    guard hasOptimizer else {
-      throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
-    }
-    if let name = firstGradientNotFinite() {
-      throw DenpaError(
-        .notFinite,
-        "step \(stepCount): the gradient of \"\(name)\" is not finite; the step was not taken: compute the gradients anew or zero them"
-      )
-    }
-    try applyOptimizer()
-  }
-
-  public func zeroGradients() {
-    model.layout.clear(gradients.base)
-    // The zeros are something to add to: what the caller writes into a gradient before the next backward counts.
-    hasGradients = true
-  }
-
-  private func applyOptimizer() throws(DenpaError) {
+  /// One step of the optimizer, whatever the gradients are.
+  func applyOptimizer() throws(DenpaError) {
     stepCount += 1
     // What forward kept belongs to the weights that it had.
     openForward = nil
@@ -412,37 +395,5 @@ public final class Trainer: @unchecked Sendable {
         throw DenpaError(.internalError, "the optimizer's kernel failed")
       }
     }
-  }
-
-  // MARK: Parameters
-
-  public func publish() throws(DenpaError) { try model.publish(weights.base) }
-
-  public func refresh() {
-    openForward = nil
-    model.copyParameters(to: weights.base)
-  }
-
-  public func gradientView(_ name: String) throws(DenpaError) -> TensorView {
-    let index = try model.parameterIndex(name)
-    guard parameters[index].isTrained else {
-      throw DenpaError(.notFound, "parameter \"\(name)\" is not trained, so it has no gradient")
-    }
-    return TensorView(gradients.base + model.layout.offsets[index], parameters[index].type)
-  }
-
-  // MARK: Numbers that are not finite
-
-  /// Says where they began: the plan runs once more with every value kept. The step is taken back.
-  private func notFinite(_ executor: Executor, _ rows: Int, _ flagged: Int?) -> DenpaError {
-    states.restore(to: weights.base)
-    defer { states.restore(to: weights.base) }
-    zeroGradients()
-    let kept: Message = "step \(stepCount) was not taken, the weights are those before it"
-    if let origin = try? NonFinite.origin(executor, self, rows) {
-      return DenpaError(.notFinite, "\(origin); \(kept)")
-    }
-    guard let flagged else { return DenpaError(.notFinite, "the loss is not finite; \(kept)") }
-    return DenpaError(.notFinite, "the gradient of \"\(parameters[flagged].name)\" is not finite; \(kept)")
   }
 }
