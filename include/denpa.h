@@ -429,6 +429,10 @@ denpa_status denpa_layer_register(const denpa_layer *layer, void *user_data, con
 
 /* ==================================================================================================================
  * Test controls: used by Denpa's own tests, harmless elsewhere
+ *
+ * Two environment variables are read once, at the first use: DENPA_GUARD=1 lets all memory of the library end at inaccessible
+ * pages and fills it with NaN before it is written (slow, and large); DENPA_OBSERVE=1 compiles plans without fusion and
+ * without shared memory. They are for finding defects, in layers of your own too.
  */
 
 /* How often this thread has allocated memory inside the library so far (Swift's own allocations and tensors). */
