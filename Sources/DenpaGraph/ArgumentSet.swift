@@ -79,8 +79,9 @@ struct ArgumentMemory {
 
   private static let smallestBlock = 4096
 
-  /// `expected`: bytes of the first block, in which all arguments of most plans are side by side.
-  init(expected: Int) { blockBytes = max(expected, ArgumentMemory.smallestBlock) }
+  /// `expected`: bytes of the first block, in which all arguments of most plans are side by side. In guard mode each
+  /// reservation is a block of its own.
+  init(expected: Int) { blockBytes = GuardMode.isOn ? 0 : max(expected, ArgumentMemory.smallestBlock) }
 
   /// Zeroed memory, aligned to 64 bytes.
   mutating func reserve(_ byteCount: Int) throws(DenpaError) -> UnsafeMutableRawPointer {

@@ -19,6 +19,7 @@ public final class Executor: @unchecked Sendable {
   private let flagCount: Int
   private let isDouble: Bool
   private let infers: Bool
+  private let isGuarded: Bool
   /// The plan writes the gradient of every trained parameter.
   private let isComplete: Bool
   private let control: Buffer
@@ -70,6 +71,7 @@ public final class Executor: @unchecked Sendable {
     flagCount = parameterLayout.offsets.count
     isDouble = plan.dtype == .float64
     infers = plan.mode == .infer
+    isGuarded = plan.isGuarded
     isComplete = plan.unreachedParameters.isEmpty
     let flagBytes = Arena.aligned(4 * flagCount)
     let slotBytes = Arena.aligned(8 * plan.slots.count)
@@ -134,7 +136,7 @@ public final class Executor: @unchecked Sendable {
       slots[slot] = someMemory
       return
     }
-    if view.type.dtype == expected, UInt(bitPattern: data) & UInt(expected.size - 1) == 0, !plan.isGuarded {
+    if view.type.dtype == expected, UInt(bitPattern: data) & UInt(expected.size - 1) == 0, !isGuarded {
       slots[slot] = data
       return
     }
@@ -155,7 +157,7 @@ public final class Executor: @unchecked Sendable {
       memory = try Buffer(byteCount: type.byteCount, zeroed: false, "a converted batch")
       staging[slot] = memory
     }
-    guard plan.isGuarded else { return memory.base }
+    guard isGuarded else { return memory.base }
     GuardMode.poison(memory.base, memory.byteCount)
     return memory.base + (Arena.placeBytes(memory.byteCount) - elements * plan.slots[slot].type.dtype.size)
   }
@@ -199,7 +201,7 @@ public final class Executor: @unchecked Sendable {
       return
     }
     slots[slot] = data
-    if plan.isGuarded {
+    if isGuarded {
       let memory = try stagingMemory(slot, elements: view.type.shape.count)
       slots[slot] = memory
       stagedOutputs.append(StagedOutput(staged: memory, data: data, byteCount: view.type.byteCount))
@@ -265,7 +267,7 @@ public final class Executor: @unchecked Sendable {
     let forward = program.pointee.steps + program.pointee.forwardSteps
     let first = part == .backward ? forward : program.pointee.steps
     let end = part == .forward ? forward : program.pointee.steps + program.pointee.stepCount
-    if !plan.isGuarded { return try walk(first, end, forward) }
+    if !isGuarded { return try walk(first, end, forward) }
     if part != .backward {
       poisonValues()
       try walk(first, forward, forward)
