@@ -9,7 +9,7 @@ VERSION := $(shell sed -n 's/^\#define DENPA_VERSION "\(.*\)"/\1/p' include/denp
 SOVERSION := 0
 LIBRARY := $(BUILD)/libdenpa.so.$(SOVERSION)
 # Swift's standard library, of which the linker keeps what is used (scripts/prune_stdlib.py).
-STDLIB := $(BUILD)/swift/Swift.o
+STDLIB := $(BUILD)/swift
 SWIFT_BUILD := DENPA_STDLIB=$(CURDIR)/$(STDLIB) swift build -c release --product denpa --disable-local-rpath
 
 PREFIX ?= /usr/local
@@ -47,16 +47,17 @@ $(LIBRARY): .build/release/libdenpa.so
 	strip --strip-unneeded -o $@.new $< && mv -f $@.new $@
 	ln -sf libdenpa.so.$(SOVERSION) $(BUILD)/libdenpa.so
 
-# SwiftPM knows what is to be built anew, but for the standard library that it links and for C headers that only Swift reads; it is
+# SwiftPM knows what is to be built anew, but for what only the linker reads and for C headers that only Swift reads; it is
 # always asked, and touches its product only where something changed.
-.build/release/libdenpa.so: FORCE $(STDLIB) | tools
-	@if [ $(STDLIB) -nt $@ ]; then rm -f $@; fi
+LINKING := $(addprefix Sources/CShim/,link.txt exports.map sections.ld)
+.build/release/libdenpa.so: FORCE $(STDLIB)/Glibc.o | tools
+	@for made in $(STDLIB)/Glibc.o $(LINKING); do if [ $$made -nt $@ ]; then rm -f $@; fi; done
 	@if [ -e $@ ] && [ -n "$$(find Sources/CShim/include -newer $@)" ]; then grep -rl '^import CShim' Sources | xargs touch; fi
 	@$(SWIFT_BUILD)
 FORCE:
 
-$(STDLIB): scripts/prune_stdlib.py $(shell command -v swiftc) | tools
-	python3 scripts/prune_stdlib.py $@
+$(STDLIB)/Glibc.o: scripts/prune_stdlib.py $(shell command -v swiftc) | tools
+	python3 scripts/prune_stdlib.py $(STDLIB)
 
 # --------------------------------------------------------------------------------------------------------- demo and tests
 demo: lib venv $(BUILD)/examples/digits ## a plugin layer, trained and proved from Python, used from C
