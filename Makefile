@@ -15,6 +15,7 @@ SWIFT_BUILD := DENPA_STDLIB=$(CURDIR)/$(STDLIB) swift build -c release --product
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
 
 STRICT := -Wall -Wextra -Werror -pedantic-errors
 CFLAGS ?= -O2 -g
@@ -121,6 +122,8 @@ $(BUILD)/bench/fann_peer: benchmarks/peers/fann_peer.c benchmarks/blocks.h
 # --------------------------------------------------------------------------------------------------------------- install
 install: lib ## library, headers, pkg-config and CMake files to DESTDIR/PREFIX (default /usr/local)
 	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/denpa" "$(DESTDIR)$(INCLUDEDIR)"
+	install -d "$(DESTDIR)$(DATADIR)/doc/denpa"
+	install -m 644 LICENSE "$(DESTDIR)$(DATADIR)/doc/denpa"
 	install -m 755 $(LIBRARY) "$(DESTDIR)$(LIBDIR)/libdenpa.so.$(VERSION)"
 	ln -sf libdenpa.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libdenpa.so.$(SOVERSION)"
 	ln -sf libdenpa.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libdenpa.so"
@@ -129,12 +132,13 @@ install: lib ## library, headers, pkg-config and CMake files to DESTDIR/PREFIX (
 	sed $(FILL) cmake/denpaConfig.cmake.in > "$(DESTDIR)$(LIBDIR)/cmake/denpa/denpaConfig.cmake"
 	sed $(FILL) cmake/denpaConfigVersion.cmake.in > "$(DESTDIR)$(LIBDIR)/cmake/denpa/denpaConfigVersion.cmake"
 FILL = -e 's|@VERSION@|$(VERSION)|g' -e 's|@SOVERSION@|$(SOVERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
-  -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g'
+  -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
+  -e "s|@INCLUDE_FROM_CMAKE@|$$(realpath -ms --relative-to="$(LIBDIR)/cmake/denpa" "$(INCLUDEDIR)")|g"
 
 uninstall: ## takes away what install put there
 	rm -f $(addprefix "$(DESTDIR)$(INCLUDEDIR)"/,denpa.h denpa_types.h denpa_plugin.h)
 	rm -f $(addprefix "$(DESTDIR)$(LIBDIR)"/,libdenpa.so libdenpa.so.$(SOVERSION) libdenpa.so.$(VERSION) pkgconfig/denpa.pc)
-	rm -rf "$(DESTDIR)$(LIBDIR)/cmake/denpa"
+	rm -rf "$(DESTDIR)$(LIBDIR)/cmake/denpa" "$(DESTDIR)$(DATADIR)/doc/denpa"
 
 # ------------------------------------------------------------------------------------------------------------- the rest
 SWIFT_FILES = Package.swift Sources Tests
