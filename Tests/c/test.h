@@ -68,6 +68,10 @@ static inline int test_status(denpa_status got, denpa_status expected, const cha
   return 0;
 }
 
+/* A word that one thread sets and others look at. */
+static inline void test_set(int *flag) { __atomic_store_n(flag, 1, __ATOMIC_RELEASE); }
+static inline int test_is_set(const int *flag) { return __atomic_load_n(flag, __ATOMIC_ACQUIRE); }
+
 static inline void test_end(void) {
   fflush(stdout);
   _exit(test_failures != 0);
