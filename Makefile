@@ -25,7 +25,7 @@ C_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c/%,$(wildcard Tests/c/*.c))
 CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
-.PHONY: all help lib demo test bench bench-peers bench-check bench-product bench-programs examples c-tests c++-tests install uninstall clean format lint tools venv
+.PHONY: all help lib demo test sanitize bench bench-peers bench-check bench-product bench-programs examples c-tests c++-tests install uninstall clean format lint tools venv
 all: lib
 
 help: ## this list
@@ -66,6 +66,9 @@ demo: lib venv $(BUILD)/examples/digits ## a plugin layer, trained and proved fr
 
 test: lib venv ## all tests; PARTS="c python" runs some (scripts/test.py --list)
 	@$(PYTHON) scripts/test.py $(PARTS)
+
+sanitize: $(STDLIB)/Glibc.o venv ## tests with sanitizers, for half an hour; PARTS="thread" or "address c-values" runs some
+	@$(PYTHON) scripts/sanitize.py $(PARTS)
 
 c-tests: $(C_TESTS)
 c++-tests: $(CXX_TESTS)
@@ -122,8 +125,9 @@ $(BUILD)/bench/fann_peer: benchmarks/peers/fann_peer.c benchmarks/blocks.h
 # --------------------------------------------------------------------------------------------------------------- install
 install: lib ## library, headers, pkg-config and CMake files to DESTDIR/PREFIX (default /usr/local)
 	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/denpa" "$(DESTDIR)$(INCLUDEDIR)"
-	install -d "$(DESTDIR)$(DATADIR)/doc/denpa"
+	install -d "$(DESTDIR)$(DATADIR)/doc/denpa" "$(DESTDIR)$(DATADIR)/denpa"
 	install -m 644 LICENSE "$(DESTDIR)$(DATADIR)/doc/denpa"
+	install -m 644 suppressions/denpa.tsan.supp suppressions/denpa.valgrind.supp "$(DESTDIR)$(DATADIR)/denpa"
 	install -m 755 $(LIBRARY) "$(DESTDIR)$(LIBDIR)/libdenpa.so.$(VERSION)"
 	ln -sf libdenpa.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libdenpa.so.$(SOVERSION)"
 	ln -sf libdenpa.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libdenpa.so"
@@ -138,7 +142,7 @@ FILL = -e 's|@VERSION@|$(VERSION)|g' -e 's|@SOVERSION@|$(SOVERSION)|g' -e 's|@PR
 uninstall: ## takes away what install put there
 	rm -f $(addprefix "$(DESTDIR)$(INCLUDEDIR)"/,denpa.h denpa_types.h denpa_plugin.h)
 	rm -f $(addprefix "$(DESTDIR)$(LIBDIR)"/,libdenpa.so libdenpa.so.$(SOVERSION) libdenpa.so.$(VERSION) pkgconfig/denpa.pc)
-	rm -rf "$(DESTDIR)$(LIBDIR)/cmake/denpa" "$(DESTDIR)$(DATADIR)/doc/denpa"
+	rm -rf "$(DESTDIR)$(LIBDIR)/cmake/denpa" "$(DESTDIR)$(DATADIR)/doc/denpa" "$(DESTDIR)$(DATADIR)/denpa"
 
 # ------------------------------------------------------------------------------------------------------------- the rest
 SWIFT_FILES = Package.swift Sources Tests

@@ -44,7 +44,7 @@ def main():
             "include/denpa.h", "include/denpa_plugin.h", "include/denpa_types.h",
             "lib/cmake/denpa/denpaConfig.cmake", "lib/cmake/denpa/denpaConfigVersion.cmake",
             "lib/libdenpa.so", "lib/libdenpa.so.0", "lib/libdenpa.so.0.1.0", "lib/pkgconfig/denpa.pc",
-            "share/doc/denpa/LICENSE"] or files)
+            "share/denpa/denpa.tsan.supp", "share/denpa/denpa.valgrind.supp", "share/doc/denpa/LICENSE"] or files)
         check_run("make install with DESTDIR", "make", "-s", "install", f"DESTDIR={top}/stage", "PREFIX=/usr", cwd=ROOT)
         staged = (top / "stage/usr/lib/pkgconfig/denpa.pc")
         check("DESTDIR is in no installed file",

@@ -70,6 +70,7 @@ static void save_and_load_bytes(void) {
   EQUAL(fread(file, 1, (size_t)size + 1, f), size);
   fclose(f);
   CHECK(memcmp(file, data, (size_t)size) == 0);
+  free(data), free(twice), free(file);
 }
 
 /* Saved by a trainer's model in the middle of learning, learned on in a new process's place: what counts is in the file. */
@@ -91,6 +92,7 @@ static void learns_on_after_loading(void) {
   OK(denpa_publish(a));
   OK(denpa_publish(b));
   CHECK(model_hash(m) == model_hash(back));
+  free(data);
 }
 
 /* The rule of all functions that write a text or bytes. */
@@ -152,6 +154,7 @@ static void damaged(void) {
   STATUS(denpa_model_load_bytes(data, size + 1, &back), DENPA_BAD_FILE);
   EQUAL(denpa_test_handles(), handles);
   OK(denpa_model_load_bytes(data, size, &back));
+  free(data);
 }
 
 /* Header lengths that lie, deep nesting, nothing at all. */
