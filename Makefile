@@ -9,12 +9,13 @@ VERSION := $(shell sed -n 's/^\#define DENPA_VERSION "\(.*\)"/\1/p' include/denp
 SOVERSION := 0
 LIBRARY := $(BUILD)/libdenpa.so.$(SOVERSION)
 # Swift's standard library, of which the linker keeps what is used (scripts/prune_stdlib.py).
-STDLIB := $(BUILD)/swift/Swift.o
+STDLIB := $(BUILD)/swift
 SWIFT_BUILD := DENPA_STDLIB=$(CURDIR)/$(STDLIB) swift build -c release --product denpa --disable-local-rpath
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
 
 STRICT := -Wall -Wextra -Werror -pedantic-errors
 CFLAGS ?= -O2 -g
@@ -24,7 +25,7 @@ C_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c/%,$(wildcard Tests/c/*.c))
 CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
-.PHONY: all help lib demo test bench bench-peers bench-check bench-product bench-programs examples c-tests c++-tests install uninstall clean format lint tools venv
+.PHONY: all help lib demo test sanitize bench bench-peers bench-check bench-product bench-programs examples c-tests c++-tests install uninstall clean format lint tools venv
 all: lib
 
 help: ## this list
@@ -47,16 +48,17 @@ $(LIBRARY): .build/release/libdenpa.so
 	strip --strip-unneeded -o $@.new $< && mv -f $@.new $@
 	ln -sf libdenpa.so.$(SOVERSION) $(BUILD)/libdenpa.so
 
-# SwiftPM knows what is to be built anew, but for the standard library that it links and for C headers that only Swift reads; it is
+# SwiftPM knows what is to be built anew, but for what only the linker reads and for C headers that only Swift reads; it is
 # always asked, and touches its product only where something changed.
-.build/release/libdenpa.so: FORCE $(STDLIB) | tools
-	@if [ $(STDLIB) -nt $@ ]; then rm -f $@; fi
+LINKING := $(addprefix Sources/CShim/,link.txt exports.map sections.ld)
+.build/release/libdenpa.so: FORCE $(STDLIB)/Glibc.o | tools
+	@for made in $(STDLIB)/Glibc.o $(LINKING); do if [ $$made -nt $@ ]; then rm -f $@; fi; done
 	@if [ -e $@ ] && [ -n "$$(find Sources/CShim/include -newer $@)" ]; then grep -rl '^import CShim' Sources | xargs touch; fi
 	@$(SWIFT_BUILD)
 FORCE:
 
-$(STDLIB): scripts/prune_stdlib.py $(shell command -v swiftc) | tools
-	python3 scripts/prune_stdlib.py $@
+$(STDLIB)/Glibc.o: scripts/prune_stdlib.py $(shell command -v swiftc) | tools
+	python3 scripts/prune_stdlib.py $(STDLIB)
 
 # --------------------------------------------------------------------------------------------------------- demo and tests
 demo: lib venv $(BUILD)/examples/digits ## a plugin layer, trained and proved from Python, used from C
@@ -64,6 +66,9 @@ demo: lib venv $(BUILD)/examples/digits ## a plugin layer, trained and proved fr
 
 test: lib venv ## all tests; PARTS="c python" runs some (scripts/test.py --list)
 	@$(PYTHON) scripts/test.py $(PARTS)
+
+sanitize: $(STDLIB)/Glibc.o venv ## tests with sanitizers, for half an hour; PARTS="thread" or "address c-values" runs some
+	@$(PYTHON) scripts/sanitize.py $(PARTS)
 
 c-tests: $(C_TESTS)
 c++-tests: $(CXX_TESTS)
@@ -120,6 +125,9 @@ $(BUILD)/bench/fann_peer: benchmarks/peers/fann_peer.c benchmarks/blocks.h
 # --------------------------------------------------------------------------------------------------------------- install
 install: lib ## library, headers, pkg-config and CMake files to DESTDIR/PREFIX (default /usr/local)
 	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/denpa" "$(DESTDIR)$(INCLUDEDIR)"
+	install -d "$(DESTDIR)$(DATADIR)/doc/denpa" "$(DESTDIR)$(DATADIR)/denpa"
+	install -m 644 LICENSE "$(DESTDIR)$(DATADIR)/doc/denpa"
+	install -m 644 suppressions/denpa.tsan.supp suppressions/denpa.valgrind.supp "$(DESTDIR)$(DATADIR)/denpa"
 	install -m 755 $(LIBRARY) "$(DESTDIR)$(LIBDIR)/libdenpa.so.$(VERSION)"
 	ln -sf libdenpa.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libdenpa.so.$(SOVERSION)"
 	ln -sf libdenpa.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libdenpa.so"
@@ -128,12 +136,13 @@ install: lib ## library, headers, pkg-config and CMake files to DESTDIR/PREFIX (
 	sed $(FILL) cmake/denpaConfig.cmake.in > "$(DESTDIR)$(LIBDIR)/cmake/denpa/denpaConfig.cmake"
 	sed $(FILL) cmake/denpaConfigVersion.cmake.in > "$(DESTDIR)$(LIBDIR)/cmake/denpa/denpaConfigVersion.cmake"
 FILL = -e 's|@VERSION@|$(VERSION)|g' -e 's|@SOVERSION@|$(SOVERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
-  -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g'
+  -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
+  -e "s|@INCLUDE_FROM_CMAKE@|$$(realpath -ms --relative-to="$(LIBDIR)/cmake/denpa" "$(INCLUDEDIR)")|g"
 
 uninstall: ## takes away what install put there
 	rm -f $(addprefix "$(DESTDIR)$(INCLUDEDIR)"/,denpa.h denpa_types.h denpa_plugin.h)
 	rm -f $(addprefix "$(DESTDIR)$(LIBDIR)"/,libdenpa.so libdenpa.so.$(SOVERSION) libdenpa.so.$(VERSION) pkgconfig/denpa.pc)
-	rm -rf "$(DESTDIR)$(LIBDIR)/cmake/denpa"
+	rm -rf "$(DESTDIR)$(LIBDIR)/cmake/denpa" "$(DESTDIR)$(DATADIR)/doc/denpa" "$(DESTDIR)$(DATADIR)/denpa"
 
 # ------------------------------------------------------------------------------------------------------------- the rest
 SWIFT_FILES = Package.swift Sources Tests

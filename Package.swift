@@ -33,9 +33,9 @@ func kernels(_ name: String, _ flags: [String] = []) -> Target {
   let wideKernels: [Target] = []
 #endif
 
-/// Swift's standard library as `make` prepares it (scripts/prune_stdlib.py). Without `make` it is the toolchain's own, and
-/// the library a megabyte larger.
-let standardLibrary = Context.environment["DENPA_STDLIB"].map { [$0] } ?? []
+/// The folder with Swift's standard library as `make` prepares it (scripts/prune_stdlib.py). Without `make` it is the
+/// toolchain's own, and the library a megabyte larger.
+let standardLibrary = Context.environment["DENPA_STDLIB"].map { ["\($0)/Swift.o", "\($0)/Glibc.o"] } ?? []
 
 let engine: [Target.Dependency] = ["DenpaKernelTypes", "DenpaCore", "DenpaGraph"]
 
@@ -71,6 +71,7 @@ let package = Package(
             "-static-stdlib", "-use-ld=lld", "-Xclang-linker",
             "-Wl,@\(Context.packageDirectory)/Sources/CShim/link.txt",
             "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/CShim/exports.map",
+            "-Xlinker", "--script=\(Context.packageDirectory)/Sources/CShim/sections.ld",
           ] + standardLibrary)
       ]),
     // Measures the product kernel by itself (benchmarks/product); no part of the library.

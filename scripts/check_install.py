@@ -21,7 +21,10 @@ BARE = {"PATH": "/usr/bin:/bin"}  # where Swift is in neither
 
 def run(*command, cwd=None, env=None):
     """(went well, what it printed)"""
-    done = subprocess.run([str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True, errors="replace")
+    try:
+        done = subprocess.run([str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        return False, [str(error)]
     return done.returncode == 0, (done.stdout + done.stderr).splitlines()
 
 
@@ -40,7 +43,8 @@ def main():
         check("installs library, headers, pkg-config and CMake files", files == [
             "include/denpa.h", "include/denpa_plugin.h", "include/denpa_types.h",
             "lib/cmake/denpa/denpaConfig.cmake", "lib/cmake/denpa/denpaConfigVersion.cmake",
-            "lib/libdenpa.so", "lib/libdenpa.so.0", "lib/libdenpa.so.0.1.0", "lib/pkgconfig/denpa.pc"] or files)
+            "lib/libdenpa.so", "lib/libdenpa.so.0", "lib/libdenpa.so.0.1.0", "lib/pkgconfig/denpa.pc",
+            "share/denpa/denpa.tsan.supp", "share/denpa/denpa.valgrind.supp", "share/doc/denpa/LICENSE"] or files)
         check_run("make install with DESTDIR", "make", "-s", "install", f"DESTDIR={top}/stage", "PREFIX=/usr", cwd=ROOT)
         staged = (top / "stage/usr/lib/pkgconfig/denpa.pc")
         check("DESTDIR is in no installed file",
@@ -71,6 +75,28 @@ def main():
         check_run("make uninstall", "make", "-s", "uninstall", f"PREFIX={top}/moved", cwd=ROOT)
         left = [str(p) for p in (top / "moved").rglob("*") if not p.is_dir()]
         check("leaves nothing", left)
+
+        # Debian's folders, and headers in a folder of their own.
+        machine = subprocess.run(["cc", "-print-multiarch"], capture_output=True, text=True).stdout.strip()
+        multiarch = [f"PREFIX={top}/multi", f"LIBDIR={top}/multi/lib/{machine or 'any-machine'}",
+                     f"INCLUDEDIR={top}/multi/include/{machine or 'any-machine'}/denpa-0"]
+        check_run("make install with another LIBDIR and INCLUDEDIR", "make", "-s", "install", *multiarch, cwd=ROOT)
+        config = f"{top}/multi/lib/{machine or 'any-machine'}/cmake/denpa"
+        for number, found in enumerate((f"-Ddenpa_DIR={config}", f"-DCMAKE_PREFIX_PATH={top}/multi")):
+            build = top / f"cmake-multi-{number}"
+            if number and not machine:
+                break  # then CMake looks in no such folder by itself
+            check_run(f"CMake configures with {found.split('=')[0]}", "cmake", "-S", top, "-B", build, found)
+            check_run("and builds", "cmake", "--build", build)
+            check_run("and that runs", build / "xor", env=BARE, cwd=top)
+        # As where /lib is a symbolic link to /usr/lib.
+        (top / "link").mkdir()
+        (top / "link" / "lib").symlink_to(top / "multi" / "lib")
+        link = str(config).replace(f"{top}/multi/", f"{top}/link/")
+        check_run("CMake configures beyond a symbolic link", "cmake", "-S", top, "-B", top / "cmake-link", f"-Ddenpa_DIR={link}")
+        check_run("and builds", "cmake", "--build", top / "cmake-link")
+        check_run("make uninstall", "make", "-s", "uninstall", *multiarch, cwd=ROOT)
+        check("leaves nothing", [str(p) for p in (top / "multi").rglob("*") if not p.is_dir()])
     finish()
 
 

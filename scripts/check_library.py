@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What the built library is: its exports, what it needs, its size, and where its wide instructions stand."""
+"""What the built library is: its exports, what it needs, its size, what of it is writable, and where its wide instructions
+are."""
 
 import re
 
@@ -11,6 +12,13 @@ UNSTRIPPED = OBJECTS / "libdenpa.so"
 LARGEST = 7_000_000
 # libm, libpthread and libdl are part of libc.so.6 with newer C libraries, of their own with older ones.
 NEEDED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2"}
+# The newest symbols that the library may need, and with that the oldest systems that it runs on: glibc 2.34 (which has
+# libpthread and libdl in libc.so.6), libstdc++ of GCC 11.
+NEWEST = {"GLIBC": (2, 34), "GLIBCXX": (3, 4, 29), "CXXABI": (1, 3, 11), "GCC": (3, 3)}
+# Sections that nothing writes to, and those that only the dynamic linker does.
+FILLED_IN = {".got", ".got.plt", ".data.rel.ro", ".init_array", ".fini_array"}
+CONSTANT = re.compile(r"^(\.rodata|\.eh_frame|swift5_|\.dynsym|\.dynstr|\.rela|\.gnu)")
+PAGE = 4096
 LOADER = re.compile(r"^ld-linux.*\.so\.\d$")
 # Instructions that not every x86-64 has: all of AVX, FMA and AVX-512 begin with v; then BMI's.
 WIDE = re.compile(
@@ -53,26 +61,65 @@ def wide_functions(path):
     return found
 
 
+def too_new():
+    """The symbols that older systems than those of NEWEST do not have."""
+    for line in output("objdump", "-T", LIBRARY).splitlines():
+        found = re.search(r"\*UND\*.*\s\(?([A-Z]+)_([\d.]+)\)?\s+(\S+)$", line)
+        if found and tuple(map(int, found[2].split("."))) > NEWEST.get(found[1], ()):
+            yield f"{found[3]} needs {found[1]}_{found[2]}"
+
+
+def version_node():
+    """The name of the version that the exported functions have: DENPA_0.1, as long as the minor number is 1."""
+    version = re.search(r'#define DENPA_VERSION "(\d+\.\d+)', (ROOT / "include" / "denpa.h").read_text())[1]
+    return f"DENPA_{version}"
+
+
+def check_memory(dynamic):
+    """What of the loaded library can be written and executed."""
+    headers = output("readelf", "-lW", LIBRARY)
+    loaded = [line.split(maxsplit=6) for line in headers.splitlines() if line.startswith("  LOAD")]
+    flags = [fields[6].rsplit(maxsplit=1)[0] for fields in loaded]
+    check("no segment is writable and executable", not [f for f in flags if "W" in f and "E" in f])
+    check("code is in one segment with pages of its own (-z separate-code)",
+          [int(fields[1], 16) % PAGE for fields, f in zip(loaded, flags) if "E" in f] == [0])
+    check("symbols are bound when the library is loaded (-z now)", "BIND_NOW" in dynamic)
+    sections = re.findall(r"\] (\S+) +\w+ +(\w+) \w+ (\w+) +\w+ +([A-Za-z]*) ", output("readelf", "-SW", LIBRARY))
+    constant = [(name, letters) for name, _, _, letters in sections if CONSTANT.match(name)]
+    check("the library has constants", ".rodata" in dict(constant))
+    check("no constant is writable (Sources/CShim/sections.ld)", [name for name, letters in constant if "W" in letters])
+    relro = [line.split() for line in headers.splitlines() if line.startswith("  GNU_RELRO")]
+    begin, size = (int(relro[0][2], 16), int(relro[0][5], 16)) if relro else (0, 0)
+    filled = [(name, int(address, 16)) for name, address, _, _ in sections if name in FILLED_IN]
+    check("what the dynamic linker fills in is read-only afterwards (-z relro)",
+          [name for name, address in filled if not begin <= address < begin + size] if filled else False)
+
+
 def main():
     header = set(declared())
-    exported = {}
+    exported, unversioned = {}, []
     for line in output("nm", "-D", "--defined-only", LIBRARY).splitlines():
         address, letter, name = line.split()
         exported[name.split("@")[0]] = letter
+        if letter != "A" and not name.endswith(f"@@{version_node()}"):
+            unversioned.append(name)
     functions = {name for name, letter in exported.items() if letter in "TtWi"}
     versions = {name for name, letter in exported.items() if letter == "A"}
     check("every function of denpa.h is exported", sorted(header - functions))
     check("nothing else is exported", sorted(set(exported) - header - versions))
+    check(f"every export has the version {version_node()}", unversioned)
     check("no export is weak", sorted(n for n, letter in exported.items() if letter in "WwVv"))
 
     dynamic = output("readelf", "-d", LIBRARY)
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
     check("needs libc, libm and libstdc++ only", [n for n in needed if n not in NEEDED and not LOADER.match(n)])
+    check("needs no newer symbols than " + ", ".join(f"{k}_{'.'.join(map(str, v))}" for k, v in NEWEST.items()), list(too_new()))
     check("SONAME is libdenpa.so.0", "Library soname: [libdenpa.so.0]" in dynamic)
     check("stays loaded (-z nodelete)", "NODELETE" in dynamic)
     check("has no run path", [line for line in dynamic.splitlines() if "RPATH" in line or "RUNPATH" in line])
     check("has no text relocations", "TEXTREL" not in dynamic)
     check("has no executable stack", not re.search(r"GNU_STACK\s.*\n?.*RWE", output("readelf", "-lW", LIBRARY)))
+    check_memory(dynamic)
     size = LIBRARY.stat().st_size
     check(f"is at most {LARGEST:,} bytes (has {size:,})", size <= LARGEST)
 

@@ -92,6 +92,7 @@ def parts():
     yield "sources", "plain", 120, [PYTHON, "scripts/check_sources.py"], {}
     yield "headers", "plain", 120, [PYTHON, "scripts/check_headers.py"], {}
     yield "library", "plain", 120, [PYTHON, "scripts/check_library.py"], {}
+    yield "clients", "plain", 300, [PYTHON, "scripts/check_clients.py"], {}
     yield "c-compile", "command", 300, ["make", "-s", "-j2", "c-tests", "c++-tests", "examples"], {}
     for source in sorted((ROOT / "Tests" / "c").glob("*.c")):
         yield f"c-{source.stem}", "plain", 300, [f"build/tests/c/{source.stem}"], {}
@@ -137,7 +138,7 @@ def parts():
         }
 
 
-def run(name, kind, seconds, command, environment):
+def run(name, kind, seconds, command, environment, logs=LOGS):
     """Runs one part; answers (passed, failed, seconds, remark)."""
     settings = dict(os.environ)
     settings.update(
@@ -147,7 +148,7 @@ def run(name, kind, seconds, command, environment):
         MPLBACKEND="Agg",
     )
     settings.update(environment)
-    log = LOGS / f"{name}.log"
+    log = logs / f"{name}.log"
     started = time.monotonic()
     remark = ""
     with log.open("wb") as output:
@@ -176,34 +177,52 @@ def run(name, kind, seconds, command, environment):
     return passed, failed, time.monotonic() - started, remark
 
 
+def chosen(known, wanted):
+    """The parts whose names are wanted; None, and said so, where there are none."""
+    if wanted:
+        known = [part for part in known if any(part[0] == word or part[0].startswith(word + "-") for word in wanted)]
+    if not known:
+        print("no such part; --list shows them")
+        return None
+    return known
+
+
+def run_all(known, logs=LOGS):
+    """Runs parts and says how each one went; (passed, failed)."""
+    logs.mkdir(parents=True, exist_ok=True)
+    total_passed = total_failed = 0
+    for part in known:
+        passed, failed, seconds, remark = run(*part, logs=logs)
+        total_passed += passed
+        total_failed += failed
+        print(f"{part[0]:24s} {passed:6d} passed {failed:4d} failed {seconds:7.1f} s  {remark}", flush=True)
+        if failed:
+            lines = (logs / f"{part[0]}.log").read_text(errors="replace").splitlines()
+            marked = [line for line in lines if re.search(r"\b(FAIL|FAILED|error:|Error)\b|recorded an issue", line)]
+            for line in (marked or lines)[-25:]:
+                print("    " + line[:300])
+            print(f"    (all of it: {logs.relative_to(ROOT)}/{part[0]}.log)", flush=True)
+    return total_passed, total_failed
+
+
+def finish(passed, failed, started):
+    """The last lines; the exit code."""
+    print(f"in {time.monotonic() - started:.0f} s")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
 def main():
     wanted = sys.argv[1:]
     known = list(parts())
     if "--list" in wanted:
         print("\n".join(part[0] for part in known))
         return 0
-    if wanted:
-        known = [part for part in known if any(part[0] == word or part[0].startswith(word + "-") for word in wanted)]
-        if not known:
-            print("no such part; --list shows them")
-            return 2
-    LOGS.mkdir(parents=True, exist_ok=True)
-    total_passed = total_failed = 0
+    known = chosen(known, wanted)
+    if known is None:
+        return 2
     started = time.monotonic()
-    for part in known:
-        passed, failed, seconds, remark = run(*part)
-        total_passed += passed
-        total_failed += failed
-        print(f"{part[0]:24s} {passed:6d} passed {failed:4d} failed {seconds:7.1f} s  {remark}", flush=True)
-        if failed:
-            lines = (LOGS / f"{part[0]}.log").read_text(errors="replace").splitlines()
-            marked = [line for line in lines if re.search(r"\b(FAIL|FAILED|error:|Error)\b|recorded an issue", line)]
-            for line in (marked or lines)[-25:]:
-                print("    " + line[:300])
-            print(f"    (all of it: build/test-logs/{part[0]}.log)", flush=True)
-    print(f"in {time.monotonic() - started:.0f} s")
-    print(f"{total_passed} passed, {total_failed} failed")
-    return 1 if total_failed else 0
+    return finish(*run_all(known), started)
 
 
 if __name__ == "__main__":

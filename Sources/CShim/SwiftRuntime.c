@@ -23,3 +23,29 @@ DENPA_INTERNAL const char *__wrap__swift_stdlib_getNameAlias(uint32_t scalar) {
   (void)scalar;
   return NULL;
 }
+
+// The runtime is not compiled with ThreadSanitizer, which therefore does not see that who finds a global made by another
+// thread comes after its making. In builds with it (scripts/sanitize.py, which wraps the function) it is told.
+#if __has_feature(thread_sanitizer)
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+void __real_swift_once(intptr_t *predicate, void (*body)(void *), void *context);
+
+struct once {
+  intptr_t *predicate;
+  void (*body)(void *);
+  void *context;
+};
+
+static void run_once(void *context) {
+  const struct once *once = context;
+  once->body(once->context);
+  __tsan_release(once->predicate);
+}
+
+DENPA_INTERNAL void __wrap_swift_once(intptr_t *predicate, void (*body)(void *), void *context) {
+  struct once once = {predicate, body, context};
+  __real_swift_once(predicate, run_once, &once);
+  __tsan_acquire(predicate);
+}
+#endif

@@ -177,11 +177,11 @@ static void any_order(void) {
 
 /* Threads make, use and destroy while others use the same handles: answers are DENPA_OK or DENPA_BAD_HANDLE, nothing else. */
 static denpa_model *shared[8];
-static volatile int stop;
+static int stop, accepted;
 
 static void *user(void *seed) {
   uint64_t state = (uint64_t)(uintptr_t)seed;
-  while (!stop) {
+  while (!test_is_set(&stop)) {
     int k = (int)(random_number(&state) * 8);
     int32_t n = 0;
     denpa_session *s = NULL;
@@ -190,6 +190,7 @@ static void *user(void *seed) {
     status = denpa_session_create(__atomic_load_n(&shared[k], __ATOMIC_ACQUIRE), NULL, &s);
     CHECK(status == DENPA_OK || status == DENPA_BAD_HANDLE);
     if (status == DENPA_OK) {
+      __atomic_add_fetch(&accepted, 1, __ATOMIC_RELAXED);
       float x[2] = {1, 2}, y[1];
       denpa_tensor X = denpa_f32(x, 1, 2), Y = denpa_f32(y, 1, 1);
       OK(denpa_predict(s, &X, 1, &Y, 1));
@@ -204,13 +205,14 @@ static void threads(void) {
   int i, round;
   for (i = 0; i < 8; i++) shared[i] = two_layers(2, 3, "tanh", 1, DENPA_FLOAT32, 1);
   for (i = 0; i < COUNT(thread); i++) pthread_create(&thread[i], NULL, user, (void *)(uintptr_t)(i + 1));
-  for (round = 0; round < 500; round++) {
+  for (round = 0; round < 500 || (__atomic_load_n(&accepted, __ATOMIC_RELAXED) < 100 && round < 100000); round++) {
     denpa_model *old = shared[round % 8];
     OK(denpa_model_destroy(old));
     __atomic_store_n(&shared[round % 8], two_layers(2, 3, "tanh", 1, DENPA_FLOAT32, 1), __ATOMIC_RELEASE);
   }
-  stop = 1;
+  test_set(&stop);
   for (i = 0; i < COUNT(thread); i++) pthread_join(thread[i], NULL);
+  CHECK(accepted >= 100);
   for (i = 0; i < 8; i++) OK(denpa_model_destroy(shared[i]));
   EQUAL(denpa_test_handles(), 0);
 }

@@ -68,7 +68,22 @@ static inline int test_status(denpa_status got, denpa_status expected, const cha
   return 0;
 }
 
+/* A word that one thread sets and others look at. */
+static inline void test_set(int *flag) { __atomic_store_n(flag, 1, __ATOMIC_RELEASE); }
+static inline int test_is_set(const int *flag) { return __atomic_load_n(flag, __ATOMIC_ACQUIRE); }
+
+/* In programs with AddressSanitizer (make sanitize), memory that nobody points to any more fails the test. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define TEST_LEAKS
+#include <sanitizer/lsan_interface.h>
+#endif
+#endif
+
 static inline void test_end(void) {
+#ifdef TEST_LEAKS
+  CHECK(!__lsan_do_recoverable_leak_check());
+#endif
   fflush(stdout);
   _exit(test_failures != 0);
 }

@@ -45,8 +45,7 @@ static void same_bits_for_any_threads(void) {
 /* All weights of the published models are one number c, so that each output tells c, and tells where two were mixed. */
 enum { WIDTH = 64 };
 static denpa_model *model;
-static volatile int stop;
-static int seen_changes;
+static int stop, seen_changes;
 
 static void *predictor(void *realtime) {
   float x[WIDTH], y[WIDTH], last = -1;
@@ -54,7 +53,7 @@ static void *predictor(void *realtime) {
   denpa_tensor X = denpa_f32(x, 1, WIDTH), Y = denpa_f32(y, 1, WIDTH);
   int i;
   for (i = 0; i < WIDTH; i++) x[i] = 1.0f / WIDTH;
-  while (!stop) {
+  while (!test_is_set(&stop)) {
     OK(denpa_predict(s, &X, 1, &Y, 1));
     /* y = (sum of x) * c * WIDTH * c, the same in each column */
     for (i = 1; i < WIDTH; i++) CHECK(y[i] == y[0]);
@@ -93,14 +92,14 @@ static void publish_is_one_instant(void) {
   OK(denpa_trainer_gradients(t, &zeros, 1, &zeros, 1, NULL, NULL));
   for (k = 0; k < 2; k++) OK(denpa_trainer_gradient(t, names[k], &view[k]));
   for (i = 0; i < COUNT(thread); i++) pthread_create(&thread[i], NULL, predictor, i % 2 ? (void *)&stop : NULL);
-  for (round = 0; round < 3000 || (seen_changes <= 200 && round < 1000000); round++) {
+  for (round = 0; round < 3000 || (__atomic_load_n(&seen_changes, __ATOMIC_RELAXED) <= 200 && round < 1000000); round++) {
     double step = round % 10 == 9 ? 9 : -1; /* 1, 2, ... 10, 1, ... */
     for (k = 0; k < 2; k++)
       for (i = 0; i < WIDTH * WIDTH; i++) ((float *)view[k].data)[i] = (float)step;
     OK(denpa_trainer_step(t));
     OK(denpa_publish(t));
   }
-  stop = 1;
+  test_set(&stop);
   for (i = 0; i < COUNT(thread); i++) pthread_join(thread[i], NULL);
   CHECK(seen_changes > 20);
 }
@@ -112,7 +111,7 @@ static void *writer(void *unused) {
   denpa_tensor t = denpa_f32(values, WIDTH, WIDTH);
   int round, i;
   (void)unused;
-  for (round = 0; !stop; round++) {
+  for (round = 0; !test_is_set(&stop); round++) {
     for (i = 0; i < WIDTH * WIDTH; i++) values[i] = (float)(round % 1000);
     OK(denpa_model_set(model, "hidden.W", &t));
     OK(denpa_model_set_trainable(model, "hidden", round & 1));
@@ -125,12 +124,12 @@ static void a_file_is_one_moment(void) {
   static const float zeros[WIDTH * WIDTH] = {0};
   denpa_tensor zero = denpa_f32(zeros, WIDTH, WIDTH);
   pthread_t thread;
-  int round, i;
+  float last = -1;
+  int round, i, moments = 0;
   model = two_layers(WIDTH, WIDTH, "tanh", 2, DENPA_FLOAT32, 1);
   OK(denpa_model_set(model, "hidden.W", &zero));
-  stop = 0;
   pthread_create(&thread, NULL, writer, NULL);
-  for (round = 0; round < 2000; round++) {
+  for (round = 0; round < 2000 || (moments < 20 && round < 100000); round++) {
     denpa_model *copy = NULL;
     denpa_tensor view;
     int64_t length;
@@ -138,10 +137,13 @@ static void a_file_is_one_moment(void) {
     OK(denpa_model_load_bytes(bytes, length, &copy));
     OK(denpa_model_view(copy, "hidden.W", &view));
     for (i = 1; i < WIDTH * WIDTH; i++) CHECK(((float *)view.data)[i] == ((float *)view.data)[0]);
+    moments += ((float *)view.data)[0] != last;
+    last = ((float *)view.data)[0];
     OK(denpa_model_destroy(copy));
   }
-  stop = 1;
+  test_set(&stop);
   pthread_join(thread, NULL);
+  CHECK(moments >= 20);
 }
 
 static void *one_of_64(void *number) {
@@ -186,7 +188,7 @@ static void *sharing(void *unused) {
   int i, k;
   (void)unused;
   fill(x, 16, 5);
-  for (i = 0; i < 5000; i++) {
+  for (i = 0; i < 2000; i++) {
     denpa_status status = denpa_predict(shared_session, &X, 1, &Y, 1);
     if (status == DENPA_BUSY) __atomic_add_fetch(&busy, 1, __ATOMIC_RELAXED);
     else {
@@ -200,15 +202,18 @@ static void share(int32_t realtime) {
   pthread_t thread[4];
   static float x[16], y[4];
   denpa_tensor X = denpa_f32(x, 1, 16), Y = denpa_f32(y, 1, 4);
-  int i;
-  model = two_layers(16, 256, "relu", 4, DENPA_FLOAT32, 3);
+  int i, round;
+  model = two_layers(16, 2048, "relu", 4, DENPA_FLOAT32, 3);
   shared_session = new_session(model, 1, realtime);
   fill(x, 16, 5);
   OK(denpa_predict(shared_session, &X, 1, &Y, 1));
   expected = y;
-  for (i = 0; i < 4; i++) pthread_create(&thread[i], NULL, sharing, NULL);
-  for (i = 0; i < 4; i++) pthread_join(thread[i], NULL);
-  if (!realtime) EQUAL(busy, 0);
+  /* That two threads meet inside is a matter of time: on one CPU, of many time slices. */
+  for (round = 0; round < (realtime ? 200 : 3) && busy == 0; round++) {
+    for (i = 0; i < 4; i++) EQUAL(pthread_create(&thread[i], NULL, sharing, NULL), 0);
+    for (i = 0; i < 4; i++) pthread_join(thread[i], NULL);
+  }
+  CHECK((busy > 0) == realtime);
 }
 static void sharing_a_session(void) { share(0); }
 static void sharing_a_realtime_session(void) { share(1); }
@@ -219,7 +224,7 @@ static void *learner(void *unused) {
   static float x[64 * 128], target[64 * 8];
   denpa_tensor X = denpa_f32(x, 64, 128), T = denpa_f32(target, 64, 8);
   (void)unused;
-  while (!stop) OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
+  while (!test_is_set(&stop)) OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
   return NULL;
 }
 static void forks(void) {
@@ -254,7 +259,7 @@ static void forks(void) {
       CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
   }
-  stop = 1;
+  test_set(&stop);
   pthread_join(thread, NULL);
 }
 

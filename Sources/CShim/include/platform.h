@@ -54,10 +54,14 @@ void denpa_name_worker(uint32_t number);
 // Asks for huge pages; a refusal is no failure.
 void denpa_advise_huge_pages(void *start, uint64_t size);
 
-// The thread's floating-point control and sticky status flags in one number: MXCSR, or FPCR << 32 | FPSR.
+// The thread's floating-point control and sticky status flags in one number: MXCSR, or FPCR << 32 | FPSR. In assembly: of the
+// compiler's own intrinsic it concludes that a function which reads the register depends on nothing, and calls that once for
+// before and after.
 static inline uint64_t denpa_fp_state(void) {
 #if defined(__x86_64__)
-  return __builtin_ia32_stmxcsr();
+  uint32_t control;
+  __asm__ volatile("stmxcsr %0" : "=m"(control));
+  return control;
 #elif defined(__aarch64__)
   uint64_t control, status;
   __asm__ volatile("mrs %0, fpcr\n\tmrs %1, fpsr" : "=r"(control), "=r"(status));
@@ -69,7 +73,8 @@ static inline uint64_t denpa_fp_state(void) {
 
 static inline void denpa_fp_set_state(uint64_t state) {
 #if defined(__x86_64__)
-  __builtin_ia32_ldmxcsr((uint32_t)state);
+  const uint32_t control = (uint32_t)state;
+  __asm__ volatile("ldmxcsr %0" : : "m"(control) : "memory");
 #elif defined(__aarch64__)
   uint64_t control = state >> 32, status = state & 0xFFFFFFFF;
   __asm__ volatile("msr fpcr, %0\n\tmsr fpsr, %1" : : "r"(control), "r"(status));
