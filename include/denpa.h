@@ -104,7 +104,7 @@ denpa_status denpa_graph_input(denpa_graph *graph, const char *name, int32_t dty
 
 /* Adds a layer: `kind` from denpa_registry, `name` unique in the graph (NULL: "dense_1", "dense_2" ...; of letters, digits,
  * '_', '-'), attributes as the kind documents them (NULL: all defaults), the values that it reads, room for the values that it
- * writes. Checks everything at once: DENPA_NOT_FOUND (kind), DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value
+ * writes. Checks everything at once: DENPA_NOT_REGISTERED (kind), DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value
  * numbers, counts), DENPA_BAD_SHAPE, DENPA_BAD_DTYPE, DENPA_LIMIT_EXCEEDED (65,536 nodes). */
 denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *name, const denpa_attribute *attributes,
                              const denpa_value *inputs, int32_t input_count, denpa_value *outputs, int32_t output_count);
@@ -175,8 +175,10 @@ denpa_status denpa_model_save(denpa_model *model, const char *path);
 /* The same bytes into memory; see "Functions that write a text or bytes" above. */
 denpa_status denpa_model_save_bytes(denpa_model *model, void *buffer, int64_t capacity, int64_t *length);
 
-/* Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a missing file or for a
- * layer that is not registered (load its plugin first; loading a model never runs code from the file). */
+/* Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a missing file,
+ * DENPA_NOT_REGISTERED for a layer that is not registered (load its plugin first; loading a model never runs code from the
+ * file). Takes at most twice the file and 16 MB of memory, and what the nodes of its graph take: a parameter gets memory when
+ * the file is known to have its tensor. */
 denpa_status denpa_model_load(const char *path, denpa_model **model);
 denpa_status denpa_model_load_bytes(const void *data, int64_t size, denpa_model **model);
 
@@ -250,7 +252,7 @@ typedef struct denpa_trainer_options {
 } denpa_trainer_options;
 
 /* Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and optimizer are
- * checked now, shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
+ * checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
 denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options, denpa_trainer **trainer);
 /* What was not published is lost. */
 denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
@@ -386,7 +388,7 @@ denpa_status denpa_check_gradients(denpa_trainer *trainer, const denpa_tensor *i
 /* Runs the conformance proof of a registered layer or loss on its samples: shape rule, gradients of inputs and parameters,
  * bounds (canaries), overwriting and accumulating, repeatability, batch sizes. `report` (may be NULL, with capacity 0 and
  * length NULL) gets a text of one line a finding or measure. DENPA_PROOF_FAILED where it does not hold; the report is written
- * then too. DENPA_NOT_FOUND for an unknown kind. */
+ * then too. DENPA_NOT_REGISTERED for an unknown kind. */
 denpa_status denpa_prove(const char *kind, char *report, int64_t capacity, int64_t *length);
 
 /* ==================================================================================================================

@@ -28,7 +28,7 @@ typedef int32_t denpa_status;
 #define DENPA_BAD_ARGUMENT 2   /* NULL where something is needed, a number out of range, an unknown attribute */
 #define DENPA_BAD_SHAPE 3      /* a tensor's shape does not fit */
 #define DENPA_BAD_DTYPE 4      /* a tensor's element type does not fit */
-#define DENPA_NOT_FOUND 5      /* no layer, parameter, input, file ... of that name */
+#define DENPA_NOT_FOUND 5      /* no file, parameter, input ... of that name */
 #define DENPA_ALREADY_EXISTS 6 /* the name is taken */
 #define DENPA_OUT_OF_MEMORY 7  /* an allocation failed; the call was rolled back */
 #define DENPA_LIMIT_EXCEEDED 8 /* larger than a stated limit (names 255 bytes, strings 64 KiB, rank 8, 65,536 nodes) */
@@ -44,6 +44,8 @@ typedef int32_t denpa_status;
 #define DENPA_END_OF_DATA 18   /* answered by a data callback: the epoch is over */
 #define DENPA_NOT_SUPPORTED 19 /* this build, machine or layer cannot do that */
 #define DENPA_INTERNAL_ERROR 20 /* a defect of Denpa; please report the message */
+#define DENPA_NOT_REGISTERED 21 /* no layer, loss, optimizer or initializer of that kind is registered; load its plugin first */
+#define DENPA_CALLBACK_FAILED 22 /* a callback of the program threw an exception */
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Element types: DLPack's codes, type in the low byte, bits above it.

@@ -82,7 +82,7 @@ static inline void make_world(void) {
 
 static inline void row(denpa_status got, int expected, int line, const char *what) {
   w.rows++;
-  if (got == DENPA_OK || (expected >= 0 && got != expected) || got < 0 || got > DENPA_INTERNAL_ERROR ||
+  if (got == DENPA_OK || (expected >= 0 && got != expected) || got < 0 || got > DENPA_CALLBACK_FAILED ||
       got == DENPA_INTERNAL_ERROR) {
     if (++test_failures <= 20)
       printf("    FAIL line %d: %s: expected %s, got %s: \"%s\"\n", line, what,

@@ -165,9 +165,9 @@ static void bad_denpa_prove(void) {
   int64_t length = 0;
   make_world();
   BAD(denpa_prove(NULL, NULL, 0, NULL), DENPA_BAD_ARGUMENT);
-  BAD(denpa_prove("", NULL, 0, NULL), DENPA_NOT_FOUND);
-  BAD(denpa_prove("no_such", NULL, 0, NULL), DENPA_NOT_FOUND);
-  BAD(denpa_prove("sgd", NULL, 0, NULL), DENPA_NOT_FOUND);
+  BAD(denpa_prove("", NULL, 0, NULL), DENPA_NOT_REGISTERED);
+  BAD(denpa_prove("no_such", NULL, 0, NULL), DENPA_NOT_REGISTERED);
+  BAD(denpa_prove("sgd", NULL, 0, NULL), DENPA_NOT_REGISTERED);
   REFUSED(denpa_prove("\xff", NULL, 0, NULL));
   REFUSED(denpa_prove(huge(), NULL, 0, NULL));
   BAD(denpa_prove("relu", NULL, 10, &length), DENPA_BAD_ARGUMENT);

@@ -70,17 +70,17 @@ static void bad_denpa_trainer_create(void) {
   BAD(denpa_trainer_create(w.m, &o, &t), status);                                                                     \
   l[0] = l[1]
   LOSS(l[0].kind = NULL, DENPA_BAD_ARGUMENT);
-  LOSS(l[0].kind = "", DENPA_NOT_FOUND);
-  LOSS(l[0].kind = "no_such", DENPA_NOT_FOUND);
+  LOSS(l[0].kind = "", DENPA_NOT_REGISTERED);
+  LOSS(l[0].kind = "no_such", DENPA_NOT_REGISTERED);
   LOSS(l[0].kind = "relu", -1);
   LOSS(l[0].kind = huge(), -1);
   LOSS(l[0].weight = (double)NAN, DENPA_BAD_ARGUMENT);
   LOSS(l[0].weight = (double)INFINITY, DENPA_BAD_ARGUMENT);
   o.optimizer.kind = "no_such";
   l[0] = l[1];
-  BAD(denpa_trainer_create(w.m, &o, &t), DENPA_NOT_FOUND);
+  BAD(denpa_trainer_create(w.m, &o, &t), DENPA_NOT_REGISTERED);
   o.optimizer.kind = "dense";
-  BAD(denpa_trainer_create(w.m, &o, &t), DENPA_NOT_FOUND);
+  BAD(denpa_trainer_create(w.m, &o, &t), DENPA_NOT_REGISTERED);
   o.optimizer.kind = huge();
   REFUSED(denpa_trainer_create(w.m, &o, &t));
   o.optimizer.kind = "sgd";

@@ -196,7 +196,7 @@ static void wrong_layers_are_refused(void) {
       test_failures++;
     }
     CHECK(status == DENPA_OK || strstr(denpa_last_error(), names[mode]) != NULL);
-    STATUS(denpa_graph_add(g, names[mode], NULL, NULL, &x, 1, &y, 1), DENPA_NOT_FOUND);
+    STATUS(denpa_graph_add(g, names[mode], NULL, NULL, &x, 1, &y, 1), DENPA_NOT_REGISTERED);
     OK(denpa_graph_destroy(g));
   }
 }
