@@ -340,7 +340,7 @@ static void a_copy_is_one_moment(void) {
   switched = two_layers(2, 2, "tanh", 1, DENPA_FLOAT32, 1);
   switching = 1;
   CHECK(pthread_create(&thread, NULL, switcher, NULL) == 0);
-  for (i = 0; i < 20000; i++) {
+  for (i = 0; i < 200000; i++) {
     denpa_model *copy = NULL;
     OPTIONS(denpa_port, W);
     OPTIONS(denpa_port, b);
