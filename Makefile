@@ -21,7 +21,8 @@ CFLAGS ?= -O2 -g
 LINK := -Wl,--as-needed -L$(BUILD) -ldenpa -lm -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
 
 C_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c/%,$(wildcard Tests/c/*.c))
-CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c))
+CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c)) \
+  $(patsubst Tests/c/%.cpp,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.cpp))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
 .PHONY: all help lib demo test bench bench-peers bench-check bench-product bench-programs examples c-tests c++-tests install uninstall clean format lint tools venv
@@ -47,11 +48,11 @@ $(LIBRARY): .build/release/libdenpa.so
 	strip --strip-unneeded -o $@.new $< && mv -f $@.new $@
 	ln -sf libdenpa.so.$(SOVERSION) $(BUILD)/libdenpa.so
 
-# SwiftPM knows what is to be built anew, but for the standard library that it links and for C headers that only Swift reads; it is
-# always asked, and touches its product only where something changed.
+# SwiftPM knows what is to be built anew, but for the standard library that it links and for C headers that only Swift reads, new ones
+# above all; it is always asked, and touches its product only where something changed.
 .build/release/libdenpa.so: FORCE $(STDLIB) | tools
 	@if [ $(STDLIB) -nt $@ ]; then rm -f $@; fi
-	@if [ -e $@ ] && [ -n "$$(find Sources/CShim/include -newer $@)" ]; then grep -rl '^import CShim' Sources | xargs touch; fi
+	@if [ -e $@ ] && [ -n "$$(find Sources/CShim/include -newer $@)" ]; then touch Sources/CShim/include/*.h $$(grep -rl '^import CShim' Sources); fi
 	@$(SWIFT_BUILD)
 FORCE:
 
@@ -77,6 +78,10 @@ $(BUILD)/tests/c/%: Tests/c/%.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
 $(BUILD)/tests/c++/%: Tests/c/%.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(STRICT) $(CFLAGS) -Iinclude -x c++ $< -o $@ $(LINK) -ldl
+
+$(BUILD)/tests/c++/%: Tests/c/%.cpp $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 $(STRICT) $(CFLAGS) -Iinclude $< -o $@ $(LINK) -ldl
 
 $(BUILD)/examples/%: examples/c/%.c $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)

@@ -19,11 +19,16 @@
  *  - Threads: every function may be called from any thread. Calls on one graph, model, trainer or ordinary session take
  *    turns; calls on different ones do not disturb each other, nor do many sessions of one model.
  *  - Option structs begin with struct_size = sizeof of the struct as your program was compiled. Zero is each field's default
- *    unless said otherwise: `denpa_fit_options o = {0}; o.struct_size = sizeof o;`.
+ *    unless said otherwise: `denpa_fit_options o = {0}; o.struct_size = sizeof o;`. Reserved fields are 0. A struct may be larger
+ *    than the library knows it, where all that is behind is 0; a smaller one is refused, and so is what contradicts itself
+ *    (losses with a loss_count of 0).
  *  - Texts are UTF-8. Functions that write a text or bytes take a buffer, its capacity and an int64_t for the length: call
  *    with capacity 0 (the buffer may be NULL) to learn it. A text's length does not count the 0 that ends it, its capacity
  *    does. Where the capacity is too small nothing is written but the length, and the answer is DENPA_LIMIT_EXCEEDED; with
  *    capacity 0 it is DENPA_OK.
+ *  - Callbacks: an exception of C++ that leaves one is caught. The call that it was called from returns
+ *    DENPA_CALLBACK_FAILED, or DENPA_LAYER_FAILED for a layer's, with what() in the sentence. A callback must not be left by
+ *    longjmp, pthread_exit or cancellation of its thread: what the library holds would never be given back.
  *  - A thread that calls needs 256 KiB of stack.
  *  - Loading the library starts no thread and changes nothing in the process. Threads start at the first work that pays to
  *    be divided.
@@ -66,8 +71,9 @@ const char *denpa_last_error(void);
  * variable DENPA_KERNELS names a lower set. DENPA_NOT_SUPPORTED where that variable asks for what is not there. */
 denpa_status denpa_kernels(const char **name);
 
-/* How many threads divided work uses where a session or trainer does not say: 1 to 64. At first the CPUs that this process
- * may use (affinity and cgroup limits), or the environment variable DENPA_THREADS. Results never depend on it. Sessions and
+/* How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the environment
+ * variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both are at each call, and at most those
+ * that the cgroup pays for, which is read once. Results never depend on it. Sessions and
  * trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers. */
 denpa_status denpa_set_thread_count(int32_t threads);
 int32_t denpa_thread_count(void);
@@ -430,6 +436,15 @@ int64_t denpa_test_handles(void);
 
 #ifdef __cplusplus
 } /* extern "C" */
+
+/* For DENPA_ATTRIBUTES and { } as arguments. */
+inline denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *name,
+                                    const denpa::attributes &attributes, const denpa_value *inputs, int32_t input_count,
+                                    denpa_value *outputs, int32_t output_count) {
+  const denpa_attribute *list = attributes;
+  return denpa_graph_add(graph, kind, name, list, inputs, input_count, outputs, output_count);
+}
+
 static_assert(sizeof(denpa_loss) == 48 || sizeof(void *) != 8, "denpa_loss is part of the ABI");
 #else
 _Static_assert(sizeof(denpa_loss) == 48 || sizeof(void *) != 8, "denpa_loss is part of the ABI");

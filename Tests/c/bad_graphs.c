@@ -124,7 +124,7 @@ static void bad_attributes(void) {
   SECOND(denpa_tensor_attribute("activation", &t), DENPA_BAD_ARGUMENT);
   SECOND(denpa_nested("initializer", NULL, NULL), DENPA_BAD_ARGUMENT);
   SECOND(denpa_nested("initializer", "no_such", NULL), DENPA_NOT_REGISTERED);
-  SECOND(denpa_nested("initializer", "normal", DENPA_ATTRIBUTES(denpa_int("no_such", 1))), DENPA_BAD_ARGUMENT);
+  SECOND(denpa_nested("initializer", "normal", listed(denpa_int("no_such", 1), denpa_end())), DENPA_BAD_ARGUMENT);
   SECOND(denpa_nested("initializer", "normal", a), -1); /* a list that holds itself */
   a[1].value.spec.attributes = a + 1;
   REFUSED(add_with(a));
@@ -200,6 +200,8 @@ static void bad_denpa_session_create(void) {
   o.threads = 1;
   EACH_NUMBER(int64_t, o.max_batch, realtime_batches, REFUSED(denpa_session_create(w.m, &o, &s)));
   CHECK(s == NULL);
+  EACH_TAIL(denpa_session_options, o, l, BAD(denpa_session_create(w.m, l, &s), DENPA_BAD_ARGUMENT),
+            { OK(denpa_session_create(w.m, l, &s)); OK(denpa_session_destroy(s)); });
 }
 static void bad_denpa_session_destroy(void) {
   make_world();

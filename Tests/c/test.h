@@ -68,6 +68,15 @@ static inline int test_status(denpa_status got, denpa_status expected, const cha
   return 0;
 }
 
+/* A list of one or two attributes (end with denpa_end()), valid until the next; in C++ DENPA_ATTRIBUTES would be no pointer. */
+static inline const denpa_attribute *listed(denpa_attribute first, denpa_attribute second) {
+  static denpa_attribute list[3];
+  list[0] = first;
+  list[1] = second;
+  list[2] = denpa_end();
+  return list;
+}
+
 static inline void test_end(void) {
   fflush(stdout);
   _exit(test_failures != 0);

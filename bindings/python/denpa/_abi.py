@@ -612,15 +612,17 @@ variable DENPA_KERNELS names a lower set. DENPA_NOT_SUPPORTED where that variabl
     "denpa_set_thread_count": (
         c_int32,
         [c_int32],
-        """How many threads divided work uses where a session or trainer does not say: 1 to 64. At first the CPUs that this process
-may use (affinity and cgroup limits), or the environment variable DENPA_THREADS. Results never depend on it. Sessions and
+        """How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the environment
+variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both are at each call, and at most those
+that the cgroup pays for, which is read once. Results never depend on it. Sessions and
 trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers.""",
     ),
     "denpa_thread_count": (
         c_int32,
         [],
-        """How many threads divided work uses where a session or trainer does not say: 1 to 64. At first the CPUs that this process
-may use (affinity and cgroup limits), or the environment variable DENPA_THREADS. Results never depend on it. Sessions and
+        """How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the environment
+variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both are at each call, and at most those
+that the cgroup pays for, which is read once. Results never depend on it. Sessions and
 trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers.""",
     ),
     "denpa_set_log": (
