@@ -90,7 +90,13 @@ public func denpa_set_log(_ callback: denpa_log_callback!, _ user_data: UnsafeMu
       return
     }
     nonisolated(unsafe) let data = user_data
-    PluginLog.sink = { level, message in callback(data, level, message) }
+    let function = Callback.address(callback)
+    nonisolated(unsafe) let address = function
+    PluginLog.sink = { level, message in
+      var text = FailureText()
+      denpa_shim_log(address, data, level, message, Callback.note, &text)
+      if text.isException { PluginLog.failed(text) }
+    }
   }
 }
 
