@@ -1,6 +1,19 @@
 import DenpaCore
 import DenpaKernelTypes
 
+/// Which rows of a caller's data a batch has, so that errors can name them: those at `order[first…]`, or from `first` on.
+public struct BatchRows {
+  private let order: UnsafePointer<Int64>?
+  private let first: Int
+
+  public init(order: UnsafePointer<Int64>? = nil, first: Int = 0) {
+    self.order = order
+    self.first = first
+  }
+
+  subscript(row: Int) -> Int { order.map { Int($0[first + row]) } ?? first + row }
+}
+
 /// A plan with memory: runs its steps. One thread at a time.
 public final class Executor: @unchecked Sendable {
   public let plan: Plan
@@ -24,6 +37,8 @@ public final class Executor: @unchecked Sendable {
   private let run: UnsafeMutablePointer<Run>
   /// The caller's memory of each slot, in this call.
   public let slots: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  /// Of the batch that is bound, where it is a part of the caller's data.
+  public var batchRows = BatchRows()
   /// Where slots are converted to the plan's dtype; made at first need, for the largest batch.
   private var staging: [Buffer?]
   private var sets: [Int: ArgumentSet] = [:]
@@ -258,7 +273,11 @@ public final class Executor: @unchecked Sendable {
     switch op.kind {
     case .crossEntropy:
       let row = Int(badRow.pointee)
-      let classes = plan.tensors[op.reads[0]].type.shape.last ?? 1
+      let shape = plan.tensors[op.reads[0]].type.shape
+      let classes = shape.last ?? 1
+      // Axes between the batch and the classes: a row has a class for each of their positions.
+      let positions = max(shape.count / max(classes, 1), 1)
+      let place: Message = positions > 1 ? ", position \(row % positions)" : ""
       var label = 0
       if case .slot(let slot) = plan.tensors[op.reads[1]].role, let data = slots[slot] {
         label =
@@ -270,7 +289,8 @@ public final class Executor: @unchecked Sendable {
       }
       return DenpaError(
         .badArgument,
-        "\(node.kind) \"\(node.name)\": expected class numbers from 0 to \(classes - 1), got \(label) in row \(row)")
+        "\(node.kind) \"\(node.name)\": expected class numbers from 0 to \(classes - 1), got \(label) in row \(batchRows[row / positions])\(place)"
+      )
     case .foreign:
       let answer = failure.pointee
       failure.pointee = ForeignFailure()

@@ -84,7 +84,8 @@ public final class Registry: @unchecked Sendable {
   public func optimizer(_ kind: String) throws(DenpaError) -> OptimizerDefinition {
     if let found = mutex.withLock({ optimizerTable[kind] }) { return found }
     let known = optimizers.map(\.kind)
-    throw DenpaError(.notRegistered, "no optimizer is registered as \"\(kind)\"; optimizers are \(list: known, limit: 24)")
+    throw DenpaError(
+      .notRegistered, "no optimizer is registered as \"\(kind)\"; optimizers are \(list: known, limit: 24)")
   }
 
   public func initializer(_ kind: String) throws(DenpaError) -> InitializerDefinition {

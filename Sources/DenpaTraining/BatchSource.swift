@@ -89,6 +89,8 @@ final class ArraySource: BatchSource {
     try checkMemory("a batch")
   }
 
+  deinit { executor.batchRows = BatchRows() }
+
   var batchCount: Int? { (rows + batchSize - 1) / batchSize }
 
   func start(epoch: Int64) {
@@ -101,6 +103,7 @@ final class ArraySource: BatchSource {
   func next(_ trainer: Trainer, training: Bool) -> Batch? {
     guard position < rows else { return nil }
     let count = min(batchSize, rows - position)
+    executor.batchRows = BatchRows(order: UnsafePointer(order?.baseAddress), first: position)
     for index in columns.indices {
       let column = columns[index]
       if let staging = column.staging {
