@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "nets.h"
 
@@ -355,7 +356,30 @@ static void a_copy_is_one_moment(void) {
   EQUAL(mixed, 0);
 }
 
+/* Asking costs no reading of files: a few system calls at most. */
+static double seconds_of(int asking) {
+  double best = 1e9;
+  int round, i;
+  cpu_set_t set;
+  for (round = 0; round < 5; round++) {
+    double start = (double)clock();
+    for (i = 0; i < 2000; i++) {
+      if (asking) CHECK(denpa_thread_count() >= 1);
+      else CHECK(sched_getaffinity(0, sizeof set, &set) == 0);
+    }
+    start = ((double)clock() - start) / CLOCKS_PER_SEC;
+    if (start < best) best = start;
+  }
+  return best;
+}
+static void thread_count_is_cheap(void) {
+  const double ours = seconds_of(1), plain = seconds_of(0);
+  if (ours > 20 * plain) printf("    %.2f us a call; an affinity takes %.2f\n", ours * 500, plain * 500);
+  CHECK(ours < 20 * plain);
+}
+
 static const test_case tests[] = {
+    {"thread_count_is_cheap", thread_count_is_cheap},
     {"a_copy_is_one_moment", a_copy_is_one_moment},
     {"same_bits_for_any_threads", same_bits_for_any_threads},
     {"publish_is_one_instant", publish_is_one_instant},
