@@ -220,9 +220,9 @@ denpa_status denpa_predict(denpa_session *session, const denpa_tensor *inputs, i
  * A trainer has its own copy of the parameters. denpa_publish makes them the model's; denpa_fit does it after each epoch and
  * at its end; denpa_train_batch and denpa_trainer_step do not. denpa_trainer_refresh goes the other way.
  *
- * Numbers that are not finite: where a gradient or loss becomes NaN or infinite, the step is not taken, the call answers
- * DENPA_NOT_FINITE and names the node and the step, and the weights are those before that step. A weight that overflows in the update
- * itself, from finite gradients, is met by the next step.
+ * Numbers that are not finite: where a gradient or loss becomes NaN or infinite, the step is not taken, the call returns
+ * DENPA_NOT_FINITE and names the node and the step, and nothing has changed. A weight that overflows in the update itself,
+ * from finite gradients, is met by the next step.
  */
 
 /* One term of the loss: weight * kind(output, its own target). 48 bytes, for ever. Make it with denpa_loss_on. */
@@ -248,7 +248,8 @@ static inline denpa_loss denpa_loss_on(int32_t output, const char *kind, const d
 
 typedef struct denpa_trainer_options {
   size_t struct_size;
-  int64_t max_batch; /* rows of the largest batch, 1 to 2^31-1; 0: 1 */
+  int64_t max_batch; /* rows that memory is laid out for at first, 1 to 2^31-1; 0: 1. A larger batch makes the trainer grow:
+                      * its memory is laid out anew, and nothing that it has learned or gathered is lost */
   int32_t threads;   /* 1 to 64; 0: denpa_thread_count() */
   int32_t loss_count; /* up to 64; 0: no loss: only denpa_trainer_forward/backward/step */
   const denpa_loss *losses; /* targets are passed in their order */
@@ -263,9 +264,15 @@ denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_option
 /* What was not published is lost. */
 denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
 
-/* One step of learning: forward, loss, backward, optimizer. `loss` (may be NULL) is the loss before the step. Rows 1 to
- * max_batch; 0 rows change nothing and give a loss of 0. Gradients start at zero; any that were accumulated by hand are lost.
- * Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss has classes, otherwise rows in the output's shape. */
+/* One step of learning: forward, loss, backward, optimizer. `loss` (may be NULL) is the loss before the step. 0 rows change
+ * nothing and give a loss of 0. Gradients start at zero, those of parameters that the loss does not reach too; any that were
+ * accumulated by hand are lost. Afterwards denpa_trainer_gradient shows the gradients of this batch.
+ * Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss has classes, otherwise rows in the output's
+ * shape. Integers reach a plugin's layer in the dtype that its samples have.
+ *
+ * The step happens entirely or not at all: where it is refused, weights, the optimizer's memory, states of layers and the
+ * position among the random numbers are those before it. After DENPA_NOT_FINITE, or where a layer failed in backward, the
+ * gradients are zero. */
 denpa_status denpa_train_batch(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                                const denpa_tensor *targets, int32_t target_count, double *loss);
 
@@ -289,7 +296,7 @@ typedef denpa_status (*denpa_progress_callback)(void *user_data, const denpa_pro
 typedef struct denpa_fit_options {
   size_t struct_size;
   int64_t epochs;     /* 0: 1 */
-  int64_t batch_size; /* 1 to max_batch; 0: max_batch */
+  int64_t batch_size; /* 1 to 2^31-1; 0: max_batch, as the trainer was made */
   int32_t no_shuffle; /* 1: in the given order. Otherwise shuffled anew each epoch by the model's seed and the trainer's epoch */
   int32_t validation_count; /* 1: the next two are there; 0: no validation */
   const denpa_tensor *validation_inputs, *validation_targets; /* arrays like inputs and targets */
@@ -331,12 +338,18 @@ denpa_status denpa_publish(denpa_trainer *trainer);
 denpa_status denpa_trainer_refresh(denpa_trainer *trainer);
 
 /* The open loop, for training loops of your own:
- *   forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
- *   backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
- *     are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
- *   gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
- *   step: one step of the optimizer with the gradients; it does not zero them;
- *   zero_gradients: they start anew. */
+ *   forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
+ *     layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
+ *   backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
+ *     output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
+ *     (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
+ *     gradients count;
+ *   gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
+ *     loss or gradient that is not finite is left to be looked at; states are then what they were;
+ *   step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
+ *     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
+ *   zero_gradients: they start anew.
+ * Each forward in training draws random numbers of its own, and its backward sees the same. */
 denpa_status denpa_trainer_forward(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                                    const denpa_tensor *outputs, int32_t output_count, int32_t training);
 denpa_status denpa_trainer_backward(denpa_trainer *trainer, const denpa_tensor *doutputs, int32_t output_count,

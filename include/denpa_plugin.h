@@ -50,8 +50,9 @@ struct denpa_host {
   /* Divides 0..<count into chunks of `grain` items (the last may be smaller) and runs them on the host's threads. The chunks
    * depend on count and grain alone, so that results do not depend on the number of threads. During forward/backward only. */
   void (*parallel_for)(const denpa_call *call, int64_t count, int64_t grain, denpa_body body, void *context);
-  /* `count` uniform numbers in [0, 1), elements first..<first+count of stream `stream`. They depend on the model's seed, the
-   * node, the training step, stream (below 2^40) and element alone: backward sees the numbers that forward saw. */
+  /* `count` uniform numbers in [0, 1), elements first..<first+count of stream `stream`. They depend on the model's seed,
+   * the node, the forward that this call belongs to (each batch of training has numbers of its own, micro-batches between
+   * two steps too), stream (below 2^40) and element alone: backward sees the numbers that forward saw. */
   void (*random)(const denpa_call *call, uint64_t stream, uint64_t first, int64_t count, double *numbers);
 };
 

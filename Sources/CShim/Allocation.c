@@ -43,8 +43,7 @@ void *__cxa_get_globals(void);
 void __real__ZdaPv(void *);
 void __real__ZdlPvSt11align_val_t(void *, size_t);
 
-// Counts an allocation, and tells whether it is one that is to fail.
-static int count_and_ask(void) {
+int denpa_count_and_ask(void) {
   struct denpa_thread *thread = &denpa_thread;
   thread->allocations++;
   __atomic_fetch_add(&allocations_of_all, 1, __ATOMIC_RELAXED);
@@ -63,12 +62,12 @@ static void *from_reserve(size_t size, size_t alignment) {
 }
 
 void *__wrap_malloc(size_t size) {
-  void *pointer = count_and_ask() ? NULL : __real_malloc(size);
+  void *pointer = denpa_count_and_ask() ? NULL : __real_malloc(size);
   return pointer ? pointer : from_reserve(size, 16);
 }
 
 void *__wrap_calloc(size_t count, size_t size) {
-  void *pointer = count_and_ask() ? NULL : __real_calloc(count, size);
+  void *pointer = denpa_count_and_ask() ? NULL : __real_calloc(count, size);
   if (pointer) return pointer;
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
@@ -94,7 +93,7 @@ void *__wrap_realloc(void *pointer, size_t size) {
     __wrap_free(pointer);
     return NULL;
   }
-  const int fails = count_and_ask();
+  const int fails = denpa_count_and_ask();
   const int moves = denpa_reserve_owns(pointer);
   void *result = fails ? NULL : moves ? __real_malloc(size) : __real_realloc(pointer, size);
   if (result && !moves) return result;
@@ -107,7 +106,7 @@ void *__wrap_realloc(void *pointer, size_t size) {
 }
 
 int __wrap_posix_memalign(void **pointer, size_t alignment, size_t size) {
-  int status = count_and_ask() ? ENOMEM : __real_posix_memalign(pointer, alignment, size);
+  int status = denpa_count_and_ask() ? ENOMEM : __real_posix_memalign(pointer, alignment, size);
   if (status != ENOMEM) return status;
   void *result = from_reserve(size, alignment);
   if (!result) return ENOMEM;
@@ -145,19 +144,19 @@ static int new_is_safe(size_t size) {
 
 void *__wrap__ZnwmRKSt9nothrow_t(size_t size, const void *tag) {
   (void)tag;
-  void *pointer = count_and_ask() || !new_is_safe(size) ? NULL : __real__ZnwmRKSt9nothrow_t(size, &nothrow);
+  void *pointer = denpa_count_and_ask() || !new_is_safe(size) ? NULL : __real__ZnwmRKSt9nothrow_t(size, &nothrow);
   return pointer ? pointer : from_reserve(size, 16);
 }
 void *__wrap__ZnamRKSt9nothrow_t(size_t size, const void *tag) {
   (void)tag;
-  void *pointer = count_and_ask() || !new_is_safe(size) ? NULL : __real__ZnamRKSt9nothrow_t(size, &nothrow);
+  void *pointer = denpa_count_and_ask() || !new_is_safe(size) ? NULL : __real__ZnamRKSt9nothrow_t(size, &nothrow);
   return pointer ? pointer : from_reserve(size, 16);
 }
 void *__wrap__Znwm(size_t size) { return __wrap__ZnwmRKSt9nothrow_t(size, &nothrow); }
 void *__wrap__Znam(size_t size) { return __wrap__ZnamRKSt9nothrow_t(size, &nothrow); }
 void *__wrap__ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
   (void)tag;
-  void *pointer = count_and_ask() || !new_is_safe(size)
+  void *pointer = denpa_count_and_ask() || !new_is_safe(size)
                       ? NULL
                       : __real__ZnwmSt11align_val_tRKSt9nothrow_t(size, alignment, &nothrow);
   return pointer ? pointer : from_reserve(size, alignment);
@@ -205,7 +204,7 @@ void denpa_plain_free(void *pointer) {
 void *denpa_shim_allocate(size_t size, size_t alignment) {
   void *pointer = NULL;
   // More than an address space; sanitizers would rather abort than answer.
-  if (count_and_ask() || size > (size_t)1 << 47) return NULL;
+  if (denpa_count_and_ask() || size > (size_t)1 << 47) return NULL;
   const int status = __real_posix_memalign ? __real_posix_memalign(&pointer, alignment, size)
                                            : posix_memalign(&pointer, alignment, size);
   return status ? NULL : pointer;

@@ -25,7 +25,9 @@ DENPA_INTERNAL void denpa_reserve_free(void *pointer);
 DENPA_INTERNAL size_t denpa_reserve_usable_size(const void *pointer);
 DENPA_INTERNAL int denpa_reserve_owns(const void *pointer);
 
-// Allocation.c. Memory of the C library's own, neither counted nor made to fail.
+// Allocation.c. Counts an allocation, and tells whether it is one that is to fail.
+DENPA_INTERNAL int denpa_count_and_ask(void);
+// Memory of the C library's own, neither counted nor made to fail.
 DENPA_INTERNAL void *denpa_plain_malloc(size_t size);
 DENPA_INTERNAL void denpa_plain_free(void *pointer);
 

@@ -38,7 +38,7 @@ struct Program {
 /// a `Program`.
 final class ArgumentSet {
   let program: Program
-  private let arguments: Buffer
+  private let arguments: ArgumentMemory
   private let table: Buffer
   /// What foreign calls need; keeps it alive.
   private let contexts: [AnyObject]
@@ -67,5 +67,31 @@ final class ArgumentSet {
       stepCount: steps.count, forwardSteps: draft.forwardSteps, slotPatches: reserve(draft.slotPatches),
       parameterPatches: reserve(draft.parameterPatches), runtimePatches: reserve(draft.runtimePatches),
       binding: binding.baseAddress ?? table.base.assumingMemoryBound(to: Program.Binding.self))
+  }
+}
+
+/// Memory for the arguments of kernel calls: blocks that never move, because steps point into them. A block that is
+/// full is followed by another one, so that no estimate of what a call needs can be wrong.
+struct ArgumentMemory {
+  private(set) var blocks: [Buffer] = []
+  private var used = 0
+  private let blockBytes: Int
+
+  private static let smallestBlock = 4096
+
+  /// `expected`: bytes of the first block, in which all arguments of most plans are side by side.
+  init(expected: Int) { blockBytes = max(expected, ArgumentMemory.smallestBlock) }
+
+  /// Zeroed memory, aligned to 64 bytes.
+  mutating func reserve(_ byteCount: Int) throws(DenpaError) -> UnsafeMutableRawPointer {
+    let bytes = Arena.aligned(max(byteCount, 1))
+    if let block = blocks.last, block.byteCount - used >= bytes {
+      used += bytes
+      return block.base + (used - bytes)
+    }
+    let block = try Buffer(byteCount: max(blocks.isEmpty ? blockBytes : blockBytes / 4, bytes), "arguments")
+    blocks.append(block)
+    used = bytes
+    return block.base
   }
 }

@@ -14,6 +14,38 @@ public struct TensorView {
   }
 }
 
+extension TensorView {
+  /// The rows of a tensor that is to be of type `expected`, whose axis 0 is the batch; one sample without the batch counts
+  /// as one row. `name` is what errors call it.
+  public func rows(as expected: TensorType, _ name: @autoclosure () -> Message) throws(DenpaError) -> Int {
+    let given = type.shape
+    let rank = expected.shape.rank
+    var rows = -1
+    if rank > 0, given.rank == rank, given.matches(expected.shape, skip: 1) {
+      rows = given[0]
+    } else if given.rank == rank - 1, given.matches(expected.shape, skip: 0) {
+      rows = 1
+    }
+    guard rows >= 0 else { throw DenpaError(.badShape, "\(name()): expected \(expected.shape), got \(given)") }
+    if data == nil, given.count > 0 { throw DenpaError(.badArgument, "\(name()): the tensor's data is NULL") }
+    guard type.dtype == expected.dtype || expected.dtype.isFloat || !type.dtype.isFloat else {
+      throw DenpaError(.badDType, "\(name()): expected \(expected.dtype), got \(type.dtype)")
+    }
+    return rows
+  }
+
+  /// Whether this is one sample of type `expected`, without a batch axis.
+  public func isSample(of expected: TensorType) -> Bool { type.shape.rank == expected.shape.rank - 1 }
+}
+
+extension Shape {
+  /// Whether the axes from `skip` on are the last ones of a batch's shape.
+  func matches(_ batch: Shape, skip: Int) -> Bool {
+    for axis in skip..<max(rank, skip) where self[axis] != batch[axis + 1 - skip] { return false }
+    return true
+  }
+}
+
 /// Copies `count` elements that stand `step` bytes apart, converting between dtypes. Neither side needs to be aligned.
 public func convert(
   _ source: UnsafeRawPointer, _ from: DType, step: Int, to destination: UnsafeMutableRawPointer, _ to: DType, count: Int
@@ -97,5 +129,54 @@ private func convert<S: Element, D: Element>(
     let value = source.loadUnaligned(fromByteOffset: index * MemoryLayout<S>.size, as: S.self)
     destination.storeBytes(
       of: D.from(value.double), toByteOffset: index * MemoryLayout<D>.size, as: D.self)
+  }
+}
+
+extension DType {
+  var smallestInteger: Int64 { self == .int32 ? Int64(Int32.min) : self == .uint8 ? 0 : .min }
+  var largestInteger: Int64 { self == .int32 ? Int64(Int32.max) : self == .uint8 ? 255 : .max }
+
+  /// Element `index` of an array of this integer dtype, which need not be aligned.
+  public func integer(_ data: UnsafeRawPointer, _ index: Int) -> Int64 {
+    switch self {
+    case .int32: Int64(data.loadUnaligned(fromByteOffset: index * 4, as: Int32.self))
+    case .uint8: Int64(data.load(fromByteOffset: index, as: UInt8.self))
+    default: data.loadUnaligned(fromByteOffset: index * 8, as: Int64.self)
+    }
+  }
+
+  func store(integer value: Int64, _ data: UnsafeMutableRawPointer, _ index: Int) {
+    switch self {
+    case .int32: data.storeBytes(of: Int32(truncatingIfNeeded: value), toByteOffset: index * 4, as: Int32.self)
+    case .uint8: data.storeBytes(of: UInt8(truncatingIfNeeded: value), toByteOffset: index, as: UInt8.self)
+    default: data.storeBytes(of: value, toByteOffset: index * 8, as: Int64.self)
+    }
+  }
+}
+
+extension TensorView {
+  /// Integers that are to be converted to a narrower dtype must fit into it: says which one does not.
+  public func checkFits(_ dtype: DType, _ name: @autoclosure () -> Message) throws(DenpaError) {
+    guard !type.dtype.isFloat, !dtype.isFloat, dtype.size < type.dtype.size, let data else { return }
+    let rowElements = type.shape.rank > 0 ? max(type.shape.sample.count, 1) : 1
+    for index in 0..<type.shape.count {
+      let value = type.dtype.integer(data, place(of: index))
+      guard value < dtype.smallestInteger || value > dtype.largestInteger else { continue }
+      throw DenpaError(
+        .badArgument,
+        "\(name()): expected numbers of \(dtype), from \(dtype.smallestInteger) to \(dtype.largestInteger), got \(value) in row \(index / rowElements)"
+      )
+    }
+  }
+
+  /// How many elements behind the first one an element is, by its row-major number.
+  private func place(of index: Int) -> Int {
+    guard let strides else { return index }
+    var rest = index, place = 0
+    for axis in (0..<type.shape.rank).reversed() {
+      place += rest % type.shape[axis] * Int(strides[axis])
+      rest /= type.shape[axis]
+    }
+    return place
   }
 }

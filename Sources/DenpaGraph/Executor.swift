@@ -1,19 +1,6 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// Which rows of a caller's data a batch has, so that errors can name them: those at `order[first…]`, or from `first` on.
-public struct BatchRows {
-  private let order: UnsafePointer<Int64>?
-  private let first: Int
-
-  public init(order: UnsafePointer<Int64>? = nil, first: Int = 0) {
-    self.order = order
-    self.first = first
-  }
-
-  subscript(row: Int) -> Int { order.map { Int($0[first + row]) } ?? first + row }
-}
-
 /// A plan with memory: runs its steps. One thread at a time.
 public final class Executor: @unchecked Sendable {
   public let plan: Plan
@@ -32,8 +19,10 @@ public final class Executor: @unchecked Sendable {
   private let flagCount: Int
   private let isDouble: Bool
   private let infers: Bool
+  /// The plan writes the gradient of every trained parameter.
+  private let isComplete: Bool
   private let control: Buffer
-  private let failure: UnsafeMutablePointer<ForeignFailure>
+  let failure: UnsafeMutablePointer<ForeignFailure>
   private let run: UnsafeMutablePointer<Run>
   /// The caller's memory of each slot, in this call.
   public let slots: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -41,11 +30,15 @@ public final class Executor: @unchecked Sendable {
   public var batchRows = BatchRows()
   /// Where slots are converted to the plan's dtype; made at first need, for the largest batch.
   private var staging: [Buffer?]
+  private var stagedOutputs: [StagedOutput] = []
   private var sets: [Int: ArgumentSet] = [:]
   /// The program of the last call; `sets` keeps its memory.
   private let current: UnsafeMutablePointer<Program>
   /// The value of each loss term, where it stands in memory.
   private let lossCells: UnsafeMutableBufferPointer<LossCell>
+
+  /// Of the last run that failed: some of the gradients may have been written.
+  public private(set) var hasBegunBackward = false
 
   private struct LossCell {
     var value: UnsafeMutableRawPointer
@@ -56,7 +49,8 @@ public final class Executor: @unchecked Sendable {
     self.plan = plan
     self.gradients = gradients
     parameterLayout = model.layout
-    arena = try Buffer(byteCount: plan.arenaBytes, zeroed: true, "the values of a batch")
+    arena = try Buffer(byteCount: plan.arenaBytes, zeroed: !plan.isGuarded, "the values of a batch")
+    for page in plan.forbiddenPages { arena.forbidPage(at: page) }
     var offsets = Array(repeating: 0, count: plan.tensors.count)
     var constantBytes = 0
     for (id, tensor) in plan.tensors.enumerated() {
@@ -78,6 +72,7 @@ public final class Executor: @unchecked Sendable {
     flagCount = parameterLayout.offsets.count
     isDouble = plan.dtype == .float64
     infers = plan.mode == .infer
+    isComplete = plan.unreachedParameters.isEmpty
     let flagBytes = Arena.aligned(4 * flagCount)
     let slotBytes = Arena.aligned(8 * plan.slots.count)
     let failureBytes = Arena.aligned(MemoryLayout<ForeignFailure>.stride)
@@ -132,80 +127,92 @@ public final class Executor: @unchecked Sendable {
 
   /// Likewise for data that is going to be cut into batches.
   public func rowsOfAnySize(_ slot: Int, _ view: TensorView) throws(DenpaError) -> Int {
-    let expected = plan.slots[slot].type
-    let given = view.type.shape
-    let rank = expected.shape.rank
-    var rows = -1
-    if rank > 0, given.rank == rank, Executor.sampleMatches(given, expected.shape, skip: 1) {
-      rows = given[0]
-    } else if given.rank == rank - 1, Executor.sampleMatches(given, expected.shape, skip: 0) {
-      rows = 1
-    }
-    guard rows >= 0 else {
-      throw DenpaError(.badShape, "\(describe(slot)): expected \(expected.shape), got \(given)")
-    }
-    if view.data == nil, given.count > 0 {
-      throw DenpaError(.badArgument, "\(describe(slot)): the tensor's data is NULL")
-    }
-    let dtype = view.type.dtype
-    guard dtype == expected.dtype || expected.dtype.isFloat || !dtype.isFloat else {
-      throw DenpaError(.badDType, "\(describe(slot)): expected \(expected.dtype), got \(dtype)")
-    }
-    return rows
-  }
-
-  private static func sampleMatches(_ given: Shape, _ expected: Shape, skip: Int) -> Bool {
-    for axis in skip..<max(given.rank, skip) where given[axis] != expected[axis + 1 - skip] { return false }
-    return true
+    try view.rows(as: plan.slots[slot].type, describe(slot))
   }
 
   public func bindChecked(_ slot: Int, _ view: TensorView) throws(DenpaError) {
     let expected = plan.slots[slot].type.dtype
     guard let data = view.data else {
-      slots[slot] = arena.base
+      slots[slot] = someMemory
       return
     }
-    if view.type.dtype == expected, UInt(bitPattern: data) & UInt(expected.size - 1) == 0 {
+    if view.type.dtype == expected, UInt(bitPattern: data) & UInt(expected.size - 1) == 0, !plan.isGuarded {
       slots[slot] = data
       return
     }
-    let memory = try stagingMemory(slot)
+    try view.checkFits(expected, describe(slot))
+    let memory = try stagingMemory(slot, elements: view.type.shape.count)
     convert(data, view.type.dtype, to: memory, expected, count: view.type.shape.count)
     slots[slot] = memory
   }
 
-  /// Memory of the executor's own for a slot's largest batch.
-  public func stagingMemory(_ slot: Int) throws(DenpaError) -> UnsafeMutableRawPointer {
-    if let known = staging[slot] { return known.base }
-    let type = plan.slots[slot].type.withRows(plan.maximumRows)
-    let memory = try Buffer(byteCount: type.byteCount, zeroed: false, "a converted batch")
-    staging[slot] = memory
-    return memory.base
+  /// Memory of the executor's own for a slot's largest batch, of which `elements` are used: in guard mode the last ones, so
+  /// that they end at an inaccessible page, aligned to an element like memory of a caller's.
+  public func stagingMemory(_ slot: Int, elements: Int) throws(DenpaError) -> UnsafeMutableRawPointer {
+    let memory: Buffer
+    if let known = staging[slot] {
+      memory = known
+    } else {
+      let type = plan.slots[slot].type.withRows(plan.maximumRows)
+      memory = try Buffer(byteCount: type.byteCount, zeroed: false, "a converted batch")
+      staging[slot] = memory
+    }
+    guard plan.isGuarded else { return memory.base }
+    GuardMode.poison(memory.base, memory.byteCount)
+    return memory.base + (Arena.placeBytes(memory.byteCount) - elements * plan.slots[slot].type.dtype.size)
   }
 
-  /// Checks memory that a slot's values are written to, for a batch of `rows`, and binds it.
-  public func bindOutput(_ slot: Int, _ view: TensorView, rows: Int) throws(DenpaError) {
+  /// Copies what is bound to a slot into memory of the executor's own, where it stays until the slot is bound again.
+  public func keep(_ slot: Int, elements: Int) throws(DenpaError) {
+    let bound = slots[slot]
+    if let bound, let own = staging[slot], bound >= own.base, bound < own.base + Arena.placeBytes(own.byteCount) {
+      return
+    }
+    let memory = try stagingMemory(slot, elements: elements)
+    if let bound { memory.copyMemory(from: bound, byteCount: elements * plan.slots[slot].type.dtype.size) }
+    slots[slot] = memory
+  }
+
+  /// Checks memory that a slot's values are to be written to, for a batch of `rows`.
+  public func checkOutput(_ slot: Int, _ view: TensorView, rows: Int) throws(DenpaError) {
     let expected = plan.slots[slot].type
     guard view.type.dtype == expected.dtype else {
       throw DenpaError(.badDType, "\(describe(slot)): expected \(expected.dtype), got \(view.type.dtype)")
     }
     let given = view.type.shape
     let wanted = expected.shape.withRows(rows)
-    let sample = rows == 1 && given.rank == wanted.rank - 1 && Executor.sampleMatches(given, wanted, skip: 0)
+    let sample = rows == 1 && given.rank == wanted.rank - 1 && given.matches(wanted, skip: 0)
     guard given == wanted || sample else {
       throw DenpaError(.badShape, "\(describe(slot)): expected room for \(wanted), got \(given)")
     }
-    guard let data = view.data else {
-      guard given.count == 0 else {
-        throw DenpaError(.badArgument, "\(describe(slot)): the tensor's data is NULL")
-      }
-      slots[slot] = arena.base
-      return
+    guard view.data != nil || given.count == 0 else {
+      throw DenpaError(.badArgument, "\(describe(slot)): the tensor's data is NULL")
     }
-    guard UInt(bitPattern: data) & UInt(expected.dtype.size - 1) == 0 else {
+    guard UInt(bitPattern: view.data) & UInt(expected.dtype.size - 1) == 0 else {
       throw DenpaError(.badArgument, "\(describe(slot)): the memory is not aligned for \(expected.dtype)")
     }
+  }
+
+  /// Checks memory that a slot's values are to be written to, and binds it.
+  public func bindOutput(_ slot: Int, _ view: TensorView, rows: Int) throws(DenpaError) {
+    try checkOutput(slot, view, rows: rows)
+    guard let data = view.data else {
+      slots[slot] = someMemory
+      return
+    }
     slots[slot] = data
+    if plan.isGuarded {
+      let memory = try stagingMemory(slot, elements: view.type.shape.count)
+      slots[slot] = memory
+      stagedOutputs.append(StagedOutput(staged: memory, data: data, byteCount: view.type.byteCount))
+    }
+  }
+
+  /// In guard mode: an output that is written to memory of the executor's own, and where it is copied afterwards.
+  private struct StagedOutput {
+    var staged: UnsafeMutableRawPointer
+    var data: UnsafeMutableRawPointer
+    var byteCount: Int
   }
 
   public func describe(_ slot: Int) -> Message {
@@ -236,11 +243,11 @@ public final class Executor: @unchecked Sendable {
 
   public enum Part: Sendable { case forward, backward, all }
 
-  /// Runs the steps for `rows` rows with the bound slots and the parameters at `parameters`. `accumulate`: gradients of parameters
-  /// are added to what there is.
+  /// Runs the steps for `rows` rows with the bound slots and the parameters at `parameters`. `accumulate`: gradients of
+  /// parameters are added to what there is. `draw`: the number of the forward that random numbers belong to.
   public func execute(
     rows: Int, parameters: UnsafeMutableRawPointer, part: Part = .all, accumulate: Bool = false, training: Bool = true,
-    step: UInt64 = 0
+    draw: UInt64 = 0
   ) throws(DenpaError) {
     let program = current
     if program.pointee.rows != rows { try prepare(rows: rows) }
@@ -255,60 +262,70 @@ public final class Executor: @unchecked Sendable {
       for address in program.pointee.runtimePatches { address.pointee = wanted }
       binding.pointee.accumulate = wanted
     }
-    run.pointee.step = step
+    run.pointee.draw = draw
     run.pointee.training = training && !infers ? 1 : 0
     let forward = program.pointee.steps + program.pointee.forwardSteps
-    var next = part == .backward ? forward : program.pointee.steps
+    let first = part == .backward ? forward : program.pointee.steps
     let end = part == .forward ? forward : program.pointee.steps + program.pointee.stepCount
+    if !plan.isGuarded { return try walk(first, end, forward) }
+    if part != .backward {
+      poisonValues()
+      try walk(first, forward, forward)
+    }
+    if part != .forward {
+      if !accumulate { poisonGradients() }
+      try walk(forward, end, forward)
+    }
+    handOver()
+  }
+
+  @inline(__always)
+  private func walk(
+    _ first: UnsafeMutablePointer<StepRecord>, _ end: UnsafeMutablePointer<StepRecord>,
+    _ forward: UnsafeMutablePointer<StepRecord>
+  ) throws(DenpaError) {
+    var next = first
     while next < end {
       let code = next.pointee.step(next.pointee.arguments, run)
-      if code != 0 { throw failed(next.pointee.op, code) }
+      if code != 0 {
+        hasBegunBackward = next >= forward
+        throw failed(next.pointee.op, code)
+      }
       next += 1
     }
   }
 
-  private func failed(_ index: Int, _ code: Int32) -> DenpaError {
-    let op = plan.ops[index]
-    let node = plan.graph.nodes[op.node]
-    switch op.kind {
-    case .crossEntropy:
-      let row = Int(badRow.pointee)
-      let shape = plan.tensors[op.reads[0]].type.shape
-      let classes = shape.last ?? 1
-      // Axes between the batch and the classes: a row has a class for each of their positions.
-      let positions = max(shape.count / max(classes, 1), 1)
-      let place: Message = positions > 1 ? ", position \(row % positions)" : ""
-      var label = 0
-      if case .slot(let slot) = plan.tensors[op.reads[1]].role, let data = slots[slot] {
-        label =
-          switch plan.slots[slot].type.dtype {
-          case .int32: Int(data.loadUnaligned(fromByteOffset: row * 4, as: Int32.self))
-          case .int64: Int(data.loadUnaligned(fromByteOffset: row * 8, as: Int64.self))
-          default: Int(data.load(fromByteOffset: row, as: UInt8.self))
-          }
-      }
-      return DenpaError(
-        .badArgument,
-        "\(node.kind) \"\(node.name)\": expected class numbers from 0 to \(classes - 1), got \(label) in row \(batchRows[row / positions])\(place)"
-      )
-    case .foreign:
-      let answer = failure.pointee
-      failure.pointee = ForeignFailure()
-      return DenpaError(
-        answer.status == .ok ? .layerFailed : answer.status, "\(node.kind) \"\(node.name)\": \(answer.message)")
-    default:
-      return DenpaError(.internalError, "\(node.kind) \"\(node.name)\": a kernel answered \(code)")
+  /// In guard mode, before a run: what is read before it is written is NaN.
+  private func poisonValues() {
+    var start = 0
+    for page in plan.forbiddenPages {
+      GuardMode.poison(arena.base + start, page - start)
+      start = page + GuardMode.pageBytes
     }
+  }
+
+  private func poisonGradients() {
+    guard let gradients else { return }
+    for number in plan.reachedParameters {
+      GuardMode.poison(gradients.base + parameterLayout.offsets[number], parameterLayout.extents[number])
+    }
+  }
+
+  /// In guard mode, after a run: the caller's memory gets what was written to memory beside an inaccessible page.
+  private func handOver() {
+    for output in stagedOutputs { output.data.copyMemory(from: output.staged, byteCount: output.byteCount) }
+    stagedOutputs.removeAll()
   }
 
   // MARK: Looking
 
   /// Where a tensor's values are after a run; nil for what lives elsewhere.
   public func values(of tensor: TensorID) -> UnsafeMutableRawPointer? {
-    var base = tensor
-    while case .view(let next) = plan.tensors[base].role { base = next }
+    let base = plan.storage(tensor)
     switch plan.tensors[base].role {
-    case .temporary: return plan.offsets[base] >= 0 ? arena.base + plan.offsets[base] : nil
+    case .temporary:
+      let rows = max(current.pointee.rows, 0)
+      return plan.offsets[base] >= 0 ? arena.base + plan.offset(base, rows: rows) : nil
     case .slot(let slot): return slots[slot]
     case .parameterGradient(let number): return gradients.map { $0.base + parameterLayout.offsets[number] }
     case .constant: return constants.base + constantOffsets[base]
@@ -323,6 +340,15 @@ public final class Executor: @unchecked Sendable {
       sum += cell.weight * (isDouble ? cell.value.load(as: Double.self) : Double(cell.value.load(as: Float.self)))
     }
     return sum
+  }
+
+  /// Gradients of trained parameters that this plan does not write: zeros, where gradients are not accumulated.
+  public func clearUnreachedGradients() {
+    guard !isComplete, let gradients else { return }
+    for number in plan.unreachedParameters {
+      (gradients.base + parameterLayout.offsets[number]).initializeMemory(
+        as: UInt8.self, repeating: 0, count: parameterLayout.extents[number])
+    }
   }
 
   /// The first parameter whose gradient was not finite since the flags were last cleared; clears them.

@@ -25,6 +25,8 @@ public struct LayerSpec: Sendable {
   /// Of a loss: targets may be class numbers; otherwise integers are converted to the float dtype.
   public var classTargets = false
   public var dtypes: [DType] = [.float32, .float64]
+  /// Of a foreign layer: what its samples, and so its proof, say of each input. Empty: the shape rule decides.
+  public var proved: [ProvedInput] = []
   public var differentiable = true
   public var samples: [Sample]
   /// The plugin that it came from; nil: built in.
@@ -47,6 +49,44 @@ public struct LayerSpec: Sendable {
     self.rowsIndependent = rowsIndependent
     self.classTargets = classTargets
     self.samples = samples
+  }
+}
+
+/// What was proved of one input of a foreign layer, whose callbacks cast pointers by dtype and index by value: nothing else
+/// may get there.
+public struct ProvedInput: Sendable {
+  /// Of the samples; float32 stands for every float dtype.
+  public var dtypes: [DType]
+  /// Its integers are class numbers: below the last extent of input 0.
+  public var areClasses: Bool
+
+  public init(dtypes: [DType], areClasses: Bool) {
+    self.dtypes = dtypes
+    self.areClasses = areClasses
+  }
+
+  /// The proved dtype in which a tensor of `dtype` is handed to the layer; nil where there is none.
+  public func dtype(for dtype: DType) -> DType? {
+    if dtype.isFloat { return dtypes.contains(where: \.isFloat) ? dtype : nil }
+    if dtypes.contains(dtype) { return dtype }
+    return dtypes.filter { !$0.isFloat }.max { $0.size < $1.size }
+  }
+}
+
+extension LayerSpec {
+  /// The types in which inputs are handed to the layer, or what is wrong with one of them.
+  public func handedOver(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
+    guard !proved.isEmpty else { return inputs }
+    var result: [TensorType] = []
+    for (index, type) in inputs.enumerated() {
+      guard let dtype = proved[index].dtype(for: type.dtype) else {
+        let known = proved[index].dtypes.map { $0.isFloat ? "float" : $0.name }
+        throw DenpaError(
+          .badDType, "input \(index) (\(self.inputs[index])): expected \(list: known), which it was proved with, got \(type.dtype)")
+      }
+      result.append(TensorType(dtype, type.shape))
+    }
+    return result
   }
 }
 

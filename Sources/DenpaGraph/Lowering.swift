@@ -14,14 +14,13 @@ struct Lowering {
   let flags: UnsafeMutablePointer<Int32>
   let badRow: UnsafeMutablePointer<Int64>
 
-  let memory: Buffer
+  private(set) var memory: ArgumentMemory
   var steps: [StepRecord] = []
   var forwardSteps = 0
   var slotPatches: [Patch] = []
   var parameterPatches: [Patch] = []
   var runtimePatches: [UnsafeMutablePointer<Int32>] = []
   var contexts: [AnyObject] = []
-  var used = 0
 
   init(_ executor: Executor, rows: Int) throws(DenpaError) {
     plan = executor.plan
@@ -34,9 +33,7 @@ struct Lowering {
     constantOffsets = executor.constantOffsets
     flags = executor.flags
     badRow = executor.badRow
-    var bytes = 0
-    for op in plan.ops { bytes += Lowering.bytes(op) }
-    memory = try Buffer(byteCount: bytes, zeroed: true, "arguments")
+    memory = ArgumentMemory(expected: plan.ops.count * Lowering.commonBytes)
   }
 
   static func lower(_ executor: Executor, rows: Int) throws(DenpaError) -> ArgumentSet {
@@ -44,7 +41,7 @@ struct Lowering {
     let ops = lowering.plan.ops
     var index = 0
     while index < ops.count {
-      let together = lowering.lowerTogether(from: index)
+      let together = try lowering.lowerTogether(from: index)
       if together == 0 { try lowering.lower(ops[index], index) }
       // A loss that takes its gradient along is part of forward.
       if index < lowering.plan.forwardCount { lowering.forwardSteps = lowering.steps.count }
@@ -54,11 +51,8 @@ struct Lowering {
     return try ArgumentSet(lowering)
   }
 
-  /// No kernel's arguments are larger; foreign calls need room for their pointers.
-  private static func bytes(_ op: Op) -> Int {
-    guard case .foreign = op.kind else { return 256 }
-    return 256 + Arena.aligned((op.reads.count + 2 * op.writes.count + 16) * 16)
-  }
+  /// What the arguments of most kernels take: a plan's first block of argument memory has room for so much each.
+  private static let commonBytes = 192
 
   // MARK: Shapes
 
@@ -97,26 +91,35 @@ struct Lowering {
   /// Writes the pointer of a tensor to `address`, now or at each call.
   mutating func place(_ id: TensorID, _ address: UnsafeMutableRawPointer) {
     let address = address.assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
-    var base = id
-    while case .view(let next) = plan.tensors[base].role { base = next }
+    let base = plan.storage(id)
     switch plan.tensors[base].role {
     case .slot(let slot): slotPatches.append(Patch(address: address, source: slot))
     case .parameter(let number): parameterPatches.append(Patch(address: address, source: parameterOffsets[number]))
     case .parameterGradient(let number): address.pointee = gradients.map { $0 + gradientOffsets[number] }
     case .constant: address.pointee = constants + constantOffsets[base]
-    case .temporary: address.pointee = arena + plan.offsets[base]
+    case .temporary: address.pointee = arena + plan.offset(base, rows: rows)
     case .view: break
     }
   }
 
   /// Whether a tensor is 64-byte aligned and alone in its memory up to a multiple of 64 bytes.
   func isPadded(_ id: TensorID) -> Bool {
-    var base = id
-    while case .view(let next) = plan.tensors[base].role { base = next }
-    return switch plan.tensors[base].role {
+    switch plan.tensors[plan.storage(id)].role {
     case .temporary, .parameterGradient: true
     case .slot, .parameter, .constant, .view: false
     }
+  }
+
+  /// The workspace of a product in the arena; nil where it needs none.
+  private func productWorkspace(_ op: Op, _ index: Int, _ arguments: inout ProductArguments) -> Mutable? {
+    let offset = plan.workspaceOffsets[index]
+    guard offset >= 0 else { return nil }
+    guard plan.isGuarded else { return arena + offset }
+    var largest = Lowering.productArguments(op, plan.tensors, rows: plan.maximumRows)
+    return arena
+      + plan.place(
+        offset, planned: plan.kernels.productWorkspace(&largest, plan.threads),
+        wanted: plan.kernels.productWorkspace(&arguments, plan.threads))
   }
 
   func flag(_ destination: Destination) -> Flag? {
@@ -124,10 +127,10 @@ struct Lowering {
     return flags + number
   }
 
-  mutating func reserve<T>(_ value: T) -> UnsafeMutablePointer<T> {
-    let address = (memory.base + used).bindMemory(to: T.self, capacity: 1)
-    address.initialize(to: value)
-    used += Arena.aligned(MemoryLayout<T>.stride)
+  /// Memory for `count` values of argument memory, all of them `value`.
+  mutating func reserve<T>(_ value: T, count: Int = 1) throws(DenpaError) -> UnsafeMutablePointer<T> {
+    let address = try memory.reserve(MemoryLayout<T>.stride * count).bindMemory(to: T.self, capacity: count)
+    address.initialize(repeating: value, count: count)
     return address
   }
 
@@ -135,8 +138,8 @@ struct Lowering {
   mutating func emit<A>(
     _ step: @escaping Step, _ arguments: A, op: Int, _ pointers: [(PartialKeyPath<A>, TensorID)],
     accumulate: (WritableKeyPath<A, Int32>, Destination)? = nil
-  ) {
-    let address = reserve(arguments)
+  ) throws(DenpaError) {
+    let address = try reserve(arguments)
     for (path, tensor) in pointers {
       if let offset = MemoryLayout<A>.offset(of: path) { place(tensor, UnsafeMutableRawPointer(address) + offset) }
     }
@@ -170,7 +173,7 @@ struct Lowering {
     case .product(_, _, let bias, _, let slope):
       var arguments = Lowering.productArguments(op, plan.tensors, rows: rows)
       arguments.flag = flag(destination)
-      if plan.workspaceOffsets[index] >= 0 { arguments.workspace = arena + plan.workspaceOffsets[index] }
+      arguments.workspace = productWorkspace(op, index, &arguments)
       var pointers: [(PartialKeyPath<ProductArguments>, TensorID)] = [
         (\ProductArguments.a, op.reads[0]), (\ProductArguments.b, op.reads[1]), (\ProductArguments.c, y),
       ]
@@ -178,20 +181,20 @@ struct Lowering {
       if slope != nil { pointers.append((\ProductArguments.slopeOutput, op.reads[bias ? 3 : 2])) }
       arguments.isPadded = isPadded(y) ? 1 : 0
       let step = destination.mode == .overwrite ? kernels.productStep(&arguments) : nil
-      emit(
+      try emit(
         step ?? kernels.product, arguments, op: index, pointers,
         accumulate: (\ProductArguments.accumulate, destination))
     case .map(let function):
       var arguments = MapArguments()
       arguments.count = count(y)
       arguments.function = function.rawValue
-      emit(
+      try emit(
         kernels.map, arguments, op: index, [(\MapArguments.x, op.reads[0]), (\MapArguments.y, y)])
     case .mapGradient(let function):
       var arguments = MapGradientArguments()
       arguments.count = count(y)
       arguments.function = function.rawValue
-      emit(
+      try emit(
         kernels.mapGradient, arguments, op: index,
         [
           (\MapGradientArguments.y, op.reads[0]), (\MapGradientArguments.dy, op.reads[1]),
@@ -200,11 +203,11 @@ struct Lowering {
     case .add:
       var arguments = AddArguments()
       arguments.count = count(y)
-      emit(
+      try emit(
         kernels.add, arguments, op: index,
         [(\AddArguments.a, op.reads[0]), (\AddArguments.b, op.reads[1]), (\AddArguments.y, y)])
     case .copy where !type(y).dtype.isFloat:
-      emit(
+      try emit(
         copyStep, CopyArguments(byteCount: type(y).byteCount), op: index,
         [(\CopyArguments.x, op.reads[0]), (\CopyArguments.y, y)])
     case .copy(let scale):
@@ -212,20 +215,29 @@ struct Lowering {
       arguments.count = count(y)
       arguments.scale = scale
       arguments.flag = flag(destination)
-      emit(
+      try emit(
         kernels.scale, arguments, op: index, [(\ScaleArguments.x, op.reads[0]), (\ScaleArguments.y, y)],
         accumulate: (\ScaleArguments.accumulate, destination))
     case .zero:
-      emit(
+      try emit(
         zeroStep, ZeroArguments(byteCount: type(y).byteCount), op: index, [(\ZeroArguments.y, y)],
         accumulate: (\ZeroArguments.accumulate, destination))
+    case .integers(let classes):
+      var arguments = IntegerArguments()
+      arguments.count = count(y)
+      arguments.from = type(op.reads[0]).dtype
+      arguments.to = type(y).dtype
+      arguments.classes = classes.map { Int64($0) } ?? -1
+      arguments.badRow = badRow
+      try emit(
+        integerStep, arguments, op: index, [(\IntegerArguments.x, op.reads[0]), (\IntegerArguments.y, y)])
     case .columnSum:
       let (rows, columns) = matrix(op.reads[0])
       var arguments = ColumnSumArguments()
       arguments.rows = rows
       arguments.columns = columns
       arguments.flag = flag(destination)
-      emit(
+      try emit(
         kernels.columnSum, arguments, op: index,
         [(\ColumnSumArguments.x, op.reads[0]), (\ColumnSumArguments.y, y)],
         accumulate: (\ColumnSumArguments.accumulate, destination))
@@ -234,21 +246,21 @@ struct Lowering {
       var arguments = SoftmaxArguments()
       arguments.rows = rows
       arguments.columns = columns
-      emit(
+      try emit(
         kernels.softmax, arguments, op: index, [(\SoftmaxArguments.x, op.reads[0]), (\SoftmaxArguments.y, y)])
     case .softmaxGradient:
       let (rows, columns) = matrix(y)
       var arguments = SoftmaxGradientArguments()
       arguments.rows = rows
       arguments.columns = columns
-      emit(
+      try emit(
         kernels.softmaxGradient, arguments, op: index,
         [
           (\SoftmaxGradientArguments.y, op.reads[0]), (\SoftmaxGradientArguments.dy, op.reads[1]),
           (\SoftmaxGradientArguments.dx, y),
         ], accumulate: (\SoftmaxGradientArguments.accumulate, destination))
     case .crossEntropy, .crossEntropyGradient, .squaredError, .squaredErrorGradient:
-      lowerLoss(op, index, destination)
+      try lowerLoss(op, index, destination)
     case .foreign: break
     }
   }
@@ -269,7 +281,7 @@ struct Lowering {
     return arguments
   }
 
-  private mutating func lowerLoss(_ op: Op, _ index: Int, _ destination: Destination) {
+  private mutating func lowerLoss(_ op: Op, _ index: Int, _ destination: Destination) throws(DenpaError) {
     let y = destination.tensor
     let (rows, columns) = lossMatrix(op.reads[0])
     let batch = self.rows
@@ -298,7 +310,7 @@ struct Lowering {
       if let probabilities = op.writes[1] {
         pointers.append((\CrossEntropyArguments.probabilities, probabilities.tensor))
       }
-      emit(plan.kernels.crossEntropy, arguments, op: index, pointers)
+      try emit(plan.kernels.crossEntropy, arguments, op: index, pointers)
     case .crossEntropyGradient(let fromLogits, let epsilon, let reduction):
       var arguments = CrossEntropyGradientArguments()
       arguments.rows = rows
@@ -308,7 +320,7 @@ struct Lowering {
       arguments.epsilon = epsilon
       arguments.scale = reduction.scale(elements: rows, batch: batch)
       arguments.perRow = reduction == .none ? 1 : 0
-      emit(
+      try emit(
         plan.kernels.crossEntropyGradient, arguments, op: index,
         [
           (\CrossEntropyGradientArguments.probabilities, op.reads[0]),
@@ -316,7 +328,7 @@ struct Lowering {
           (\CrossEntropyGradientArguments.dx, y),
         ], accumulate: (\CrossEntropyGradientArguments.accumulate, destination))
     case .squaredError(let factor, let reduction):
-      emit(
+      try emit(
         plan.kernels.squaredError, squaredErrorArguments(op.reads[0], factor, reduction), op: index,
         [
           (\SquaredErrorArguments.prediction, op.reads[0]), (\SquaredErrorArguments.target, op.reads[1]),
@@ -328,7 +340,7 @@ struct Lowering {
       arguments.columns = columns
       arguments.scale = factor * reduction.scale(elements: rows * columns, batch: batch)
       arguments.perRow = reduction == .none ? 1 : 0
-      emit(
+      try emit(
         plan.kernels.squaredErrorGradient, arguments, op: index,
         [
           (\SquaredErrorGradientArguments.prediction, op.reads[0]),
@@ -338,36 +350,4 @@ struct Lowering {
     default: break
     }
   }
-}
-
-struct CopyArguments {
-  var byteCount: Int
-  var x: UnsafeRawPointer?
-  var y: UnsafeMutableRawPointer?
-
-  init(byteCount: Int) { self.byteCount = byteCount }
-}
-
-/// Integers, as they are.
-private let copyStep: Step = { arguments, _ in
-  let a = arguments.assumingMemoryBound(to: CopyArguments.self)
-  if let x = a.pointee.x { a.pointee.y?.copyMemory(from: x, byteCount: a.pointee.byteCount) }
-  return 0
-}
-
-struct ZeroArguments {
-  var byteCount: Int
-  var accumulate: Int32 = 0
-  var y: UnsafeMutableRawPointer?
-
-  init(byteCount: Int) { self.byteCount = byteCount }
-}
-
-/// Zeros, or nothing where something is to be added to.
-private let zeroStep: Step = { arguments, _ in
-  let a = arguments.assumingMemoryBound(to: ZeroArguments.self)
-  if a.pointee.accumulate == 0 {
-    a.pointee.y?.initializeMemory(as: UInt8.self, repeating: 0, count: a.pointee.byteCount)
-  }
-  return 0
 }

@@ -3,11 +3,11 @@ import DenpaKernelTypes
 
 /// Neighbouring ops that one kernel call does, where the sizes make that worth while.
 extension Lowering {
-  /// Emits one step for `index` and the ops behind it; answers how many they are, 0 where there is no such step.
-  mutating func lowerTogether(from index: Int) -> Int {
+  /// Emits one step for `index` and the ops behind it; returns how many they are, 0 where there is no such step.
+  mutating func lowerTogether(from index: Int) throws(DenpaError) -> Int {
     switch plan.ops[index].kind {
-    case .product: lowerDenseRowGradient(from: index)
-    case .squaredError: lowerSquaredErrorWithGradient(from: index)
+    case .product: try lowerDenseRowGradient(from: index)
+    case .squaredError: try lowerSquaredErrorWithGradient(from: index)
     default: 0
     }
   }
@@ -42,7 +42,7 @@ extension Lowering {
     return DenseGradient(dx: dx, slope: slope, dw: dw, db: db)
   }
 
-  private mutating func lowerDenseRowGradient(from index: Int) -> Int {
+  private mutating func lowerDenseRowGradient(from index: Int) throws(DenpaError) -> Int {
     guard let gradient = denseGradient(from: index), let dw = gradient.dw.writes[0] else { return 0 }
     let x = gradient.dw.reads[0], dy = gradient.dw.reads[1]
     let dx = gradient.dx?.writes[0], db = gradient.db?.writes[0]
@@ -66,7 +66,7 @@ extension Lowering {
       pointers += [(\DenseRowGradientArguments.w, op.reads[1]), (\DenseRowGradientArguments.dx, dx.tensor)]
       if gradient.slope != nil { pointers.append((\DenseRowGradientArguments.slopeOutput, op.reads[2])) }
     }
-    emit(
+    try emit(
       step, arguments, op: index, pointers, accumulate: (\DenseRowGradientArguments.accumulate, dw))
     return gradient.count
   }
@@ -76,7 +76,7 @@ extension Lowering {
   }
 
   /// The loss and its gradient in one sweep, where the gradient is the next thing asked for and its factor is known.
-  private mutating func lowerSquaredErrorWithGradient(from index: Int) -> Int {
+  private mutating func lowerSquaredErrorWithGradient(from index: Int) throws(DenpaError) -> Int {
     let first = plan.ops[index]
     guard case .squaredError(let factor, let reduction) = first.kind, reduction != .none, let loss = first.writes[0],
       let second = op(index + 1), case .squaredErrorGradient(factor, reduction) = second.kind,
@@ -85,7 +85,7 @@ extension Lowering {
     else { return 0 }
     var arguments = squaredErrorArguments(first.reads[0], factor, reduction)
     arguments.isPadded = isPadded(dx.tensor) ? 1 : 0
-    emit(
+    try emit(
       plan.kernels.squaredError, arguments, op: index,
       [
         (\SquaredErrorArguments.prediction, first.reads[0]), (\SquaredErrorArguments.target, first.reads[1]),

@@ -117,7 +117,7 @@ public final class Model: @unchecked Sendable {
   /// Draws every parameter by its initializer.
   public func initialize(seed: UInt64, registry: Registry = .shared) throws(DenpaError) {
     // Into memory of its own first: nothing changes where an initializer is unknown or its options are wrong.
-    let draft = try Buffer(byteCount: layout.byteCount, zeroed: true, "parameters")
+    let draft = try layout.makeBuffer(zeroed: true, "parameters")
     for (index, parameter) in parameters.enumerated() {
       do {
         try draw(parameter, index, seed, registry, into: draft.base + layout.offsets[index])
@@ -196,7 +196,7 @@ public final class Model: @unchecked Sendable {
 
   /// All parameters as they are now.
   public func snapshot() throws(DenpaError) -> Buffer {
-    let result = try Buffer(byteCount: layout.byteCount, zeroed: false, "a copy of the parameters")
+    let result = try layout.makeBuffer(zeroed: false, "a copy of the parameters")
     copyParameters(to: result.base)
     return result
   }

@@ -74,6 +74,8 @@ public struct Op: Sendable {
     case add
     case copy(scale: Double)
     case zero
+    /// Integers to another integer dtype, or class numbers that are checked: below `classes` where that is given.
+    case integers(classes: Int?)
     case columnSum
     case softmax
     /// reads y, dy
@@ -100,6 +102,8 @@ public struct Op: Sendable {
 /// How many of a foreign op's reads are what. Reads: inputs, [outputs], parameters, [saved], doutputs as the direction has
 /// them; writes: outputs and saved, or dinputs and dparameters. −1 stands for a tensor that is not there.
 public struct ForeignLayout: Sendable {
+  /// As the layer sees them, with the symbolic batch.
+  public var inputTypes: [TensorType]
   public var inputs: [TensorID]
   public var outputs: [TensorID]
   public var parameters: [TensorID]

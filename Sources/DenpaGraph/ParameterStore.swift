@@ -2,25 +2,79 @@ import CShim
 import Glibc
 import DenpaCore
 
-/// Where each parameter stands in a block: side by side, 64-byte aligned, so that an optimizer sweeps over them in one go.
+/// Where each parameter is in a block: side by side, 64-byte aligned, so that an optimizer sweeps over them in one go.
+/// In guard mode each one ends at an inaccessible page.
 public struct ParameterLayout: Sendable {
   public let offsets: [Int]
+  /// Bytes of each parameter, rounded up to a multiple of 64.
+  public let extents: [Int]
   public let byteCount: Int
+  private let forbiddenPages: [Int]
 
   init(_ types: [TensorType]) throws(DenpaError) {
-    var offsets: [Int] = []
-    var end = 0
+    var places = GuardedPlaces(isGuarded: GuardMode.isOn)
+    var offsets: [Int] = [], extents: [Int] = []
     for type in types {
-      offsets.append(end)
       let bytes = Arena.aligned(try type.shape.checkedCount() * type.dtype.size)
-      let (sum, overflow) = end.addingReportingOverflow(bytes)
-      guard !overflow, sum <= 1 << 47 else {
+      guard let offset = places.append(bytes) else {
         throw DenpaError(.limitExceeded, "the parameters need more than 128 TiB of memory")
       }
-      end = sum
+      offsets.append(offset)
+      extents.append(bytes)
     }
     self.offsets = offsets
-    byteCount = end
+    self.extents = extents
+    byteCount = places.byteCount
+    forbiddenPages = places.forbiddenPages
+  }
+
+  /// A block: one value for each element of each parameter.
+  public func makeBuffer(zeroed: Bool, _ what: StaticString) throws(DenpaError) -> Buffer {
+    let result = try Buffer(byteCount: byteCount, zeroed: zeroed, what)
+    for page in forbiddenPages { result.forbidPage(at: page) }
+    return result
+  }
+
+  public func copy(_ source: UnsafeRawPointer, to destination: UnsafeMutableRawPointer) {
+    guard !forbiddenPages.isEmpty else { return destination.copyMemory(from: source, byteCount: byteCount) }
+    for (offset, bytes) in zip(offsets, extents) {
+      (destination + offset).copyMemory(from: source + offset, byteCount: bytes)
+    }
+  }
+
+  public func clear(_ memory: UnsafeMutableRawPointer) {
+    guard !forbiddenPages.isEmpty else {
+      memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+      return
+    }
+    for (offset, bytes) in zip(offsets, extents) {
+      (memory + offset).initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    }
+  }
+}
+
+/// Places behind each other in one block. In guard mode each one ends at a page that is to be made inaccessible.
+struct GuardedPlaces {
+  let isGuarded: Bool
+  private(set) var byteCount = 0
+  private(set) var forbiddenPages: [Int] = []
+
+  init(isGuarded: Bool) { self.isGuarded = isGuarded }
+
+  /// The offset of the next `bytes`; nil where the block would have more than 2⁴⁷ bytes, which no machine has.
+  mutating func append(_ bytes: Int) -> Int? {
+    let limit = 1 << 47
+    guard bytes <= limit - byteCount else { return nil }
+    guard isGuarded else {
+      byteCount += bytes
+      return byteCount - bytes
+    }
+    let page = GuardMode.pageBytes
+    let forbidden = byteCount + (bytes + page - 1) / page * page
+    guard forbidden <= limit - page else { return nil }
+    forbiddenPages.append(forbidden)
+    byteCount = forbidden + page
+    return forbidden - bytes
   }
 }
 
@@ -51,7 +105,7 @@ final class ParameterStore: @unchecked Sendable {
 
   init(_ layout: ParameterLayout) throws(DenpaError) {
     self.layout = layout
-    home = try Buffer(byteCount: layout.byteCount, zeroed: true, "parameters")
+    home = try layout.makeBuffer(zeroed: true, "parameters")
     control = try Buffer(byteCount: 64 * (ParameterStore.maximumBlocks + 9), zeroed: true, "parameters")
     current = control.base.assumingMemoryBound(to: UInt64.self)
     bases = (control.base + 64).assumingMemoryBound(to: UInt64.self)
@@ -99,7 +153,7 @@ final class ParameterStore: @unchecked Sendable {
 
   /// Changes a copy of the parameters and publishes it, while no other publisher is at work.
   func change(_ body: (UnsafeMutableRawPointer) -> Void) throws(DenpaError) {
-    let draft = try Buffer(byteCount: layout.byteCount, zeroed: false, "changed parameters")
+    let draft = try layout.makeBuffer(zeroed: false, "changed parameters")
     try mutex.withLock { () throws(DenpaError) in
       copyCurrent(to: draft.base)
       body(draft.base)
@@ -112,7 +166,7 @@ final class ParameterStore: @unchecked Sendable {
 
   private func copyCurrent(to memory: UnsafeMutableRawPointer) {
     let (block, base) = acquire()
-    memory.copyMemory(from: base, byteCount: layout.byteCount)
+    layout.copy(base, to: memory)
     release(block)
   }
 
@@ -122,13 +176,13 @@ final class ParameterStore: @unchecked Sendable {
       guard blocks.count < ParameterStore.maximumBlocks else {
         throw DenpaError(.limitExceeded, "\(blocks.count) predictions are still at work with earlier parameters")
       }
-      let memory = try Buffer(byteCount: layout.byteCount, zeroed: false, "published parameters")
+      let memory = try layout.makeBuffer(zeroed: false, "published parameters")
       append(memory)
       try checkMemory("published parameters")
       target = blocks.count - 1
     }
     guard let target else { return }
-    blocks[target].memory.base.copyMemory(from: source, byteCount: layout.byteCount)
+    layout.copy(source, to: blocks[target].memory.base)
     setCurrent(target)
     if target != 0 { bringHome(waiting: false) }
   }
@@ -141,7 +195,7 @@ final class ParameterStore: @unchecked Sendable {
       guard waiting else { return }
       _ = sched_yield()
     }
-    home.base.copyMemory(from: blocks[block].memory.base, byteCount: layout.byteCount)
+    layout.copy(blocks[block].memory.base, to: home.base)
     setCurrent(0)
   }
 

@@ -40,6 +40,8 @@ public struct PlanRequest: Sendable {
   public var losses: [LossTerm] = []
   public var targets: [TensorType] = []
   public var inputGradients = false
+  /// Which parameters are trained, by their numbers; nil: those that the model says are.
+  public var trainable: [Bool]?
 
   public init(_ mode: PlanMode, maximumRows: Int, threads: Int32) {
     self.mode = mode
@@ -67,9 +69,16 @@ public final class Plan: Sendable {
   let kernels: KernelTable
   /// Byte offset of each temporary, −1 for tensors that live elsewhere.
   let offsets: [Int]
-  let arenaBytes: Int
   /// Byte offset of each product's workspace, by op.
   let workspaceOffsets: [Int]
+  let arenaBytes: Int
+  /// In guard mode: pages of the arena that nobody may touch.
+  let forbiddenPages: [Int]
+  /// Places in the arena end at inaccessible pages: then a batch with fewer rows is put at their ends.
+  let isGuarded: Bool
+  /// Numbers of trained parameters whose gradient the ops write, and of those whose gradient none of them writes.
+  let reachedParameters: [Int]
+  let unreachedParameters: [Int]
 
   static func kernelTable(_ dtype: DType) throws(DenpaError) -> KernelTable {
     let set = try Kernels.chosen()
@@ -108,7 +117,7 @@ public final class Plan: Sendable {
     for _ in numbers.count..<graph.nodes.count { numbers.append([]) }
     let builder = PlanBuilder(
       graph: graph, dtype: dtype, mode: request.mode, maximumRows: request.maximumRows, parameterNumbers: numbers,
-      trainable: model.parameters.map(\.isTrained), inputGradients: request.inputGradients)
+      trainable: request.trainable ?? model.parameters.map(\.isTrained), inputGradients: request.inputGradients)
 
     var slots: [Slot] = []
     func addSlot(_ kind: Slot.Kind, _ index: Int, _ name: String, _ tensor: TensorID) {
@@ -155,7 +164,7 @@ public final class Plan: Sendable {
     if request.mode != .infer {
       if request.losses.isEmpty {
         for (index, value) in model.outputs.enumerated() where graph.values[value].type.dtype.isFloat {
-          guard !model.outputs[..<index].contains(value) else { continue }
+          // A value that is an output twice has two gradients, which are added.
           let gradient = builder.gradientTensor(value)
           builder.setGradient(value, gradient)
           // The value may have other readers whose contributions are added: the caller's memory is copied first.
@@ -198,7 +207,8 @@ public final class Plan: Sendable {
     }
     let boundary = Plan.markBoundary(&forward, forwardMark)
     forward.dropUnwanted()
-    if request.mode != .observe {
+    let observes = request.mode == .observe || GuardMode.observes
+    if !observes {
       forward.fuseSoftmaxCrossEntropy()
       forward.fuseActivations()
       forward.fuseSlopes()
@@ -221,12 +231,44 @@ public final class Plan: Sendable {
     self.losses = lossValues.enumerated().map { (builder.valueTensors[$1], request.losses[$0].weight) }
     self.outputTensors = outputTensors
 
-    let layout = try Plan.layOut(
+    isGuarded = GuardMode.isOn
+    let (arena, workspaces) = try Plan.layOut(
       forward, kernels: kernels, maximumRows: request.maximumRows, threads: request.threads,
-      keep: Set(outputTensors).union(lossValues.map { builder.valueTensors[$0] }), sharing: request.mode != .observe)
-    self.offsets = layout.offsets
-    self.arenaBytes = layout.bytes
-    self.workspaceOffsets = layout.workspaces
+      keep: Set(outputTensors).union(lossValues.map { builder.valueTensors[$0] }),
+      isGuarded ? .guarded : observes ? .none : .lifetimes)
+    offsets = Array(arena.offsets[..<tensors.count])
+    arenaBytes = arena.byteCount
+    forbiddenPages = arena.forbiddenPages
+    workspaceOffsets = workspaces.map { $0 < 0 ? -1 : arena.offsets[$0] }
+    var isReached = Array(repeating: false, count: builder.trainable.count)
+    for op in ops {
+      for destination in op.writes {
+        guard let destination, case .parameterGradient(let number) = tensors[destination.tensor].role else { continue }
+        isReached[number] = true
+      }
+    }
+    reachedParameters = isReached.indices.filter { isReached[$0] }
+    unreachedParameters =
+      request.mode == .infer ? [] : isReached.indices.filter { builder.trainable[$0] && !isReached[$0] }
+  }
+
+  /// The tensor whose memory `id` is.
+  func storage(_ id: TensorID) -> TensorID {
+    var base = id
+    while case .view(let next) = tensors[base].role { base = next }
+    return base
+  }
+
+  /// Byte offset of a temporary in the arena for a batch of `rows`.
+  func offset(_ id: TensorID, rows: Int) -> Int {
+    let type = tensors[id].type
+    return place(offsets[id], planned: type.withRows(maximumRows).byteCount, wanted: type.withRows(rows).byteCount)
+  }
+
+  /// Where `wanted` bytes are in a place for `planned` bytes: at its beginning, or in guard mode at its end.
+  func place(_ offset: Int, planned: Int, wanted: Int) -> Int {
+    guard isGuarded else { return offset }
+    return offset + Arena.placeBytes(planned) - Arena.placeBytes(wanted)
   }
 
   /// A marker op between forward and backward lets passes move things without losing the border.
@@ -245,10 +287,12 @@ public final class Plan: Sendable {
     return index
   }
 
-  /// Lifetimes of temporaries in the order of the ops, and the arena that follows.
+  /// Lifetimes of temporaries in the order of the ops, and the arena that follows; for each op the number of its
+  /// workspace in the arena, or −1.
   private static func layOut(
-    _ passes: Passes, kernels: KernelTable, maximumRows: Int, threads: Int32, keep: Set<TensorID>, sharing: Bool
-  ) throws(DenpaError) -> (offsets: [Int], bytes: Int, workspaces: [Int]) {
+    _ passes: Passes, kernels: KernelTable, maximumRows: Int, threads: Int32, keep: Set<TensorID>,
+    _ sharing: Arena.Sharing
+  ) throws(DenpaError) -> (arena: Arena, workspaces: [Int]) {
     let count = passes.tensors.count
     var first = Array(repeating: Int.max, count: count), last = Array(repeating: -1, count: count)
     func touch(_ tensor: TensorID, _ op: Int) {
@@ -258,7 +302,7 @@ public final class Plan: Sendable {
       last[base] = max(last[base], op)
     }
     var intervals: [Arena.Interval] = []
-    var workspaceTensor = Array(repeating: -1, count: passes.ops.count)
+    var workspaces = Array(repeating: -1, count: passes.ops.count)
     for (index, op) in passes.ops.enumerated() {
       for tensor in op.reads { touch(tensor, index) }
       for destination in op.writes { if let destination { touch(destination.tensor, index) } }
@@ -267,20 +311,18 @@ public final class Plan: Sendable {
         var arguments = Lowering.productArguments(op, passes.tensors, rows: maximumRows)
         let bytes = kernels.productWorkspace(&arguments, threads)
         if bytes > 0 {
-          workspaceTensor[index] = count + index
+          workspaces[index] = count + index
           intervals.append(
-            Arena.Interval(tensor: count + index, first: index, last: index, bytes: Arena.aligned(bytes)))
+            Arena.Interval(tensor: count + index, first: index, last: index, bytes: Arena.placeBytes(bytes)))
         }
       }
     }
     for tensor in keep { touch(tensor, passes.ops.count) }
     for id in 0..<count where last[id] >= 0 {
       let type = passes.tensors[id].type.withRows(maximumRows)
-      let bytes = Arena.aligned(try type.shape.checkedCount() * type.dtype.size)
-      intervals.append(Arena.Interval(tensor: id, first: first[id], last: last[id], bytes: max(bytes, 64)))
+      let bytes = Arena.placeBytes(try type.shape.checkedCount() * type.dtype.size)
+      intervals.append(Arena.Interval(tensor: id, first: first[id], last: last[id], bytes: bytes))
     }
-    let arena = try Arena(intervals, tensorCount: count + passes.ops.count, sharing: sharing)
-    let workspaces = workspaceTensor.map { $0 < 0 ? -1 : arena.offsets[$0] }
-    return (Array(arena.offsets[..<count]), arena.byteCount, workspaces)
+    return (try Arena(intervals, tensorCount: count + passes.ops.count, sharing), workspaces)
   }
 }

@@ -107,6 +107,12 @@ final class PlanBuilder {
     return id
   }
 
+  /// A converted copy of an input, the same in forward and backward; whether it is asked for for the first time.
+  func ownInput(_ node: Int, _ index: Int, _ type: TensorType) -> (tensor: TensorID, isNew: Bool) {
+    let isNew = savedTensors[node]?["input \(index)"] == nil
+    return (savedTensor(node, "input \(index)", type), isNew)
+  }
+
   func workspaceTensor(_ node: Int, _ bytes: Int, _ direction: Direction) -> TensorID {
     add(
       TensorType(.uint8, [bytes]), .temporary, node: node,

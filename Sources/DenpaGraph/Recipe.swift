@@ -125,8 +125,16 @@ public struct Recipe {
     let needs = layer.needs
     if !needs.outputs { layout.outputs = layout.outputs.map { _ in -1 } }
     if !needs.inputs { layout.inputs = layout.inputs.map { _ in -1 } }
+    var taken = Set<TensorID>()
+    var merged: [(own: TensorID, gradient: TensorID)] = []
     let dinputs = builder.graph.nodes[node].inputs.map { value -> Destination? in
-      builder.needsGradient[value] ? Destination(tensor: builder.gradientDestination(value, from: node)) : nil
+      guard builder.needsGradient[value] else { return nil }
+      let gradient = builder.gradientDestination(value, from: node)
+      if taken.insert(gradient).inserted { return Destination(tensor: gradient) }
+      // The same value twice: a callback may write its gradients in any order, so it gets memory for each of them.
+      let own = builder.add(builder.tensors[gradient].type, .temporary, node: node, label: "gradient of an input")
+      merged.append((own, gradient))
+      return Destination(tensor: own)
     }
     let dparameters = builder.graph.nodes[node].parameters.map { parameter -> Destination? in
       parameter.role == .trained ? Destination(tensor: builder.parameterGradientTensor(node, parameter.name)) : nil
@@ -136,12 +144,17 @@ public struct Recipe {
       Op(
         kind: .foreign(layer, .backward, layout), node: node, reads: reads.filter { $0 >= 0 },
         writes: dinputs + dparameters))
+    for (own, gradient) in merged { copy(Tensor(id: own), into: Tensor(id: gradient)) }
   }
 
   private func foreignLayout(_ layer: some ForeignLayer, _ direction: Direction) throws(DenpaError) -> ForeignLayout {
     let graphNode = builder.graph.nodes[node]
-    let inputs = graphNode.inputs.map { builder.valueTensors[$0] }
-    let largest = inputs.map { builder.tensors[$0].type.withRows(builder.maximumRows) }
+    let given = graphNode.inputs.map { builder.tensors[builder.valueTensors[$0]].type }
+    let inputTypes = try graphNode.spec?.handedOver(given) ?? given
+    let inputs = graphNode.inputs.enumerated().map { index, value in
+      handedOver(builder.valueTensors[value], inputTypes[index], graphNode.spec?.proved ?? [], index)
+    }
+    let largest = inputTypes.map { $0.withRows(builder.maximumRows) }
     var saved: [TensorID] = []
     if builder.trains {
       // What is saved may depend on the batch, so its type is told for the largest one, and again when arguments are made.
@@ -152,8 +165,22 @@ public struct Recipe {
     let bytes = try layer.workspace(largest)
     let workspace = bytes > 0 ? builder.workspaceTensor(node, bytes, direction) : nil
     return ForeignLayout(
-      inputs: inputs, outputs: graphNode.outputs.map { builder.valueTensors[$0] },
+      inputTypes: inputTypes, inputs: inputs, outputs: graphNode.outputs.map { builder.valueTensors[$0] },
       parameters: graphNode.parameters.map { builder.parameterTensor(node, $0.name) }, saved: saved, doutputs: [],
       workspace: workspace)
+  }
+
+  /// What the layer is given of an integer input: the dtype that was proved, and class numbers that are checked, because
+  /// its callbacks index by them.
+  private func handedOver(_ tensor: TensorID, _ type: TensorType, _ proved: [ProvedInput], _ index: Int) -> TensorID {
+    let areClasses = proved.indices.contains(index) && proved[index].areClasses
+    guard !type.dtype.isFloat, areClasses || type.dtype != builder.tensors[tensor].type.dtype else { return tensor }
+    let (own, isNew) = builder.ownInput(node, index, type)
+    if isNew {
+      let classes = areClasses ? shape(input(0)).last ?? 1 : nil
+      builder.ops.append(
+        Op(kind: .integers(classes: classes), node: node, reads: [tensor], writes: [Destination(tensor: own)]))
+    }
+    return own
   }
 }

@@ -48,13 +48,13 @@ public final class Session: @unchecked Sendable {
   /// Makes the arguments of every batch size, touches all memory and walks through the success and error paths once, so that nothing is
   /// left to be made at the first call.
   private func warmUp() throws(DenpaError) {
-    for slot in 0..<inputSlots + outputSlots { _ = try executor.stagingMemory(slot) }
+    for slot in 0..<inputSlots + outputSlots { _ = try executor.stagingMemory(slot, elements: 0) }
     for rows in (0...maximumRows).reversed() { try executor.prepare(rows: rows) }
     for rows in [min(1, maximumRows), maximumRows] {
       try withParameters { base throws(DenpaError) in
         for slot in 0..<inputSlots + outputSlots {
-          let memory = try executor.stagingMemory(slot)
           let type = executor.plan.slots[slot].type.withRows(rows)
+          let memory = try executor.stagingMemory(slot, elements: type.shape.count)
           memory.initializeMemory(as: UInt8.self, repeating: 0, count: type.byteCount)
           executor.slots[slot] = memory
         }

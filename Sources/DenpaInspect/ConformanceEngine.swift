@@ -13,8 +13,8 @@ final class EngineRunner: LayerRunner {
     for (index, isWanted) in wanted.parameters.enumerated() {
       try model.setTrainable(model.parameters[index].name, isWanted)
     }
-    gradients = try Buffer(byteCount: model.layout.byteCount, zeroed: true, "a proof")
-    block = try Buffer(byteCount: model.layout.byteCount, zeroed: true, "a proof")
+    gradients = try model.layout.makeBuffer(zeroed: true, "a proof")
+    block = try model.layout.makeBuffer(zeroed: true, "a proof")
     infer = try Executor(
       try Plan(model, PlanRequest(.infer, maximumRows: max(rows, 1), threads: threads)), model: model)
     if subject.definition.spec.differentiable {
@@ -54,7 +54,7 @@ final class EngineRunner: LayerRunner {
     for (number, slot) in executor.plan.slots.enumerated() {
       executor.slots[number] = try tensor(slot).data
     }
-    try executor.execute(rows: rows, parameters: block.base, part: part, accumulate: accumulate, step: 3)
+    try executor.execute(rows: rows, parameters: block.base, part: part, accumulate: accumulate, draw: 3)
     for (index, tensor) in parameters.enumerated() {
       tensor.data.copyMemory(from: place(index, block), byteCount: tensor.type.byteCount)
     }

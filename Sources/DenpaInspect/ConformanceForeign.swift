@@ -105,7 +105,7 @@ final class ForeignRunner: LayerRunner {
     var failure = ForeignFailure()
     var run = Run(
       parallel: threads > 1 ? ThreadPool.parallel : Run.inline, threads: threads, training: training ? 1 : 0, seed: 7,
-      step: 3)
+      draw: 3)
     let answer = withExtendedLifetime(prepared.context) {
       withUnsafeMutablePointer(to: &failure) { failure in
         run.failure = UnsafeMutableRawPointer(failure)

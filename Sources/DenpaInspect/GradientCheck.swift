@@ -86,7 +86,7 @@ private final class Subject {
     _ targets: UnsafeBufferPointer<TensorView>, inputGradients: Bool
   ) throws(DenpaError) {
     self.dtype = dtype
-    try original.checkData(inputs, targets, training: true)
+    try original.checkData(inputs, targets, training: true, batchSize: original.maximumRows)
     let model = try original.model.copy(dtype: dtype)
     var options = original.options
     options.optimizer = nil

@@ -22,18 +22,19 @@ public struct Run {
   /// How many workers may take part, at least 1.
   public var threads: Int32
   public var training: Int32
-  /// Random numbers are keyed by (seed, node, step): the same call sees the same numbers in forward and backward.
+  /// Random numbers are keyed by (seed, node, draw). `draw` counts the forwards of training: each one has numbers of its
+  /// own, and its backward sees the same.
   public var seed: UInt64
-  public var step: UInt64
+  public var draw: UInt64
   /// Where a failing foreign step leaves what it has to say; owned by the session.
   public var failure: UnsafeMutableRawPointer?
 
-  public init(parallel: Parallel, threads: Int32 = 1, training: Int32 = 0, seed: UInt64 = 0, step: UInt64 = 0) {
+  public init(parallel: Parallel, threads: Int32 = 1, training: Int32 = 0, seed: UInt64 = 0, draw: UInt64 = 0) {
     self.parallel = parallel
     self.threads = threads
     self.training = training
     self.seed = seed
-    self.step = step
+    self.draw = draw
     self.failure = nil
   }
 

@@ -24,8 +24,7 @@ func addUp<K: LossKernel>(
 ) -> Double {
   let count = K.items(arguments.pointee)
   if count <= 0 { return 0 }
-  let chunk = Swift.max(
-    rowChunk(count, K.width(arguments.pointee)), (count &+ LossContext.maximum &- 1) / LossContext.maximum)
+  let chunk = lossChunk(K.self, arguments.pointee, count)
   if count <= chunk { return K.run(arguments, 0, count) }
   var context = LossContext(range: RangeContext(arguments: arguments, count: count, chunk: chunk))
   let chunks = (count &- 1) / chunk &+ 1
@@ -36,6 +35,16 @@ func addUp<K: LossKernel>(
     for i in 0..<chunks { total += partial[i] }
     return total
   }
+}
+
+/// Items in one chunk. Where items are elements a chunk is a number of whole vectors: a kernel that stores whole
+/// vectors into a padded tensor must meet the partial one at the end of the tensor and nowhere else, because it
+/// would overwrite the beginning of the next chunk.
+@inline(__always)
+private func lossChunk<K: LossKernel>(_: K.Type, _ arguments: K.Arguments, _ count: Int) -> Int {
+  let width = K.width(arguments)
+  let chunk = Swift.max(rowChunk(count, width), (count &+ LossContext.maximum &- 1) / LossContext.maximum)
+  return width == 1 ? roundUp(chunk, K.V.width) : chunk
 }
 
 @inline(__always)

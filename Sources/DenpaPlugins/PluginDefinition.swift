@@ -49,12 +49,32 @@ final class PluginDefinition: @unchecked Sendable {
       if layer.dtypes & UInt32(DENPA_SUPPORTS_FLOAT32) != 0 { spec.dtypes.append(.float32) }
       if layer.dtypes & UInt32(DENPA_SUPPORTS_FLOAT64) != 0 { spec.dtypes.append(.float64) }
       spec.samples = try PluginSamples.read(layer, attributes)
+      spec.proved = PluginDefinition.proved(spec.samples, isLoss: isLoss)
       spec.classTargets = isLoss && spec.samples.contains { $0.inputs.count > 1 && !$0.inputs[1].dtype.isFloat }
     } catch {
       throw DenpaError(.badPlugin, "layer \"\(name)\": \(error.message)")
     }
     spec.parameters = parameterNames()
     try checkMemory("a plugin")
+  }
+
+  /// What the samples show of each input. Integers of a loss's target are class numbers unless a sample has some that are
+  /// not below the prediction's last extent.
+  private static func proved(_ samples: [Sample], isLoss: Bool) -> [ProvedInput] {
+    guard let count = samples.first?.inputs.count else { return [] }
+    return (0..<count).map { index in
+      var dtypes: [DType] = []
+      var areClasses = isLoss && index > 0
+      for sample in samples {
+        let type = sample.inputs[index]
+        if !dtypes.contains(type.dtype) { dtypes.append(type.dtype) }
+        guard !type.dtype.isFloat else { continue }
+        let given = sample.values.indices.contains(index) ? sample.values[index] : nil
+        let largest = given?.max() ?? Double(sample.classes - 1)
+        areClasses = areClasses && largest < Double(sample.inputs[0].shape.last ?? 1) && (given?.min() ?? 0) >= 0
+      }
+      return ProvedInput(dtypes: dtypes, areClasses: areClasses)
+    }
   }
 
   /// What the layer calls its parameters, told by an instance made for the first sample; for the documentation only, so that a

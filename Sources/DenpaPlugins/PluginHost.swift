@@ -80,7 +80,7 @@ enum PluginHost {
     guard let call, let run = run(call) else { return }
     // Node numbers stay below 2¹⁶, so streams below 2⁴⁰ never meet those of another node, or of an initializer.
     let node = call.pointee.opaque.1 &+ 1
-    let generator = Random(seed: run.pointee.seed, stream: node << 40 ^ stream, step: run.pointee.step)
+    let generator = Random(seed: run.pointee.seed, stream: node << 40 ^ stream, step: run.pointee.draw)
     var element = first
     for index in 0..<max(Int(count), 0) {
       numbers[index] = generator.uniform(element)

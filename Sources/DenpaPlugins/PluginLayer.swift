@@ -69,7 +69,7 @@ struct PluginLayer: ForeignLayer {
 
   func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
     let count = Int(definition.layer.output_count)
-    let asked = inputs.map(known)
+    let asked = try known(inputs)
     let float = asked.first { $0.dtype.isFloat }?.dtype
     guard let infer = definition.layer.infer_shape else {
       let type = definition.isLoss ? TensorType(.float32, []) : inputs.first ?? TensorType(.float32, [])
@@ -117,19 +117,20 @@ struct PluginLayer: ForeignLayer {
     return result
   }
 
-  /// Graphs say float32 before they know the model's dtype: a layer that does not know float32 is asked in its own.
-  private func known(_ type: TensorType) -> TensorType {
-    guard type.dtype.isFloat, !definition.spec.dtypes.contains(type.dtype), let dtype = definition.spec.dtypes.first
-    else {
-      return type
+  /// The inputs as the layer may see them. Graphs say float32 before they know the model's dtype: a layer that does not know
+  /// float32 is asked in its own. Integers are handed over in the dtype that was proved.
+  private func known(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
+    let handedOver = try definition.spec.handedOver(inputs)
+    guard let dtype = definition.spec.dtypes.first else { return handedOver }
+    return handedOver.map { type in
+      type.dtype.isFloat && !definition.spec.dtypes.contains(type.dtype) ? TensorType(dtype, type.shape) : type
     }
-    return TensorType(dtype, type.shape)
   }
 
   func parameters(_ inputs: [TensorType]) throws(DenpaError) -> [ParameterSpec] {
     guard let describe = definition.layer.parameter else { return [] }
     let arena = CArena()
-    let given = try arena.tensors(inputs.map(known))
+    let given = try arena.tensors(try known(inputs))
     var result: [ParameterSpec] = []
     for index in 0..<definition.layer.parameter_count {
       let owner: Message = "parameter \(index)"
@@ -167,12 +168,13 @@ struct PluginLayer: ForeignLayer {
   func saved(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
     guard let describe = definition.layer.saved else { return [] }
     let arena = CArena()
-    let given = try arena.tensors(inputs.map(known))
+    let asked = try known(inputs)
+    let given = try arena.tensors(asked)
     var result: [TensorType] = []
     for index in 0..<definition.layer.saved_count {
       let owner: Message = "saved tensor \(index)"
       var tensor = denpa_tensor()
-      tensor.dtype = (inputs.first.map(known)?.dtype ?? .float32).rawValue
+      tensor.dtype = (asked.first?.dtype ?? .float32).rawValue
       tensor.rank = -1
       try Callback.check("saved") { note, place in
         denpa_shim_describe(
@@ -188,7 +190,7 @@ struct PluginLayer: ForeignLayer {
   func workspace(_ inputs: [TensorType]) throws(DenpaError) -> Int {
     guard let measure = definition.layer.workspace else { return 0 }
     let arena = CArena()
-    let given = try arena.tensors(inputs.map(known))
+    let given = try arena.tensors(try known(inputs))
     var bytes: Int64 = 0
     try Callback.check("workspace") { note, place in
       bytes = denpa_shim_measure(

@@ -45,6 +45,12 @@ final class ArraySource: BatchSource {
     let rows: RowSource
     /// Where gathered or converted rows go; nil: read in place.
     let staging: Buffer?
+
+    /// Memory for `count` rows: in guard mode at the end of the staging memory, beside an inaccessible page.
+    func place(_ staging: Buffer, _ count: Int) -> UnsafeMutableRawPointer {
+      guard GuardMode.isOn else { return staging.base }
+      return staging.base + (max((staging.byteCount + 63) & ~63, 64) - count * rows.boundStride)
+    }
   }
 
   private let columns: [Column]
@@ -72,7 +78,7 @@ final class ArraySource: BatchSource {
       let bound = executor.plan.slots[index].type.dtype
       let source = RowSource(tensor, isSample: isSample, as: bound)
       let isAligned = UInt(bitPattern: tensor.data) & UInt(bound.size - 1) == 0
-      let inPlace = shuffleSeed == nil && tensor.type.dtype == bound && isAligned && tensor.strides == nil
+      let inPlace = shuffleSeed == nil && tensor.type.dtype == bound && isAligned && tensor.strides == nil && !GuardMode.isOn
       let staging =
         inPlace
         ? nil : try Buffer(byteCount: source.boundStride * min(batchSize, rows), zeroed: false, "a batch")
@@ -107,12 +113,13 @@ final class ArraySource: BatchSource {
     for index in columns.indices {
       let column = columns[index]
       if let staging = column.staging {
+        let memory = column.place(staging, count)
         if let order {
-          column.rows.gather(order, from: position, count: count, to: staging.base)
+          column.rows.gather(order, from: position, count: count, to: memory)
         } else {
-          column.rows.copy(from: position, count: count, to: staging.base)
+          column.rows.copy(from: position, count: count, to: memory)
         }
-        executor.slots[index] = staging.base
+        executor.slots[index] = memory
       } else {
         // A tensor without elements may have no memory; the executor's own will do.
         executor.slots[index] = column.rows.address(of: position) ?? executor.someMemory

@@ -41,21 +41,23 @@ extension Trainer {
     progress: ProgressCallback?
   ) throws(DenpaError) -> Double {
     let batchSize = try checkedBatchSize(fitOptions)
-    let executor = try checkData(inputs, targets, training: true)
+    let executor = try checkData(inputs, targets, training: true, batchSize: batchSize)
     let source = try ArraySource(
       inputs: inputs, targets: targets, executor, isSample: isSample(inputs), batchSize: batchSize,
       shuffleSeed: fitOptions.shuffle ? model.seed : nil)
     return try fit(source, fitOptions, progress: progress)
   }
 
-  /// Checks whole data against the model and the losses, before any of it is read. Answers the executor that takes its batches.
+  /// Checks whole data against the model and the losses, before any of it is read. Returns the executor that takes its
+  /// batches.
   @discardableResult
   public func checkData(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool,
+    batchSize: Int
   ) throws(DenpaError) -> Executor {
-    let executor = try executor(training: training, inputs, targets)
-    guard inputs.count > 0 else { return executor }
-    let rows = try executor.rowsOfAnySize(0, inputs[0])
+    let rows = try rows(of: inputs)
+    let executor = try executor(training: training, rows: min(rows, batchSize), inputs, targets)
+    let isSample = isSample(inputs)
     for index in 0..<inputs.count + targets.count {
       let view = index < inputs.count ? inputs[index] : targets[index - inputs.count]
       let others = try executor.rowsOfAnySize(index, view)
@@ -64,15 +66,24 @@ extension Trainer {
           .badShape,
           "\(executor.describe(index)): expected \(rows) rows like \(executor.describe(0)), got \(view.type.shape)")
       }
+      try view.checkFits(executor.plan.slots[index].type.dtype, executor.describe(index))
+      // All of them are cut into batches alike: a single sample among tensors with a batch axis would be cut along the
+      // wrong axis.
+      let expected = executor.plan.slots[index].type
+      guard view.isSample(of: expected) == isSample else {
+        throw DenpaError(
+          .badShape,
+          "\(executor.describe(index)): expected \(isSample ? expected.shape.sample : expected.shape) like \(executor.describe(0)), which \(isSample ? "is one sample" : "has a batch axis"), got \(view.type.shape)"
+        )
+      }
     }
     return executor
   }
 
   private func checkedBatchSize(_ fitOptions: FitOptions) throws(DenpaError) -> Int {
     let batchSize = fitOptions.batchSize ?? options.maximumRows
-    guard (1...options.maximumRows).contains(batchSize) else {
-      throw DenpaError(
-        .badArgument, "batch_size is 1 to the trainer's max_batch, \(options.maximumRows), got \(batchSize)")
+    guard (1...Int(Int32.max)).contains(batchSize) else {
+      throw DenpaError(.badArgument, "batch_size is 1 to 2147483647, got \(batchSize)")
     }
     return batchSize
   }
@@ -88,7 +99,9 @@ extension Trainer {
       throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
     if let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets {
-      try validating { () throws(DenpaError) in _ = try checkData(inputs, targets, training: false) }
+      try validating { () throws(DenpaError) in
+        _ = try checkData(inputs, targets, training: false, batchSize: maximumRows)
+      }
     }
     guard fitOptions.epochs > 0 else {
       throw DenpaError(.badArgument, "epochs is 1 or more, got \(fitOptions.epochs)")
@@ -161,9 +174,10 @@ extension Trainer {
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> (loss: Double, accuracy: Double) {
     var meter = Meter(measuresAccuracy: measuresAccuracy)
-    let executor = try checkData(inputs, targets, training: false)
+    let batchSize = maximumRows
+    let executor = try checkData(inputs, targets, training: false, batchSize: batchSize)
     let source = try ArraySource(
-      inputs: inputs, targets: targets, executor, isSample: isSample(inputs), batchSize: options.maximumRows,
+      inputs: inputs, targets: targets, executor, isSample: isSample(inputs), batchSize: batchSize,
       shuffleSeed: nil)
     while let batch = source.next(self, training: false) {
       try executor.execute(rows: batch.rows, parameters: weights.base, training: false)

@@ -22,7 +22,7 @@ extension Trainer {
   public func loss(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> Double {
-    let executor = try executor(training: true, inputs, targets)
+    let executor = try executor(training: true, rows: try rows(of: inputs), inputs, targets)
     let rows = try bind(executor, inputs, targets)
     try executor.execute(rows: rows, parameters: weights.base, part: .forward)
     return executor.loss

@@ -3,52 +3,40 @@ import DenpaGraph
 
 /// Finds where NaN or infinity began in a step that has failed.
 enum NonFinite {
-  /// Runs the failed step once more by a plan that keeps every value, and answers the first tensor that is not finite, in the order of
+  /// Runs the failed step once more by a plan that keeps every value, and returns the first tensor that is not finite, in the order of
   /// computation.
   static func origin(_ failed: Executor, _ trainer: Trainer, _ rows: Int) throws(DenpaError) -> Message? {
     var request = PlanRequest(.observe, maximumRows: rows, threads: 1)
     request.losses = trainer.options.losses
+    request.trainable = trainer.parameters.map(\.isTrained)
     let slots = failed.plan.slots
     request.targets = slots.filter { $0.kind == .target }.map(\.type)
     let plan = try Plan(trainer.model, request)
-    let gradients = try Buffer(byteCount: trainer.gradients.byteCount, zeroed: true, "gradients")
+    let gradients = try trainer.model.layout.makeBuffer(zeroed: true, "gradients")
     let executor = try Executor(plan, model: trainer.model, gradients: gradients)
     for (slot, description) in plan.slots.enumerated() {
       executor.slots[slot] = failed.slots[slot]
       if let data = failed.slots[slot], description.type.dtype.isFloat,
-        !isFinite(data, description.type.dtype, description.type.shape.withRows(rows).count)
+        !isFinite(data, description.type.withRows(rows))
       {
         return "\(executor.describe(slot)) has NaN or infinity in it"
       }
     }
     for (index, parameter) in trainer.parameters.enumerated()
     where !isFinite(
-      trainer.weights.base + trainer.model.layout.offsets[index], parameter.type.dtype, parameter.type.shape.count)
+      trainer.weights.base + trainer.model.layout.offsets[index], parameter.type)
     { return "the parameter \"\(parameter.name)\" holds NaN or infinity" }
-    try executor.execute(rows: rows, parameters: trainer.weights.base, step: UInt64(trainer.stepCount))
+    try executor.execute(rows: rows, parameters: trainer.weights.base, draw: trainer.forwardCount)
     for (index, op) in plan.ops.enumerated() {
       for destination in op.writes {
         guard let destination, let data = executor.values(of: destination.tensor) else { continue }
         let type = plan.tensors[destination.tensor].type.withRows(rows)
-        guard type.dtype.isFloat, !isFinite(data, type.dtype, type.shape.count) else { continue }
+        guard type.dtype.isFloat, !isFinite(data, type) else { continue }
         let node = plan.graph.nodes[op.node]
         let what = index < plan.forwardCount ? "its values" : "its gradients"
         return "\(node.kind) \"\(node.name)\": \(what) became NaN or infinite"
       }
     }
     return nil
-  }
-
-  private static func isFinite(_ data: UnsafeMutableRawPointer, _ dtype: DType, _ count: Int) -> Bool {
-    if dtype == .float64 {
-      for index in 0..<count where !data.loadUnaligned(fromByteOffset: index * 8, as: Double.self).isFinite {
-        return false
-      }
-    } else {
-      for index in 0..<count where !data.loadUnaligned(fromByteOffset: index * 4, as: Float.self).isFinite {
-        return false
-      }
-    }
-    return true
   }
 }

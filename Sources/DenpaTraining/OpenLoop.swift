@@ -6,49 +6,49 @@ extension Trainer {
   public func forward(
     _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>, training: Bool
   ) throws(DenpaError) {
-    guard inputs.count == model.graph.inputs.count else {
-      throw DenpaError(.badArgument, "the model has \(model.graph.inputs.count) input(s), got \(inputs.count)")
-    }
     guard outputs.count == model.outputs.count else {
       throw DenpaError(.badArgument, "the model has \(model.outputs.count) output(s), got \(outputs.count)")
     }
-    let executor = try openLoop(training: training)
-    let rows = try executor.bindInputs(inputs)
-    var next = 0
-    for (slot, description) in executor.plan.slots.enumerated() where description.kind == .output {
-      try executor.bindOutput(slot, outputs[next], rows: rows)
-      next += 1
-    }
+    let rows = try rows(of: inputs)
+    let executor = try openLoop(training: training, rows: rows)
+    // Nothing is bound before everything is checked: what an earlier forward bound is still there for its backward.
+    let firstOutput = inputs.count
+    for index in 0..<outputs.count { try executor.checkOutput(firstOutput + index, outputs[index], rows: rows) }
     try checkApart(inputs, outputs)
     if training {
-      openRows = nil
-      // Backward reads the inputs again, when the caller's memory may be gone.
-      for slot in 0..<inputs.count {
-        let memory = try executor.stagingMemory(slot)
-        if let bound = executor.slots[slot], bound != memory {
-          memory.copyMemory(
-            from: bound, byteCount: inputs[slot].type.shape.count * executor.plan.slots[slot].type.dtype.size)
-        }
-        executor.slots[slot] = memory
+      openForward = nil
+      openExecutor = executor
+    } else {
+      inferExecutor = executor
+    }
+    _ = try executor.bindInputs(inputs)
+    for index in 0..<outputs.count { try executor.bindOutput(firstOutput + index, outputs[index], rows: rows) }
+    guard training else {
+      return try executor.execute(rows: rows, parameters: weights.base, part: .forward, training: false)
+    }
+    // Backward reads the inputs again, when the caller's memory may be gone.
+    for slot in 0..<inputs.count { try executor.keep(slot, elements: inputs[slot].type.shape.count) }
+    let draw = forwardCount
+    try transaction(executor) { () throws(DenpaError) in
+      try executor.execute(rows: rows, parameters: weights.base, part: .forward, draw: draw)
+      if let name = states.firstNotFinite(in: weights.base) {
+        throw DenpaError(.notFinite, "the state \"\(name)\" became NaN or infinite; it is what it was before")
       }
     }
-    try executor.execute(
-      rows: rows, parameters: weights.base, part: .forward, training: training, step: UInt64(stepCount))
-    if training { openRows = rows }
+    forwardCount += 1
+    openForward = (rows, draw)
   }
 
-  private func openLoop(training: Bool) throws(DenpaError) -> Executor {
-    if let known = training ? openExecutor : inferExecutor { return known }
-    let plan = try Plan(model, request(training ? .train : .infer, targets: []))
-    let executor = try Executor(plan, model: model, gradients: training ? gradients : nil)
-    if training { openExecutor = executor } else { inferExecutor = executor }
-    return executor
+  /// An executor of the open loop with room for `rows`.
+  private func openLoop(training: Bool, rows: Int) throws(DenpaError) -> Executor {
+    if let known = training ? openExecutor : inferExecutor, rows <= known.plan.maximumRows { return known }
+    return try makeExecutor(training ? .train : .infer, targets: [], rows: rows)
   }
 
   public func backward(
     _ outputGradients: UnsafeBufferPointer<TensorView>, _ inputGradients: UnsafeBufferPointer<TensorView>?
   ) throws(DenpaError) {
-    guard let executor = openExecutor, let rows = openRows else {
+    guard let executor = openExecutor, let (rows, draw) = openForward else {
       throw DenpaError(
         .badState, "backward needs a forward with training = 1 before it, and the weights as they were then")
     }
@@ -59,9 +59,9 @@ extension Trainer {
     for (slot, description) in executor.plan.slots.enumerated() where description.kind == .outputGradient {
       let view = outputGradients[description.index]
       if view.data == nil {
-        let memory = try executor.stagingMemory(slot)
-        memory.initializeMemory(
-          as: UInt8.self, repeating: 0, count: description.type.withRows(rows).byteCount)
+        let type = description.type.withRows(rows)
+        let memory = try executor.stagingMemory(slot, elements: type.shape.count)
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: type.byteCount)
         executor.slots[slot] = memory
       } else {
         let given = try executor.bindInput(slot, view)
@@ -72,9 +72,11 @@ extension Trainer {
       }
     }
     try bindInputGradients(executor, inputGradients, rows: rows)
-    openRows = nil
-    try executor.execute(
-      rows: rows, parameters: weights.base, part: .backward, accumulate: hasGradients, step: UInt64(stepCount))
-    hasGradients = true
+    openForward = nil
+    try transaction(executor) { () throws(DenpaError) in
+      try executor.execute(
+        rows: rows, parameters: weights.base, part: .backward, accumulate: hasGradients, draw: draw)
+    }
+    gathered(executor)
   }
 }

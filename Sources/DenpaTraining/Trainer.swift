@@ -26,10 +26,15 @@ public final class Trainer: @unchecked Sendable {
   let weights: Buffer
   let gradients: Buffer
   let moments: [Buffer]
+  let states: LayerStates
   /// Steps of the optimizer so far, and epochs of `fit`.
   public private(set) var stepCount: Int64 = 0
   public internal(set) var epochCount: Int64 = 0
   public var learningRate: Double
+  /// Rows that memory is laid out for; a larger batch makes it grow.
+  public internal(set) var maximumRows: Int
+  /// Forwards of training so far that were not taken back: what random numbers are keyed by.
+  var forwardCount: UInt64 = 0
   /// Whether `gradients` holds something to add to.
   var hasGradients = false
   let hasOptimizer: Bool
@@ -45,15 +50,15 @@ public final class Trainer: @unchecked Sendable {
   private let run: UnsafeMutablePointer<Run>
   private let runMemory: Buffer
 
-  private var lossExecutor: Executor?
+  var lossExecutor: Executor?
   private var repeatable: Batch?
   /// On its way out of `with`.
   var failure: DenpaError?
   private var evaluationExecutor: Executor?
   var openExecutor: Executor?
   var inferExecutor: Executor?
-  /// Rows of the forward that waits for its backward.
-  var openRows: Int?
+  /// The forward that waits for its backward: its rows, and its number.
+  var openForward: (rows: Int, draw: UInt64)?
 
   public init(_ model: Model, _ options: TrainerOptions) throws(DenpaError) {
     guard (1...Int(Int32.max)).contains(options.maximumRows) else {
@@ -64,13 +69,15 @@ public final class Trainer: @unchecked Sendable {
     inputCount = model.graph.inputs.count
     targetCount = options.losses.count
     parameters = model.parameters
+    maximumRows = options.maximumRows
     weights = try model.snapshot()
-    gradients = try Buffer(byteCount: model.layout.byteCount, zeroed: true, "gradients")
+    gradients = try model.layout.makeBuffer(zeroed: true, "gradients")
+    states = try LayerStates(parameters, model.layout)
     let spans = Trainer.spans(parameters, model.layout)
     let size = model.dtype.size
     var moments: [Buffer] = []
     for _ in options.optimizer?.moments ?? [] {
-      moments.append(try Buffer(byteCount: model.layout.byteCount, zeroed: true, "the optimizer's memory"))
+      moments.append(try model.layout.makeBuffer(zeroed: true, "the optimizer's memory"))
     }
     let argumentBytes = spans.count * OptimizerLimits.argumentBytes
     sweepMemory = try Buffer(
@@ -105,7 +112,7 @@ public final class Trainer: @unchecked Sendable {
     try checkLosses()
     if model.graph.nodes.contains(where: { $0.spec?.differentiable == false }) {
       // Compiling says which layer has no backward where a gradient has to pass.
-      _ = try Plan(model, request(.train, targets: []))
+      _ = try Plan(model, request(.train, targets: [], rows: maximumRows))
     }
   }
 
@@ -114,7 +121,7 @@ public final class Trainer: @unchecked Sendable {
     var result: [Range<Int>] = []
     for (index, parameter) in parameters.enumerated() where parameter.isTrained {
       let start = layout.offsets[index]
-      let end = index + 1 < layout.offsets.count ? layout.offsets[index + 1] : layout.byteCount
+      let end = start + layout.extents[index]
       if let last = result.last, last.upperBound == start {
         result[result.count - 1] = last.lowerBound..<end
       } else if end > start {
@@ -156,18 +163,48 @@ public final class Trainer: @unchecked Sendable {
     return TensorType(dtype, Shape.batched(sample))
   }
 
-  func request(_ mode: PlanMode, targets: [TensorType]) -> PlanRequest {
-    var request = PlanRequest(mode, maximumRows: options.maximumRows, threads: options.threads)
+  func request(_ mode: PlanMode, targets: [TensorType], rows: Int) -> PlanRequest {
+    var request = PlanRequest(mode, maximumRows: rows, threads: options.threads)
     request.losses = targets.isEmpty ? [] : options.losses
     request.targets = targets
     request.inputGradients = options.inputGradients && mode != .infer
+    // What the model says of its parameters may have changed since the optimizer's sweeps were made.
+    request.trainable = parameters.map(\.isTrained)
     return request
+  }
+
+  /// Compiles a plan with room for `rows`. A trainer that meets a larger batch than any before has room for an eighth
+  /// more: batches that grow little by little do not compile a plan each.
+  func makeExecutor(_ mode: PlanMode, targets: [TensorType], rows: Int) throws(DenpaError) -> Executor {
+    let room = rows <= maximumRows ? maximumRows : min(rows + rows / 8, Int(Int32.max))
+    let plan = try Plan(model, request(mode, targets: targets, rows: max(rows, room)))
+    let executor = try Executor(plan, model: model, gradients: mode == .infer ? nil : gradients)
+    maximumRows = max(maximumRows, plan.maximumRows)
+    return executor
   }
 
   /// Whether the inputs are one sample without a batch axis.
   func isSample(_ inputs: UnsafeBufferPointer<TensorView>) -> Bool {
     guard let first = inputs.first, let value = model.graph.inputs.first else { return false }
-    return first.type.shape.rank == model.graph.values[value].type.shape.rank - 1
+    return first.isSample(of: model.graph.values[value].type)
+  }
+
+  /// The rows that the inputs of a batch agree on.
+  func rows(of inputs: UnsafeBufferPointer<TensorView>) throws(DenpaError) -> Int {
+    guard inputs.count == inputCount else {
+      throw DenpaError(.badArgument, "the model has \(inputCount) input(s), got \(inputs.count)")
+    }
+    var rows = 0
+    for (index, value) in model.graph.inputs.enumerated() {
+      let given = model.graph.values[value]
+      let name: Message = "input \"\(model.graph.nodes[given.node].name)\""
+      let own = try inputs[index].rows(as: given.type, name)
+      guard index == 0 || own == rows else {
+        throw DenpaError(.badShape, "\(name): expected \(rows) rows like the first tensor, got \(own)")
+      }
+      rows = own
+    }
+    return rows
   }
 
   /// Integers count as class numbers unless they have the predictions' own shape: then they are rows, one-hot.
@@ -196,9 +233,11 @@ public final class Trainer: @unchecked Sendable {
     return true
   }
 
-  /// The executor whose plan takes targets like these; compiled anew where they are of another kind than before.
+  /// The executor whose plan takes `rows` rows and targets like these; compiled anew where they are more than before, or
+  /// targets of another kind.
   func executor(
-    training: Bool, _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
+    training: Bool, rows: Int, _ inputs: UnsafeBufferPointer<TensorView>,
+    _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> Executor {
     guard !options.losses.isEmpty else {
       throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
@@ -206,17 +245,15 @@ public final class Trainer: @unchecked Sendable {
     guard targets.count == options.losses.count else {
       throw DenpaError(.badArgument, "the trainer has \(options.losses.count) target(s), got \(targets.count)")
     }
-    guard inputs.count == model.graph.inputs.count else {
-      throw DenpaError(.badArgument, "the model has \(model.graph.inputs.count) input(s), got \(inputs.count)")
-    }
     let isSample = isSample(inputs)
-    if let known = training ? lossExecutor : evaluationExecutor, fits(known, targets, isSample: isSample) {
+    if let known = training ? lossExecutor : evaluationExecutor, rows <= known.plan.maximumRows,
+      fits(known, targets, isSample: isSample)
+    {
       return known
     }
     var types: [TensorType] = []
     for index in 0..<targets.count { types.append(try targetType(index, targets[index], isSample: isSample)) }
-    let plan = try Plan(model, request(training ? .train : .infer, targets: types))
-    let executor = try Executor(plan, model: model, gradients: training ? gradients : nil)
+    let executor = try makeExecutor(training ? .train : .infer, targets: types, rows: rows)
     if training {
       repeatable = nil
       lossExecutor = executor
@@ -254,7 +291,7 @@ public final class Trainer: @unchecked Sendable {
     guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
-    let executor = try executor(training: true, inputs, targets)
+    let executor = try executor(training: true, rows: try rows(of: inputs), inputs, targets)
     repeatable = nil
     let rows = try bind(executor, inputs, targets)
     let isInPlace =
@@ -280,33 +317,42 @@ public final class Trainer: @unchecked Sendable {
   public func bindBatch(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool
   ) throws(DenpaError) -> Batch {
-    let executor = try executor(training: training, inputs, targets)
+    let executor = try executor(training: training, rows: try rows(of: inputs), inputs, targets)
     return Batch(executor, rows: try bind(executor, inputs, targets))
   }
 
-  /// One step with what is bound.
+  /// One step with what is bound. It happens entirely or not at all.
   func learn(_ executor: Executor, _ rows: Int) throws(DenpaError) -> Double {
     guard rows > 0 else { return 0 }
-    if wantsInputGradients { try bindInputGradients(executor, nil) }
-    try executor.execute(rows: rows, parameters: weights.base, step: UInt64(stepCount))
-    hasGradients = false
+    if wantsInputGradients { try bindInputGradients(executor, nil, rows: rows) }
+    try transaction(executor) { () throws(DenpaError) in
+      try executor.execute(rows: rows, parameters: weights.base, draw: forwardCount)
+    }
     let loss = executor.loss
     let flagged = executor.takeFlagged()
     guard loss.isFinite, flagged == nil else { throw notFinite(executor, rows, flagged) }
+    hasGradients = false
+    executor.clearUnreachedGradients()
+    forwardCount += 1
     try applyOptimizer()
     return loss
   }
 
-  /// Adds the gradients of a batch to those there are; answers its loss.
+  /// Adds the gradients of a batch to those there are; returns its loss.
   public func addGradients(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,
     inputGradients: UnsafeBufferPointer<TensorView>?
   ) throws(DenpaError) -> Double {
-    let executor = try executor(training: true, inputs, targets)
+    let executor = try executor(training: true, rows: try rows(of: inputs), inputs, targets)
     let rows = try bind(executor, inputs, targets)
     try bindInputGradients(executor, inputGradients, rows: rows)
-    try executor.execute(rows: rows, parameters: weights.base, accumulate: hasGradients, step: UInt64(stepCount))
-    hasGradients = true
+    try transaction(executor) { () throws(DenpaError) in
+      try executor.execute(rows: rows, parameters: weights.base, accumulate: hasGradients, draw: forwardCount)
+    }
+    gathered(executor)
+    // The gradients are there for whoever wants to look at them, and `step` refuses them; the layers' states are not
+    // those of a batch that went wrong.
+    if executor.takeFlagged() == nil && executor.loss.isFinite { forwardCount += 1 } else { states.restore(to: weights.base) }
     return executor.loss
   }
 
@@ -329,39 +375,38 @@ public final class Trainer: @unchecked Sendable {
       if let views, views[description.index].data != nil {
         try executor.bindOutput(slot, views[description.index], rows: rows)
       } else {
-        executor.slots[slot] = try executor.stagingMemory(slot)
+        let elements = description.type.withRows(rows).shape.count
+        executor.slots[slot] = try executor.stagingMemory(slot, elements: elements)
       }
     }
   }
 
   // MARK: Steps
 
-  /// One step of the optimizer with the gradients that there are.
+  /// One step of the optimizer with the gradients that there are, whoever wrote them.
   public func step() throws(DenpaError) {
     guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
-    let inLoss = lossExecutor?.takeFlagged(), inOpenLoop = openExecutor?.takeFlagged()
-    if let flagged = inLoss ?? inOpenLoop {
+    if let name = firstGradientNotFinite() {
       throw DenpaError(
         .notFinite,
-        "step \(stepCount): the gradient of \"\(parameters[flagged].name)\" is not finite; the step was not taken")
+        "step \(stepCount): the gradient of \"\(name)\" is not finite; the step was not taken: compute the gradients anew or zero them"
+      )
     }
     try applyOptimizer()
   }
 
   public func zeroGradients() {
-    gradients.base.initializeMemory(as: UInt8.self, repeating: 0, count: gradients.byteCount)
+    model.layout.clear(gradients.base)
     // The zeros are something to add to: what the caller writes into a gradient before the next backward counts.
     hasGradients = true
-    _ = lossExecutor?.takeFlagged()
-    _ = openExecutor?.takeFlagged()
   }
 
   private func applyOptimizer() throws(DenpaError) {
     stepCount += 1
     // What forward kept belongs to the weights that it had.
-    openRows = nil
+    openForward = nil
     for sweep in sweeps {
       sweep.prepare(sweep.arguments, stepCount, learningRate)
       guard sweep.step(sweep.arguments, run) == 0 else {
@@ -375,7 +420,7 @@ public final class Trainer: @unchecked Sendable {
   public func publish() throws(DenpaError) { try model.publish(weights.base) }
 
   public func refresh() {
-    openRows = nil
+    openForward = nil
     model.copyParameters(to: weights.base)
   }
 
@@ -389,8 +434,11 @@ public final class Trainer: @unchecked Sendable {
 
   // MARK: Numbers that are not finite
 
-  /// Says where they began: the plan runs once more with every value kept.
+  /// Says where they began: the plan runs once more with every value kept. The step is taken back.
   private func notFinite(_ executor: Executor, _ rows: Int, _ flagged: Int?) -> DenpaError {
+    states.restore(to: weights.base)
+    defer { states.restore(to: weights.base) }
+    zeroGradients()
     let kept: Message = "step \(stepCount) was not taken, the weights are those before it"
     if let origin = try? NonFinite.origin(executor, self, rows) {
       return DenpaError(.notFinite, "\(origin); \(kept)")

@@ -83,7 +83,7 @@ import Testing
       var request = PlanRequest(mode, maximumRows: 4, threads: 1)
       request.losses = [LossTerm(try registry.loss("cross_entropy"))]
       request.targets = [TensorType(.int64, [Shape.batch])]
-      let gradients = try Buffer(byteCount: model.layout.byteCount, zeroed: true, "test")
+      let gradients = try model.layout.makeBuffer(zeroed: true, "test")
       let executor = try Executor(try Plan(model, request), model: model, gradients: gradients)
       _ = try executor.bindInput(0, x.view)
       _ = try executor.bindInput(1, t.view)
@@ -106,7 +106,7 @@ import Testing
     #expect(infer.arenaBytes <= 3 * one + 1 << 20)
     let observe = try Executor(
       try plan(model, .observe, rows: 32, loss: "softmax_cross_entropy"), model: model,
-      gradients: try Buffer(byteCount: model.layout.byteCount, zeroed: true, "test"))
+      gradients: try model.layout.makeBuffer(zeroed: true, "test"))
     #expect(observe.arenaBytes >= 12 * one)
   }
 }

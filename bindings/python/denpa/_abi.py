@@ -795,9 +795,15 @@ checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the firs
     "denpa_train_batch": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double)],
-        """One step of learning: forward, loss, backward, optimizer. `loss` (may be NULL) is the loss before the step. Rows 1 to
-max_batch; 0 rows change nothing and give a loss of 0. Gradients start at zero; any that were accumulated by hand are lost.
-Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss has classes, otherwise rows in the output's shape.""",
+        """One step of learning: forward, loss, backward, optimizer. `loss` (may be NULL) is the loss before the step. 0 rows change
+nothing and give a loss of 0. Gradients start at zero, those of parameters that the loss does not reach too; any that were
+accumulated by hand are lost. Afterwards denpa_trainer_gradient shows the gradients of this batch.
+Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss has classes, otherwise rows in the output's
+shape. Integers reach a plugin's layer in the dtype that its samples have.
+
+The step happens entirely or not at all: where it is refused, weights, the optimizer's memory, states of layers and the
+position among the random numbers are those before it. After DENPA_NOT_FINITE, or where a layer failed in backward, the
+gradients are zero.""",
     ),
     "denpa_fit": (
         c_int32,
@@ -837,56 +843,86 @@ disturbed and do not block it.""",
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, c_int32],
         """The open loop, for training loops of your own:
-  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
-  backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
-    are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
-  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
-  step: one step of the optimizer with the gradients; it does not zero them;
-  zero_gradients: they start anew.""",
+  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
+    layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
+  backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
+    output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
+    (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
+    gradients count;
+  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
+    loss or gradient that is not finite is left to be looked at; states are then what they were;
+  step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
+    not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
+  zero_gradients: they start anew.
+Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_backward": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32],
         """The open loop, for training loops of your own:
-  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
-  backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
-    are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
-  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
-  step: one step of the optimizer with the gradients; it does not zero them;
-  zero_gradients: they start anew.""",
+  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
+    layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
+  backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
+    output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
+    (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
+    gradients count;
+  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
+    loss or gradient that is not finite is left to be looked at; states are then what they were;
+  step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
+    not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
+  zero_gradients: they start anew.
+Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_gradients": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(Tensor), POINTER(c_double)],
         """The open loop, for training loops of your own:
-  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
-  backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
-    are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
-  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
-  step: one step of the optimizer with the gradients; it does not zero them;
-  zero_gradients: they start anew.""",
+  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
+    layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
+  backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
+    output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
+    (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
+    gradients count;
+  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
+    loss or gradient that is not finite is left to be looked at; states are then what they were;
+  step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
+    not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
+  zero_gradients: they start anew.
+Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_step": (
         c_int32,
         [POINTER(Trainer)],
         """The open loop, for training loops of your own:
-  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
-  backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
-    are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
-  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
-  step: one step of the optimizer with the gradients; it does not zero them;
-  zero_gradients: they start anew.""",
+  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
+    layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
+  backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
+    output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
+    (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
+    gradients count;
+  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
+    loss or gradient that is not finite is left to be looked at; states are then what they were;
+  step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
+    not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
+  zero_gradients: they start anew.
+Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_zero_gradients": (
         c_int32,
         [POINTER(Trainer)],
         """The open loop, for training loops of your own:
-  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0);
-  backward (once for each forward, with the weights that it had): from the gradient of the loss by each output (data NULL: zero) to parameters' gradients, added to those there
-    are, and inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1);
-  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise;
-  step: one step of the optimizer with the gradients; it does not zero them;
-  zero_gradients: they start anew.""",
+  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
+    layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
+  backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
+    output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
+    (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
+    gradients count;
+  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
+    loss or gradient that is not finite is left to be looked at; states are then what they were;
+  step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
+    not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
+  zero_gradients: they start anew.
+Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_gradient": (
         c_int32,

@@ -1,0 +1,92 @@
+import DenpaCore
+import DenpaGraph
+
+/// The states of the layers of a model (running means and the like), which forward writes while training: what they were
+/// before a step, so that a step that fails is taken back.
+struct LayerStates {
+  private struct Place {
+    var name: String
+    var offset: Int
+    var type: TensorType
+  }
+
+  private let places: [Place]
+  /// nil: no layer has a state.
+  private let kept: Buffer?
+
+  init(_ parameters: [Parameter], _ layout: ParameterLayout) throws(DenpaError) {
+    places = parameters.enumerated().filter { $0.element.spec.role == .state }.map {
+      Place(name: $0.element.name, offset: layout.offsets[$0.offset], type: $0.element.type)
+    }
+    kept = places.isEmpty ? nil : try layout.makeBuffer(zeroed: false, "the states of layers")
+  }
+
+  @inline(__always)
+  func keep(from weights: UnsafeMutableRawPointer) {
+    if let kept { copy(from: weights, to: kept.base) }
+  }
+
+  @inline(__always)
+  func restore(to weights: UnsafeMutableRawPointer) {
+    if let kept { copy(from: kept.base, to: weights) }
+  }
+
+  @inline(never)
+  private func copy(from source: UnsafeMutableRawPointer, to destination: UnsafeMutableRawPointer) {
+    for place in places {
+      (destination + place.offset).copyMemory(from: source + place.offset, byteCount: place.type.byteCount)
+    }
+  }
+
+  /// The first state that holds NaN or infinity although it did not when it was kept.
+  func firstNotFinite(in weights: UnsafeMutableRawPointer) -> String? {
+    guard let kept else { return nil }
+    return places.first { !isFinite(weights + $0.offset, $0.type) && isFinite(kept.base + $0.offset, $0.type) }?.name
+  }
+}
+
+/// Whether all elements of a float tensor are finite.
+func isFinite(_ data: UnsafeMutableRawPointer, _ type: TensorType) -> Bool {
+  if type.dtype == .float64 {
+    for index in 0..<type.shape.count
+    where !data.loadUnaligned(fromByteOffset: index * 8, as: Double.self).isFinite { return false }
+  } else {
+    for index in 0..<type.shape.count
+    where !data.loadUnaligned(fromByteOffset: index * 4, as: Float.self).isFinite { return false }
+  }
+  return true
+}
+
+extension Trainer {
+  /// Runs a part of a training step. Where it fails, layers' states are what they were, and so are the gradients unless
+  /// backward had begun: then they are zero.
+  @inline(__always)
+  func transaction(_ executor: Executor, _ body: () throws(DenpaError) -> Void) throws(DenpaError) {
+    states.keep(from: weights.base)
+    do throws(DenpaError) { try body() } catch {
+      takeBack(executor)
+      throw error
+    }
+  }
+
+  @inline(never)
+  private func takeBack(_ executor: Executor) {
+    states.restore(to: weights.base)
+    _ = executor.takeFlagged()
+    if executor.hasBegunBackward { zeroGradients() }
+  }
+
+  /// After gradients were computed: those that the plan does not reach are zero, unless they were accumulated.
+  func gathered(_ executor: Executor) {
+    if !hasGradients { executor.clearUnreachedGradients() }
+    hasGradients = true
+  }
+
+  /// The name of the first parameter whose gradient is not finite.
+  func firstGradientNotFinite() -> String? {
+    for (index, parameter) in parameters.enumerated() where parameter.isTrained {
+      if !isFinite(gradients.base + model.layout.offsets[index], parameter.type) { return parameter.name }
+    }
+    return nil
+  }
+}
