@@ -22,7 +22,8 @@ CFLAGS ?= -O2 -g
 LINK := -Wl,--as-needed -L$(BUILD) -ldenpa -lm -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
 
 C_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c/%,$(wildcard Tests/c/*.c))
-CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c))
+CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c)) \
+  $(patsubst Tests/c/%.cpp,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.cpp))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
 .PHONY: all help lib demo test sanitize bench bench-peers bench-check bench-product bench-programs examples c-tests c++-tests install uninstall clean format lint tools venv
@@ -48,12 +49,12 @@ $(LIBRARY): .build/release/libdenpa.so
 	strip --strip-unneeded -o $@.new $< && mv -f $@.new $@
 	ln -sf libdenpa.so.$(SOVERSION) $(BUILD)/libdenpa.so
 
-# SwiftPM knows what is to be built anew, but for what only the linker reads and for C headers that only Swift reads; it is
-# always asked, and touches its product only where something changed.
+# SwiftPM knows what is to be built anew, but for what only the linker reads and for C headers that only Swift reads, new
+# ones above all; it is always asked, and touches its product only where something changed.
 LINKING := $(addprefix Sources/CShim/,link.txt exports.map sections.ld)
 .build/release/libdenpa.so: FORCE $(STDLIB)/Glibc.o | tools
 	@for made in $(STDLIB)/Glibc.o $(LINKING); do if [ $$made -nt $@ ]; then rm -f $@; fi; done
-	@if [ -e $@ ] && [ -n "$$(find Sources/CShim/include -newer $@)" ]; then grep -rl '^import CShim' Sources | xargs touch; fi
+	@if [ -e $@ ] && [ -n "$$(find Sources/CShim/include -newer $@)" ]; then touch Sources/CShim/include/*.h $$(grep -rl '^import CShim' Sources); fi
 	@$(SWIFT_BUILD)
 FORCE:
 
@@ -82,6 +83,10 @@ $(BUILD)/tests/c/%: Tests/c/%.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
 $(BUILD)/tests/c++/%: Tests/c/%.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(STRICT) $(CFLAGS) -Iinclude -x c++ $< -o $@ $(LINK) -ldl
+
+$(BUILD)/tests/c++/%: Tests/c/%.cpp $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 $(STRICT) $(CFLAGS) -Iinclude $< -o $@ $(LINK) -ldl
 
 $(BUILD)/examples/%: examples/c/%.c $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)

@@ -19,11 +19,16 @@
  *  - Threads: every function may be called from any thread. Calls on one graph, model, trainer or ordinary session take
  *    turns; calls on different ones do not disturb each other, nor do many sessions of one model.
  *  - Option structs begin with struct_size = sizeof of the struct as your program was compiled. Zero is each field's default
- *    unless said otherwise: `denpa_fit_options o = {0}; o.struct_size = sizeof o;`.
+ *    unless said otherwise: `denpa_fit_options o = {0}; o.struct_size = sizeof o;`. Reserved fields are 0. A struct may be larger
+ *    than the library knows it, where all that is behind is 0; a smaller one is refused, and so is what contradicts itself
+ *    (losses with a loss_count of 0).
  *  - Texts are UTF-8. Functions that write a text or bytes take a buffer, its capacity and an int64_t for the length: call
  *    with capacity 0 (the buffer may be NULL) to learn it. A text's length does not count the 0 that ends it, its capacity
  *    does. Where the capacity is too small nothing is written but the length, and the answer is DENPA_LIMIT_EXCEEDED; with
  *    capacity 0 it is DENPA_OK.
+ *  - Callbacks: an exception of C++ that leaves one is caught. The call that it was called from returns
+ *    DENPA_CALLBACK_FAILED, or DENPA_LAYER_FAILED for a layer's, with what() in the sentence. A callback must not be left by
+ *    longjmp, pthread_exit or cancellation of its thread: what the library holds would never be given back.
  *  - A thread that calls needs 256 KiB of stack.
  *  - Loading the library starts no thread and changes nothing in the process. Threads start at the first work that pays to
  *    be divided.
@@ -66,8 +71,9 @@ const char *denpa_last_error(void);
  * variable DENPA_KERNELS names a lower set. DENPA_NOT_SUPPORTED where that variable asks for what is not there. */
 denpa_status denpa_kernels(const char **name);
 
-/* How many threads divided work uses where a session or trainer does not say: 1 to 64. At first the CPUs that this process
- * may use (affinity and cgroup limits), or the environment variable DENPA_THREADS. Results never depend on it. Sessions and
+/* How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the environment
+ * variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both are at each call, and at most those
+ * that the cgroup pays for, which is read once. Results never depend on it. Sessions and
  * trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers. */
 denpa_status denpa_set_thread_count(int32_t threads);
 int32_t denpa_thread_count(void);
@@ -104,7 +110,7 @@ denpa_status denpa_graph_input(denpa_graph *graph, const char *name, int32_t dty
 
 /* Adds a layer: `kind` from denpa_registry, `name` unique in the graph (NULL: "dense_1", "dense_2" ...; of letters, digits,
  * '_', '-'), attributes as the kind documents them (NULL: all defaults), the values that it reads, room for the values that it
- * writes. Checks everything at once: DENPA_NOT_FOUND (kind), DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value
+ * writes. Checks everything at once: DENPA_NOT_REGISTERED (kind), DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value
  * numbers, counts), DENPA_BAD_SHAPE, DENPA_BAD_DTYPE, DENPA_LIMIT_EXCEEDED (65,536 nodes). */
 denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *name, const denpa_attribute *attributes,
                              const denpa_value *inputs, int32_t input_count, denpa_value *outputs, int32_t output_count);
@@ -175,8 +181,10 @@ denpa_status denpa_model_save(denpa_model *model, const char *path);
 /* The same bytes into memory; see "Functions that write a text or bytes" above. */
 denpa_status denpa_model_save_bytes(denpa_model *model, void *buffer, int64_t capacity, int64_t *length);
 
-/* Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a missing file or for a
- * layer that is not registered (load its plugin first; loading a model never runs code from the file). */
+/* Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a missing file,
+ * DENPA_NOT_REGISTERED for a layer that is not registered (load its plugin first; loading a model never runs code from the
+ * file). Takes at most twice the file and 16 MB of memory, and what the nodes of its graph take: a parameter gets memory when
+ * the file is known to have its tensor. */
 denpa_status denpa_model_load(const char *path, denpa_model **model);
 denpa_status denpa_model_load_bytes(const void *data, int64_t size, denpa_model **model);
 
@@ -251,7 +259,7 @@ typedef struct denpa_trainer_options {
 } denpa_trainer_options;
 
 /* Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and optimizer are
- * checked now, shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
+ * checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
 denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options, denpa_trainer **trainer);
 /* What was not published is lost. */
 denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
@@ -399,7 +407,7 @@ denpa_status denpa_check_gradients(denpa_trainer *trainer, const denpa_tensor *i
 /* Runs the conformance proof of a registered layer or loss on its samples: shape rule, gradients of inputs and parameters,
  * bounds (canaries), overwriting and accumulating, repeatability, batch sizes. `report` (may be NULL, with capacity 0 and
  * length NULL) gets a text of one line a finding or measure. DENPA_PROOF_FAILED where it does not hold; the report is written
- * then too. DENPA_NOT_FOUND for an unknown kind. */
+ * then too. DENPA_NOT_REGISTERED for an unknown kind. */
 denpa_status denpa_prove(const char *kind, char *report, int64_t capacity, int64_t *length);
 
 /* ==================================================================================================================
@@ -445,6 +453,15 @@ int64_t denpa_test_handles(void);
 
 #ifdef __cplusplus
 } /* extern "C" */
+
+/* For DENPA_ATTRIBUTES and { } as arguments. */
+inline denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *name,
+                                    const denpa::attributes &attributes, const denpa_value *inputs, int32_t input_count,
+                                    denpa_value *outputs, int32_t output_count) {
+  const denpa_attribute *list = attributes;
+  return denpa_graph_add(graph, kind, name, list, inputs, input_count, outputs, output_count);
+}
+
 static_assert(sizeof(denpa_loss) == 48 || sizeof(void *) != 8, "denpa_loss is part of the ABI");
 #else
 _Static_assert(sizeof(denpa_loss) == 48 || sizeof(void *) != 8, "denpa_loss is part of the ABI");

@@ -13,7 +13,9 @@
  *    arrays of pointers, so that their elements may grow too.
  *  - Everything that a description points to must stay valid as long as the process: a plugin is never unloaded.
  *  - Callbacks answer DENPA_OK or a status, usually through denpa_host.fail, which takes the sentence that the user will
- *    read. They never throw, longjmp or exit. A C++ plugin catches at its border.
+ *    read. An exception of C++ that leaves one is caught by the host: it is DENPA_LAYER_FAILED (of the entry function:
+ *    DENPA_BAD_PLUGIN) with what() in the sentence; of a chunk of parallel_for, once all of them are done. They are never left
+ *    by longjmp, pthread_exit or cancellation of the thread: what the host holds would never be given back.
  *  - An instance is immutable after create. Memory of one call or one session is the host's (saved tensors, workspace);
  *    so one instance may be in several calls at once (flag DENPA_REENTRANT; otherwise the host lets one in at a time).
  */

@@ -10,7 +10,10 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+#include <cstring>
 #include <initializer_list>
+#include <memory>
+#include <vector>
 extern "C" {
 #endif
 
@@ -28,7 +31,7 @@ typedef int32_t denpa_status;
 #define DENPA_BAD_ARGUMENT 2   /* NULL where something is needed, a number out of range, an unknown attribute */
 #define DENPA_BAD_SHAPE 3      /* a tensor's shape does not fit */
 #define DENPA_BAD_DTYPE 4      /* a tensor's element type does not fit */
-#define DENPA_NOT_FOUND 5      /* no layer, parameter, input, file ... of that name */
+#define DENPA_NOT_FOUND 5      /* no file, parameter, input ... of that name */
 #define DENPA_ALREADY_EXISTS 6 /* the name is taken */
 #define DENPA_OUT_OF_MEMORY 7  /* an allocation failed; the call was rolled back */
 #define DENPA_LIMIT_EXCEEDED 8 /* larger than a stated limit (names 255 bytes, strings 64 KiB, rank 8, 65,536 nodes) */
@@ -44,6 +47,8 @@ typedef int32_t denpa_status;
 #define DENPA_END_OF_DATA 18   /* answered by a data callback: the epoch is over */
 #define DENPA_NOT_SUPPORTED 19 /* this build, machine or layer cannot do that */
 #define DENPA_INTERNAL_ERROR 20 /* a defect of Denpa; please report the message */
+#define DENPA_NOT_REGISTERED 21 /* no layer, loss, optimizer or initializer of that kind is registered; load its plugin first */
+#define DENPA_CALLBACK_FAILED 22 /* a callback of the program threw an exception */
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Element types: DLPack's codes, type in the low byte, bits above it.
@@ -115,6 +120,12 @@ static inline denpa_tensor denpa_i64(const int64_t *data, int64_t rows) {
  *                   &x, 1, &h, 1);
  *
  * NULL stands for the empty list. A list has at most 64 entries. Everything is copied during the call.
+ *
+ * Where a struct keeps the list, it has to live as long as the struct is used. In C it does: until the end of the block that it
+ * is written in. In C++ it is an object, denpa::attributes, to be kept in a variable; what would dangle does not compile:
+ *
+ *   const denpa::attributes rate{denpa_float("learning_rate", 0.01)};
+ *   options.optimizer.attributes = rate;
  */
 #define DENPA_ATTRIBUTE_END 0
 #define DENPA_ATTRIBUTE_INT 1
@@ -213,17 +224,100 @@ static inline denpa_attribute denpa_nested(const char *name, const char *kind, c
 static inline denpa_attribute denpa_end(void) { return denpa_attribute_make(NULL, DENPA_ATTRIBUTE_END, 0); }
 
 #ifdef __cplusplus
-/* Lives until the end of the full expression: use it as an argument, do not keep it. */
-#define DENPA_ATTRIBUTES(...) (std::initializer_list<denpa_attribute>{__VA_ARGS__, denpa_end()}.begin())
-#else
-#define DENPA_ATTRIBUTES(...) ((const denpa_attribute[]){__VA_ARGS__, denpa_end()})
-#endif
-
-#ifdef __cplusplus
+#define DENPA_ATTRIBUTES(...) (::denpa::attributes{__VA_ARGS__})
 } /* extern "C" */
+
+namespace denpa {
+
+class attributes;
+
+/* One attribute, with its own copy of all that it points to. */
+class attribute {
+ public:
+  attribute(const denpa_attribute &given) : value(copy(given)) {}
+
+ private:
+  friend class attributes;
+  enum { most = 65536 }; /* items that a list may have: a longer one is refused, and not looked at */
+
+  std::vector<std::shared_ptr<const void>> owned; /* before value, whose making fills it */
+  denpa_attribute value;
+
+  template <typename T>
+  const T *keep(const T *items, int64_t count) {
+    if (items == nullptr || count < 0 || count > most) return items;
+    const auto kept = std::make_shared<const std::vector<T>>(items, items + count);
+    owned.push_back(kept);
+    return kept->data();
+  }
+  const char *keep(const char *text) {
+    return text == nullptr ? text : keep(text, static_cast<int64_t>(std::strlen(text)) + 1);
+  }
+  denpa_attribute copy(denpa_attribute a) {
+    a.name = keep(a.name);
+    switch (a.type) {
+    case DENPA_ATTRIBUTE_STRING: a.value.s = keep(a.value.s); break;
+    case DENPA_ATTRIBUTE_INTS: a.value.ints = keep(a.value.ints, a.count); break;
+    case DENPA_ATTRIBUTE_FLOATS: a.value.floats = keep(a.value.floats, a.count); break;
+    case DENPA_ATTRIBUTE_STRINGS:
+      if (a.value.strings != nullptr && a.count >= 0 && a.count <= most) {
+        std::vector<const char *> texts;
+        for (int64_t i = 0; i < a.count; i++) texts.push_back(keep(a.value.strings[i]));
+        a.value.strings = keep(texts.data(), a.count);
+      }
+      break;
+    case DENPA_ATTRIBUTE_TENSOR: /* the shape; its data stays the caller's */
+      a.value.tensor = keep(a.value.tensor, 1);
+      break;
+    case DENPA_ATTRIBUTE_SPEC:
+      a.value.spec.kind = keep(a.value.spec.kind);
+      if (a.value.spec.attributes != nullptr) {
+        std::vector<denpa_attribute> list;
+        for (const denpa_attribute *next = a.value.spec.attributes; next->name != nullptr; next++) {
+          list.push_back(copy(*next));
+        }
+        list.push_back(denpa_end());
+        a.value.spec.attributes = keep(list.data(), static_cast<int64_t>(list.size()));
+      }
+      break;
+    default: break;
+    }
+    return a;
+  }
+};
+
+/* A list of attributes that owns what is in it (but for the data of tensors). It may be copied and outlives what it was made from. */
+class attributes {
+ public:
+  attributes(std::initializer_list<attribute> items) {
+    for (const attribute &item : items) {
+      list.push_back(item.value);
+      owned.insert(owned.end(), item.owned.begin(), item.owned.end());
+    }
+    list.push_back(denpa_end());
+  }
+
+  /* Valid as long as this object, which therefore has to be one that stays. */
+  operator const denpa_attribute *() const & { return list.data(); }
+  operator const denpa_attribute *() const && = delete;
+
+ private:
+  std::vector<denpa_attribute> list;
+  std::vector<std::shared_ptr<const void>> owned;
+};
+
+} /* namespace denpa */
+
+static inline denpa::attribute denpa_nested(const char *name, const char *kind, const denpa::attributes &attributes) {
+  const denpa_attribute *list = attributes;
+  return denpa_nested(name, kind, list);
+}
+
 static_assert(sizeof(denpa_attribute) == 48 || sizeof(void *) != 8, "denpa_attribute is part of the ABI");
 static_assert(sizeof(denpa_tensor) == 144 || sizeof(void *) != 8, "denpa_tensor is part of the ABI");
 #else
+#define DENPA_ATTRIBUTES(...) ((const denpa_attribute[]){__VA_ARGS__, denpa_end()})
+
 _Static_assert(sizeof(denpa_attribute) == 48 || sizeof(void *) != 8, "denpa_attribute is part of the ABI");
 _Static_assert(sizeof(denpa_tensor) == 144 || sizeof(void *) != 8, "denpa_tensor is part of the ABI");
 #endif

@@ -38,6 +38,19 @@ def main():
                       [] if done.returncode == 0 else done.stderr.splitlines())
                 symbols = subprocess.run(["nm", "-u", f"{folder}/h.o"], text=True, capture_output=True).stdout.split()
                 check(f"{header.name} links nothing as {language}", [s for s in symbols if "denpa" in s])
+    # A list of attributes that would be gone before it is used.
+    for line, good in {
+        "options.optimizer.attributes = DENPA_ATTRIBUTES(denpa_int(\"a\", 1));": False,
+        "denpa_loss loss = denpa_loss_on(0, \"l\", DENPA_ATTRIBUTES(denpa_int(\"a\", 1))); (void)loss;": False,
+        "denpa_attribute a = denpa_nested(\"a\", \"b\", DENPA_ATTRIBUTES(denpa_int(\"a\", 1))); (void)a;": False,
+        "const denpa::attributes a = DENPA_ATTRIBUTES(denpa_int(\"a\", 1)); options.optimizer.attributes = a;": True,
+    }.items():
+        source = f'#include "denpa.h"\nvoid f(denpa_trainer_options &options);\n' \
+                 f"void f(denpa_trainer_options &options) {{ {line} }}\n"
+        done = subprocess.run(
+            LANGUAGES["C++17"] + ["-Wno-error", "-I", str(ROOT / "include"), "-fsyntax-only", "-"], input=source,
+            text=True, capture_output=True)
+        check(f"{'compiles' if good else 'does not compile'}: {line}", (done.returncode == 0) == good)
     check("denpa.h declares functions", len(declared()) > 40)
     finish()
 

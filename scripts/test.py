@@ -105,7 +105,7 @@ def parts():
     for name in kernel_sets():
         for test in ("values", "training", "graphs"):
             yield f"c-{test}-{name}", "plain", 120, [f"build/tests/c/{test}"], {"DENPA_KERNELS": name}
-    for name in ("values", "layers", "files"):
+    for name in ("values", "layers", "files", "attributes", "exceptions"):
         yield f"c++-{name}", "plain", 120, [f"build/tests/c++/{name}"], {}
     yield "bad-input-table", "plain", 60, [PYTHON, "scripts/check_bad_input.py"], {}
     yield "example-xor", "command", 60, ["build/examples/xor"], {}

@@ -110,3 +110,13 @@ int32_t denpa_cgroup_cpu_count(const char *root) {
   errno = saved;
   return least;
 }
+
+int32_t denpa_cgroup_cpu_limit(void) {
+  static int32_t known;  // and 1
+  int32_t count = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (count == 0) {
+    count = denpa_cgroup_cpu_count("") + 1;
+    __atomic_store_n(&known, count, __ATOMIC_RELAXED);
+  }
+  return count - 1;
+}

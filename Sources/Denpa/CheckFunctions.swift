@@ -1,4 +1,5 @@
 import CDenpa
+import CShim
 import DenpaCore
 import DenpaGraph
 import DenpaInspect
@@ -13,6 +14,7 @@ public func denpa_check_gradients(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let chosen = try options(given, default: denpa_check_options(), "denpa_check_options")
+    try requireZero(chosen.reserved == 0, "denpa_check_options")
     var check = GradientCheckOptions()
     guard chosen.step >= 0, chosen.step.isFinite, chosen.tolerance >= 0, chosen.tolerance.isFinite,
       chosen.max_elements >= -1
@@ -29,7 +31,7 @@ public func denpa_check_gradients(
       try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount), check
     ) { result throws(DenpaError) in
       guard let callback else { return }
-      guard tell(result, callback, user_data) == DENPA_OK else {
+      guard try tell(result, callback, user_data) == DENPA_OK else {
         throw DenpaError(.stopped, "the check was stopped after \"\(result.tensor)\"")
       }
     }
@@ -38,18 +40,20 @@ public func denpa_check_gradients(
 
 private func tell(
   _ result: GradientCheckResult, _ callback: denpa_check_callback, _ userData: UnsafeMutableRawPointer?
-) -> denpa_status {
-  result.tensor.withCString { name in
-    var told = denpa_check()
-    told.struct_size = MemoryLayout<denpa_check>.size
-    told.tensor = name
-    told.worst = result.worst
-    told.checked = Int64(result.checked)
-    told.index = Int64(result.index)
-    told.analytic = result.analytic
-    told.numeric = result.numeric
-    told.passed = result.passed ? 1 : 0
-    return callback(userData, &told)
+) throws(DenpaError) -> denpa_status {
+  try Callback.ofProgram("the check callback") { note, place in
+    result.tensor.withCString { name in
+      var told = denpa_check()
+      told.struct_size = MemoryLayout<denpa_check>.size
+      told.tensor = name
+      told.worst = result.worst
+      told.checked = Int64(result.checked)
+      told.index = Int64(result.index)
+      told.analytic = result.analytic
+      told.numeric = result.numeric
+      told.passed = result.passed ? 1 : 0
+      return denpa_shim_call_2(Callback.address(callback), userData, &told, note, place)
+    }
   }
 }
 
@@ -75,6 +79,7 @@ public func denpa_prove(
 
 private func proves(_ given: UnsafePointer<denpa_plugin_options>?) throws(DenpaError) -> Bool {
   let chosen = try options(given, default: denpa_plugin_options(), "denpa_plugin_options")
+  try requireZero(chosen.reserved == 0, "denpa_plugin_options")
   guard chosen.proof == DENPA_PROVE || chosen.proof == DENPA_ON_REQUEST else {
     throw DenpaError(.badArgument, "proof is DENPA_PROVE or DENPA_ON_REQUEST, got \(chosen.proof)")
   }

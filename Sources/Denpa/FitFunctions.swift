@@ -1,6 +1,8 @@
 import CDenpa
+import CShim
 import DenpaCore
 import DenpaGraph
+import DenpaPlugins
 import DenpaTraining
 
 /// Reads the options of `fit`; validation tensors go to lists that live as long as the call.
@@ -28,6 +30,9 @@ private struct FitCall {
         .badArgument,
         "validation_count is 1 where validation data is given and 0 otherwise, got \(chosen.validation_count)")
     }
+    guard chosen.validation_count == 1 || (chosen.validation_inputs == nil && chosen.validation_targets == nil) else {
+      throw DenpaError(.badArgument, "validation data is given, but validation_count is 0: set it to 1")
+    }
     if chosen.validation_count != 0 {
       result.validationInputs = try validationInputs.read(
         chosen.validation_inputs, Int32(trainer.inputCount), "validation input", expected: trainer.inputCount,
@@ -40,9 +45,9 @@ private struct FitCall {
   }
 
   /// The callback as the trainer wants it; it holds nothing beyond the call.
-  var progress: ((Progress) -> Bool)? {
+  var progress: ProgressCallback? {
     guard let callback else { return nil }
-    return { [userData] progress in
+    return { [userData] progress throws(DenpaError) in
       var told = denpa_progress()
       told.struct_size = MemoryLayout<denpa_progress>.size
       told.epoch = Int64(progress.epoch)
@@ -55,7 +60,9 @@ private struct FitCall {
       told.validation_loss = progress.validationLoss
       told.validation_accuracy = progress.validationAccuracy
       told.end_of_epoch = progress.endOfEpoch ? 1 : 0
-      return callback(userData, &told) == DENPA_OK
+      return try Callback.ofProgram("the progress callback") { note, place in
+        denpa_shim_call_2(Callback.address(callback), userData, &told, note, place)
+      } == DENPA_OK
     }
   }
 }
@@ -113,18 +120,25 @@ private final class CallbackSource: BatchSource {
     guard let rewind else {
       throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")
     }
-    let status = rewind(source)
-    guard status == DENPA_OK else {
-      throw DenpaError(Status(rawValue: status) ?? .layerFailed, "the rewind callback answered \(status)")
+    let status = try Callback.ofProgram("the rewind callback") { note, place in
+      denpa_shim_call_1(Callback.address(rewind), source, note, place)
     }
+    guard status == DENPA_OK else { throw CallbackSource.failure("the rewind callback", status) }
+  }
+
+  private static func failure(_ name: StaticString, _ answer: denpa_status) -> DenpaError {
+    guard let status = Status(rawValue: answer) else {
+      return DenpaError(.layerFailed, "\(name) returned \(answer), which is no status")
+    }
+    return DenpaError(status, "\(name) returned \(status.name)")
   }
 
   func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> Batch? {
-    let status = next_(source, tensors, tensors + inputCount)
-    guard status != DENPA_END_OF_DATA else { return nil }
-    guard status == DENPA_OK else {
-      throw DenpaError(Status(rawValue: status) ?? .layerFailed, "the data callback answered \(status)")
+    let status = try Callback.ofProgram("the data callback") { note, place in
+      denpa_shim_call_3(Callback.address(next_), source, tensors, tensors + inputCount, note, place)
     }
+    guard status != DENPA_END_OF_DATA else { return nil }
+    guard status == DENPA_OK else { throw CallbackSource.failure("the data callback", status) }
     return try trainer.bindBatch(
       try handle.inputs.read(tensors, Int32(inputCount), "input", expected: inputCount),
       try handle.targets.read(tensors + inputCount, Int32(targetCount), "target", expected: targetCount),
@@ -143,6 +157,10 @@ public func denpa_fit_source(
       throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
     let chosen = try FitCall(given, trainer)
+    guard chosen.options.batchSize == nil else {
+      throw DenpaError(
+        .badArgument, "batch_size is 0 where a source gives the batches: it says how many rows they have")
+    }
     guard chosen.options.epochs == 1 || rewind != nil else {
       throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")
     }

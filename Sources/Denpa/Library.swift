@@ -55,30 +55,7 @@ public func denpa_version() -> UnsafePointer<CChar>! { text("0.1.0") }
 
 @implementation @_cdecl("denpa_status_name")
 public func denpa_status_name(_ status: denpa_status) -> UnsafePointer<CChar>! {
-  switch Status(rawValue: status) {
-  case .ok: text("DENPA_OK")
-  case .badHandle: text("DENPA_BAD_HANDLE")
-  case .badArgument: text("DENPA_BAD_ARGUMENT")
-  case .badShape: text("DENPA_BAD_SHAPE")
-  case .badDType: text("DENPA_BAD_DTYPE")
-  case .notFound: text("DENPA_NOT_FOUND")
-  case .alreadyExists: text("DENPA_ALREADY_EXISTS")
-  case .outOfMemory: text("DENPA_OUT_OF_MEMORY")
-  case .limitExceeded: text("DENPA_LIMIT_EXCEEDED")
-  case .badState: text("DENPA_BAD_STATE")
-  case .busy: text("DENPA_BUSY")
-  case .ioError: text("DENPA_IO_ERROR")
-  case .badFile: text("DENPA_BAD_FILE")
-  case .badPlugin: text("DENPA_BAD_PLUGIN")
-  case .proofFailed: text("DENPA_PROOF_FAILED")
-  case .layerFailed: text("DENPA_LAYER_FAILED")
-  case .notFinite: text("DENPA_NOT_FINITE")
-  case .stopped: text("DENPA_STOPPED")
-  case .endOfData: text("DENPA_END_OF_DATA")
-  case .notSupported: text("DENPA_NOT_SUPPORTED")
-  case .internalError: text("DENPA_INTERNAL_ERROR")
-  case nil: text("unknown status")
-  }
+  text(Status(rawValue: status)?.name ?? "unknown status")
 }
 
 @implementation @_cdecl("denpa_last_error")
@@ -113,7 +90,13 @@ public func denpa_set_log(_ callback: denpa_log_callback!, _ user_data: UnsafeMu
       return
     }
     nonisolated(unsafe) let data = user_data
-    PluginLog.sink = { level, message in callback(data, level, message) }
+    let function = Callback.address(callback)
+    nonisolated(unsafe) let address = function
+    PluginLog.sink = { level, message in
+      var text = FailureText()
+      denpa_shim_log(address, data, level, message, Callback.note, &text)
+      if text.isException { PluginLog.failed(text) }
+    }
   }
 }
 

@@ -12,6 +12,7 @@ public func denpa_model_create(
   call { () throws(DenpaError) in
     try with(graph, Handles.graph) { handle throws(DenpaError) in
       let chosen = try options(given, default: denpa_model_options(), "denpa_model_options")
+      try requireZero(chosen.reserved == 0, "denpa_model_options")
       guard (1...64).contains(output_count) else {
         throw DenpaError(.badArgument, "a model has 1 to 64 outputs, got \(output_count)")
       }
@@ -117,7 +118,12 @@ private func describe(
   _ type: TensorType, _ name: UnsafePointer<CChar>?, trainable: Bool, _ port: UnsafeMutablePointer<denpa_port>?
 ) throws(DenpaError) {
   guard let port else { throw DenpaError(.badArgument, "the denpa_port is NULL") }
-  var result = try options(UnsafePointer(port), default: denpa_port(), "denpa_port")
+  // Of a later version's fields nothing is known but that 0 means nothing.
+  let size = try structSize(UnsafePointer(port), "denpa_port")
+  let known = MemoryLayout<denpa_port>.size
+  (UnsafeMutableRawPointer(port) + known).initializeMemory(as: UInt8.self, repeating: 0, count: size - known)
+  var result = denpa_port()
+  result.struct_size = size
   result.name = name
   result.dtype = type.dtype.rawValue
   result.rank = Int32(type.shape.rank)
@@ -128,7 +134,6 @@ private func describe(
     }
   }
   result.trainable = trainable ? 1 : 0
-  result.reserved = 0
   port.pointee = result
 }
 

@@ -23,18 +23,34 @@ func view(
     t.data, type, strides: strided ? try TensorReader.strides(tensor, type.shape, "\(what) \(index)") : nil)
 }
 
-/// A struct of options that the caller made: checked for its size, then copied.
+/// A struct of options that the caller made: checked for its size, then copied. What a later version has behind it must be 0.
 func options<T>(
   _ pointer: UnsafePointer<T>?, default defaults: T, _ name: StaticString
 ) throws(DenpaError) -> T {
   guard let pointer else { return defaults }
+  let size = try structSize(pointer, name)
+  guard StructTail.isZero(pointer, size: size) else {
+    throw DenpaError(
+      .badArgument,
+      "\(name) has something that is not 0 behind its \(MemoryLayout<T>.size) bytes: this version does not know what it means"
+    )
+  }
+  return pointer.pointee
+}
+
+/// The size that a struct says it has, where it can have it.
+func structSize<T>(_ pointer: UnsafePointer<T>, _ name: StaticString) throws(DenpaError) -> Int {
   let size = UnsafeRawPointer(pointer).load(as: Int.self)
-  guard size >= MemoryLayout<T>.size, size <= 4096 else {
+  guard size >= MemoryLayout<T>.size, size <= StructTail.absurd else {
     throw DenpaError(
       .badArgument,
       "\(name).struct_size is \(size): set it to sizeof(\(name)), \(MemoryLayout<T>.size) in this version")
   }
-  return pointer.pointee
+  return size
+}
+
+func requireZero(_ isZero: Bool, _ name: StaticString) throws(DenpaError) {
+  guard isZero else { throw DenpaError(.badArgument, "the reserved fields of \(name) must be 0") }
 }
 
 /// Text for the caller, by the rule in denpa.h: capacity 0 asks for the length.

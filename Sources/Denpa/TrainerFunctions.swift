@@ -7,6 +7,13 @@ import DenpaTraining
 private func read(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaError) -> TrainerOptions {
   guard given != nil else { throw DenpaError(.badArgument, "the trainer's options are NULL") }
   let chosen = try options(given, default: denpa_trainer_options(), "denpa_trainer_options")
+  try requireZero(chosen.reserved == 0, "denpa_trainer_options")
+  guard chosen.loss_count != 0 || chosen.losses == nil else {
+    throw DenpaError(.badArgument, "losses are given, but loss_count is 0: set it, or losses to NULL")
+  }
+  guard chosen.optimizer.kind != nil || chosen.optimizer.attributes == nil else {
+    throw DenpaError(.badArgument, "the optimizer has attributes but no kind")
+  }
   var result = TrainerOptions()
   result.maximumRows = try maximumRows(chosen.max_batch)
   result.threads = try threads(chosen.threads)
@@ -18,6 +25,7 @@ private func read(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaEr
     guard let losses = chosen.losses else { throw DenpaError(.badArgument, "the array of losses is NULL") }
     for index in 0..<Int(chosen.loss_count) {
       let loss = losses[index]
+      try requireZero(loss.reserved0 == 0 && loss.reserved.0 == 0 && loss.reserved.1 == 0, "denpa_loss")
       let definition = try Registry.shared.loss(try requireName(loss.kind, "the kind of loss \(index)"))
       result.losses.append(
         LossTerm(

@@ -21,6 +21,37 @@ public enum Status: Int32, Error, Sendable, CaseIterable {
   case endOfData = 18
   case notSupported = 19
   case internalError = 20
+  case notRegistered = 21
+  case callbackFailed = 22
+
+  /// The name in the headers.
+  public var name: StaticString {
+    switch self {
+    case .ok: "DENPA_OK"
+    case .badHandle: "DENPA_BAD_HANDLE"
+    case .badArgument: "DENPA_BAD_ARGUMENT"
+    case .badShape: "DENPA_BAD_SHAPE"
+    case .badDType: "DENPA_BAD_DTYPE"
+    case .notFound: "DENPA_NOT_FOUND"
+    case .alreadyExists: "DENPA_ALREADY_EXISTS"
+    case .outOfMemory: "DENPA_OUT_OF_MEMORY"
+    case .limitExceeded: "DENPA_LIMIT_EXCEEDED"
+    case .badState: "DENPA_BAD_STATE"
+    case .busy: "DENPA_BUSY"
+    case .ioError: "DENPA_IO_ERROR"
+    case .badFile: "DENPA_BAD_FILE"
+    case .badPlugin: "DENPA_BAD_PLUGIN"
+    case .proofFailed: "DENPA_PROOF_FAILED"
+    case .layerFailed: "DENPA_LAYER_FAILED"
+    case .notFinite: "DENPA_NOT_FINITE"
+    case .stopped: "DENPA_STOPPED"
+    case .endOfData: "DENPA_END_OF_DATA"
+    case .notSupported: "DENPA_NOT_SUPPORTED"
+    case .internalError: "DENPA_INTERNAL_ERROR"
+    case .notRegistered: "DENPA_NOT_REGISTERED"
+    case .callbackFailed: "DENPA_CALLBACK_FAILED"
+    }
+  }
 }
 
 /// The one error of the engine: a status and a text that names the node, what was expected and what was given.

@@ -39,7 +39,7 @@ public enum ThreadPool {
 
   /// The CPUs that this thread may use and its cgroup pays for, at least 1.
   static func availableCPUs() -> Int32 {
-    let quota = denpa_cgroup_cpu_count("")
+    let quota = denpa_cgroup_cpu_limit()
     let affinity = denpa_affinity_cpu_count()
     return max(1, quota > 0 ? min(affinity, quota) : affinity)
   }

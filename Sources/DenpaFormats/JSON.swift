@@ -2,8 +2,8 @@ import DenpaCore
 
 /// A JSON document (RFC 8259): the graph and the settings of a model, in the metadata of its file.
 ///
-/// What is written by `serialized()` is read back equal by `parse(_:)`, with one exception: JSON has no NaN and no
-/// infinity. They are written as the strings "nan", "inf" and "-inf", and `double` reads those back as numbers.
+/// JSON has no NaN and no infinity. They are written as the strings "nan", "inf" and "-inf", and `double` reads those
+/// back as numbers. A tree is made for what is written; what is read comes from a `JSONScanner`, without one.
 public enum JSON: Sendable, Equatable {
   case null
   case bool(Bool)
@@ -17,8 +17,8 @@ public enum JSON: Sendable, Equatable {
   /// Arrays and objects inside one another, the outermost included.
   public static let depthLimit = 64
 
-  /// The largest number of values in a text of so many bytes. A value takes up to 72 bytes of memory while its array
-  /// grows and needs only 2 bytes of text, so a hostile text is refused before it costs memory out of proportion.
+  /// The largest number of values in a text of so many bytes. A value needs only 2 bytes of text and up to 16 bytes of
+  /// memory, so a hostile text is refused before it costs memory out of proportion.
   public static func valueLimit(byteCount: Int) -> Int { min(65_536 + byteCount / 8, 1 << 21) }
 }
 
@@ -32,9 +32,6 @@ public struct JSONObject: Sendable, Equatable {
   public private(set) var members: [Member] = []
 
   public init() {}
-
-  /// The caller has seen to it that no key is there twice.
-  init(distinct members: [Member]) { self.members = members }
 
   /// A search through all members: meant for objects with a handful of them. Setting an absent key appends it, setting
   /// `nil` removes it.
@@ -51,30 +48,9 @@ public struct JSONObject: Sendable, Equatable {
   }
 }
 
-// MARK: - Looking in
+// MARK: - Numbers
 
 extension JSON {
-  /// The member of an object; `nil` where there is none or where this is no object.
-  public subscript(key: String) -> JSON? { object?[key] }
-
-  /// The element of an array; `nil` where there is none or where this is no array.
-  public subscript(index: Int) -> JSON? {
-    guard let array, array.indices.contains(index) else { return nil }
-    return array[index]
-  }
-
-  public var isNull: Bool { self == .null }
-
-  public var bool: Bool? {
-    guard case .bool(let value) = self else { return nil }
-    return value
-  }
-
-  public var int: Int64? {
-    guard case .integer(let value) = self else { return nil }
-    return value
-  }
-
   /// A number, an integer that float64 holds exactly, or one of the strings that stand for NaN and the infinities.
   public var double: Double? {
     switch self {
@@ -85,21 +61,6 @@ extension JSON {
     case .string("-inf"): -.infinity
     default: nil
     }
-  }
-
-  public var string: String? {
-    guard case .string(let value) = self else { return nil }
-    return value
-  }
-
-  public var array: [JSON]? {
-    guard case .array(let value) = self else { return nil }
-    return value
-  }
-
-  public var object: JSONObject? {
-    guard case .object(let value) = self else { return nil }
-    return value
   }
 }
 

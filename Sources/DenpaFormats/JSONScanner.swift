@@ -8,6 +8,8 @@ struct JSONScanner {
   private let bytes: UnsafeBufferPointer<UInt8>
   private(set) var position = 0
   private let origin: Int
+  /// Arrays and objects around the position.
+  private var depth = 0
 
   /// `origin` is where the text begins in its file. The whole text is checked to be UTF-8 at once, so that the strings
   /// cut out of it need no further look.
@@ -71,6 +73,8 @@ struct JSONScanner {
   /// Every member of an object: `body` is called behind the colon and reads the value.
   mutating func object(_ body: (inout JSONScanner, String) throws(DenpaError) -> Void) throws(DenpaError) {
     guard take(UInt8(ascii: "{")) else { throw expected("'{'") }
+    try enter()
+    defer { depth -= 1 }
     if take(UInt8(ascii: "}")) { return }
     repeat {
       let key = try string()
@@ -83,9 +87,29 @@ struct JSONScanner {
   /// Every element of an array: `body` reads it.
   mutating func array(_ body: (inout JSONScanner) throws(DenpaError) -> Void) throws(DenpaError) {
     guard take(UInt8(ascii: "[")) else { throw expected("'['") }
+    try enter()
+    defer { depth -= 1 }
     if take(UInt8(ascii: "]")) { return }
     repeat { try body(&self) } while take(UInt8(ascii: ","))
     guard take(UInt8(ascii: "]")) else { throw expected("',' or ']'") }
+  }
+
+  private mutating func enter() throws(DenpaError) {
+    guard depth < JSON.depthLimit else { throw fail("more than \(JSON.depthLimit) levels") }
+    depth += 1
+  }
+
+  /// Steps over a value of any kind. What strings mean is not looked at.
+  mutating func skip() throws(DenpaError) {
+    switch next() {
+    case UInt8(ascii: "{"): try object { (scanner, _) throws(DenpaError) in try scanner.skip() }
+    case UInt8(ascii: "["): try array { (scanner) throws(DenpaError) in try scanner.skip() }
+    case UInt8(ascii: "\""): _ = try quoted(limit: .max)
+    case .some(UInt8(ascii: "0")...UInt8(ascii: "9")), UInt8(ascii: "-"): _ = try number()
+    case UInt8(ascii: "t"): try literal("true")
+    case UInt8(ascii: "f"): try literal("false")
+    default: try literal("null")
+    }
   }
 
   // MARK: - Numbers
@@ -144,7 +168,16 @@ struct JSONScanner {
 
   // MARK: - Strings
 
-  mutating func string() throws(DenpaError) -> String {
+  /// `limit`: the most bytes that it may take in the text.
+  mutating func string(limit: Int = .max) throws(DenpaError) -> String {
+    let (raw, escaped) = try quoted(limit: limit)
+    return escaped ? try unescape(raw) : String(decoding: raw, as: UTF8.self)
+  }
+
+  /// What is between the quotes, and whether there are escapes in it.
+  private mutating func quoted(
+    limit: Int
+  ) throws(DenpaError) -> (raw: Slice<UnsafeBufferPointer<UInt8>>, escaped: Bool) {
     guard next() == UInt8(ascii: "\"") else { throw expected("a string") }
     let start = position + 1
     var end = start
@@ -161,9 +194,9 @@ struct JSONScanner {
       }
       end += 1
     }
+    guard end - start <= limit else { throw fail("a string of more than \(limit) bytes") }
     position = end + 1
-    let raw = bytes[start..<end]
-    return escaped ? try unescape(raw) : String(decoding: raw, as: UTF8.self)
+    return (bytes[start..<end], escaped)
   }
 
   private func unescape(_ raw: Slice<UnsafeBufferPointer<UInt8>>) throws(DenpaError) -> String {

@@ -2,8 +2,8 @@ import DenpaCore
 
 extension JSON {
   /// Compact JSON: no white space, members in their order, floats in the fewest digits that read back to the same
-  /// bits. The same value gives the same bytes, everywhere. A document that `parse(_:)` would refuse for its depth or
-  /// its number of values is refused here, so that nothing is saved that cannot be loaded.
+  /// bits. The same value gives the same bytes, everywhere. A document that would be refused when it is read, for its
+  /// depth or its number of values, is refused here, so that nothing is saved that cannot be loaded.
   public func serialized() throws(DenpaError) -> [UInt8] {
     var writer = JSONWriter()
     var values = 0

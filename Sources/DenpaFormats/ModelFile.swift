@@ -73,29 +73,21 @@ public enum ModelFile {
     }
     let model: Model
     do {
-      model = try GraphCoding.decode(try JSON.parse(graph), registry: registry)
+      model = try GraphReader.model(graph, file, registry: registry)
     } catch {
       // A layer that is not registered and memory that is not there are no fault of the file.
-      let kept: [Status] = [.notFound, .outOfMemory, .notSupported]
+      let kept: [Status] = [.notRegistered, .outOfMemory, .notSupported]
       throw kept.contains(error.status) ? error : DenpaError(.badFile, error.message)
     }
     let parameters = model.parameters
-    for (index, parameter) in parameters.enumerated() {
-      guard let tensor = file[parameter.name] else {
-        throw DenpaError(.badFile, "the file has no tensor \"\(parameter.name)\"")
-      }
-      guard tensor.type == parameter.type else {
-        throw DenpaError(
-          .badFile,
-          "tensor \"\(parameter.name)\": expected \(parameter.type.dtype) \(parameter.type.shape), got \(tensor.type.dtype) \(tensor.type.shape)"
-        )
-      }
-      try model.fill(index, TensorView(UnsafeMutableRawPointer(mutating: tensor.data.baseAddress), tensor.type))
-    }
     guard file.tensors.count == parameters.count else {
       let known = Set(parameters.map(\.name))
       let extra = file.tensors.map(\.name).filter { !known.contains($0) }
       throw DenpaError(.badFile, "the file has tensors that the model does not: \(list: extra)")
+    }
+    for (index, parameter) in parameters.enumerated() {
+      let tensor = try GraphReader.tensor(parameter.name, parameter.type, in: file)
+      try model.fill(index, TensorView(UnsafeMutableRawPointer(mutating: tensor.data.baseAddress), tensor.type))
     }
     try checkMemory("a model")
     return model

@@ -23,10 +23,12 @@ public final class Executor: @unchecked Sendable {
   /// The plan writes the gradient of every trained parameter.
   private let isComplete: Bool
   private let control: Buffer
-  private let failure: UnsafeMutablePointer<ForeignFailure>
+  let failure: UnsafeMutablePointer<ForeignFailure>
   private let run: UnsafeMutablePointer<Run>
   /// The caller's memory of each slot, in this call.
   public let slots: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  /// Of the batch that is bound, where it is a part of the caller's data.
+  public var batchRows = BatchRows()
   /// Where slots are converted to the plan's dtype; made at first need, for the largest batch.
   private var staging: [Buffer?]
   private var stagedOutputs: [StagedOutput] = []
@@ -315,39 +317,6 @@ public final class Executor: @unchecked Sendable {
   private func handOver() {
     for output in stagedOutputs { output.data.copyMemory(from: output.staged, byteCount: output.byteCount) }
     stagedOutputs.removeAll(keepingCapacity: true)
-  }
-
-  private func failed(_ index: Int, _ code: Int32) -> DenpaError {
-    let op = plan.ops[index]
-    let node = plan.graph.nodes[op.node]
-    switch op.kind {
-    case .crossEntropy:
-      let classes = plan.tensors[op.reads[0]].type.shape.last ?? 1
-      return DenpaError(
-        .badArgument,
-        "\(node.kind) \"\(node.name)\": expected class numbers from 0 to \(classes - 1), got \(badNumber(op.reads[1]))")
-    case .integers(let classes):
-      let expected: Message =
-        classes.map { "class numbers from 0 to \($0 - 1)" }
-        ?? "numbers of \(op.writes[0].map { plan.tensors[$0.tensor].type.dtype } ?? .int64), which it was proved with"
-      return DenpaError(
-        .badArgument, "\(node.kind) \"\(node.name)\": expected \(expected), got \(badNumber(op.reads[0]))")
-    case .foreign:
-      let answer = failure.pointee
-      failure.pointee = ForeignFailure()
-      return DenpaError(
-        answer.status == .ok ? .layerFailed : answer.status, "\(node.kind) \"\(node.name)\": \(answer.message)")
-    default:
-      return DenpaError(.internalError, "\(node.kind) \"\(node.name)\": a kernel answered \(code)")
-    }
-  }
-
-  /// The first number of the row that a step did not take.
-  private func badNumber(_ tensor: TensorID) -> Message {
-    let row = Int(badRow.pointee)
-    let type = plan.tensors[tensor].type
-    guard !type.dtype.isFloat, let data = values(of: tensor) else { return "another one in row \(row)" }
-    return "\(type.dtype.integer(data, row * max(type.shape.sample.count, 1))) in row \(row)"
   }
 
   // MARK: Looking

@@ -28,6 +28,7 @@ public struct Graph: Sendable {
   public static let maximumNameBytes = 255
   /// Of a model.
   public static let maximumInputs = 64
+  public static let maximumOutputs = 64
 
   public private(set) var nodes: [Node] = []
   public private(set) var values: [GraphValue] = []
@@ -39,6 +40,13 @@ public struct Graph: Sendable {
   public init() {}
 
   public func node(named name: String) -> Int? { nodeNumbers[name] }
+
+  /// Memory for so many nodes at once: tables that grow step by step are at times there twice.
+  public mutating func reserveCapacity(_ count: Int) {
+    nodes.reserveCapacity(count)
+    values.reserveCapacity(count)
+    nodeNumbers.reserveCapacity(count)
+  }
 
   /// Adds an input of one sample's shape (rank ≤ 7).
   public mutating func addInput(name: String?, dtype: DType, sample: Shape) throws(DenpaError) -> ValueID {
@@ -172,8 +180,8 @@ public struct Graph: Sendable {
 
   /// The part that `outputs` need, and where its outputs are then. All inputs that are left keep their order.
   public func pruned(to outputs: [ValueID]) throws(DenpaError) -> (graph: Graph, outputs: [ValueID]) {
-    guard (1...64).contains(outputs.count) else {
-      throw DenpaError(.badArgument, "a model has 1 to 64 outputs, got \(outputs.count)")
+    guard (1...Graph.maximumOutputs).contains(outputs.count) else {
+      throw DenpaError(.badArgument, "a model has 1 to \(Graph.maximumOutputs) outputs, got \(outputs.count)")
     }
     var needed = Array(repeating: false, count: nodes.count)
     for value in outputs {
@@ -184,6 +192,10 @@ public struct Graph: Sendable {
     }
     for index in nodes.indices.reversed() where needed[index] {
       for value in nodes[index].inputs { needed[values[value].node] = true }
+    }
+    if needed.allSatisfy({ $0 }) {
+      try checkInputs()
+      return (self, outputs)
     }
     var result = Graph()
     var number = Array(repeating: -1, count: values.count)
@@ -197,10 +209,14 @@ public struct Graph: Sendable {
       try result.append(node, types: types)
       if node.layer == nil { result.inputs.append(first) }
     }
-    guard (1...Graph.maximumInputs).contains(result.inputs.count) else {
-      throw DenpaError(
-        .badArgument, "a model has 1 to \(Graph.maximumInputs) inputs; the outputs depend on \(result.inputs.count)")
-    }
+    try result.checkInputs()
     return (result, outputs.map { number[$0] })
+  }
+
+  private func checkInputs() throws(DenpaError) {
+    guard (1...Graph.maximumInputs).contains(inputs.count) else {
+      throw DenpaError(
+        .badArgument, "a model has 1 to \(Graph.maximumInputs) inputs; the outputs depend on \(inputs.count)")
+    }
   }
 }

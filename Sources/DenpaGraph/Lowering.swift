@@ -225,7 +225,6 @@ struct Lowering {
     case .integers(let classes):
       var arguments = IntegerArguments()
       arguments.count = count(y)
-      arguments.columns = max(count(y) / max(rows, 1), 1)
       arguments.from = type(op.reads[0]).dtype
       arguments.to = type(y).dtype
       arguments.classes = classes.map { Int64($0) } ?? -1

@@ -44,6 +44,7 @@ public final class Model: @unchecked Sendable {
   /// What a binding keeps beside the model; set once, before others see it.
   public var attachment: AnyObject?
   private var parameterTable: [Parameter]
+  private let numbersByName: [String: Int]
 
   public var parameters: [Parameter] { mutex.withLock { parameterTable } }
 
@@ -89,6 +90,8 @@ public final class Model: @unchecked Sendable {
     }
     parameterNumbers = numbers
     parameterTable = table
+    // The names are distinct: a node's have its own name, which has no '.', in front.
+    numbersByName = Dictionary(table.indices.map { (table[$0].name, $0) }) { first, _ in first }
     layout = try ParameterLayout(table.map(\.type))
     store = try ParameterStore(layout)
     try checkMemory("a model")
@@ -97,12 +100,11 @@ public final class Model: @unchecked Sendable {
   /// The same graph and parameters, in a memory of their own.
   public func copy(dtype newType: DType? = nil) throws(DenpaError) -> Model {
     let result = try Model(pruned: graph, outputs: outputs, dtype: newType ?? dtype, seed: seed)
-    for index in result.parameterTable.indices {
-      result.parameterTable[index].trainable = parameters[index].trainable
-    }
+    let parameters = parameters
+    for index in parameters.indices { result.parameterTable[index].trainable = parameters[index].trainable }
     try store.withHome { source throws(DenpaError) in
       try result.store.withHome { destination throws(DenpaError) in
-        for (index, parameter) in parameterTable.enumerated() {
+        for (index, parameter) in parameters.enumerated() {
           convert(
             source + layout.offsets[index], dtype, to: destination + result.layout.offsets[index], result.dtype,
             count: parameter.type.shape.count)
@@ -141,10 +143,9 @@ public final class Model: @unchecked Sendable {
   }
 
   public func parameterIndex(_ name: String) throws(DenpaError) -> Int {
-    let table = parameters
-    if let index = table.firstIndex(where: { $0.name == name }) { return index }
+    if let index = numbersByName[name] { return index }
     throw DenpaError(
-      .notFound, "the model has no parameter \"\(name)\"; it has \(list: table.map(\.name))")
+      .notFound, "the model has no parameter \"\(name)\"; it has \(list: parameters.map(\.name))")
   }
 
   /// A view of a parameter: writable, valid as long as the model.
@@ -185,9 +186,7 @@ public final class Model: @unchecked Sendable {
 
   /// `name` is a parameter's or a node's, for all of its parameters.
   public func setTrainable(_ name: String, _ trainable: Bool) throws(DenpaError) {
-    let node = graph.node(named: name)
-    let chosen = parameters.indices.filter { parameters[$0].name == name || parameters[$0].node == node }
-    guard !chosen.isEmpty || node != nil else {
+    guard let chosen = numbersByName[name].map({ [$0] }) ?? graph.node(named: name).map({ parameterNumbers[$0] }) else {
       throw DenpaError(
         .notFound,
         "the model has neither a parameter nor a layer \"\(name)\"; parameters are \(list: parameters.map(\.name))")

@@ -37,15 +37,13 @@ let zeroStep: Step = { arguments, _ in
 
 struct IntegerArguments {
   var count = 0
-  /// Elements of one row.
-  var columns = 1
   var from = DType.int64
   var to = DType.int64
   /// −1: the numbers are no classes.
   var classes: Int64 = -1
   var x: UnsafeRawPointer?
   var y: UnsafeMutableRawPointer?
-  /// Gets the row of the first number that does not fit.
+  /// Gets the index of the first number that does not fit.
   var badRow: UnsafeMutablePointer<Int64>?
 }
 
@@ -58,7 +56,7 @@ let integerStep: Step = { arguments, _ in
   for index in 0..<a.count {
     let value = a.from.integer(x, index)
     guard value >= lowest, value <= highest else {
-      a.badRow?.pointee = Int64(index / a.columns)
+      a.badRow?.pointee = Int64(index)
       return 1
     }
     a.to.store(integer: value, y, index)

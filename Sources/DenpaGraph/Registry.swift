@@ -69,7 +69,7 @@ public final class Registry: @unchecked Sendable {
     if let found = mutex.withLock({ layerTable[kind] }) { return found }
     let known = layers.filter { $0.spec.role == .layer }.map(\.spec.kind)
     throw DenpaError(
-      .notFound,
+      .notRegistered,
       kind.contains(".")
         ? "no layer is registered as \"\(kind)\": load the plugin that has it first"
         : "no layer is registered as \"\(kind)\"; layers are \(list: known, limit: 24)")
@@ -78,20 +78,21 @@ public final class Registry: @unchecked Sendable {
   public func loss(_ kind: String) throws(DenpaError) -> LayerDefinition {
     if let found = mutex.withLock({ layerTable[kind] }), found.spec.role == .loss { return found }
     let known = layers.filter { $0.spec.role == .loss }.map(\.spec.kind)
-    throw DenpaError(.notFound, "no loss is registered as \"\(kind)\"; losses are \(list: known, limit: 24)")
+    throw DenpaError(.notRegistered, "no loss is registered as \"\(kind)\"; losses are \(list: known, limit: 24)")
   }
 
   public func optimizer(_ kind: String) throws(DenpaError) -> OptimizerDefinition {
     if let found = mutex.withLock({ optimizerTable[kind] }) { return found }
     let known = optimizers.map(\.kind)
-    throw DenpaError(.notFound, "no optimizer is registered as \"\(kind)\"; optimizers are \(list: known, limit: 24)")
+    throw DenpaError(
+      .notRegistered, "no optimizer is registered as \"\(kind)\"; optimizers are \(list: known, limit: 24)")
   }
 
   public func initializer(_ kind: String) throws(DenpaError) -> InitializerDefinition {
     if let found = mutex.withLock({ initializerTable[kind] }) { return found }
     let known = initializers.map(\.kind)
     throw DenpaError(
-      .notFound, "no initializer is registered as \"\(kind)\"; initializers are \(list: known, limit: 24)")
+      .notRegistered, "no initializer is registered as \"\(kind)\"; initializers are \(list: known, limit: 24)")
   }
 
   private static func checkKind(_ kind: String) throws(DenpaError) {

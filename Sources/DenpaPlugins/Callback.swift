@@ -1,22 +1,78 @@
+import CShim
 import DenpaCore
 import Glibc
 
-/// What a callback said before it answered.
-struct FailureText {
+/// What went wrong in a callback: what it said before it returned (`denpa_host.fail`), or what was thrown.
+public struct FailureText {
+  enum Source {
+    case nobody, callback
+    /// Something was thrown: by the callback, by a chunk of its work, by the log callback that it called.
+    case exception, chunk, log
+  }
+
   var message = Message()
-  var isGiven = false
+  var source = Source.nobody
+  /// A UInt32 that is 1 when a chunk has thrown: chunks run in many threads, and the first to throw writes the rest.
+  var claimed: UInt32 = 0
+
+  public init() {}
+
+  /// Whether the call has failed whatever the callback returns.
+  public var isException: Bool {
+    switch source {
+    case .nobody, .callback: false
+    case .exception, .chunk, .log: true
+    }
+  }
+
+  mutating func note(_ what: UnsafePointer<CChar>?, _ source: Source) {
+    message = what == nil ? "something that is no std::exception" : "\(cString: what)"
+    self.source = source
+  }
+
+  func exception(_ status: Status, _ name: StaticString) -> DenpaError {
+    switch source {
+    case .chunk: DenpaError(status, "\(name): a chunk of its parallel_for threw an exception: \(message)")
+    case .log: DenpaError(.callbackFailed, "the log callback threw an exception: \(message)")
+    default: DenpaError(status, "\(name) threw an exception: \(message)")
+    }
+  }
 }
 
-/// Calls into foreign code: a status becomes an error with the words that the callback left by `denpa_host.fail`.
+/// Calls of code that is not ours: a status becomes an error with the words that the callback left by `denpa_host.fail`, and so does an
+/// exception, with what it says of itself.
 ///
 /// Each thread knows the text that its innermost running callback writes to. It stands in the caller's memory, so that a call
 /// allocates nothing.
-enum Callback {
+public enum Callback {
   private static let key: pthread_key_t = {
     var key = pthread_key_t()
     // Without a key (a host that took all 1,024) texts are lost, statuses are not.
     return pthread_key_create(&key, nil) == 0 ? key : pthread_key_t.max
   }()
+
+  /// What the shims of CShim/Callbacks.cpp call where something was thrown; the place is a `FailureText`.
+  public typealias Note = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?) -> Void
+  public static var note: Note {
+    { place, what in place?.assumingMemoryBound(to: FailureText.self).pointee.note(what, .exception) }
+  }
+
+  /// Likewise for a chunk of divided work, in any thread.
+  static var noteOfChunk: Note {
+    { place, what in
+      guard let text = place?.assumingMemoryBound(to: FailureText.self),
+        let claimed = MemoryLayout<FailureText>.offset(of: \.claimed), let place,
+        denpa_atomic_cas_u32(place + claimed, 0, 1)
+      else { return }
+      text.pointee.note(what, .chunk)
+    }
+  }
+
+  /// The address of a C function, as the shims take it.
+  @inline(__always)
+  public static func address<F>(_ function: F) -> UnsafeRawPointer {
+    unsafeBitCast(function, to: UnsafeRawPointer.self)
+  }
 
   /// Makes `text` the place for this thread's failures while `body` runs.
   @inline(__always)
@@ -27,28 +83,47 @@ enum Callback {
     return body()
   }
 
+  /// Where this thread's innermost running callback leaves its words; nil outside of callbacks.
+  static var current: UnsafeMutablePointer<FailureText>? {
+    pthread_getspecific(key)?.assumingMemoryBound(to: FailureText.self)
+  }
+
   /// `denpa_host.fail`.
   static func leave(_ message: UnsafePointer<CChar>?) {
-    guard let raw = pthread_getspecific(key) else { return }
-    let text = raw.assumingMemoryBound(to: FailureText.self)
+    guard let text = current, !text.pointee.isException else { return }
     text.pointee.message = message == nil ? "" : "\(cString: message)"
-    text.pointee.isGiven = message != nil
+    text.pointee.source = message == nil ? .nobody : .callback
   }
 
   /// The error for an answer other than 0.
   static func error(_ answer: Int32, _ text: FailureText, _ name: StaticString) -> DenpaError {
-    let said: Message = text.isGiven ? text.message : "no reason given"
+    guard !text.isException else { return text.exception(.layerFailed, name) }
+    let isGiven = text.source == .callback
+    let said: Message = isGiven ? text.message : "no reason given"
     guard let status = Status(rawValue: answer) else {
-      return DenpaError(.layerFailed, "\(name) answered \(answer), which is no status: \(said)")
+      return DenpaError(.layerFailed, "\(name) returned \(answer), which is no status: \(said)")
     }
-    return DenpaError(status, text.isGiven ? said : "\(name) answered status \(answer), \(said)")
+    return DenpaError(status, isGiven ? said : "\(name) returned \(status.name), \(said)")
   }
 
-  /// Runs `body` and throws for any answer but 0. `name` is the callback's, for an answer without words.
-  static func check(_ name: StaticString, _ body: () -> Int32) throws(DenpaError) {
+  /// Runs `body`, a shim's call with the note and place that it is given, and throws for any answer but 0 and for exceptions. `name` is
+  /// the callback's.
+  static func check(
+    _ name: StaticString, _ body: (Note, UnsafeMutableRawPointer) -> Int32
+  ) throws(DenpaError) {
     var text = FailureText()
-    let answer = withUnsafeMutablePointer(to: &text) { run($0, body) }
-    guard answer != 0 else { return }
+    let answer = withUnsafeMutablePointer(to: &text) { text in run(text) { body(note, text) } }
+    guard answer != 0 || text.isException else { return }
     throw error(answer, text, name)
+  }
+
+  /// Runs a callback of the program's, which answers by itself; an exception is DENPA_CALLBACK_FAILED.
+  public static func ofProgram(
+    _ name: StaticString, _ body: (Note, UnsafeMutableRawPointer) -> Int32
+  ) throws(DenpaError) -> Int32 {
+    var text = FailureText()
+    let answer = withUnsafeMutablePointer(to: &text) { body(note, $0) }
+    guard !text.isException else { throw text.exception(.callbackFailed, name) }
+    return answer
   }
 }

@@ -1,4 +1,5 @@
 import CDenpa
+import CShim
 import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
@@ -8,11 +9,13 @@ final class PluginCall: @unchecked Sendable {
   /// Alive as long as the call.
   private let instance: PluginInstance
   private let mutex: Mutex?
-  private let callback: @convention(c) (UnsafePointer<denpa_call>?) -> Int32
+  private let callback: UnsafeRawPointer
   private let name: StaticString
   private let arena = CArena()
   private let call: UnsafeMutablePointer<denpa_call>
   private let text: UnsafeMutablePointer<FailureText>
+  /// What chunks of divided work throw, in any thread.
+  private let chunkText: UnsafeMutablePointer<FailureText>
   /// All tensors in the order of `ForeignArguments.pointers`.
   private let tensors: UnsafeMutablePointer<denpa_tensor>
   /// How many of them are always there; the rest are gradients that somebody wants or not.
@@ -28,7 +31,7 @@ final class PluginCall: @unchecked Sendable {
     guard let callback = described.backward ? layer.definition.layer.backward : layer.definition.layer.forward else {
       throw DenpaError(.notSupported, "the layer has no backward: it serves inference only")
     }
-    self.callback = callback
+    self.callback = Callback.address(callback)
     name = described.backward ? "backward" : "forward"
     // In inference nothing is kept, but a layer may count on its entries being there.
     let missing = Int(layer.definition.layer.saved_count) - described.saved.count
@@ -44,6 +47,8 @@ final class PluginCall: @unchecked Sendable {
     accumulateParameters = described.inputs.count
     text = try arena.allocate(FailureText.self, 1)
     text.initialize(to: FailureText())
+    chunkText = try arena.allocate(FailureText.self, 1)
+    chunkText.initialize(to: FailureText())
 
     call = try arena.allocate(denpa_call.self, 1)
     call.pointee.struct_size = MemoryLayout<denpa_call>.size
@@ -52,6 +57,7 @@ final class PluginCall: @unchecked Sendable {
     call.pointee.instance = instance.pointer
     call.pointee.rows = Int64(described.rows)
     call.pointee.opaque.1 = UInt64(described.nodeIndex)
+    call.pointee.opaque.2 = UInt64(UInt(bitPattern: chunkText))
     var next = table.readable
     call.pointee.inputs = next
     next += described.inputs.count
@@ -89,16 +95,25 @@ final class PluginCall: @unchecked Sendable {
       call.pointee.accumulate_inputs = UnsafePointer(arguments.pointee.accumulate)
       call.pointee.accumulate_parameters = UnsafePointer(arguments.pointee.accumulate + accumulateParameters)
     }
-    text.pointee.isGiven = false
+    text.pointee.source = .nobody
     mutex?.lock()
-    let answer = Callback.run(text) { callback(call) }
+    let answer = Callback.run(text) { denpa_shim_call_1(callback, call, Callback.note, text) }
     mutex?.unlock()
-    if answer != 0, let raw = run.pointee.failure {
-      let error = Callback.error(answer, text.pointee, name)
+    guard answer != 0 || text.pointee.isException || chunkText.pointee.claimed != 0 else { return 0 }
+    return fail(answer, run)
+  }
+
+  @inline(never)
+  private func fail(_ answer: Int32, _ run: UnsafeMutablePointer<Run>) -> Int32 {
+    if !text.pointee.isException, chunkText.pointee.claimed != 0 { text.pointee = chunkText.pointee }
+    let error = Callback.error(answer, text.pointee, name)
+    text.pointee = FailureText()
+    chunkText.pointee = FailureText()
+    if let raw = run.pointee.failure {
       let failure = raw.assumingMemoryBound(to: ForeignFailure.self)
       failure.pointee.status = error.status
       failure.pointee.message = error.message
     }
-    return answer
+    return answer != 0 ? answer : error.status.rawValue
   }
 }

@@ -167,11 +167,21 @@ final class PluginDefinition: @unchecked Sendable {
   }
 }
 
+/// Structs that may be larger than this version's.
+public enum StructTail {
+  /// No struct of any version comes near.
+  public static let absurd = 4096
+
+  /// Whether all that a struct of `size` bytes has behind what this version knows is 0.
+  public static func isZero<T>(_ pointer: UnsafePointer<T>, size: Int) -> Bool {
+    let bytes = UnsafeRawPointer(pointer)
+    return (MemoryLayout<T>.size..<max(size, MemoryLayout<T>.size))
+      .allSatisfy { bytes.load(fromByteOffset: $0, as: UInt8.self) == 0 }
+  }
+}
+
 /// Structs that begin with their own size.
 enum PluginStruct {
-  /// No struct of any version comes near.
-  static let absurd = 4096
-
   /// Copies a struct that the plugin may have compiled larger than we know it; the size is looked at before anything else.
   static func read<T>(
     _ pointer: UnsafePointer<T>?, _ type: StaticString, _ owner: Message
@@ -182,14 +192,26 @@ enum PluginStruct {
     }
     let given = UnsafeRawPointer(pointer).load(as: Int.self)
     try check(given, MemoryLayout<T>.size, type, owner)
+    try checkTail(pointer, given, type, owner)
     return pointer.pointee
+  }
+
+  static func checkTail<T>(
+    _ pointer: UnsafePointer<T>, _ size: Int, _ type: StaticString, _ owner: Message
+  ) throws(DenpaError) {
+    guard StructTail.isZero(pointer, size: size) else {
+      throw DenpaError(
+        .badPlugin,
+        "\(owner): its \(type) has something that is not 0 behind the \(MemoryLayout<T>.size) bytes of ABI version \(DENPA_PLUGIN_ABI)"
+      )
+    }
   }
 
   static func check(_ given: Int, _ known: Int, _ type: StaticString, _ owner: Message) throws(DenpaError) {
     guard given != 0 else {
       throw DenpaError(.badPlugin, "\(owner): struct_size is 0: set it to sizeof(\(type))")
     }
-    guard given > 0, given <= absurd else {
+    guard given > 0, given <= StructTail.absurd else {
       throw DenpaError(
         .badPlugin, "\(owner): struct_size is \(given), which no \(type) can have: set it to sizeof(\(type))")
     }

@@ -1,4 +1,5 @@
 import CDenpa
+import CShim
 import DenpaCore
 import DenpaKernelTypes
 
@@ -30,10 +31,12 @@ enum PluginHost {
   typealias Body = @convention(c) (UnsafeMutableRawPointer?, Int64, Int64, Int32) -> Void
 
   private struct Work {
-    var body: Body
+    var body: UnsafeRawPointer
     var context: UnsafeMutableRawPointer?
     var count: Int64
     var grain: Int64
+    /// Where a chunk that throws says so.
+    var text: UnsafeMutableRawPointer?
   }
 
   /// The run that a call belongs to, where it is one.
@@ -48,12 +51,18 @@ enum PluginHost {
     guard count > 0 else { return }
     // Chunks are counted in 32 bits: no work has more of them than there are numbers.
     let least = (count - 1) / Int64(Int32.max) + 1
-    var work = Work(body: body, context: context, count: count, grain: max(grain, least, 1))
+    // The text of the call, or outside of one that of the running callback.
+    let text = UnsafeMutableRawPointer(bitPattern: UInt(truncatingIfNeeded: call?.pointee.opaque.2 ?? 0))
+    var work = Work(
+      body: Callback.address(body), context: context, count: count, grain: max(grain, least, 1),
+      text: text ?? Callback.current.map { UnsafeMutableRawPointer($0) })
     let chunks = Int32((count - 1) / work.grain + 1)
     let runChunk: ChunkBody = { context, chunk, _ in
       let work = context.assumingMemoryBound(to: Work.self).pointee
       let first = Int64(chunk) * work.grain
-      work.body(work.context, first, first + min(work.grain, work.count - first), chunk)
+      denpa_shim_body(
+        work.body, work.context, first, first + min(work.grain, work.count - first), chunk, Callback.noteOfChunk,
+        work.text)
     }
     withUnsafeMutablePointer(to: &work) { work in
       if let run = run(call) {

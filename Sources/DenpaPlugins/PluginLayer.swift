@@ -1,4 +1,5 @@
 import CDenpa
+import CShim
 import DenpaCore
 import DenpaGraph
 
@@ -20,12 +21,19 @@ final class PluginInstance: @unchecked Sendable {
       return
     }
     var made: UnsafeMutableRawPointer?
-    try Callback.check("create") { create(PluginHost.table, definition.userData, list.pointer, &made) }
+    try Callback.check("create") { note, place in
+      denpa_shim_call_4(
+        Callback.address(create), PluginHost.table, definition.userData, list.pointer, &made, note, place)
+    }
     pointer = made
   }
 
   deinit {
-    if definition.layer.create != nil { definition.layer.destroy?(definition.userData, pointer) }
+    guard definition.layer.create != nil, let destroy = definition.layer.destroy else { return }
+    var text = FailureText()
+    denpa_shim_destroy(Callback.address(destroy), definition.userData, pointer, Callback.note, &text)
+    // There is no call that could return it.
+    if text.isException { PluginLog.write(3, text.exception(.layerFailed, "destroy").message) }
   }
 }
 
@@ -74,8 +82,10 @@ struct PluginLayer: ForeignLayer {
       made.tensors[index].dtype = (asked.first?.dtype ?? .float32).rawValue
       made.tensors[index].rank = -1
     }
-    try Callback.check("infer_shape") {
-      infer(PluginHost.table, definition.userData, instance.pointer, given.readable, made.writable)
+    try Callback.check("infer_shape") { note, place in
+      denpa_shim_call_5(
+        Callback.address(infer), PluginHost.table, definition.userData, instance.pointer, given.readable,
+        made.writable, note, place)
     }
     let isBatched = inputs.contains { $0.shape.isBatched }
     var result: [TensorType] = []
@@ -127,8 +137,10 @@ struct PluginLayer: ForeignLayer {
       var parameter = denpa_parameter()
       parameter.struct_size = MemoryLayout<denpa_parameter>.size
       parameter.rank = -1
-      try Callback.check("parameter") {
-        describe(PluginHost.table, definition.userData, instance.pointer, given.readable, index, &parameter)
+      try Callback.check("parameter") { note, place in
+        denpa_shim_describe(
+          Callback.address(describe), PluginHost.table, definition.userData, instance.pointer, given.readable, index,
+          &parameter, note, place)
       }
       let name = try CText.readIdentifier(parameter.name, "\(owner): its name")
       guard !result.contains(where: { $0.name == name }) else {
@@ -164,8 +176,10 @@ struct PluginLayer: ForeignLayer {
       var tensor = denpa_tensor()
       tensor.dtype = (asked.first?.dtype ?? .float32).rawValue
       tensor.rank = -1
-      try Callback.check("saved") {
-        describe(PluginHost.table, definition.userData, instance.pointer, given.readable, index, &tensor)
+      try Callback.check("saved") { note, place in
+        denpa_shim_describe(
+          Callback.address(describe), PluginHost.table, definition.userData, instance.pointer, given.readable, index,
+          &tensor, note, place)
       }
       guard tensor.rank >= 0 else { throw DenpaError(.badShape, "\(owner): its rank was not set") }
       result.append(try TensorReader.type(tensor, owner))
@@ -177,9 +191,14 @@ struct PluginLayer: ForeignLayer {
     guard let measure = definition.layer.workspace else { return 0 }
     let arena = CArena()
     let given = try arena.tensors(try known(inputs))
-    let bytes = measure(definition.userData, instance.pointer, given.readable)
+    var bytes: Int64 = 0
+    try Callback.check("workspace") { note, place in
+      bytes = denpa_shim_measure(
+        Callback.address(measure), definition.userData, instance.pointer, given.readable, note, place)
+      return 0
+    }
     guard (0...1 << 47).contains(bytes) else {
-      throw DenpaError(.layerFailed, "workspace answered \(bytes) bytes")
+      throw DenpaError(.layerFailed, "workspace returned \(bytes) bytes")
     }
     return Int(bytes)
   }

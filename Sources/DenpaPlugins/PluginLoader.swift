@@ -1,4 +1,5 @@
 import CDenpa
+import CShim
 import DenpaCore
 import DenpaGraph
 import DenpaInspect
@@ -77,29 +78,29 @@ public enum PluginLoader {
         .badPlugin, "\(owner) exports no function \(DENPA_PLUGIN_ENTRY): it is no plugin of Denpa's, or hides its entry"
       )
     }
-    let entry = unsafeBitCast(
-      symbol,
-      to: (@convention(c) (UnsafePointer<denpa_host>?, UnsafeMutablePointer<denpa_plugin>?) -> Int32).self)
-
     // With room behind it: a plugin that was compiled with a longer struct must not write over anything.
-    let memory = try Buffer(byteCount: PluginStruct.absurd, zeroed: true, "a plugin's description")
+    let memory = try Buffer(byteCount: StructTail.absurd, zeroed: true, "a plugin's description")
     let plugin = memory.base.bindMemory(to: denpa_plugin.self, capacity: 1)
     plugin.pointee.struct_size = MemoryLayout<denpa_plugin>.size
     plugin.pointee.abi = -1
     var text = FailureText()
     let answer = withUnsafeMutablePointer(to: &text) { place in
-      Callback.run(place) { entry(PluginHost.table, plugin) }
+      Callback.run(place) { denpa_shim_call_2(symbol, PluginHost.table, plugin, Callback.note, place) }
     }
-    if answer != 0 {
-      let error = Callback.error(answer, text, "its entry function")
+    if answer != 0 || text.isException {
+      let name: StaticString = "its entry function"
+      let error = text.isException ? text.exception(.badPlugin, name) : Callback.error(answer, text, name)
       throw DenpaError(error.status, "\(owner): \(error.message)")
     }
-    return try withExtendedLifetime(memory) { () throws(DenpaError) in try read(plugin.pointee, owner) }
+    return try withExtendedLifetime(memory) { () throws(DenpaError) in try read(plugin, owner) }
   }
 
   private static let maximumLayers: Int32 = 1024
 
-  private static func read(_ plugin: denpa_plugin, _ owner: Message) throws(DenpaError) -> [LayerDefinition] {
+  private static func read(
+    _ pointer: UnsafePointer<denpa_plugin>, _ owner: Message
+  ) throws(DenpaError) -> [LayerDefinition] {
+    let plugin = pointer.pointee
     guard plugin.abi == DENPA_PLUGIN_ABI else {
       throw DenpaError(
         .badPlugin,
@@ -109,6 +110,7 @@ public enum PluginLoader {
       )
     }
     try PluginStruct.check(plugin.struct_size, MemoryLayout<denpa_plugin>.size, "denpa_plugin", owner)
+    try PluginStruct.checkTail(pointer, plugin.struct_size, "denpa_plugin", owner)
     let name: String
     do {
       name = try CText.read(plugin.name, limit: CText.nameLimit, "its name")

@@ -20,6 +20,19 @@ public enum PluginLog {
     }
   }
 
+  static func write(_ level: Int32, _ text: Message) {
+    text.withUTF8 { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { if let text = $0.baseAddress { write(level, text) } }
+    }
+  }
+
+  /// What the log callback threw is the failure of the callback that logged.
+  public static func failed(_ text: FailureText) {
+    guard let place = Callback.current, !place.pointee.isException else { return }
+    place.pointee.message = text.message
+    place.pointee.source = .log
+  }
+
   /// Readers share the lock, so that a sink whose work makes another plugin log does not wait for itself.
   static func write(_ level: Int32, _ text: UnsafePointer<CChar>) {
     pthread_rwlock_rdlock(state.lock)

@@ -96,6 +96,8 @@ final class ArraySource: BatchSource {
     try checkMemory("a batch")
   }
 
+  deinit { executor.batchRows = BatchRows() }
+
   var batchCount: Int? { (rows + batchSize - 1) / batchSize }
 
   func start(epoch: Int64) {
@@ -108,6 +110,7 @@ final class ArraySource: BatchSource {
   func next(_ trainer: Trainer, training: Bool) -> Batch? {
     guard position < rows else { return nil }
     let count = min(batchSize, rows - position)
+    executor.batchRows = BatchRows(order: UnsafePointer(order?.baseAddress), first: position)
     for index in columns.indices {
       let column = columns[index]
       if let staging = column.staging {

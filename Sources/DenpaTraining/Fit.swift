@@ -28,14 +28,17 @@ public struct Progress {
   public var endOfEpoch = false
 }
 
+/// Answers whether to go on.
+public typealias ProgressCallback = (Progress) throws(DenpaError) -> Bool
+
 extension Trainer {
   /// Nanoseconds between two calls of the progress callback.
   static let callbackInterval: UInt64 = 50_000_000
 
-  /// Trains on tensors in memory. `progress` answers whether to go on. Answers the mean loss of the last epoch.
+  /// Trains on tensors in memory. Answers the mean loss of the last epoch.
   public func fit(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, _ fitOptions: FitOptions,
-    progress: ((Progress) -> Bool)?
+    progress: ProgressCallback?
   ) throws(DenpaError) -> Double {
     let batchSize = try checkedBatchSize(fitOptions)
     let executor = try checkData(inputs, targets, training: true, batchSize: batchSize)
@@ -87,7 +90,7 @@ extension Trainer {
 
   /// Trains on batches from a source. What was learned before an error or a stop is published.
   public func fit(
-    _ source: some BatchSource, _ fitOptions: FitOptions, progress: ((Progress) -> Bool)?
+    _ source: some BatchSource, _ fitOptions: FitOptions, progress: ProgressCallback?
   ) throws(DenpaError) -> Double {
     guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
@@ -96,7 +99,9 @@ extension Trainer {
       throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
     if let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets {
-      try checkData(inputs, targets, training: false, batchSize: maximumRows)
+      try validating { () throws(DenpaError) in
+        _ = try checkData(inputs, targets, training: false, batchSize: maximumRows)
+      }
     }
     guard fitOptions.epochs > 0 else {
       throw DenpaError(.badArgument, "epochs is 1 or more, got \(fitOptions.epochs)")
@@ -112,7 +117,7 @@ extension Trainer {
   }
 
   private func epochs(
-    _ source: some BatchSource, _ fitOptions: FitOptions, _ callback: ((Progress) -> Bool)?, _ learned: inout Bool
+    _ source: some BatchSource, _ fitOptions: FitOptions, _ callback: ProgressCallback?, _ learned: inout Bool
   ) throws(DenpaError) -> Double {
     var meter = Meter(measuresAccuracy: callback != nil && measuresAccuracy)
     var pacer = Pacer()
@@ -136,8 +141,10 @@ extension Trainer {
         progress.batch += 1
         if let callback, pacer.isDue(callbackInterval: Trainer.callbackInterval) {
           meter.report(to: &progress)
-          guard callback(progress) else {
-            throw DenpaError(.stopped, "training was stopped in epoch \(epoch), after batch \(progress.batch)")
+          guard try callback(progress) else {
+            throw DenpaError(
+              .stopped,
+              "training was stopped in epoch \(epoch + 1) of \(fitOptions.epochs), after batch \(progress.batch)")
           }
         }
       }
@@ -146,15 +153,20 @@ extension Trainer {
       meter.report(to: &progress)
       progress.endOfEpoch = true
       if let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets {
-        let result = try evaluate(inputs, targets)
+        let result = try validating { () throws(DenpaError) in try evaluate(inputs, targets) }
         progress.validationLoss = result.loss
         progress.validationAccuracy = result.accuracy
       }
-      if let callback, !callback(progress) {
-        throw DenpaError(.stopped, "training was stopped after epoch \(epoch)")
+      if let callback, try !callback(progress) {
+        throw DenpaError(.stopped, "training was stopped after epoch \(epoch + 1) of \(fitOptions.epochs)")
       }
     }
     return progress.loss
+  }
+
+  /// Says of an error that it is in the validation data.
+  private func validating<R>(_ body: () throws(DenpaError) -> R) throws(DenpaError) -> R {
+    do { return try body() } catch { throw DenpaError(error.status, "validation data: \(error.message)") }
   }
 
   /// Mean loss and accuracy over all rows, in batches.

@@ -143,6 +143,7 @@ public final class Trainer: @unchecked Sendable {
       }
       let name: Message = "\(term.definition.spec.kind)"
       _ = try Attributes(checking: term.attributes, against: term.definition.spec.attributes, owner: name)
+      try LossMistakes.check(term, of: model)
     }
   }
 

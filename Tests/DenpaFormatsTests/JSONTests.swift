@@ -100,22 +100,11 @@ final class JSONTests: XCTestCase {
   }
 
   func testNumberOfValues() throws {
-    func zeros(_ count: Int) -> String { "[" + String(repeating: "0,", count: count - 1) + "0]" }
-    XCTAssertNoThrow(try JSON.parse(zeros(65_000)))
-    XCTAssertEqual(failure { _ = try JSON.parse(zeros(100_000)) }?.status, .badFile)
-    // What would be refused when read is refused when written.
+    // What would be refused when a model's attributes are read is refused when written.
+    XCTAssertNoThrow(try JSON.integers(Array(repeating: 0, count: 65_000)).text())
     XCTAssertEqual(
       failure { _ = try JSON.integers(Array(repeating: 0, count: 100_000)).text() }?.status, .limitExceeded)
     XCTAssertNoThrow(try JSON.parse(JSON.integers(Array(repeating: 123_456_789, count: 100_000)).text()))
-  }
-
-  func testObjectsWithManyMembers() throws {
-    let members = (0..<5_000).map { "\"key \($0)\":\($0)" }
-    XCTAssertEqual(try JSON.parse("{" + members.joined(separator: ",") + "}")["key 4999"], 4999)
-    for twin in [0, 15, 16, 4_999] {
-      let text = "{" + (members + [members[twin]]).joined(separator: ",") + "}"
-      XCTAssertEqual(failure { _ = try JSON.parse(text) }?.status, .badFile)
-    }
   }
 
   func testLongNumbers() throws {

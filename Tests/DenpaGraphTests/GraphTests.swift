@@ -23,7 +23,7 @@ import Testing
     _ = try graph.add("dense", name: "a", attributes: [units], inputs: [x])
     let before = graph.nodes.count
     let cases: [(Status, String, () throws -> Void)] = [
-      (.notFound, "nothing", { _ = try graph.add("nothing", name: nil, attributes: [], inputs: [x]) }),
+      (.notRegistered, "nothing", { _ = try graph.add("nothing", name: nil, attributes: [], inputs: [x]) }),
       (.alreadyExists, "\"a\"", { _ = try graph.add("relu", name: "a", attributes: [], inputs: [x]) }),
       (.badArgument, "units", { _ = try graph.add("dense", name: "b", attributes: [], inputs: [x]) }),
       (

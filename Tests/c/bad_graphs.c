@@ -123,8 +123,8 @@ static void bad_attributes(void) {
   SECOND(denpa_tensor_attribute("activation", NULL), DENPA_BAD_ARGUMENT);
   SECOND(denpa_tensor_attribute("activation", &t), DENPA_BAD_ARGUMENT);
   SECOND(denpa_nested("initializer", NULL, NULL), DENPA_BAD_ARGUMENT);
-  SECOND(denpa_nested("initializer", "no_such", NULL), DENPA_NOT_FOUND);
-  SECOND(denpa_nested("initializer", "normal", DENPA_ATTRIBUTES(denpa_int("no_such", 1))), DENPA_BAD_ARGUMENT);
+  SECOND(denpa_nested("initializer", "no_such", NULL), DENPA_NOT_REGISTERED);
+  SECOND(denpa_nested("initializer", "normal", listed(denpa_int("no_such", 1), denpa_end())), DENPA_BAD_ARGUMENT);
   SECOND(denpa_nested("initializer", "normal", a), -1); /* a list that holds itself */
   a[1].value.spec.attributes = a + 1;
   REFUSED(add_with(a));
@@ -145,10 +145,10 @@ static void bad_denpa_graph_add(void) {
   for (i = 0; i < 70; i++) inputs[i] = w.x, y[i] = -7;
   EACH_HANDLE(denpa_graph, h, "g", BAD(denpa_graph_add(h, "dense", "n", list, &x, 1, y, 1), DENPA_BAD_HANDLE));
   BAD(denpa_graph_add(w.g, NULL, "n", list, &x, 1, y, 1), DENPA_BAD_ARGUMENT);
-  BAD(denpa_graph_add(w.g, "", "n", list, &x, 1, y, 1), DENPA_NOT_FOUND);
-  BAD(denpa_graph_add(w.g, "no_such", "n", list, &x, 1, y, 1), DENPA_NOT_FOUND);
-  BAD(denpa_graph_add(w.g, "Dense", "n", list, &x, 1, y, 1), DENPA_NOT_FOUND);
-  BAD(denpa_graph_add(w.g, "sgd", "n", list, &x, 1, y, 1), DENPA_NOT_FOUND);
+  BAD(denpa_graph_add(w.g, "", "n", list, &x, 1, y, 1), DENPA_NOT_REGISTERED);
+  BAD(denpa_graph_add(w.g, "no_such", "n", list, &x, 1, y, 1), DENPA_NOT_REGISTERED);
+  BAD(denpa_graph_add(w.g, "Dense", "n", list, &x, 1, y, 1), DENPA_NOT_REGISTERED);
+  BAD(denpa_graph_add(w.g, "sgd", "n", list, &x, 1, y, 1), DENPA_NOT_REGISTERED);
   REFUSED(denpa_graph_add(w.g, "\xc3\x28", "n", list, &x, 1, y, 1));
   REFUSED(denpa_graph_add(w.g, huge(), "n", list, &x, 1, y, 1));
   BAD(denpa_graph_add(w.g, "dense", "hidden", list, &x, 1, y, 1), DENPA_ALREADY_EXISTS);
@@ -200,6 +200,8 @@ static void bad_denpa_session_create(void) {
   o.threads = 1;
   EACH_NUMBER(int64_t, o.max_batch, realtime_batches, REFUSED(denpa_session_create(w.m, &o, &s)));
   CHECK(s == NULL);
+  EACH_TAIL(denpa_session_options, o, l, BAD(denpa_session_create(w.m, l, &s), DENPA_BAD_ARGUMENT),
+            { OK(denpa_session_create(w.m, l, &s)); OK(denpa_session_destroy(s)); });
 }
 static void bad_denpa_session_destroy(void) {
   make_world();

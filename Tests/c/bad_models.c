@@ -24,7 +24,10 @@ static void bad_denpa_model_create(void) {
   BAD(denpa_model_create(empty, &y, 1, NULL, &m), DENPA_BAD_ARGUMENT);
   EACH_SIZE(o, BAD(denpa_model_create(w.g, &y, 1, &o, &m), DENPA_BAD_ARGUMENT));
   EACH_NUMBER(int32_t, o.dtype, dtypes, BAD(denpa_model_create(w.g, &y, 1, &o, &m), DENPA_BAD_DTYPE));
+  EACH_NUMBER(int32_t, o.reserved, nonzero, BAD(denpa_model_create(w.g, &y, 1, &o, &m), DENPA_BAD_ARGUMENT));
   CHECK(m == NULL);
+  EACH_TAIL(denpa_model_options, o, l, BAD(denpa_model_create(w.g, &y, 1, l, &m), DENPA_BAD_ARGUMENT),
+            { OK(denpa_model_create(w.g, &y, 1, l, &m)); OK(denpa_model_destroy(m)); });
 }
 static void bad_denpa_model_destroy(void) {
   make_world();
@@ -61,6 +64,14 @@ static void bad_denpa_model_counts(void) {
     EACH_NUMBER(int32_t, index, indices, BAD(function(w.m, index, &port), DENPA_BAD_ARGUMENT));                       \
     EACH_SIZE(port, BAD(function(w.m, 0, &port), DENPA_BAD_ARGUMENT));                                                \
     CHECK(port.name == NULL && port.rank == 0);                                                                       \
+    {                                                                                                                 \
+      later l; /* what is behind is the library's to write */                                                         \
+      memset(&l, 7, sizeof l);                                                                                        \
+      l.struct_size = sizeof port + 24;                                                                               \
+      OK(function(w.m, 0, (denpa_port *)&l));                                                                         \
+      CHECK(l.bytes[sizeof port] == 0 && l.bytes[sizeof port + 23] == 0 && l.bytes[sizeof port + 24] == 7);           \
+      EQUAL(l.struct_size, sizeof port + 24);                                                                         \
+    }                                                                                                                 \
   } while (0)
 static void bad_denpa_model_input(void) { PORT_ROWS(denpa_model_input, 1); }
 static void bad_denpa_model_output(void) { PORT_ROWS(denpa_model_output, 1); }
@@ -165,9 +176,9 @@ static void bad_denpa_prove(void) {
   int64_t length = 0;
   make_world();
   BAD(denpa_prove(NULL, NULL, 0, NULL), DENPA_BAD_ARGUMENT);
-  BAD(denpa_prove("", NULL, 0, NULL), DENPA_NOT_FOUND);
-  BAD(denpa_prove("no_such", NULL, 0, NULL), DENPA_NOT_FOUND);
-  BAD(denpa_prove("sgd", NULL, 0, NULL), DENPA_NOT_FOUND);
+  BAD(denpa_prove("", NULL, 0, NULL), DENPA_NOT_REGISTERED);
+  BAD(denpa_prove("no_such", NULL, 0, NULL), DENPA_NOT_REGISTERED);
+  BAD(denpa_prove("sgd", NULL, 0, NULL), DENPA_NOT_REGISTERED);
   REFUSED(denpa_prove("\xff", NULL, 0, NULL));
   REFUSED(denpa_prove(huge(), NULL, 0, NULL));
   BAD(denpa_prove("relu", NULL, 10, &length), DENPA_BAD_ARGUMENT);
@@ -192,6 +203,9 @@ static void bad_denpa_plugin_load(void) {
   REFUSED(denpa_plugin_load(huge(), NULL, &names));
   EACH_SIZE(o, BAD(denpa_plugin_load("/no/such.so", &o, &names), DENPA_BAD_ARGUMENT));
   EACH_NUMBER(int32_t, o.proof, proofs, BAD(denpa_plugin_load("/no/such.so", &o, &names), DENPA_BAD_ARGUMENT));
+  EACH_NUMBER(int32_t, o.reserved, nonzero, BAD(denpa_plugin_load("/no/such.so", &o, &names), DENPA_BAD_ARGUMENT));
+  EACH_TAIL(denpa_plugin_options, o, l, BAD(denpa_plugin_load("/no/such.so", l, &names), DENPA_BAD_ARGUMENT),
+            BAD(denpa_plugin_load("/no/such.so", l, &names), DENPA_NOT_FOUND));
   CHECK(names == NULL);
 }
 
@@ -208,6 +222,8 @@ static void bad_denpa_layer_register(void) {
   l.name = "relu";
   REFUSED(denpa_layer_register(&l, NULL, NULL));
   EACH_SIZE(o, REFUSED(denpa_layer_register(&l, NULL, &o)));
+  EACH_TAIL(denpa_layer, l, longer, BAD(denpa_layer_register(longer, NULL, NULL), DENPA_BAD_PLUGIN),
+            BAD(denpa_layer_register(longer, NULL, NULL), DENPA_BAD_PLUGIN); CHECK(strstr(denpa_last_error(), "namespace") != NULL));
 }
 
 static const test_case tests[] = {

@@ -62,17 +62,20 @@ static void bad_denpa_trainer_create(void) {
   BAD(denpa_trainer_create(w.m, &o, &t), status);                                                                     \
   l[0] = l[1]
   LOSS(l[0].kind = NULL, DENPA_BAD_ARGUMENT);
-  LOSS(l[0].kind = "", DENPA_NOT_FOUND);
-  LOSS(l[0].kind = "no_such", DENPA_NOT_FOUND);
+  LOSS(l[0].kind = "", DENPA_NOT_REGISTERED);
+  LOSS(l[0].kind = "no_such", DENPA_NOT_REGISTERED);
   LOSS(l[0].kind = "relu", -1);
   LOSS(l[0].kind = huge(), -1);
+  LOSS(l[0].reserved0 = 1, DENPA_BAD_ARGUMENT);
+  LOSS(l[0].reserved[0] = 1, DENPA_BAD_ARGUMENT);
+  LOSS(l[0].reserved[1] = 1, DENPA_BAD_ARGUMENT);
   LOSS(l[0].weight = (double)NAN, DENPA_BAD_ARGUMENT);
   LOSS(l[0].weight = (double)INFINITY, DENPA_BAD_ARGUMENT);
   o.optimizer.kind = "no_such";
   l[0] = l[1];
-  BAD(denpa_trainer_create(w.m, &o, &t), DENPA_NOT_FOUND);
+  BAD(denpa_trainer_create(w.m, &o, &t), DENPA_NOT_REGISTERED);
   o.optimizer.kind = "dense";
-  BAD(denpa_trainer_create(w.m, &o, &t), DENPA_NOT_FOUND);
+  BAD(denpa_trainer_create(w.m, &o, &t), DENPA_NOT_REGISTERED);
   o.optimizer.kind = huge();
   REFUSED(denpa_trainer_create(w.m, &o, &t));
   o.optimizer.kind = "sgd";
@@ -93,7 +96,18 @@ static void bad_denpa_trainer_create(void) {
     o.optimizer.attributes = NULL;
     BAD(denpa_trainer_create(w.m, &o, &t), DENPA_BAD_ARGUMENT);
   }
+  l[0].attributes = NULL;
+  EACH_NUMBER(int32_t, o.reserved, nonzero, BAD(denpa_trainer_create(w.m, &o, &t), DENPA_BAD_ARGUMENT));
+  o.loss_count = 0; /* and yet there are losses */
+  BAD(denpa_trainer_create(w.m, &o, &t), DENPA_BAD_ARGUMENT);
+  o.loss_count = 1;
+  o.optimizer.kind = NULL; /* and yet it has attributes */
+  o.optimizer.attributes = listed(denpa_float("learning_rate", 1), denpa_end());
+  BAD(denpa_trainer_create(w.m, &o, &t), DENPA_BAD_ARGUMENT);
+  o.optimizer.attributes = NULL;
   CHECK(t == NULL);
+  EACH_TAIL(denpa_trainer_options, o, longer, BAD(denpa_trainer_create(w.m, longer, &t), DENPA_BAD_ARGUMENT),
+            { OK(denpa_trainer_create(w.m, longer, &t)); OK(denpa_trainer_destroy(t)); });
 }
 static void bad_denpa_trainer_destroy(void) {
   make_world();
@@ -159,6 +173,13 @@ static void bad_denpa_fit(void) {
   EACH_NUMBER(int64_t, o.epochs, epochs, BAD(denpa_fit(w.t, &w.X, 1, &w.T, 1, &o, NULL), DENPA_BAD_ARGUMENT));
   EACH_NUMBER(int64_t, o.batch_size, batches, BAD(denpa_fit(w.t, &w.X, 1, &w.T, 1, &o, NULL), DENPA_BAD_ARGUMENT));
   EACH_NUMBER(int32_t, o.validation_count, bad_counts, REFUSED(denpa_fit(w.t, &w.X, 1, &w.T, 1, &o, NULL)));
+  o.validation_inputs = &w.X; /* and yet there is no validation */
+  BAD(denpa_fit(w.t, &w.X, 1, &w.T, 1, &o, NULL), DENPA_BAD_ARGUMENT);
+  o.validation_inputs = NULL;
+  o.validation_targets = &w.T;
+  BAD(denpa_fit(w.t, &w.X, 1, &w.T, 1, &o, NULL), DENPA_BAD_ARGUMENT);
+  o.validation_targets = NULL;
+  EACH_TAIL(denpa_fit_options, o, l, BAD(denpa_fit(w.t, &w.X, 1, &w.T, 1, l, NULL), DENPA_BAD_ARGUMENT), (void)l);
   o.validation_count = 1;
   BAD(denpa_fit(w.t, &w.X, 1, &w.T, 1, &o, NULL), DENPA_BAD_ARGUMENT);
   o.validation_inputs = &w.X;
@@ -190,6 +211,9 @@ static void bad_denpa_fit_source(void) {
   EACH_HANDLE(denpa_trainer, h, "t", BAD(denpa_fit_source(h, next_answer, NULL, &a, NULL, NULL), DENPA_BAD_HANDLE));
   BAD(denpa_fit_source(w.t, NULL, NULL, NULL, NULL, NULL), DENPA_BAD_ARGUMENT);
   EACH_SIZE(o, BAD(denpa_fit_source(w.t, next_answer, NULL, &a, &o, NULL), DENPA_BAD_ARGUMENT));
+  o.batch_size = 2; /* the source says how many rows a batch has */
+  BAD(denpa_fit_source(w.t, next_answer, NULL, &a, &o, NULL), DENPA_BAD_ARGUMENT);
+  o.batch_size = 0;
   EACH_NUMBER(int64_t, o.epochs, epochs, BAD(denpa_fit_source(w.t, next_answer, NULL, &a, &o, NULL), DENPA_BAD_ARGUMENT));
   REFUSED(denpa_fit_source(w.t, next_answer, NULL, &a, NULL, NULL)); /* says OK, sets nothing */
   a.status = DENPA_IO_ERROR;
@@ -281,6 +305,9 @@ static void bad_denpa_check_gradients(void) {
   EACH_SIZE(o, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
   EACH_NUMBER(double, o.step, numbers, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
   EACH_NUMBER(double, o.tolerance, numbers, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
+  EACH_NUMBER(int32_t, o.reserved, nonzero, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
+  EACH_TAIL(denpa_check_options, o, l, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, l, NULL, NULL), DENPA_BAD_ARGUMENT),
+            OK(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, l, NULL, NULL)));
   EACH_NUMBER(int64_t, o.max_elements, elements,
               BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
   BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, refuse, NULL), DENPA_STOPPED);

@@ -193,7 +193,7 @@ static void wrong_layers_are_refused(void) {
     denpa_value x = add_input(g, "x", 2), y;
     STATUS(enlist(names[mode], mode, DENPA_PROVE), DENPA_PROOF_FAILED);
     CHECK(strstr(denpa_last_error(), names[mode]) != NULL && strstr(denpa_last_error(), words[mode]) != NULL);
-    STATUS(denpa_graph_add(g, names[mode], NULL, NULL, &x, 1, &y, 1), DENPA_NOT_FOUND);
+    STATUS(denpa_graph_add(g, names[mode], NULL, NULL, &x, 1, &y, 1), DENPA_NOT_REGISTERED);
     OK(denpa_graph_destroy(g));
   }
 }

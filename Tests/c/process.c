@@ -102,8 +102,8 @@ static double train_a_bit(int32_t threads) {
   o.optimizer.kind = "sgd";
   OK(denpa.graph_create(&g));
   OK(denpa.graph_input(g, "x", DENPA_FLOAT32, 1, &width, &in));
-  OK(denpa.graph_add(g, "dense", NULL, DENPA_ATTRIBUTES(denpa_int("units", UNITS), denpa_string("activation", "tanh")), &in, 1, &h, 1));
-  OK(denpa.graph_add(g, "dense", NULL, DENPA_ATTRIBUTES(denpa_int("units", 1)), &h, 1, &out, 1));
+  OK(denpa.graph_add(g, "dense", NULL, listed(denpa_int("units", UNITS), denpa_string("activation", "tanh")), &in, 1, &h, 1));
+  OK(denpa.graph_add(g, "dense", NULL, listed(denpa_int("units", 1), denpa_end()), &h, 1, &out, 1));
   OK(denpa.model_create(g, &out, 1, NULL, &m));
   OK(denpa.trainer_create(m, &o, &trainer));
   OK(denpa.session_create(m, &so, &s));

@@ -80,6 +80,15 @@ static inline int test_is_set(const int *flag) { return __atomic_load_n(flag, __
 #endif
 #endif
 
+/* A list of one or two attributes (end with denpa_end()), valid until the next; in C++ DENPA_ATTRIBUTES would be no pointer. */
+static inline const denpa_attribute *listed(denpa_attribute first, denpa_attribute second) {
+  static denpa_attribute list[3];
+  list[0] = first;
+  list[1] = second;
+  list[2] = denpa_end();
+  return list;
+}
+
 static inline void test_end(void) {
 #ifdef TEST_LEAKS
   CHECK(!__lsan_do_recoverable_leak_check());

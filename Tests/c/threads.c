@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "nets.h"
 
@@ -329,7 +330,62 @@ static void affinity_is_the_hosts(void) {
   CHECK(helpers > 0);
 }
 
+/* ------------------------------------------------------------------------------------------------------------------
+ * A copy has the trainable flags of one moment, whoever sets them meanwhile.
+ */
+static denpa_model *switched;
+static int switching;
+static void *switcher(void *unused) {
+  int on;
+  for (on = 0; __atomic_load_n(&switching, __ATOMIC_RELAXED); on = !on) OK(denpa_model_set_trainable(switched, "hidden", on));
+  return unused;
+}
+static void a_copy_is_one_moment(void) {
+  pthread_t thread;
+  int i, mixed = 0;
+  switched = two_layers(2, 2, "tanh", 1, DENPA_FLOAT32, 1);
+  switching = 1;
+  CHECK(pthread_create(&thread, NULL, switcher, NULL) == 0);
+  for (i = 0; i < 200000; i++) {
+    denpa_model *copy = NULL;
+    OPTIONS(denpa_port, W);
+    OPTIONS(denpa_port, b);
+    OK(denpa_model_copy(switched, 0, &copy));
+    OK(denpa_model_parameter(copy, 0, &W));
+    OK(denpa_model_parameter(copy, 1, &b));
+    mixed += W.trainable != b.trainable;
+    OK(denpa_model_destroy(copy));
+  }
+  __atomic_store_n(&switching, 0, __ATOMIC_RELAXED);
+  pthread_join(thread, NULL);
+  EQUAL(mixed, 0);
+}
+
+/* Asking costs no reading of files: a few system calls at most. */
+static double seconds_of(int asking) {
+  double best = 1e9;
+  int round, i;
+  cpu_set_t set;
+  for (round = 0; round < 5; round++) {
+    double start = (double)clock();
+    for (i = 0; i < 2000; i++) {
+      if (asking) CHECK(denpa_thread_count() >= 1);
+      else CHECK(sched_getaffinity(0, sizeof set, &set) == 0);
+    }
+    start = ((double)clock() - start) / CLOCKS_PER_SEC;
+    if (start < best) best = start;
+  }
+  return best;
+}
+static void thread_count_is_cheap(void) {
+  const double ours = seconds_of(1), plain = seconds_of(0);
+  if (ours > 20 * plain) printf("    %.2f us a call; an affinity takes %.2f\n", ours * 500, plain * 500);
+  CHECK(ours < 20 * plain);
+}
+
 static const test_case tests[] = {
+    {"thread_count_is_cheap", thread_count_is_cheap},
+    {"a_copy_is_one_moment", a_copy_is_one_moment},
     {"same_bits_for_any_threads", same_bits_for_any_threads},
     {"publish_is_one_instant", publish_is_one_instant},
     {"a_file_is_one_moment", a_file_is_one_moment},

@@ -321,7 +321,7 @@ static double online_median(const char *activation) {
                                         denpa_nested("bias_initializer", "normal", scale)),
                        &h, 1, &y, 1));
     m = finish_model(g, &y, 1, DENPA_FLOAT32, (uint64_t)seed);
-    t = new_trainer(m, "mean_squared_error", DENPA_ATTRIBUTES(denpa_bool("half", 1)), "sgd", 0.07, 1);
+    t = new_trainer(m, "mean_squared_error", listed(denpa_bool("half", 1), denpa_end()), "sgd", 0.07, 1);
     last[seed] = 0;
     for (i = 0; i < 1000; i++) {
       float x[2], target;

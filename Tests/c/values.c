@@ -159,10 +159,10 @@ static double loss_of(const char *kind, const denpa_attribute *attributes, const
 static void squared_errors(void) {
   static const double y[] = {1, 2, 3, 4}, t[] = {0, 4, 0, 4};
   NEAR(loss_of("mean_squared_error", NULL, y, t, 2, 2), 14.0 / 4, 1e-14);
-  NEAR(loss_of("mean_squared_error", DENPA_ATTRIBUTES(denpa_bool("half", 1)), y, t, 2, 2), 7.0 / 4, 1e-14);
-  NEAR(loss_of("mean_squared_error", DENPA_ATTRIBUTES(denpa_bool("half", 1), denpa_string("reduction", "batch_mean")), y, t, 2, 2),
+  NEAR(loss_of("mean_squared_error", listed(denpa_bool("half", 1), denpa_end()), y, t, 2, 2), 7.0 / 4, 1e-14);
+  NEAR(loss_of("mean_squared_error", listed(denpa_bool("half", 1), denpa_string("reduction", "batch_mean")), y, t, 2, 2),
        7.0 / 2, 1e-14);
-  NEAR(loss_of("mean_squared_error", DENPA_ATTRIBUTES(denpa_bool("half", 1), denpa_string("reduction", "sum")), y, t, 2, 2), 7, 1e-14);
+  NEAR(loss_of("mean_squared_error", listed(denpa_bool("half", 1), denpa_string("reduction", "sum")), y, t, 2, 2), 7, 1e-14);
 }
 
 /* Cross-entropy of the same logits: targets one-hot here, class numbers in two_layer_gradients. */
@@ -171,7 +171,7 @@ static void cross_entropies(void) {
   NEAR(loss_of("softmax_cross_entropy", NULL, logits, t, 1, 3), 0.30571446481245207, 1e-14);
   NEAR(loss_of("softmax_cross_entropy", NULL, far, t, 1, 3), 1600, 1e-9);
   NEAR(loss_of("cross_entropy", NULL, p, t, 1, 3), 0.69314718055994529, 1e-14);
-  NEAR(loss_of("cross_entropy", DENPA_ATTRIBUTES(denpa_float("epsilon", 1e-7)), p, t, 1, 3), 0.69314698055996529, 1e-13);
+  NEAR(loss_of("cross_entropy", listed(denpa_float("epsilon", 1e-7), denpa_end()), p, t, 1, 3), 0.69314698055996529, 1e-13);
 }
 
 /* dW2 = z1' dy and so on, beside the same sums written out in C. */

@@ -136,7 +136,7 @@ def test_failing_forward(faulty):
 def test_a_forward_that_answers_nonsense(faulty):
     broken = layer(faulty, "FORWARD_ANSWERS_NONSENSE")
     net = dp.Sequential([broken()], (2,), seed=1)
-    with pytest.raises(dp.PluginError, match="answered 4711") as caught:
+    with pytest.raises(dp.PluginError, match="returned 4711") as caught:
         net.predict(np.ones((1, 2)))
     assert caught.value.status == abi.LAYER_FAILED
 

@@ -18,8 +18,8 @@ from denpa._call import library, text
 # What the plugin does wrong; the status; words of the sentence.
 AT_ENTRY = [
     ("ENTRY_FAILS", abi.NOT_SUPPORTED, "this machine has no soul"),
-    ("ENTRY_FAILS_SILENTLY", abi.OUT_OF_MEMORY, "entry function answered status 7"),
-    ("ENTRY_ANSWERS_NONSENSE", abi.LAYER_FAILED, "answered -12, which is no status"),
+    ("ENTRY_FAILS_SILENTLY", abi.OUT_OF_MEMORY, "entry function returned DENPA_OUT_OF_MEMORY"),
+    ("ENTRY_ANSWERS_NONSENSE", abi.LAYER_FAILED, "returned -12, which is no status"),
     ("ABI_IS_UNSET", abi.BAD_PLUGIN, "did not set abi"),
     ("ABI_IS_7", abi.BAD_PLUGIN, "abi is 7; this library speaks version 0"),
     ("PLUGIN_SIZE_0", abi.BAD_PLUGIN, "struct_size is 0: set it to sizeof(denpa_plugin)"),
@@ -79,11 +79,11 @@ PROOF = [
     ("PARAMETER_ROLE_UNKNOWN", "its role is 9"),
     ("PARAMETER_NAME_NULL", "parameter 0: its name is NULL"),
     ("INITIALIZER_UNKNOWN", 'no initializer is registered as "wishful"'),
-    ("WORKSPACE_NEGATIVE", "workspace answered -8 bytes"),
+    ("WORKSPACE_NEGATIVE", "workspace returned -8 bytes"),
     ("WORKSPACE_SHRINKS", "must not shrink"),
     ("FORWARD_FAILS", "forward: out of order"),
     ("FORWARD_FAILS_WHEN_TRAINING", "forward: out of order"),
-    ("FORWARD_ANSWERS_NONSENSE", "forward answered 4711, which is no status"),
+    ("FORWARD_ANSWERS_NONSENSE", "forward returned 4711, which is no status"),
     ("FORWARD_FAILS_WITHOUT_ROWS", "with 0 row(s): no rows"),
     ("BACKWARD_FAILS", "backward: there is no way back"),
     ("WRONG_DX", 'gradient of input 0 ("x"): backward says'),
@@ -147,6 +147,26 @@ def test_every_fault_is_in_the_table():
     faults = source.split("enum fault {")[1].split("};")[0]
     words = {word.strip() for line in faults.splitlines() if "/*" not in line for word in line.split(",")} - {""}
     assert words == {row[0] for row in ALL} | {"NONE", "NO_BACKWARD"}
+
+
+THROWING = """
+#include <denpa_plugin.h>
+#include <stdexcept>
+extern "C" DENPA_EXPORT denpa_status denpa_plugin_entry_v0(const denpa_host *, denpa_plugin *) {
+  throw WHAT;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "words"), [('std::runtime_error("no soul today")', "no soul today"), ("7", "no std::exception")])
+def test_an_entry_function_that_throws(tmp_path, what, words):
+    source, path = tmp_path / "throwing.cpp", tmp_path / "throwing.so"
+    source.write_text(THROWING.replace("WHAT", what))
+    command = ["c++", "-std=c++17", "-O2", "-fPIC", "-shared", f"-I{HERE.parents[1] / 'include'}"]
+    subprocess.run([*command, str(source), "-o", str(path)], check=True)
+    refused(path, abi.BAD_PLUGIN, "its entry function threw an exception", words, str(path))
+    refused(path, abi.BAD_PLUGIN, words)  # nothing is held
 
 
 @pytest.mark.parametrize("name", ["nodots", "Vendor.Upper", "vendor.two words", "vendor.", ".scale", "vendor..scale"])

@@ -17,6 +17,8 @@ def test_each_exception_is_also_the_one_of_python():
         dp.ShapeError: ValueError,
         dp.TypeMismatch: TypeError,
         dp.NotFound: KeyError,
+        dp.NotRegistered: KeyError,
+        dp.CallbackFailed: RuntimeError,
         dp.PluginError: ImportError,
         dp.OutOfMemory: MemoryError,
         dp.InvalidArgument: ValueError,
@@ -82,15 +84,15 @@ def test_attributes():
 
 
 def test_names_that_nobody_has(net):
-    with pytest.raises(dp.NotFound, match="mean_squared_error"):
+    with pytest.raises(dp.NotRegistered, match="mean_squared_error"):
         net.compile(loss="mean_square_error")
-    with pytest.raises(dp.NotFound, match="adam"):
+    with pytest.raises(dp.NotRegistered, match="adam"):
         net.compile(optimizer="adaam")
     with pytest.raises(dp.TypeMismatch, match="optimizer"):
         net.compile(optimizer=3)
-    with pytest.raises(dp.NotFound, match="relu"):
+    with pytest.raises(dp.NotRegistered, match="relu"):
         dp.create("rellu")
-    with pytest.raises(dp.NotFound, match="nothing_like_it"):
+    with pytest.raises(dp.NotRegistered, match="nothing_like_it"):
         dp.Sequential([dp.Dense(3, initializer="nothing_like_it")], (2,))
     with pytest.raises(AttributeError, match="Densee"):
         _ = dp.Densee

@@ -80,7 +80,7 @@ def triple(folder, name, slope):
 def test_a_wrong_gradient_is_refused_at_load(tmp_path):
     with pytest.raises(dp.ProofFailed, match="gradient"):
         dp.load_plugin(triple(tmp_path, "refused.triple", 2.9))
-    with pytest.raises(dp.NotFound):
+    with pytest.raises(dp.NotRegistered):
         dp.create("refused.triple")
     assert not hasattr(dp.layers, "Triple")
 

@@ -10,8 +10,8 @@
 //
 //   (1) Copy this file and change "example.softplus" to a name of your own, with your namespace in front of the '.'.
 //   (2) Turn Softplus into your layer: the constructor takes the attributes, forward and backward are templates over the float
-//       type. Throw whatever you like: `guarded` catches it at the border, and its what() is the sentence that the user reads.
-//   (3) Never let an exception out of a callback by another way: behind the border is a library that is not C++.
+//       type. Throw whatever you like: `guarded` gives it a status, and its what() is the sentence that the user reads.
+//   (3) What leaves a callback by another way is caught by the host, which says DENPA_LAYER_FAILED for all of it.
 //   (4) An instance is immutable once it is made, since many threads may be in it; memory of one call is the host's (workspace,
 //       saved).
 //   (5) Change schema, samples and the description at the end.

@@ -16,6 +16,8 @@ int32_t denpa_affinity_cpu_count(void);
 // The CPUs that the cgroup's quota (v2 cpu.max or v1 cpu.cfs_quota_us, the tightest of all ancestors) pays for, rounded
 // up; 0 without a quota. `root` is put in front of /proc and /sys: "" but in tests.
 int32_t denpa_cgroup_cpu_count(const char *root);
+// Likewise of this process, read from its files once: 60 µs. A child keeps what its parent knew.
+int32_t denpa_cgroup_cpu_limit(void);
 
 // A monotonic clock, in nanoseconds; no system call on x86-64 and arm64.
 uint64_t denpa_nanoseconds(void);

@@ -30,6 +30,7 @@ from ._registry import create
 from .errors import (
     AlreadyExists,
     BadState,
+    CallbackFailed,
     DenpaError,
     FileError,
     InternalError,
@@ -38,6 +39,7 @@ from .errors import (
     MissingFile,
     NotFinite,
     NotFound,
+    NotRegistered,
     NotSupported,
     OutOfMemory,
     PluginError,
@@ -51,6 +53,7 @@ __version__ = _abi.VERSION
 __all__ = [
     "AlreadyExists",
     "BadState",
+    "CallbackFailed",
     "DenpaError",
     "FileError",
     "History",
@@ -65,6 +68,7 @@ __all__ = [
     "Model",
     "NotFinite",
     "NotFound",
+    "NotRegistered",
     "NotSupported",
     "Optimizer",
     "OutOfMemory",

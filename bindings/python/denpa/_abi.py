@@ -27,6 +27,8 @@ STOPPED = 17
 END_OF_DATA = 18
 NOT_SUPPORTED = 19
 INTERNAL_ERROR = 20
+NOT_REGISTERED = 21
+CALLBACK_FAILED = 22
 FLOAT32 = 0x2002
 FLOAT64 = 0x4002
 INT32 = 0x2000
@@ -610,15 +612,17 @@ variable DENPA_KERNELS names a lower set. DENPA_NOT_SUPPORTED where that variabl
     "denpa_set_thread_count": (
         c_int32,
         [c_int32],
-        """How many threads divided work uses where a session or trainer does not say: 1 to 64. At first the CPUs that this process
-may use (affinity and cgroup limits), or the environment variable DENPA_THREADS. Results never depend on it. Sessions and
+        """How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the environment
+variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both are at each call, and at most those
+that the cgroup pays for, which is read once. Results never depend on it. Sessions and
 trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers.""",
     ),
     "denpa_thread_count": (
         c_int32,
         [],
-        """How many threads divided work uses where a session or trainer does not say: 1 to 64. At first the CPUs that this process
-may use (affinity and cgroup limits), or the environment variable DENPA_THREADS. Results never depend on it. Sessions and
+        """How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the environment
+variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both are at each call, and at most those
+that the cgroup pays for, which is read once. Results never depend on it. Sessions and
 trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers.""",
     ),
     "denpa_set_log": (
@@ -657,7 +661,7 @@ rank at most 7. `dtype` DENPA_FLOAT32 or DENPA_FLOAT64 both mean "the model's fl
         [POINTER(Graph), c_char_p, c_char_p, POINTER(Attribute), POINTER(c_int32), c_int32, POINTER(c_int32), c_int32],
         """Adds a layer: `kind` from denpa_registry, `name` unique in the graph (NULL: "dense_1", "dense_2" ...; of letters, digits,
 '_', '-'), attributes as the kind documents them (NULL: all defaults), the values that it reads, room for the values that it
-writes. Checks everything at once: DENPA_NOT_FOUND (kind), DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value
+writes. Checks everything at once: DENPA_NOT_REGISTERED (kind), DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value
 numbers, counts), DENPA_BAD_SHAPE, DENPA_BAD_DTYPE, DENPA_LIMIT_EXCEEDED (65,536 nodes).""",
     ),
     "denpa_graph_shape": (
@@ -745,14 +749,18 @@ synced, renamed; on failure (DENPA_IO_ERROR) an older file of that name is as it
     "denpa_model_load": (
         c_int32,
         [c_char_p, POINTER(POINTER(Model))],
-        """Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a missing file or for a
-layer that is not registered (load its plugin first; loading a model never runs code from the file).""",
+        """Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a missing file,
+DENPA_NOT_REGISTERED for a layer that is not registered (load its plugin first; loading a model never runs code from the
+file). Takes at most twice the file and 16 MB of memory, and what the nodes of its graph take: a parameter gets memory when
+the file is known to have its tensor.""",
     ),
     "denpa_model_load_bytes": (
         c_int32,
         [c_void_p, c_int64, POINTER(POINTER(Model))],
-        """Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a missing file or for a
-layer that is not registered (load its plugin first; loading a model never runs code from the file).""",
+        """Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a missing file,
+DENPA_NOT_REGISTERED for a layer that is not registered (load its plugin first; loading a model never runs code from the
+file). Takes at most twice the file and 16 MB of memory, and what the nodes of its graph take: a parameter gets memory when
+the file is known to have its tensor.""",
     ),
     "denpa_session_create": (
         c_int32,
@@ -777,7 +785,7 @@ the parameters that were published last; while another thread publishes, with al
         c_int32,
         [POINTER(Model), POINTER(TrainerOptions), POINTER(POINTER(Trainer))],
         """Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and optimizer are
-checked now, shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given.""",
+checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given.""",
     ),
     "denpa_trainer_destroy": (
         c_int32,
@@ -948,7 +956,7 @@ status other than DENPA_OK ends it with DENPA_STOPPED. `options` and `callback` 
         """Runs the conformance proof of a registered layer or loss on its samples: shape rule, gradients of inputs and parameters,
 bounds (canaries), overwriting and accumulating, repeatability, batch sizes. `report` (may be NULL, with capacity 0 and
 length NULL) gets a text of one line a finding or measure. DENPA_PROOF_FAILED where it does not hold; the report is written
-then too. DENPA_NOT_FOUND for an unknown kind.""",
+then too. DENPA_NOT_REGISTERED for an unknown kind.""",
     ),
     "denpa_plugin_load": (
         c_int32,

@@ -31,6 +31,8 @@ EXCEPTIONS: dict[int, type[errors.DenpaError]] = {
     abi.STOPPED: errors.Stopped,
     abi.NOT_SUPPORTED: errors.NotSupported,
     abi.INTERNAL_ERROR: errors.InternalError,
+    abi.NOT_REGISTERED: errors.NotRegistered,
+    abi.CALLBACK_FAILED: errors.CallbackFailed,
 }
 
 LIBRARY_NAME = "libdenpa.dylib" if sys.platform == "darwin" else "libdenpa.so"

@@ -92,7 +92,12 @@ class Predicting(Core):
             if question.rows > CHUNK:
                 inputs = tensors([array[first : first + CHUNK] for array in question.arrays])
                 results = tensors([array[first : first + CHUNK] for array in outputs])
-            check(library.denpa_predict(seat.handle.pointer, inputs, len(self._inputs), results, len(outputs)))
+            status = library.denpa_predict(seat.handle.pointer, inputs, len(self._inputs), results, len(outputs))
+            if status == abi.BAD_SHAPE and question.rows > CHUNK:  # the sentence is to name the shape that was given
+                inputs, results = question.tensors, tensors(outputs)
+                library.denpa_predict(seat.handle.pointer, inputs, len(self._inputs), results, len(outputs))
+            if status:
+                check(status)
             first += CHUNK
             if first >= question.rows:
                 break

@@ -12,7 +12,7 @@ from ._call import library, text
 from ._described import Described, DescribedClass, Entry, Initializer, Optimizer
 from ._layer import Layer, function_of
 from ._loss import Loss
-from .errors import AlreadyExists, NotFound
+from .errors import AlreadyExists, NotRegistered
 
 # Words that are not just capitalised: relu -> ReLU, leaky_relu -> LeakyReLU, conv2d -> Conv2D.
 WORDS = {
@@ -128,12 +128,12 @@ def publish(category: str, made: type[Described]) -> None:
 
 
 def find(category: str, kind: str) -> type[Described]:
-    """The class of a kind, or NotFound with the nearest names."""
+    """The class of a kind, or NotRegistered with the nearest names."""
     kind = ALIASES.get(kind, kind)
     found = classes[category].get(kind)
     if found is None:
         known = ", ".join(sorted(classes[category]))
-        raise NotFound(f'there is no "{kind}" among the {category}{closest(kind, classes[category])} Known: {known}.')
+        raise NotRegistered(f'there is no "{kind}" among the {category}{closest(kind, classes[category])} Known: {known}.')
     return found
 
 

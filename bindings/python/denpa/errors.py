@@ -31,7 +31,11 @@ class TypeMismatch(DenpaError, TypeError):
 
 
 class NotFound(DenpaError, KeyError):
-    """No layer, parameter, input or output of that name."""
+    """The network has no layer, parameter, input or output of that name."""
+
+
+class NotRegistered(DenpaError, KeyError):
+    """There is no layer, loss, optimizer or initializer of that kind: perhaps its plugin is to be loaded first."""
 
 
 class AlreadyExists(DenpaError, ValueError):
@@ -78,6 +82,10 @@ class NotFinite(DenpaError, ArithmeticError):
 
 class Stopped(DenpaError):
     """A callback asked to stop; what was learned until then is kept."""
+
+
+class CallbackFailed(DenpaError, RuntimeError):
+    """A callback that is written in C++ threw an exception."""
 
 
 class NotSupported(DenpaError, NotImplementedError):

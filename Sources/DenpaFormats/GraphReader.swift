@@ -1,0 +1,298 @@
+import DenpaCore
+import DenpaGraph
+
+/// Reads a model's graph (`GraphCoding`) from its text, token by token: no tree of the text is built, and no memory for a parameter
+/// is made before the file is known to hold its tensor. So a file costs what it is, whatever it declares.
+struct GraphReader {
+  /// Inputs of one node, and attributes of one list.
+  private static let inputLimit = 1024
+  private static let attributeLimit = 64
+  /// Bytes of a name in the text, each of them perhaps an escape.
+  private static let nameLimit = 6 * 255 + 6
+
+  private let registry: Registry
+  private let file: SafetensorsFile
+  private var graph = Graph()
+  private var dtype = DType.float32
+  /// Items that lists of attributes may still have.
+  private var itemsLeft: Int
+
+  private init(_ file: SafetensorsFile, _ registry: Registry, itemsLeft: Int) {
+    self.file = file
+    self.registry = registry
+    self.itemsLeft = itemsLeft
+  }
+
+  /// Makes the model that a file's graph describes; its parameters are zero, and each has its tensor in the file.
+  static func model(
+    _ text: String, _ file: SafetensorsFile, registry: Registry
+  ) throws(DenpaError) -> Model {
+    var text = text
+    let result: Result<Model, DenpaError> = text.withUTF8 { bytes in
+      do throws(DenpaError) {
+        var reader = GraphReader(file, registry, itemsLeft: JSON.valueLimit(byteCount: bytes.count))
+        return .success(try reader.read(try JSONScanner(UnsafeRawBufferPointer(bytes))))
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  /// The file's tensor for a parameter.
+  static func tensor(_ name: String, _ type: TensorType, in file: SafetensorsFile) throws(DenpaError) -> TensorEntry {
+    guard let tensor = file[name] else { throw DenpaError(.badFile, "the file has no tensor \"\(name)\"") }
+    guard tensor.type == type else {
+      throw DenpaError(
+        .badFile,
+        "tensor \"\(name)\": expected \(type.dtype) \(type.shape), got \(tensor.type.dtype) \(tensor.type.shape)")
+    }
+    return tensor
+  }
+
+  // MARK: The graph
+
+  private mutating func read(_ text: JSONScanner) throws(DenpaError) -> Model {
+    var scanner = text
+    var dtypeName: String?
+    var seed: UInt64?
+    // Members may stand in any order: where these begin is noted, and read when what they need is known.
+    var nodes: JSONScanner?
+    var outputs: JSONScanner?
+    var frozen: JSONScanner?
+    var nodeCount = 0
+    try scanner.object { (scanner, key) throws(DenpaError) in
+      switch key {
+      case "dtype" where dtypeName == nil: dtypeName = try scanner.string(limit: GraphReader.nameLimit)
+      case "seed" where seed == nil: seed = UInt64(try scanner.string(limit: GraphReader.nameLimit))
+      case "nodes" where nodes == nil:
+        nodes = scanner
+        try scanner.array { (scanner) throws(DenpaError) in
+          nodeCount += 1
+          guard nodeCount <= Graph.maximumNodes else {
+            throw scanner.fail("a graph has at most \(Graph.maximumNodes) nodes")
+          }
+          try scanner.skip()
+        }
+      case "outputs" where outputs == nil:
+        outputs = scanner
+        try scanner.skip()
+      case "frozen" where frozen == nil:
+        frozen = scanner
+        try scanner.skip()
+      case "dtype", "seed", "nodes", "outputs", "frozen": throw scanner.fail("\"\(key)\" twice in the model's graph")
+      default: try scanner.skip()
+      }
+    }
+    try scanner.end()
+    guard let dtypeName, let seed, var nodes, var outputs, var frozen else {
+      throw DenpaError(
+        .badFile, "the model's graph lacks one of \"dtype\", \"seed\", \"nodes\", \"outputs\", \"frozen\"")
+    }
+    dtype = try DType(named: dtypeName)
+    graph.reserveCapacity(nodeCount)
+    try nodes.array { (scanner) throws(DenpaError) in try readNode(&scanner) }
+    var values: [ValueID] = []
+    try outputs.array { (scanner) throws(DenpaError) in
+      guard values.count < Graph.maximumOutputs else {
+        throw scanner.fail("a model has at most \(Graph.maximumOutputs) outputs")
+      }
+      values.append(try value(&scanner))
+    }
+    let model = try Model(zeroed: graph, outputs: values, dtype: dtype, seed: seed)
+    try frozen.array { (scanner) throws(DenpaError) in
+      try model.setTrainable(try scanner.string(limit: 2 * GraphReader.nameLimit), false)
+    }
+    return model
+  }
+
+  /// A value by its node's name, with ":1", ":2" … behind it for the outputs after the first.
+  private func value(_ scanner: inout JSONScanner) throws(DenpaError) -> ValueID {
+    let reference = try scanner.string(limit: GraphReader.nameLimit + 6)
+    let parts = reference.split(separator: ":", omittingEmptySubsequences: false)
+    let port = parts.count == 2 ? Int(parts[1]) : 0
+    guard let name = parts.first, parts.count <= 2, let port, let index = graph.node(named: String(name)),
+      graph.nodes[index].outputs.indices.contains(port)
+    else {
+      throw DenpaError(.badFile, "the model's graph speaks of a value \"\(reference)\" that is not there")
+    }
+    return graph.nodes[index].outputs[port]
+  }
+
+  private mutating func readNode(_ scanner: inout JSONScanner) throws(DenpaError) {
+    var name: String?
+    var kind: String?
+    var version: Int64?
+    var valueType: String?
+    var shape: [Int]?
+    var attributes: JSONScanner?
+    var inputs: JSONScanner?
+    try scanner.object { (scanner, key) throws(DenpaError) in
+      switch key {
+      case "name": name = try scanner.string(limit: GraphReader.nameLimit)
+      case "kind": kind = try scanner.string(limit: GraphReader.nameLimit)
+      case "version": version = try scanner.integer()
+      case "dtype": valueType = try scanner.string(limit: GraphReader.nameLimit)
+      case "shape": shape = try GraphReader.extents(&scanner)
+      case "attributes":
+        attributes = scanner
+        try scanner.skip()
+      case "inputs":
+        inputs = scanner
+        try scanner.skip()
+      default: try scanner.skip()
+      }
+    }
+    guard let name, let kind else { throw DenpaError(.badFile, "a node of the model's graph has no name or no kind") }
+    if kind == "input" {
+      guard let valueType, let shape else { throw DenpaError(.badFile, "input \"\(name)\" has no dtype or no shape") }
+      _ = try graph.addInput(name: name, dtype: try DType(named: valueType), sample: try Shape(checking: shape))
+      return
+    }
+    let spec = try registry.layer(kind).spec
+    guard let version, var attributes, var inputs else {
+      throw DenpaError(.badFile, "\(kind) \"\(name)\" lacks its version, attributes or inputs")
+    }
+    guard version <= spec.version else {
+      throw DenpaError(
+        .notSupported, "\(kind) \"\(name)\" is of version \(version); this library knows version \(spec.version)")
+    }
+    var values: [ValueID] = []
+    try inputs.array { (scanner) throws(DenpaError) in
+      guard values.count < GraphReader.inputLimit else {
+        throw scanner.fail("\(kind) \"\(name)\" has more than \(GraphReader.inputLimit) inputs")
+      }
+      values.append(try value(&scanner))
+    }
+    let given = try list(&attributes, spec.attributes, "\(kind) \"\(name)\"")
+    _ = try graph.add(kind, name: name, attributes: given, inputs: values, registry: registry)
+    // Before the next node: a graph of nodes whose tensors are missing ends at the first.
+    for parameter in graph.nodes.last?.parameters ?? [] {
+      _ = try GraphReader.tensor("\(name).\(parameter.name)", TensorType(dtype, parameter.shape), in: file)
+    }
+  }
+
+  private static func extents(_ scanner: inout JSONScanner) throws(DenpaError) -> [Int] {
+    var extents: [Int] = []
+    try scanner.array { (scanner) throws(DenpaError) in
+      guard extents.count < Shape.maximumRank else { throw scanner.fail("more than \(Shape.maximumRank) axes") }
+      extents.append(Int(try scanner.integer()))
+    }
+    return extents
+  }
+
+  // MARK: Attributes
+
+  /// An object of attributes. With a schema, a name that is not in it ends the reading.
+  private mutating func list(
+    _ scanner: inout JSONScanner, _ schema: [AttributeSpec]?, _ owner: Message
+  ) throws(DenpaError) -> [NamedAttribute] {
+    var result: [NamedAttribute] = []
+    try scanner.object { (scanner, key) throws(DenpaError) in
+      guard result.count < GraphReader.attributeLimit else {
+        throw scanner.fail("\(owner) has more than \(GraphReader.attributeLimit) attributes")
+      }
+      let known = schema?.first { $0.name == key }
+      guard schema == nil || known != nil else { throw scanner.fail("\(owner): unknown attribute \"\(key)\"") }
+      guard !result.contains(where: { $0.name == key }) else {
+        throw scanner.fail("\(owner): attribute \"\(key)\" twice")
+      }
+      result.append(NamedAttribute(key, try attribute(&scanner, as: known?.type)))
+    }
+    return result
+  }
+
+  /// An attribute's value; its type decides what cannot be seen (1 or 1.0, an empty list of what).
+  private mutating func attribute(
+    _ scanner: inout JSONScanner, as type: AttributeType?
+  ) throws(DenpaError) -> AttributeValue {
+    switch scanner.next() {
+    case UInt8(ascii: "["): return try items(&scanner, as: type)
+    case UInt8(ascii: "{"): return try composite(&scanner)
+    case UInt8(ascii: "t"):
+      try scanner.literal("true")
+      return .bool(true)
+    case UInt8(ascii: "f"):
+      try scanner.literal("false")
+      return .bool(false)
+    case UInt8(ascii: "\"") where type != .float: return .string(try scanner.string())
+    default:
+      guard type != .float else { return .float(try GraphReader.double(&scanner)) }
+      let start = scanner
+      if case .integer(let number) = try scanner.number() { return .int(Int(number)) }
+      scanner = start
+      return .float(try GraphReader.double(&scanner))
+    }
+  }
+
+  /// A list is walked over twice: it is known how much memory it takes before any is.
+  private mutating func items(
+    _ scanner: inout JSONScanner, as type: AttributeType?
+  ) throws(DenpaError) -> AttributeValue {
+    var count = 0
+    var isText = type == .strings
+    var isWhole = type != .floats
+    var walk = scanner
+    try walk.array { (scanner) throws(DenpaError) in
+      count += 1
+      if scanner.next() == UInt8(ascii: "\"") {
+        isText = isText || type != .floats
+        try scanner.skip()
+      } else if case .number = try scanner.number() {
+        isWhole = false
+      }
+    }
+    guard count <= itemsLeft else { throw scanner.fail("too many values for the length of the text") }
+    itemsLeft -= count
+    if isText {
+      return .strings(try GraphReader.list(&scanner, count) { (item) throws(DenpaError) in try item.string() })
+    }
+    if isWhole {
+      return .ints(try GraphReader.list(&scanner, count) { (item) throws(DenpaError) in Int(try item.integer()) })
+    }
+    return .floats(try GraphReader.list(&scanner, count, GraphReader.double))
+  }
+
+  private static func list<T>(
+    _ scanner: inout JSONScanner, _ count: Int, _ item: (inout JSONScanner) throws(DenpaError) -> T
+  ) throws(DenpaError) -> [T] {
+    var result: [T] = []
+    result.reserveCapacity(count)
+    try scanner.array { (scanner) throws(DenpaError) in result.append(try item(&scanner)) }
+    return result
+  }
+
+  /// A number, or one of the strings that stand for NaN and the infinities.
+  private static func double(_ scanner: inout JSONScanner) throws(DenpaError) -> Double {
+    let start = scanner
+    let value = scanner.next() == UInt8(ascii: "\"") ? JSON.string(try scanner.string(limit: 8)) : try scanner.number()
+    guard let number = value.double else { throw start.fail("expected a number that float64 holds") }
+    return number
+  }
+
+  /// A kind with attributes of its own, or a tensor.
+  private mutating func composite(_ scanner: inout JSONScanner) throws(DenpaError) -> AttributeValue {
+    var kind: String?
+    var attributes: [NamedAttribute]?
+    var shape: [Int]?
+    var elements: [Double]?
+    try scanner.object { (scanner, key) throws(DenpaError) in
+      switch key {
+      case "kind" where kind == nil: kind = try scanner.string(limit: GraphReader.nameLimit)
+      case "attributes" where attributes == nil: attributes = try list(&scanner, nil, "an attribute")
+      case "shape" where shape == nil: shape = try GraphReader.extents(&scanner)
+      case "elements" where elements == nil:
+        guard case .floats(let numbers) = try items(&scanner, as: .floats) else { return }
+        elements = numbers
+      default: throw scanner.fail("\"\(key)\" in an attribute")
+      }
+    }
+    if let kind, let attributes { return .spec(Spec(kind, attributes)) }
+    guard let shape, let elements else { throw scanner.fail("an attribute that is neither a tensor nor a kind") }
+    let checked = try Shape(checking: shape)
+    guard !checked.isBatched, checked.count == elements.count else {
+      throw scanner.fail("an attribute of shape \(checked) with \(elements.count) elements")
+    }
+    return .tensor(TensorLiteral(shape: checked, elements: elements))
+  }
+}

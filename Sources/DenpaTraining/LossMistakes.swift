@@ -1,0 +1,66 @@
+import DenpaCore
+import DenpaGraph
+
+/// Losses that can be computed and mean nothing where they are: found when a trainer is made, because the training would go well and the
+/// result be wrong.
+///
+/// Only what cannot be meant is refused. Sums, plugins, exponentials and inputs may be probabilities or not: nobody can say.
+enum LossMistakes {
+  private static let probabilities = "cross_entropy"
+  private static let logits = "softmax_cross_entropy"
+
+  /// `term` is on an output that the model has.
+  static func check(_ term: LossTerm, of model: Model) throws(DenpaError) {
+    let kind = term.definition.spec.kind
+    guard kind == probabilities || kind == logits else { return }
+    let graph = model.graph
+    let value = model.outputs[term.output]
+    let end = graph.nodes[graph.values[value].node]
+    let shape = graph.values[value].type.shape
+    if shape.rank >= 2, shape.last == 1 {
+      throw DenpaError(
+        .badArgument,
+        "\(kind) on \(end.kind) \"\(end.name)\": one class is always the right one; two classes need two outputs with softmax_cross_entropy, or a binary cross-entropy on one"
+      )
+    }
+    let source = origin(value, graph)
+    if kind == logits {
+      guard source.kind == "softmax" else { return }
+      throw DenpaError(
+        .badArgument,
+        "softmax_cross_entropy on softmax \"\(source.name)\": it takes logits and computes the softmax itself; leave the softmax out, or use cross_entropy"
+      )
+    }
+    guard let function = unboundedFunction(source) else { return }
+    throw DenpaError(
+      .badArgument,
+      "cross_entropy on \(source.kind) \"\(source.name)\"\(function): its values are no probabilities; use softmax_cross_entropy, or put a softmax behind it"
+    )
+  }
+
+  /// The node that computed a value, behind those that only hand it on.
+  private static func origin(_ value: ValueID, _ graph: Graph) -> Node {
+    var node = graph.nodes[graph.values[value].node]
+    while node.kind == "identity" || node.kind == "flatten", let input = node.inputs.first {
+      node = graph.nodes[graph.values[input].node]
+    }
+    return node
+  }
+
+  /// Of a node whose values are not between 0 and 1: what to say of its function.
+  private static func unboundedFunction(_ node: Node) -> Message? {
+    switch node.kind {
+    case "relu", "tanh", "gelu", "erf": return ""
+    case "dense":
+      guard case .string(let activation)? = node.attributes.first(where: { $0.name == "activation" })?.value else {
+        return nil
+      }
+      switch activation {
+      case "sigmoid", "exp": return nil
+      case "identity": return " without an activation"
+      default: return " with activation \(activation)"
+      }
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import DenpaCore
+
+@testable import DenpaFormats
+
+/// A whole document as a tree, by the scanner that the library reads files with.
+extension JSON {
+  static func parse(_ text: UnsafeRawBufferPointer) throws(DenpaError) -> JSON {
+    var scanner = try JSONScanner(text)
+    let value = try scanner.value()
+    try scanner.end()
+    return value
+  }
+
+  static func parse(_ text: String) throws(DenpaError) -> JSON {
+    var text = text
+    let result: Result<JSON, DenpaError> = text.withUTF8 { bytes in
+      do throws(DenpaError) {
+        return .success(try parse(UnsafeRawBufferPointer(bytes)))
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+}
+
+/// Looking in.
+extension JSON {
+  /// The member of an object; `nil` where there is none or where this is no object.
+  subscript(key: String) -> JSON? { object?[key] }
+
+  /// The element of an array; `nil` where there is none or where this is no array.
+  subscript(index: Int) -> JSON? {
+    guard let array, array.indices.contains(index) else { return nil }
+    return array[index]
+  }
+
+  var isNull: Bool { self == .null }
+
+  var bool: Bool? {
+    guard case .bool(let value) = self else { return nil }
+    return value
+  }
+
+  var int: Int64? {
+    guard case .integer(let value) = self else { return nil }
+    return value
+  }
+
+  var string: String? {
+    guard case .string(let value) = self else { return nil }
+    return value
+  }
+
+  var array: [JSON]? {
+    guard case .array(let value) = self else { return nil }
+    return value
+  }
+
+  var object: JSONObject? {
+    guard case .object(let value) = self else { return nil }
+    return value
+  }
+}
+
+extension JSONScanner {
+  fileprivate mutating func value() throws(DenpaError) -> JSON {
+    switch next() {
+    case UInt8(ascii: "{"): return .object(try objectTree())
+    case UInt8(ascii: "["): return .array(try arrayTree())
+    case UInt8(ascii: "\""): return .string(try string())
+    case .some(UInt8(ascii: "0")...UInt8(ascii: "9")), UInt8(ascii: "-"): return try number()
+    case UInt8(ascii: "t"):
+      try literal("true")
+      return .bool(true)
+    case UInt8(ascii: "f"):
+      try literal("false")
+      return .bool(false)
+    default:
+      try literal("null")
+      return .null
+    }
+  }
+
+  private mutating func arrayTree() throws(DenpaError) -> [JSON] {
+    var elements: [JSON] = []
+    try array { (scanner) throws(DenpaError) in elements.append(try scanner.value()) }
+    return elements
+  }
+
+  private mutating func objectTree() throws(DenpaError) -> JSONObject {
+    var members = JSONObject()
+    try object { (scanner, key) throws(DenpaError) in
+      guard members[key] == nil else { throw scanner.fail("the key \"\(key)\" twice in one object") }
+      members[key] = try scanner.value()
+    }
+    return members
+  }
+}

@@ -1,0 +1,427 @@
+/* Model files with a right checksum and hostile contents: what loading them costs, and what it says. */
+#include <malloc.h>
+#include <time.h>
+
+#include "nets.h"
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * A writer of files, good and bad.
+ */
+typedef struct text {
+  char *data;
+  size_t size, room;
+} text;
+
+static void add(text *t, const char *data, size_t size) {
+  if (t->size + size + 1 > t->room) {
+    t->room = (t->size + size + 1) * 2;
+    t->data = (char *)realloc(t->data, t->room);
+    if (t->data == NULL) test_end();
+  }
+  memcpy(t->data + t->size, data, size);
+  t->size += size;
+  t->data[t->size] = 0;
+}
+static void say(text *t, const char *words) { add(t, words, strlen(words)); }
+static void number(text *t, long long value) {
+  char digits[32];
+  snprintf(digits, sizeof digits, "%lld", value);
+  say(t, digits);
+}
+
+/* XXH64 with seed 0, after its specification (github.com/Cyan4973/xxHash, doc/xxhash_spec.md). */
+static const uint64_t P1 = 0x9E3779B185EBCA87u, P2 = 0xC2B2AE3D27D4EB4Fu, P3 = 0x165667B19E3779F9u,
+                      P4 = 0x85EBCA77C2B2AE63u, P5 = 0x27D4EB2F165667C5u;
+static uint64_t rotated(uint64_t x, int bits) { return x << bits | x >> (64 - bits); }
+static uint64_t mixed(uint64_t lane, uint64_t input) { return rotated(lane + input * P2, 31) * P1; }
+static uint64_t word_at(const unsigned char *p) {
+  uint64_t word;
+  memcpy(&word, p, 8);
+  return word;
+}
+static uint64_t xxh64(const unsigned char *p, size_t size) {
+  const unsigned char *end = p + size;
+  uint64_t hash = P5, lane[4];
+  int i;
+  if (size >= 32) {
+    lane[0] = P1 + P2, lane[1] = P2, lane[2] = 0, lane[3] = 0 - P1;
+    for (; end - p >= 32; p += 32)
+      for (i = 0; i < 4; i++) lane[i] = mixed(lane[i], word_at(p + 8 * i));
+    hash = rotated(lane[0], 1) + rotated(lane[1], 7) + rotated(lane[2], 12) + rotated(lane[3], 18);
+    for (i = 0; i < 4; i++) hash = (hash ^ mixed(0, lane[i])) * P1 + P4;
+  }
+  hash += size;
+  for (; end - p >= 8; p += 8) hash = rotated(hash ^ mixed(0, word_at(p)), 27) * P1 + P4;
+  if (end - p >= 4) {
+    uint32_t half;
+    memcpy(&half, p, 4);
+    hash = rotated(hash ^ half * P1, 23) * P2 + P3;
+    p += 4;
+  }
+  for (; p < end; p++) hash = rotated(hash ^ *p * P5, 11) * P1;
+  hash = (hash ^ hash >> 33) * P2;
+  hash = (hash ^ hash >> 29) * P3;
+  return hash ^ hash >> 32;
+}
+
+/* The file of a graph: `tensors` are its entries in the header, each with a comma in front. */
+static text file_of(const text *graph, const char *tensors, const void *data, size_t bytes) {
+  static const char zeros[] = "0000000000000000";
+  text file = {NULL, 0, 0};
+  char digits[17];
+  uint64_t length;
+  size_t i;
+  add(&file, "12345678", 8);
+  say(&file, "{\"__metadata__\":{\"denpa.checksum\":\"");
+  say(&file, zeros);
+  say(&file, "\",\"denpa.format\":\"1\",\"denpa.graph\":\"");
+  for (i = 0; i < graph->size; i++) {
+    if (graph->data[i] == '"') add(&file, "\\", 1);
+    add(&file, graph->data + i, 1);
+  }
+  say(&file, "\"}");
+  say(&file, tensors);
+  say(&file, "}");
+  length = file.size - 8;
+  memcpy(file.data, &length, 8);
+  add(&file, (const char *)data, bytes);
+  snprintf(digits, sizeof digits, "%016llx", (unsigned long long)xxh64((const unsigned char *)file.data, file.size));
+  memcpy(strstr(file.data + 8, zeros), digits, 16);
+  return file;
+}
+
+static text begin_graph(const char *dtype, long long width) {
+  text graph = {NULL, 0, 0};
+  say(&graph, "{\"dtype\":\"");
+  say(&graph, dtype);
+  say(&graph, "\",\"seed\":\"0\",\"inputs\":[\"x\"],\"nodes\":[{\"name\":\"x\",\"kind\":\"input\",\"dtype\":\"float32\",\"shape\":[");
+  number(&graph, width);
+  say(&graph, "]}");
+  return graph;
+}
+/* Node `index` of a chain; the one before the first is "x". */
+static void add_node(text *graph, int index, const char *kind, const char *attributes) {
+  say(graph, ",{\"name\":\"n");
+  number(graph, index);
+  say(graph, "\",\"kind\":\"");
+  say(graph, kind);
+  say(graph, "\",\"version\":1,\"attributes\":{");
+  say(graph, attributes);
+  say(graph, "},\"inputs\":[\"");
+  if (index > 0) {
+    say(graph, "n");
+    number(graph, index - 1);
+  } else {
+    say(graph, "x");
+  }
+  say(graph, "\"]}");
+}
+static void end_graph(text *graph, int last, const char *frozen) {
+  say(graph, "],\"outputs\":[\"n");
+  number(graph, last);
+  say(graph, "\"],\"frozen\":[");
+  say(graph, frozen);
+  say(graph, "]}");
+}
+/* A dense layer of one output on `width` inputs; the values of W, without b. */
+static text small_graph(const char *dtype) {
+  text graph = begin_graph(dtype, 2);
+  add_node(&graph, 0, "dense", "\"units\":3,\"bias\":false");
+  end_graph(&graph, 0, "");
+  return graph;
+}
+static const float six[6] = {1, 2, 3, 4, 5, 6};
+#define SIX ",\"n0.W\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}"
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Loading is measured: at most twice the file and 16 MB, and where the nodes are good what the graph takes.
+ */
+enum { ALLOWED = 16000000, NODE = 512 };
+static int64_t nodes_allowed; /* that a graph may have, before what is wrong with the file can be seen */
+
+static int64_t status_line(const char *name) {
+  char line[256];
+  long long value = -1;
+  FILE *file = fopen("/proc/self/status", "r");
+  if (file == NULL) return -1;
+  while (fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, name, strlen(name)) == 0) value = atoll(line + strlen(name) + 1);
+  fclose(file);
+  return value * 1024;
+}
+static void forget_peak(void) {
+  FILE *file = fopen("/proc/self/clear_refs", "w");
+  if (file == NULL) return;
+  fputs("5", file);
+  fclose(file);
+}
+
+/* The first call brings what is made once. */
+static void warm_up(void) {
+  text graph = small_graph("float32"), file = file_of(&graph, SIX, six, sizeof six);
+  denpa_model *m = NULL;
+  denpa_tensor view;
+  OK(denpa_model_load_bytes(file.data, (int64_t)file.size, &m));
+  OK(denpa_model_view(m, "n0.W", &view));
+  CHECK(memcmp(view.data, six, sizeof six) == 0);
+  OK(denpa_model_destroy(m));
+}
+
+static void costs(const text *graph, const char *tensors, const void *data, size_t bytes, denpa_status expected, int line) {
+  text file = file_of(graph, tensors, data, bytes);
+  denpa_model *m = NULL;
+  int64_t before, grown, allowed = 2 * (int64_t)file.size + ALLOWED + nodes_allowed * NODE;
+  char path[] = "/tmp/denpa-hostile-XXXXXX";
+  int way, fd = mkstemp(path);
+  CHECK(fd >= 0 && write(fd, file.data, file.size) == (ssize_t)file.size);
+  close(fd);
+  for (way = 0; way < 2; way++) {
+    denpa_status status;
+    malloc_trim(0); /* what is free already would hide what is taken */
+    forget_peak();
+    before = status_line("VmRSS:");
+    status = way == 0 ? denpa_model_load_bytes(file.data, (int64_t)file.size, &m) : denpa_model_load(path, &m);
+    grown = status_line("VmHWM:") - before;
+    if (status != expected || (status != DENPA_OK && m != NULL)) {
+      test_failures++;
+      printf("    FAIL line %d: expected %s, got %s: %s\n", line, denpa_status_name(expected), denpa_status_name(status),
+             denpa_last_error());
+    }
+    if (grown > allowed) {
+      test_failures++;
+      printf("    FAIL line %d: a file of %lld bytes took %lld, more than %lld\n", line, (long long)file.size, (long long)grown,
+             (long long)allowed);
+    }
+    if (m != NULL) OK(denpa_model_destroy(m));
+    m = NULL;
+  }
+  unlink(path);
+  free(file.data);
+}
+#define COSTS(graph, tensors, data, bytes, expected) costs(&(graph), tensors, data, bytes, expected, __LINE__)
+
+/* Every allocation of the test process that is not needed comes back before the next file is measured. */
+static void huge_shapes(void) {
+  text graph = begin_graph("float32", 1);
+  int i;
+  warm_up();
+  add_node(&graph, 0, "dense", "\"units\":2147483647");
+  end_graph(&graph, 0, "");
+  COSTS(graph, "", "", 0, DENPA_BAD_FILE);
+  COSTS(graph, ",\"n0.W\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}", six, sizeof six, DENPA_BAD_FILE);
+  graph = begin_graph("float32", 4096);
+  for (i = 0; i < 1000; i++) add_node(&graph, i, "dense", "\"units\":4096,\"bias\":false");
+  end_graph(&graph, 999, "");
+  COSTS(graph, "", "", 0, DENPA_BAD_FILE);
+  graph = begin_graph("float32", 1099511627776);
+  add_node(&graph, 0, "dense", "\"units\":64,\"bias\":false");
+  end_graph(&graph, 0, "");
+  COSTS(graph, SIX, six, sizeof six, DENPA_BAD_FILE);
+}
+
+/* The right shapes in another type would take twice the memory. */
+static void other_types(void) {
+  enum { BYTES = 40000000 };
+  char *zeros = (char *)calloc(BYTES, 1);
+  text graph = begin_graph("float64", 1000);
+  warm_up();
+  memset(zeros, 0, BYTES);
+  add_node(&graph, 0, "dense", "\"units\":10000,\"bias\":false");
+  end_graph(&graph, 0, "");
+  COSTS(graph, ",\"n0.W\":{\"dtype\":\"F32\",\"shape\":[1000,10000],\"data_offsets\":[0,40000000]}", zeros, BYTES, DENPA_BAD_FILE);
+}
+
+static void many_nodes(void) {
+  text graph = begin_graph("float32", 2);
+  int i;
+  warm_up();
+  for (i = 0; i < 65535; i++) add_node(&graph, i, "dense", "\"units\":2");
+  end_graph(&graph, 65534, "");
+  COSTS(graph, "", "", 0, DENPA_BAD_FILE);
+  graph = begin_graph("float32", 2);
+  for (i = 0; i < 65535; i++) add_node(&graph, i, "identity", "");
+  end_graph(&graph, 65534, "");
+  nodes_allowed = 65536;
+  COSTS(graph, SIX, six, sizeof six, DENPA_BAD_FILE);
+  COSTS(graph, "", "", 0, DENPA_OK);
+  nodes_allowed = 0;
+  graph = begin_graph("float32", 2);
+  for (i = 0; i < 65536; i++) add_node(&graph, i, "identity", "");
+  end_graph(&graph, 65535, "");
+  COSTS(graph, "", "", 0, DENPA_BAD_FILE);
+}
+
+static void repeat(text *t, const char *words, int count) {
+  while (count-- > 0) say(t, words);
+}
+
+/* Attributes that hold far more than any attribute may. */
+static void huge_attributes(void) {
+  static const char *const heads[] = {"\"initializer\":{\"shape\":[1048576],\"elements\":[0",
+                                      "\"initializer\":{\"kind\":\"normal\",\"attributes\":{\"scale\":[0",
+                                      "\"units\":[0", "\"no_such\":[0"};
+  static const char *const tails[] = {"]}", "]}}", "]", "]"};
+  int i;
+  warm_up();
+  for (i = 0; i < COUNT(heads); i++) {
+    text attributes = {NULL, 0, 0}, graph = begin_graph("float32", 2);
+    say(&attributes, i == 2 ? "" : "\"units\":2,");
+    say(&attributes, heads[i]);
+    repeat(&attributes, ",0", 1048575);
+    say(&attributes, tails[i]);
+    add_node(&graph, 0, "dense", attributes.data);
+    end_graph(&graph, 0, "");
+    COSTS(graph, "", "", 0, DENPA_BAD_FILE);
+  }
+}
+
+static void deep_nesting(void) {
+  text attributes = {NULL, 0, 0}, graph = begin_graph("float32", 2);
+  warm_up();
+  say(&attributes, "\"units\":2,\"initializer\":");
+  repeat(&attributes, "{\"kind\":\"normal\",\"attributes\":{\"scale\":", 100000);
+  add_node(&graph, 0, "dense", attributes.data);
+  COSTS(graph, "", "", 0, DENPA_BAD_FILE);
+  graph.size = 0;
+  repeat(&graph, "[", 1000000);
+  COSTS(graph, "", "", 0, DENPA_BAD_FILE);
+}
+
+/* Lists of names, much longer than there are names. */
+static void long_lists(void) {
+  static const char *const keys[] = {"frozen", "outputs", "nodes", "inputs", "other"};
+  int i;
+  warm_up();
+  for (i = 0; i < COUNT(keys); i++) {
+    text graph = small_graph("float32");
+    graph.size--; /* the closing bracket */
+    if (i > 2) {
+      say(&graph, ",\"");
+      say(&graph, keys[i]);
+      say(&graph, "\":[0");
+    } else {
+      graph.size = 0;
+      say(&graph, "{\"dtype\":\"float32\",\"seed\":\"0\",\"");
+      say(&graph, keys[i]);
+      say(&graph, "\":[0");
+    }
+    repeat(&graph, ",0", 2000000);
+    say(&graph, "]}");
+    COSTS(graph, SIX, six, sizeof six, i > 2 ? DENPA_OK : DENPA_BAD_FILE); /* what is not read may be there */
+  }
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * What it says.
+ */
+
+/* A program that saves anew where there is no file must not take a missing plugin for that. */
+static void not_registered(void) {
+  text graph = begin_graph("float32", 2), file;
+  denpa_model *m = NULL;
+  add_node(&graph, 0, "no.such", "");
+  end_graph(&graph, 0, "");
+  file = file_of(&graph, "", "", 0);
+  STATUS(denpa_model_load_bytes(file.data, (int64_t)file.size, &m), DENPA_NOT_REGISTERED);
+  CHECK(strstr(denpa_last_error(), "no.such") != NULL);
+  graph = begin_graph("float32", 2);
+  add_node(&graph, 0, "dense", "\"units\":2,\"initializer\":{\"kind\":\"no_such\",\"attributes\":{}}");
+  end_graph(&graph, 0, "");
+  file = file_of(&graph, SIX, six, sizeof six);
+  STATUS(denpa_model_load_bytes(file.data, (int64_t)file.size, &m), DENPA_NOT_REGISTERED);
+  CHECK(strstr(denpa_last_error(), "no_such") != NULL);
+  STATUS(denpa_model_load("/no/such/file", &m), DENPA_NOT_FOUND);
+}
+
+static void damaged_graphs(void) {
+  static const char *const wrong[] = {
+      "", "null", "[]", "{}", "{\"dtype\":\"float32\"}",
+      "{\"dtype\":\"float32\",\"seed\":\"0\",\"nodes\":[],\"outputs\":[],\"frozen\":[]}",
+      "{\"dtype\":\"float32\",\"seed\":\"0\",\"nodes\":{},\"outputs\":[],\"frozen\":[]}",
+      "{\"dtype\":\"float32\",\"seed\":\"0\",\"nodes\":[7],\"outputs\":[],\"frozen\":[]}",
+      "{\"dtype\":\"int32\",\"seed\":\"0\",\"nodes\":[{\"name\":\"x\",\"kind\":\"input\",\"dtype\":\"float32\",\"shape\":[1]}],"
+      "\"outputs\":[\"x\"],\"frozen\":[]}",
+      "{\"dtype\":\"float32\",\"seed\":0,\"nodes\":[],\"outputs\":[],\"frozen\":[]}",
+      "{\"dtype\":\"float32\",\"dtype\":\"float32\",\"seed\":\"0\",\"nodes\":[{\"name\":\"x\",\"kind\":\"input\",\"dtype\":"
+      "\"float32\",\"shape\":[1]}],\"outputs\":[\"x\"],\"frozen\":[]}",
+  };
+  int i;
+  denpa_model *m = NULL;
+  for (i = 0; i < COUNT(wrong); i++) {
+    text graph = {NULL, 0, 0}, file;
+    say(&graph, wrong[i]);
+    file = file_of(&graph, "", "", 0);
+    STATUS(denpa_model_load_bytes(file.data, (int64_t)file.size, &m), DENPA_BAD_FILE);
+  }
+  CHECK(m == NULL);
+}
+
+/* Members in another order are the same graph. */
+static void any_order(void) {
+  text graph = {NULL, 0, 0}, file;
+  denpa_model *m = NULL;
+  denpa_tensor view;
+  OPTIONS(denpa_port, port);
+  say(&graph, "{\"frozen\":[\"n0.W\"],\"outputs\":[\"n0\"],\"nodes\":[{\"shape\":[2],\"dtype\":\"float32\",\"kind\":\"input\","
+              "\"name\":\"x\"},{\"inputs\":[\"x\"],\"attributes\":{\"bias\":false,\"units\":3},\"version\":1,\"kind\":\"dense\","
+              "\"name\":\"n0\"}],\"seed\":\"3\",\"dtype\":\"float32\"}");
+  file = file_of(&graph, SIX, six, sizeof six);
+  OK(denpa_model_load_bytes(file.data, (int64_t)file.size, &m));
+  OK(denpa_model_view(m, "n0.W", &view));
+  CHECK(memcmp(view.data, six, sizeof six) == 0);
+  OK(denpa_model_parameter(m, 0, &port));
+  EQUAL(port.trainable, 0);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Frozen parameters: twice as many take twice the time.
+ */
+static double seconds_to_load(int layers) {
+  text graph = begin_graph("float32", 1), frozen = {NULL, 0, 0}, tensors = {NULL, 0, 0}, file;
+  float *zeros = (float *)calloc((size_t)layers * 2, sizeof *zeros);
+  double best = 1e9;
+  int i;
+  for (i = 0; i < layers; i++) {
+    char line[256];
+    add_node(&graph, i, "dense", "\"units\":1");
+    snprintf(line, sizeof line, "%s\"n%d.W\",\"n%d.b\"", i > 0 ? "," : "", i, i);
+    say(&frozen, line);
+    snprintf(line, sizeof line,
+             ",\"n%d.W\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[%d,%d]}"
+             ",\"n%d.b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[%d,%d]}",
+             i, 8 * i, 8 * i + 4, i, 8 * i + 4, 8 * i + 8);
+    say(&tensors, line);
+  }
+  end_graph(&graph, layers - 1, frozen.data);
+  file = file_of(&graph, tensors.data, zeros, (size_t)layers * 8);
+  for (i = 0; i < 3; i++) {
+    denpa_model *m = NULL;
+    clock_t start = clock();
+    double took;
+    OPTIONS(denpa_port, port);
+    OK(denpa_model_load_bytes(file.data, (int64_t)file.size, &m));
+    took = (double)(clock() - start) / CLOCKS_PER_SEC;
+    if (took < best) best = took;
+    OK(denpa_model_parameter(m, layers * 2 - 1, &port));
+    EQUAL(port.trainable, 0);
+    OK(denpa_model_destroy(m));
+  }
+  return best;
+}
+static void frozen_parameters(void) {
+  double some, twice;
+  warm_up();
+  some = seconds_to_load(5000);
+  twice = seconds_to_load(10000);
+  if (twice > 3 * some) printf("    %.3f s for 10,000 parameters, %.3f s for 20,000\n", some, twice);
+  CHECK(twice < 3 * some);
+}
+
+static const test_case tests[] = {
+    {"huge_shapes", huge_shapes},         {"other_types", other_types},       {"many_nodes", many_nodes},
+    {"huge_attributes", huge_attributes}, {"deep_nesting", deep_nesting},     {"long_lists", long_lists},
+    {"not_registered", not_registered},   {"damaged_graphs", damaged_graphs}, {"any_order", any_order},
+    {"frozen_parameters", frozen_parameters},
+};
+
+int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }
