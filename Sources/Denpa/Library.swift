@@ -109,11 +109,11 @@ public func denpa_thread_count() -> Int32 { Library.threadCount }
 public func denpa_set_log(_ callback: denpa_log_callback!, _ user_data: UnsafeMutableRawPointer!) -> denpa_status {
   call { () throws(DenpaError) in
     guard let callback else {
-      PluginLog.sink = nil
+      try PluginLog.set(nil)
       return
     }
     nonisolated(unsafe) let data = user_data
-    PluginLog.sink = { level, message in callback(data, level, message) }
+    try PluginLog.set { level, message in callback(data, level, message) }
   }
 }
 

@@ -12,24 +12,18 @@ struct FailureText {
 /// Each thread knows the text that its innermost running callback writes to. It stands in the caller's memory, so that a call
 /// allocates nothing.
 enum Callback {
-  private static let key: pthread_key_t = {
-    var key = pthread_key_t()
-    // Without a key (a host that took all 1,024) texts are lost, statuses are not.
-    return pthread_key_create(&key, nil) == 0 ? key : pthread_key_t.max
-  }()
-
   /// Makes `text` the place for this thread's failures while `body` runs.
   @inline(__always)
   static func run(_ text: UnsafeMutablePointer<FailureText>, _ body: () -> Int32) -> Int32 {
-    let outer = pthread_getspecific(key)
-    pthread_setspecific(key, text)
-    defer { pthread_setspecific(key, outer) }
+    let outer = pthread_getspecific(ForeignCode.key)
+    pthread_setspecific(ForeignCode.key, text)
+    defer { pthread_setspecific(ForeignCode.key, outer) }
     return body()
   }
 
   /// `denpa_host.fail`.
   static func leave(_ message: UnsafePointer<CChar>?) {
-    guard let raw = pthread_getspecific(key) else { return }
+    guard let raw = pthread_getspecific(ForeignCode.key) else { return }
     let text = raw.assumingMemoryBound(to: FailureText.self)
     text.pointee.message = message == nil ? "" : "\(cString: message)"
     text.pointee.isGiven = message != nil
