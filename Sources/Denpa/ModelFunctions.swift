@@ -21,7 +21,7 @@ public func denpa_model_create(
         throw DenpaError(.badDType, "\(chosen.dtype) is no dtype: expected DENPA_FLOAT32 or DENPA_FLOAT64")
       }
       let values = (0..<Int(output_count)).map { Int(outputs[$0]) }
-      let snapshot = handle.mutex.withLock { handle.graph }
+      let snapshot = try handle.exclusively { graph throws(DenpaError) in graph }
       try create(model, Handles.model) { () throws(DenpaError) in
         try Model(snapshot, outputs: values, dtype: dtype, seed: chosen.seed).withNames()
       }
@@ -201,7 +201,7 @@ public func denpa_model_view(
     try with(model, Handles.model) { model throws(DenpaError) in
       guard let view else { throw DenpaError(.badArgument, "the place for the view is NULL") }
       let index = try model.parameterIndex(try requireName(name, "the parameter's name"))
-      let found = model.view(index)
+      let found = try model.view(index)
       view.pointee = denpa_tensor(found.type, data: found.data)
     }
   }

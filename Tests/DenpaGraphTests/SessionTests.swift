@@ -92,6 +92,6 @@ import Testing
     for thread in threads { pthread_join(thread, nil) }
     #expect(outcome.mixed == 0)
     #expect(outcome.seen.isSubset(of: valid))
-    #expect(doubles(model.view(0)).allSatisfy { $0 == Double((rounds - 1) % 4 + 1) })
+    #expect(doubles(try model.view(0)).allSatisfy { $0 == Double((rounds - 1) % 4 + 1) })
   }
 }
