@@ -101,6 +101,9 @@ extension Trainer {
     if let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets {
       try validating { () throws(DenpaError) in
         _ = try checkData(inputs, targets, training: false, batchSize: maximumRows)
+        guard isSample(inputs) || inputs.allSatisfy({ $0.type.shape[0] > 0 }) else {
+          throw DenpaError(.badArgument, "the tensors have no rows")
+        }
       }
     }
     guard fitOptions.epochs > 0 else {
@@ -119,7 +122,7 @@ extension Trainer {
   private func epochs(
     _ source: some BatchSource, _ fitOptions: FitOptions, _ callback: ProgressCallback?, _ learned: inout Bool
   ) throws(DenpaError) -> Double {
-    var meter = Meter(measuresAccuracy: callback != nil && measuresAccuracy)
+    var meter = try Meter(options.losses, measuresAccuracy: callback != nil && measuresAccuracy)
     var pacer = Pacer()
     var progress = Progress()
     progress.epochs = fitOptions.epochs
@@ -169,11 +172,11 @@ extension Trainer {
     do { return try body() } catch { throw DenpaError(error.status, "validation data: \(error.message)") }
   }
 
-  /// Mean loss and accuracy over all rows, in batches.
+  /// Loss and accuracy over all rows, in batches.
   public func evaluate(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> (loss: Double, accuracy: Double) {
-    var meter = Meter(measuresAccuracy: measuresAccuracy)
+    var meter = try Meter(options.losses, measuresAccuracy: measuresAccuracy)
     let batchSize = maximumRows
     let executor = try checkData(inputs, targets, training: false, batchSize: batchSize)
     let source = try ArraySource(
@@ -190,28 +193,50 @@ extension Trainer {
   var measuresAccuracy: Bool { options.losses.first?.definition.spec.classTargets ?? false }
 }
 
-/// Means over the samples of an epoch.
+/// The loss of an epoch, whatever its batches: the mean over its samples, and of a term whose `reduction` is sum the sum over them.
 struct Meter {
   let measuresAccuracy: Bool
+  /// Of each term whether it is a sum; empty where none is.
+  private let isSum: [Bool]
   private var samples = 0
   private var lossSum = 0.0
+  private var total = 0.0
   private var decisions = 0
   private var hits = 0
 
-  init(measuresAccuracy: Bool) { self.measuresAccuracy = measuresAccuracy }
+  init(_ losses: [LossTerm], measuresAccuracy: Bool) throws(DenpaError) {
+    self.measuresAccuracy = measuresAccuracy
+    var isSum: [Bool] = []
+    for term in losses {
+      let spec = term.definition.spec
+      let attributes = try Attributes(checking: term.attributes, against: spec.attributes, owner: "\(spec.kind)")
+      isSum.append(attributes.string("reduction") == "sum")
+    }
+    self.isSum = isSum.contains(true) ? isSum : []
+  }
 
-  mutating func reset() { self = Meter(measuresAccuracy: measuresAccuracy) }
+  mutating func reset() {
+    (samples, lossSum, total, decisions, hits) = (0, 0, 0, 0, 0)
+  }
 
   mutating func add(_ loss: Double, _ rows: Int, _ executor: Executor, _ trainer: Trainer) {
+    guard rows > 0 else { return }
     samples += rows
-    lossSum += loss * Double(rows)
-    guard measuresAccuracy, rows > 0 else { return }
+    if isSum.isEmpty {
+      lossSum += loss * Double(rows)
+    } else {
+      for index in isSum.indices {
+        let value = executor.loss(ofTerm: index)
+        if isSum[index] { total += value } else { lossSum += value * Double(rows) }
+      }
+    }
+    guard measuresAccuracy else { return }
     let (right, all) = Accuracy.count(executor, rows, trainer)
     hits += right
     decisions += all
   }
 
-  var loss: Double { samples > 0 ? lossSum / Double(samples) : 0 }
+  var loss: Double { (samples > 0 ? lossSum / Double(samples) : 0) + total }
   var accuracy: Double { decisions > 0 ? Double(hits) / Double(decisions) : .nan }
 
   func report(to progress: inout Progress) {
