@@ -92,7 +92,7 @@ class Model(Inspecting):
         if status == abi.NOT_FOUND and not os.path.exists(path):
             raise MissingFile(os.fsdecode(path))
         check(status)
-        return loaded(Handle(pointer, library.denpa_model_destroy), names)
+        return loaded(Handle(pointer, "model"), names)
 
     @classmethod
     def from_bytes(cls, data: bytes, names: str | None = None) -> Model:
