@@ -91,13 +91,15 @@ def cast(array: Array, what: str) -> Array:
 
 def whole(value: Any, name: str, low: int, high: int = (1 << 63) - 1) -> int:
     """An integer argument: whatever can be an index, but no truth value."""
+    limit = f"at least {low}" if high == (1 << 63) - 1 else f"{low} to {high}"
+    sentence = f"{name} must be a whole number, {limit}, got {value!r}"
     try:
-        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
+        number = operator.index(value)
     except TypeError:
-        number = None
-    if number is None or not low <= number <= high:
-        limit = f"at least {low}" if high == (1 << 63) - 1 else f"{low} to {high}"
-        raise InvalidArgument(f"{name} must be a whole number, {limit}, got {value!r}")
+        error = InvalidArgument if isinstance(value, (float, np.floating)) else TypeMismatch
+        raise error(sentence) from None
+    if isinstance(value, bool) or not low <= number <= high:
+        raise InvalidArgument(sentence)
     return number
 
 
@@ -109,6 +111,14 @@ def real(value: Any, name: str) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise TypeMismatch(f"{name} must be a number, got {value!r}") from None
+
+
+def items(given: Any, wanted: str) -> list[Any]:
+    """The items of what should be a list."""
+    try:
+        return list(given)
+    except TypeError:
+        raise TypeMismatch(f"{wanted}, got {given!r}") from None
 
 
 SEEDS = (1 << 64) - 1  # the largest seed

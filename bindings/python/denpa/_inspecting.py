@@ -8,7 +8,7 @@ from typing import Any, Iterable, Mapping, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import Array, as_array, real, tensors, whole
+from ._arrays import Array, as_array, items, real, tensors, whole
 from ._attributes import closest
 from ._call import check, failure, last_error, library
 from ._check import Checked, Report, row_of
@@ -200,13 +200,13 @@ class Inspecting(Learning):
         trainable = self._trainable()
         if wrt is None:
             return trainable
-        names = [wrt] if isinstance(wrt, str) else list(wrt)
+        names = [wrt] if isinstance(wrt, str) else items(wrt, "wrt takes names of parameters and inputs")
         floats = [port.name for port in self._inputs if port.dtype.kind == "f"]
         for name in names:
             if name in floats:
                 continue
             known = [*trainable, *floats]
-            if name not in self._names.full:
+            if not isinstance(name, str) or name not in self._names.full:
                 raise NotFound(
                     f'there is no parameter or float input "{name}"{closest(name, known)} Known: {", ".join(known)}.'
                 )

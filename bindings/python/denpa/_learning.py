@@ -7,7 +7,7 @@ import math
 from typing import Any, Mapping, Sequence
 
 from . import _abi as abi
-from ._arrays import Array, as_array, real, tensors, whole
+from ._arrays import Array, as_array, items, real, tensors, whole
 from ._call import check, library
 from ._core import ordered
 from ._described import Optimizer
@@ -50,14 +50,15 @@ class Learning(Predicting):
         by default what the loss defines. A loss or optimizer that is given to fit or train_batch replaces these; a loss that is
         given to any other method is for that call.
         """
-        for metric in metrics or ():
+        wanted = [metrics] if isinstance(metrics, str) else None if metrics is None else items(metrics, "metrics is a list")
+        for metric in wanted or ():
             if metric not in METRICS:
                 raise InvalidArgument(f'there is no metric "{metric}"; known: {", ".join(METRICS)}')
         terms = self._terms(loss) if loss is not None else None
         found = find_optimizer(optimizer) if optimizer is not None else None
         with self._lock:
             self._not_fitting()
-            self._loss, self._optimizer, self._metrics = terms, found, metrics
+            self._loss, self._optimizer, self._metrics = terms, found, wanted
             self._trainers.afresh()
 
     def _terms(self, loss: Any = None) -> Terms:
@@ -196,7 +197,7 @@ class Learning(Predicting):
         size = None if batch_size is None else whole(batch_size, "batch_size", 1)
         steps = None if steps_per_epoch is None else whole(steps_per_epoch, "steps_per_epoch", 1)
         if t is None and (hasattr(x, "shape") or isinstance(x, Mapping)):
-            raise InvalidArgument("fit needs the targets t beside the inputs x, or an iterable of batches (x, t)")
+            raise TypeMismatch("fit needs the targets t beside the inputs x, or an iterable of batches (x, t)")
         if t is None and size is not None:
             raise InvalidArgument("batch_size is for arrays: the batches of an iterable are as they come")
         if t is not None and steps is not None:
@@ -268,7 +269,9 @@ class Learning(Predicting):
         value, accuracy = ctypes.c_double(), ctypes.c_double()
         with self._lock:
             main = self._trainers.main
-            if main is None or self._trainers.fitting or not main.fits(terms, main.optimizer):
+            if not terms.is_by_rows:
+                main = self._trainers.make(terms, None, rows=question.rows)
+            elif main is None or self._trainers.fitting or not main.fits(terms, main.optimizer):
                 main = self._trainers.gradients(terms)
             self._trainers.begin(main)
             check(

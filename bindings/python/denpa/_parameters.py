@@ -42,7 +42,7 @@ class Names:
     """Parameter names: those to be shown, and all that are understood."""
 
     def __init__(self, parameters: Sequence[str], scheme: str | None) -> None:
-        if scheme is not None and scheme not in SCHEMES:
+        if scheme is not None and not (isinstance(scheme, str) and scheme in SCHEMES):
             raise InvalidArgument(f'names must be None or "book", got {scheme!r}')
         self.scheme = scheme
         shown = SCHEMES[scheme](parameters) if scheme else {name: name for name in parameters}
@@ -144,7 +144,7 @@ class Parameters(MutableMapping[str, Array]):
         return len(self._names.shown)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names.full
+        return isinstance(name, str) and name in self._names.full
 
     def __repr__(self) -> str:
         shapes = [f"{shown}: {self._core._parameter_shapes[full]}" for full, shown in self._names.shown.items()]
@@ -176,12 +176,20 @@ class Gradients(Mapping[str, Array]):
 class NodeView:
     """A layer of a network: its kind, attributes, parameters, and whether training changes it."""
 
+    _core: Core
+    name: str
+    kind: str
+    attributes: Any
+    inputs: Any
+
     def __init__(self, core: Core, description: Mapping[str, Any]) -> None:
-        self._core = core
-        self.name: str = description["name"]
-        self.kind: str = description["kind"]
-        self.attributes: Any = description.get("attributes")
-        self.inputs: Any = description.get("inputs")
+        values = {key: description.get(key) for key in ("name", "kind", "attributes", "inputs")}
+        self.__dict__.update(values, _core=core)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "trainable":
+            raise BadState(f'layer "{self.name}": {name} cannot be set: a network keeps the layers that it was made of')
+        object.__setattr__(self, name, value)
 
     @property
     def parameter_names(self) -> list[str]:

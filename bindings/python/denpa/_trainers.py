@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._parameters import Views
     from ._step import FastStep
 
-ROOM = 128  # rows that a trainer is laid out for at first; it grows with larger batches
+ROOM = 128  # rows that a trainer is laid out for at first: it grows with larger batches
 KEPT = 4  # trainers without optimizer that are kept, one for each loss
 
 
@@ -29,12 +29,12 @@ class Trainer:
     """One trainer of the engine, and what it was made with."""
 
     def __init__(
-        self, model: Handle, terms: Terms | None, optimizer: Optimizer | None, input_gradients: bool
+        self, model: Handle, terms: Terms | None, optimizer: Optimizer | None, input_gradients: bool, rows: int
     ) -> None:
         self.terms, self.optimizer, self.input_gradients = terms, optimizer, input_gradients
         self.version = -1
         self.rate: float | None = None  # the learning rate, where it was set
-        wanted = options(abi.TrainerOptions, max_batch=ROOM, input_gradients=int(input_gradients))
+        wanted = options(abi.TrainerOptions, max_batch=max(rows, 1), input_gradients=int(input_gradients))
         keep: list[Any] = []
         if terms is not None:
             losses = (abi.Loss * len(terms.losses))()
@@ -80,10 +80,12 @@ class Trainers:
         self.fitting = False
         self.rate: float | None = None  # of the former main trainer, for the next one
 
-    def make(self, terms: Terms | None, optimizer: Optimizer | None, input_gradients: bool = False) -> Trainer:
-        """A new trainer with the weights of now."""
+    def make(
+        self, terms: Terms | None, optimizer: Optimizer | None, input_gradients: bool = False, rows: int = ROOM
+    ) -> Trainer:
+        """A new trainer with the weights of now, laid out for `rows` rows at first."""
         self.publish()
-        trainer = Trainer(self.model, terms, optimizer, input_gradients)
+        trainer = Trainer(self.model, terms, optimizer, input_gradients, rows)
         trainer.version = self.version
         return trainer
 
