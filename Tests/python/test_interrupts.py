@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-STRIKES = 600
+STRIKES = 600  # of each kind
 
 
 def run(program, seconds=120):
@@ -36,7 +36,7 @@ MANY = """
             armed, before = False, caught
             os.kill(os.getpid(), signal.SIGINT)
             since = time.monotonic()
-            while caught == before and time.monotonic() < since + 5:
+            while caught == before and time.monotonic() < since + 2:
                 time.sleep(0.00001)
             if caught == before:
                 lost += 1
@@ -75,9 +75,8 @@ MANY = """
     "net.check_gradients(x, t, loss='mse')",
 ])
 def test_no_strike_is_lost(deeds):
-    strikes = STRIKES // 3
-    out = run(MANY.replace("{strikes}", str(strikes)).replace("{deeds}", deeds))
-    assert out.split() == [str(strikes), "0"]
+    out = run(MANY.replace("{strikes}", str(STRIKES)).replace("{deeds}", deeds))
+    assert out.split() == [str(STRIKES), "0"]
 
 
 def test_a_gradient_check_ends():
@@ -86,8 +85,8 @@ def test_a_gradient_check_ends():
         signal.signal(signal.SIGINT, signal.default_int_handler)
         import numpy as np
         import denpa as dp
-        net = dp.Sequential([dp.Dense(60, activation="tanh") for _ in range(40)], (60,))
-        x = np.random.default_rng(0).normal(size=(50, 60))
+        net = dp.Sequential([dp.Dense(20, activation="tanh") for _ in range(30)], (20,))
+        x = np.random.default_rng(0).normal(size=(30, 20))
         began = time.monotonic()
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
@@ -95,7 +94,7 @@ def test_a_gradient_check_ends():
         except KeyboardInterrupt:
             print(time.monotonic() - began)
     """)
-    assert 0.2 < float(out) < 30
+    assert 0.2 < float(out) < 20
 
 
 def test_weights_are_one_set_after_any_strike():
@@ -109,10 +108,14 @@ def test_weights_are_one_set_after_any_strike():
         net = dp.Sequential([dp.Dense(2)], (3,), dtype="float64")
         sgd = dp.SGD(learning_rate=1e-3)
         net.compile("mse", sgd)
-        ended, struck = False, 0
+        armed, struck = False, 0
         def strike():
-            while not ended:
+            global armed
+            for _ in range(400):
+                while not armed:
+                    time.sleep(0.00001)
                 time.sleep(random.random() * 0.002)
+                armed = False
                 os.kill(os.getpid(), signal.SIGINT)
         def check():
             y = x @ net.parameters["dense_1.W"] + net.parameters["dense_1.b"]
@@ -123,31 +126,18 @@ def test_weights_are_one_set_after_any_strike():
             lambda: net.train_batch(x, t), lambda: net.fit(x, t, epochs=2), lambda: net.loss_and_gradients(x, t),
             lambda: (net.forward(x, training=True), net.backward(t), sgd.step(net), net.zero_grads()),
             lambda: net.predict(x), lambda: net.evaluate(x, t)]
-        thread = None
-        until = time.monotonic() + 4
-        while time.monotonic() < until:
+        thread = threading.Thread(target=strike)
+        thread.start()
+        while struck < 400:
             try:
-                if thread is None:
-                    thread = threading.Thread(target=strike)
-                    thread.start()
-                for _ in range(20):
+                armed = True
+                while True:
                     random.choice(deeds)()
             except KeyboardInterrupt:
                 struck += 1
-            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-            try:
-                check()
-            finally:
-                try:
-                    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-                except KeyboardInterrupt:
-                    struck += 1
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        ended = True
-        thread.join()
-        print(struck)
+            check()
     """)
-    assert int(out) > 100
+    assert out == ""
 
 
 HOLDER = """
