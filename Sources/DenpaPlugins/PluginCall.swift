@@ -85,7 +85,7 @@ final class PluginCall: @unchecked Sendable {
     guard turn.begin() else {
       let error = DenpaError(
         .badState,
-        "it is at work in this thread and lets one call in at a time (no DENPA_REENTRANT): its callback must not use its own network"
+        "it is at work in this thread and lets in one call at a time: its callback must not use its own network"
       )
       PluginCall.fail(run, error)
       return error.status.rawValue

@@ -193,7 +193,8 @@ extension Trainer {
   var measuresAccuracy: Bool { options.losses.first?.definition.spec.classTargets ?? false }
 }
 
-/// The loss of an epoch, whatever its batches: the mean over its samples, and of a term whose `reduction` is sum the sum over them.
+/// The loss of an epoch, whatever its batches: the mean over its samples, and of a term whose `reduction` is sum the sum
+/// over them.
 struct Meter {
   let measuresAccuracy: Bool
   /// Of each term whether it is a sum; empty where none is.

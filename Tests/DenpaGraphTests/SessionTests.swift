@@ -92,6 +92,7 @@ import Testing
     for thread in threads { pthread_join(thread, nil) }
     #expect(outcome.mixed == 0)
     #expect(outcome.seen.isSubset(of: valid))
-    #expect(doubles(try model.view(0)).allSatisfy { $0 == Double((rounds - 1) % 4 + 1) })
+    let settled = try model.view(0)
+    #expect(doubles(settled).allSatisfy { $0 == Double((rounds - 1) % 4 + 1) })
   }
 }

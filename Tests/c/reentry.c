@@ -1,4 +1,5 @@
-/* What a callback may not call: whatever is at work around it refuses with DENPA_BAD_STATE instead of waiting for itself. */
+/* What a callback may not call: whatever is at work around it refuses with DENPA_BAD_STATE, where it would wait for
+ * itself. */
 #define SECONDS_PER_TEST 10
 #include "nets.h"
 
@@ -53,7 +54,8 @@ static denpa_status asks_backward(const denpa_call *call) {
   if (call->dinputs[0] == NULL) return DENPA_OK;
   for (i = 0; i < tensor_count(call->inputs[0]); i++)
     ((float *)call->dinputs[0]->data)[i] =
-        ((const float *)call->doutputs[0]->data)[i] + (call->accumulate_inputs[0] ? ((float *)call->dinputs[0]->data)[i] : 0);
+        ((const float *)call->doutputs[0]->data)[i] +
+        (call->accumulate_inputs[0] ? ((float *)call->dinputs[0]->data)[i] : 0);
   return DENPA_OK;
 }
 
@@ -187,8 +189,8 @@ static void a_graph_from_within(void) {
   OK(denpa_graph_shape(graph, 0, NULL, NULL, NULL));
 }
 
-/* While a prediction reads the parameters, its own layer publishes others and asks for a view of them: the view would wait for the
- * prediction, and the prediction for the view. */
+/* While a prediction reads the parameters, its own layer publishes others and asks for a view of them: the view would wait
+ * for the prediction, and the prediction for the view. */
 static denpa_status ask_view(const denpa_host *host) {
   denpa_tensor view;
   (void)host;

@@ -1,5 +1,5 @@
-/* What fit, validation and evaluate say of a whole epoch: means over its samples, sums over them where the loss is a sum. A rate of 0
- * keeps the weights, so that all of them see one function; the loss of all rows at once is the measure. */
+/* What fit, validation and evaluate say of a whole epoch: means over its samples, sums over them where the loss is a sum. A
+ * rate of 0 keeps the weights, so that all of them see one function; the loss of all rows at once is the measure. */
 #include "nets.h"
 
 #define ROWS 23 /* no multiple of any batch here */

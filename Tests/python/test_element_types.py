@@ -1,4 +1,4 @@
-"""What arrays may be made of: every element type, order and place in memory learns the same, the first time and the hundredth."""
+"""What arrays may be made of: every element type, order and place in memory learns the same, each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch larger than any before loses nothing of what was learned, nor of the optimizer's memory, nor a rate that was set."""
+"""A batch larger than any before loses nothing: no weights, nothing of the optimizer's memory, no rate that was set."""
 
 from __future__ import annotations
 

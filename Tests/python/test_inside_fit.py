@@ -1,4 +1,4 @@
-"""What a callback or an iterable of batches does to the network that is being fitted takes effect or is refused, never undone."""
+"""What a callback or an iterable of batches does to the network in fit takes effect or is refused: it is never undone."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_would_be_undone_is_refused(net, data, deed, where):
 
 
 def list_of(x, t, do):
-    """An object that is iterated anew each time; its first batch, which fit looks at beforehand, does nothing."""
+    """An object that is iterated anew each time; its first batch does nothing."""
 
     class Batches:
         def __iter__(self):

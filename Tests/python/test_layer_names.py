@@ -41,7 +41,8 @@ def test_layers_of_the_same_last_name(tmp_path):
 
 def test_names_that_python_cannot_spell(tmp_path):
     load(tmp_path, "odd.none odd.2d odd.any odd.lambda")
-    names = {layer.__name__: layer.kind for layer in vars(dp.layers).values() if getattr(layer, "kind", "").startswith("odd.")}
+    odd = [layer for layer in vars(dp.layers).values() if getattr(layer, "kind", "").startswith("odd.")]
+    names = {layer.__name__: layer.kind for layer in odd}
     assert names == {"OddNone": "odd.none", "Odd2d": "odd.2d", "OddAny": "odd.any", "Lambda": "odd.lambda"}
     assert_allclose(dp.layers.odd_lambda([[2.0]]), [[2]])
 
@@ -52,7 +53,8 @@ def test_names_that_python_cannot_spell(tmp_path):
 def test_attributes_of_any_name(tmp_path, word, name):
     (kind,) = load(tmp_path, f"attributed.{word}", f"{word} other")
     made = next(layer for layer in vars(dp.layers).values() if getattr(layer, "kind", "") == kind)
-    for layer in (made(**{name: 4}), made(4), dp.create(kind, **{name: 4}), dp.create(kind, **{name: 4, "other": np.inf})):
+    unbounded = dp.create(kind, **{name: 4, "other": np.inf})
+    for layer in (made(**{name: 4}), made(4), dp.create(kind, **{name: 4}), unbounded):
         assert layer.attributes[name] == 4
         assert_allclose(layer.forward([[1.0, 2.0]]), [[4, 8]])
         again = pickle.loads(pickle.dumps(layer))

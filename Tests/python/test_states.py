@@ -1,4 +1,4 @@
-"""What a layer notes while training (a running mean) is the network's, however it is trained; and looking notes nothing."""
+"""What a layer notes while training (a running mean) is the network's, however it is trained; looking notes nothing."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def test_looking_notes_nothing(net, rng):
     before = net.to_bytes()
     loss, seen = net.loss(x, t), []
     for _ in range(3):
-        seen.append((net.loss_and_gradients(x, t), net.vjp(x, [np.ones((5, 3))] * 2), net.check_gradients(x, t).passed))
+        passed = net.check_gradients(x, t).passed
+        seen.append((net.loss_and_gradients(x, t), net.vjp(x, [np.ones((5, 3))] * 2), passed))
         assert net.loss(x, t) == loss
     for (value, gradients), products, passed in seen[1:]:
         assert passed and value == seen[0][0][0]

@@ -1,4 +1,4 @@
-"""fit, validation and evaluate say the same of the same data, by every reduction and batch size; and NaN is said too."""
+"""fit, validation and evaluate say the same of the same data, by every reduction and batch size; and NaN is told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import denpa as dp
 import numpy as np
 import pytest
+from denpa_support import ROOT, compile_plugin
 
 REDUCTIONS = ["mean", "batch_mean", "sum"]
 
@@ -58,3 +59,16 @@ def test_validation_data_without_rows_is_named(rng):
     net = still(dp.MeanSquaredError())
     with pytest.raises(dp.InvalidArgument, match="validation data"):
         net.fit(x, t, validation_data=(x[:0], t[:0]))
+
+
+def test_a_loss_that_is_of_all_rows_at_once(rng, tmp_path):
+    """A plugin's loss may look at all rows together: evaluate shows it all of them."""
+    source = ROOT / "Tests" / "plugins" / "batch_softmax_loss.c"
+    (kind,) = dp.load_plugin(compile_plugin(source, tmp_path, "-DRIGHT=0"), proof="request")
+    net = dp.Sequential([dp.Dense(3)], (4,), dtype="float64")
+    x, t = rng.normal(size=(700, 4)), np.eye(3)[rng.integers(0, 3, 700)]
+    for _ in range(2):
+        u = net.predict(x)
+        expected = -np.sum(t * (u - np.log(np.exp(u).sum()))) / 700
+        assert net.evaluate(x, t, loss=kind) == pytest.approx(expected, rel=1e-12)
+        net.train_batch(x[:9], t[:9], loss=kind)

@@ -1,5 +1,5 @@
-/* Layers y = x under the names of -DNAMES='"a.square", "b.square"', with the attributes of -DATTRIBUTES='"name", "self"': floats, 1 by
- * default, with bounds of -infinity to infinity. The first attribute is what x is multiplied by. */
+/* Layers under the names of -DNAMES='"a.square", "b.square"', with the attributes of -DATTRIBUTES='"name", "self"': floats,
+ * 1 by default, with bounds of -infinity to infinity. y = the first attribute times x. */
 #include <denpa_plugin.h>
 #include <math.h>
 #include <stdlib.h>

@@ -124,7 +124,7 @@ def check(status: int) -> None:
         fail(status)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def life_of(kind: str) -> type[int]:
     """The class of numbers that destroy the object of the library whose handle they are, when they go.
 

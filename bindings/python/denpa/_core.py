@@ -125,7 +125,8 @@ class Core:
         """Only a callback or an iterable of batches can come here meanwhile: other threads wait."""
         if self._trainers.fitting:
             raise BadState(
-                "the network is in fit: a callback or an iterable of batches may predict and evaluate, but not change or train it"
+                "the network is in fit: a callback or an iterable of batches may predict and evaluate, "
+                "but not change or train it"
             )
 
     def _set_trainable(self, name: str, value: bool) -> None:

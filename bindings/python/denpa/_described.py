@@ -142,7 +142,9 @@ class Optimizer(Described):
         from ._inspecting import Inspecting
 
         if not isinstance(net, Inspecting):
-            raise TypeMismatch(f"{type(self).__name__}.step takes the network whose gradients were gathered, got {net!r}")
+            raise TypeMismatch(
+                f"{type(self).__name__}.step takes the network whose gradients were gathered, got {net!r}"
+            )
         net.step(self)
 
     def _instead(self, name: str) -> str:

@@ -129,12 +129,16 @@ class Run:
         with self.interrupts:
             trainers.fitting = True
             status = getattr(library, name)(self.trainer.handle.pointer, *arguments, ctypes.byref(loss))
-            error = self.error or (failure(status) if status else None)
+            error = failure(status) if status else None
             trainers.fitting = False
             trainers.published(self.trainer)
         if self.bar:
             self.bar.finish()
-        self.interrupts.speak()
+        try:
+            if self.error is not None:
+                raise self.error
+        finally:
+            self.interrupts.speak()
         if error is not None:
             raise error
 

@@ -45,13 +45,14 @@ class Inspecting(Learning):
 
     def _open_loop(self, optimizer: Optimizer | None = None) -> Trainer:
         """The open loop's trainer, with the gradients that were gathered, even where it had to be made anew."""
-        trainer, old = self._trainers.open_loop(optimizer)
-        if old is None:
+        trainer, old = self._trainers.open_loop(optimizer), self._trainers.open
+        if trainer is old:
             return trainer
-        self._last = None
         for port in self._ports()[2]:
-            if port.trainable:
+            if port.trainable and old is not None:
                 trainer.gradient(port.name)[...] = old.gradient(port.name)
+        self._last = None
+        self._trainers.open = trainer
         return trainer
 
     def _forward(self, trainer: Trainer, question: Question, outputs: list[Array], training: bool) -> None:

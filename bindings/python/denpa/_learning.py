@@ -50,7 +50,9 @@ class Learning(Predicting):
         by default what the loss defines. A loss or optimizer that is given to fit or train_batch replaces these; a loss that is
         given to any other method is for that call.
         """
-        wanted = [metrics] if isinstance(metrics, str) else None if metrics is None else items(metrics, "metrics is a list")
+        wanted = (
+            [metrics] if isinstance(metrics, str) else None if metrics is None else items(metrics, "metrics is a list")
+        )
         for metric in wanted or ():
             if metric not in METRICS:
                 raise InvalidArgument(f'there is no metric "{metric}"; known: {", ".join(METRICS)}')

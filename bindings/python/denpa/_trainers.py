@@ -110,14 +110,13 @@ class Trainers:
             found = self.others[key] = self.make(terms, None, input_gradients=True)
         return found
 
-    def open_loop(self, optimizer: Optimizer | None = None) -> tuple[Trainer, Trainer | None]:
-        """The open loop's trainer; made anew for another optimizer, and then the former one too."""
+    def open_loop(self, optimizer: Optimizer | None = None) -> Trainer:
+        """The open loop's trainer; for another optimizer a new one, which is not yet `open`."""
         old = self.open
         wanted = optimizer or (old.optimizer if old else None)
         if old is not None and old.fits(None, wanted):
-            return old, None
-        self.open = self.make(None, wanted, input_gradients=True)
-        return self.open, old
+            return old
+        return self.make(None, wanted, input_gradients=True)
 
     # -- one set of weights -----------------------------------------------------------------------------------------------
 
@@ -126,11 +125,12 @@ class Trainers:
         if self.ahead is None:
             return
         with self.lock:
-            trainer, self.ahead = self.ahead, None
+            trainer = self.ahead
             if trainer is not None:
+                # In this order an interrupt between two lines makes somebody look or publish once more, and that is all.
+                self.published(trainer)
                 check(library.denpa_publish(trainer.handle.pointer))
-                self.version += 1
-                trainer.version = self.version
+                self.ahead = None
 
     def begin(self, trainer: Trainer, learns: bool = False) -> None:
         """Before a trainer works: gives it the weights of now. One that `learns` is ahead from now on: then an interrupt between
@@ -156,7 +156,7 @@ class Trainers:
         trainer.version = -1
 
     def published(self, trainer: Trainer) -> None:
-        """After the engine itself has published a trainer's weights."""
+        """A trainer's weights are the model's: others have to look again."""
         self.version += 1
         trainer.version = self.version
 
