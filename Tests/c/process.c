@@ -21,7 +21,9 @@ extern char **environ;
 static struct {
   __typeof__(&denpa_graph_create) graph_create;
   __typeof__(&denpa_graph_input) graph_input;
-  __typeof__(&denpa_graph_add) graph_add;
+  /* Written out: in C++ there are two functions of that name, one for lists of attributes that own what is in them. */
+  denpa_status (*graph_add)(denpa_graph *, const char *, const char *, const denpa_attribute *, const denpa_value *, int32_t,
+                            denpa_value *, int32_t);
   __typeof__(&denpa_model_create) model_create;
   __typeof__(&denpa_trainer_create) trainer_create;
   __typeof__(&denpa_train_batch) train_batch;
