@@ -275,6 +275,30 @@ static void huge_attributes(void) {
   }
 }
 
+/* Texts as long as the file. */
+static void long_texts(void) {
+  enum { LENGTH = 40000000 };
+  char *text_of_x = (char *)malloc(LENGTH + 1);
+  int i;
+  warm_up();
+  memset(text_of_x, 'x', LENGTH);
+  text_of_x[LENGTH] = 0;
+  for (i = 0; i < 4; i++) {
+    text graph = begin_graph("float32", 2);
+    if (i == 0) graph.size = 0, say(&graph, "{\""), say(&graph, text_of_x), say(&graph, "\":1}");
+    if (i == 1) say(&graph, ",{\"name\":\""), say(&graph, text_of_x), say(&graph, "\"}");
+    if (i == 2) say(&graph, ",{\"name\":\"n0\",\"kind\":\""), say(&graph, text_of_x), say(&graph, "\"}");
+    if (i == 3) {
+      say(&graph, ",{\"name\":\"n0\",\"kind\":\"dense\",\"version\":1,\"inputs\":[\"x\"],\"attributes\":{\"activation\":\"");
+      say(&graph, text_of_x);
+      say(&graph, "\"}}");
+    }
+    if (i > 0) end_graph(&graph, 0, "");
+    COSTS(graph, "", "", 0, DENPA_BAD_FILE);
+    free(graph.data);
+  }
+}
+
 static void deep_nesting(void) {
   text attributes = {NULL, 0, 0}, graph = begin_graph("float32", 2);
   warm_up();
@@ -419,7 +443,7 @@ static void frozen_parameters(void) {
 
 static const test_case tests[] = {
     {"huge_shapes", huge_shapes},         {"other_types", other_types},       {"many_nodes", many_nodes},
-    {"huge_attributes", huge_attributes}, {"deep_nesting", deep_nesting},     {"long_lists", long_lists},
+    {"long_texts", long_texts},           {"huge_attributes", huge_attributes}, {"deep_nesting", deep_nesting},     {"long_lists", long_lists},
     {"not_registered", not_registered},   {"damaged_graphs", damaged_graphs}, {"any_order", any_order},
     {"frozen_parameters", frozen_parameters},
 };
