@@ -259,8 +259,11 @@ typedef struct denpa_trainer_options {
   int32_t reserved; /* 0 */
 } denpa_trainer_options;
 
-/* Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and optimizer are
- * checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
+/* Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and
+ * optimizer are checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come. A loss that can
+ * mean nothing where it is is DENPA_BAD_ARGUMENT: a cross-entropy of one class, softmax_cross_entropy behind a softmax,
+ * cross_entropy of what is no probability (a dense layer without activation, relu, tanh, gelu, erf). A layer without backward is
+ * DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
 denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options, denpa_trainer **trainer);
 /* What was not published is lost. */
 denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
@@ -324,7 +327,7 @@ typedef denpa_status (*denpa_next_callback)(void *user_data, denpa_tensor *input
 typedef denpa_status (*denpa_rewind_callback)(void *user_data);
 
 /* Trains on batches from a callback, for data larger than memory. `rewind` may be NULL for one epoch. Of `options` epochs,
- * validation and callback count. */
+ * validation and callback count; batch_size is 0. */
 denpa_status denpa_fit_source(denpa_trainer *trainer, denpa_next_callback next, denpa_rewind_callback rewind, void *source,
                               const denpa_fit_options *options, double *loss);
 
@@ -456,7 +459,7 @@ int64_t denpa_test_handles(void);
 #ifdef __cplusplus
 } /* extern "C" */
 
-/* For DENPA_ATTRIBUTES and { } as arguments. */
+/* For DENPA_ATTRIBUTES and { } as arguments. (decltype(&denpa_graph_add) has two answers then; say which.) */
 inline denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *name,
                                     const denpa::attributes &attributes, const denpa_value *inputs, int32_t input_count,
                                     denpa_value *outputs, int32_t output_count) {

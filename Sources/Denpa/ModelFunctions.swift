@@ -119,8 +119,8 @@ private func describe(
 ) throws(DenpaError) {
   guard let port else { throw DenpaError(.badArgument, "the denpa_port is NULL") }
   // Of a later version's fields nothing is known but that 0 means nothing.
-  let size = try structSize(UnsafePointer(port), "denpa_port")
   let known = MemoryLayout<denpa_port>.size
+  let size = try structSize(port, known, "denpa_port")
   (UnsafeMutableRawPointer(port) + known).initializeMemory(as: UInt8.self, repeating: 0, count: size - known)
   var result = denpa_port()
   result.struct_size = size

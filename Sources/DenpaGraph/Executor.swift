@@ -15,6 +15,7 @@ public final class Executor: @unchecked Sendable {
   let constantOffsets: [Int]
   /// One for each parameter: its gradient is not finite.
   let flags: UnsafeMutablePointer<Int32>
+  /// The index of a class number or integer that a step did not take.
   let badRow: UnsafeMutablePointer<Int64>
   private let flagCount: Int
   private let isDouble: Bool

@@ -26,6 +26,13 @@ public struct Progress {
   public var validationLoss = Double.nan
   public var validationAccuracy = Double.nan
   public var endOfEpoch = false
+
+  /// The error where the callback stops the training here.
+  var stopped: DenpaError {
+    let place: Message =
+      endOfEpoch ? "after epoch \(epoch + 1) of \(epochs)" : "in epoch \(epoch + 1) of \(epochs), after batch \(batch)"
+    return DenpaError(.stopped, "training was stopped \(place)")
+  }
 }
 
 /// Answers whether to go on.
@@ -98,14 +105,7 @@ extension Trainer {
     guard !options.losses.isEmpty else {
       throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
-    if let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets {
-      try validating { () throws(DenpaError) in
-        _ = try checkData(inputs, targets, training: false, batchSize: maximumRows)
-        guard isSample(inputs) || inputs.allSatisfy({ $0.type.shape[0] > 0 }) else {
-          throw DenpaError(.badArgument, "the tensors have no rows")
-        }
-      }
-    }
+    try checkValidation(fitOptions)
     guard fitOptions.epochs > 0 else {
       throw DenpaError(.badArgument, "epochs is 1 or more, got \(fitOptions.epochs)")
     }
@@ -144,32 +144,39 @@ extension Trainer {
         progress.batch += 1
         if let callback, pacer.isDue(callbackInterval: Trainer.callbackInterval) {
           meter.report(to: &progress)
-          guard try callback(progress) else {
-            throw DenpaError(
-              .stopped,
-              "training was stopped in epoch \(epoch + 1) of \(fitOptions.epochs), after batch \(progress.batch)")
-          }
+          guard try callback(progress) else { throw progress.stopped }
         }
       }
       epochCount += 1
       try publish()
       meter.report(to: &progress)
       progress.endOfEpoch = true
-      if let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets {
-        let result = try validating { () throws(DenpaError) in try evaluate(inputs, targets) }
-        progress.validationLoss = result.loss
-        progress.validationAccuracy = result.accuracy
-      }
-      if let callback, try !callback(progress) {
-        throw DenpaError(.stopped, "training was stopped after epoch \(epoch + 1) of \(fitOptions.epochs)")
-      }
+      try validate(fitOptions, &progress)
+      if let callback, try !callback(progress) { throw progress.stopped }
     }
     return progress.loss
   }
 
-  /// Says of an error that it is in the validation data.
-  private func validating<R>(_ body: () throws(DenpaError) -> R) throws(DenpaError) -> R {
-    do { return try body() } catch { throw DenpaError(error.status, "validation data: \(error.message)") }
+  /// What is wrong with validation data is said of it.
+  @inline(never)
+  private func checkValidation(_ fitOptions: FitOptions) throws(DenpaError) {
+    guard let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets else { return }
+    do {
+      try checkData(inputs, targets, training: false, batchSize: maximumRows)
+      guard isSample(inputs) || inputs.allSatisfy({ $0.type.shape[0] > 0 }) else {
+        throw DenpaError(.badArgument, "the tensors have no rows")
+      }
+    } catch {
+      throw DenpaError(error.status, "validation data: \(error.message)")
+    }
+  }
+
+  @inline(never)
+  private func validate(_ fitOptions: FitOptions, _ progress: inout Progress) throws(DenpaError) {
+    guard let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets else { return }
+    do { (progress.validationLoss, progress.validationAccuracy) = try evaluate(inputs, targets) } catch {
+      throw DenpaError(error.status, "validation data: \(error.message)")
+    }
   }
 
   /// Loss and accuracy over all rows, in batches.

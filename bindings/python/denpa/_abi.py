@@ -784,8 +784,11 @@ the parameters that were published last; while another thread publishes, with al
     "denpa_trainer_create": (
         c_int32,
         [POINTER(Model), POINTER(TrainerOptions), POINTER(POINTER(Trainer))],
-        """Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and optimizer are
-checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given.""",
+        """Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and
+optimizer are checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come. A loss that can
+mean nothing where it is is DENPA_BAD_ARGUMENT: a cross-entropy of one class, softmax_cross_entropy behind a softmax,
+cross_entropy of what is no probability (a dense layer without activation, relu, tanh, gelu, erf). A layer without backward is
+DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given.""",
     ),
     "denpa_trainer_destroy": (
         c_int32,
@@ -821,7 +824,7 @@ has the parameters 2 times (weights, gradients), and once more for sgd's momentu
         c_int32,
         [POINTER(Trainer), NextCallback, RewindCallback, c_void_p, POINTER(FitOptions), POINTER(c_double)],
         """Trains on batches from a callback, for data larger than memory. `rewind` may be NULL for one epoch. Of `options` epochs,
-validation and callback count.""",
+validation and callback count; batch_size is 0.""",
     ),
     "denpa_evaluate": (
         c_int32,
