@@ -1,0 +1,367 @@
+"""What must hold, as the manual says: models, sessions and trainers with their values and their order of calls, without an engine.
+
+Each call of the API has a method here that returns its ways: pairs of a status that is allowed and what happens then, a function that
+changes the state and returns the results to compare with, or None where nothing may change."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+
+import numpy as np
+
+from denpa import _abi as abi
+from networks import STATE, TRAINED, BadClass, LayerFails
+from philox import permutation
+
+
+def finite(arrays):
+    return all(np.isfinite(a).all() for a in arrays)
+
+
+class ModelState:
+    def __init__(self, net, seed, parameters):
+        self.net, self.seed = net, seed
+        self.parameters = {name: np.array(value) for name, value in parameters.items()}
+        self.trainable = {name: True for name in parameters}
+
+    def is_trained(self, name):
+        return self.trainable[name] and self.net.roles[name] == TRAINED
+
+    def copy(self):
+        return copy.deepcopy(self)
+
+    def __deepcopy__(self, memo):
+        made = ModelState(self.net, self.seed, self.parameters)
+        made.trainable = dict(self.trainable)
+        return made
+
+    def predict(self, batch):
+        fault = batch.fault(self.net, outputs=True)
+        if fault is not None:
+            return [(fault, None)]
+        try:
+            outputs = self.net.forward(self.parameters, batch.inputs(self.net))[0]
+        except LayerFails:
+            return [(abi.LAYER_FAILED, None)]
+        return [(abi.OK, lambda: outputs)]
+
+
+@dataclasses.dataclass
+class Forward:
+    """A forward that waits for its backward."""
+
+    batch: object
+    kept: object
+    rows: int
+    doubtful: bool = False  # a later forward failed half-way: backward may be refused
+
+
+@dataclasses.dataclass
+class Epoch:
+    """What fit tells after an epoch, and what it has published."""
+
+    loss: float
+    accuracy: float
+    samples: int
+    batches: int
+    published: dict
+    validation: tuple = (float("nan"), float("nan"))
+
+
+class TrainerState:
+    def __init__(self, model, terms, rule, max_batch, input_gradients, draw):
+        self.model, self.net, self.terms, self.rule = model, model.net, terms, rule
+        self.max_batch, self.input_gradients, self.draw = max_batch, input_gradients, draw
+        self.weights = copy.deepcopy(model.parameters)
+        self.trained = [name for name in model.parameters if model.is_trained(name)]
+        zeros = {name: np.zeros(self.net.shapes[name]) for name in self.trained}
+        # The gradients, as they may be: where the manual leaves it open what is there after a step there are several, until
+        # the machine has looked.
+        self.candidates = [zeros]
+        self.moments = {name: [np.zeros(self.net.shapes[name])] * (rule.moments if rule else 0) for name in self.trained}
+        self.steps = self.epochs = 0
+        self.rate = rule.value("learning_rate") if rule else 0.0
+        self.pending = None
+        self.grown = False
+
+    def clone(self):
+        made = copy.copy(self)
+        made.weights = dict(self.weights)
+        made.moments = {name: list(moments) for name, moments in self.moments.items()}
+        made.candidates = list(self.candidates)
+        return made
+
+    def adopt(self, clone):
+        self.__dict__.update(clone.__dict__)
+
+    @property
+    def zeros(self):
+        return {name: np.zeros(self.net.shapes[name]) for name in self.trained}
+
+    @property
+    def gradients(self):
+        assert len(self.candidates) == 1, "the machine looks at the gradients after each call"
+        return self.candidates[0]
+
+    # -- what all calls with a batch share ----------------------------------------------------------------------------
+
+    def refusals(self, batch, learns=False, losses=True, outputs=False, strided=False):
+        """Statuses that are due before anything is computed."""
+        found = set()
+        if learns and self.rule is None or losses and not self.terms:
+            found.add(abi.BAD_STATE)
+        fault = batch.fault(self.net, self.terms if losses else None, outputs, strided) if batch else None
+        if fault is not None:
+            found.add(fault)
+        return [(status, None) for status in found]
+
+    def forward_pass(self, inputs, training):
+        return self.net.forward(self.weights, inputs, training, self.draw(self.model.seed, self.steps))
+
+    def whole(self, inputs, targets):
+        """Forward, loss, backward: (status, loss, gradients, input gradients, states)."""
+        try:
+            outputs, kept, states = self.forward_pass(inputs, True)
+            loss, doutputs = self.net.loss(self.terms, outputs, targets)
+        except LayerFails:
+            return abi.LAYER_FAILED, 0.0, None, None, None, None
+        except BadClass:
+            return abi.BAD_ARGUMENT, 0.0, None, None, None, None
+        gradients, dinputs = self.net.backward(self.weights, kept, doutputs)
+        gradients = {name: gradients[name] for name in self.trained}
+        if self.net.backward_fails(inputs) and (self.input_gradients or "center.gain" in self.trained):
+            return abi.LAYER_FAILED, 0.0, None, None, None, None
+        return abi.OK, loss, gradients, dinputs, states, outputs
+
+    def optimize(self, gradients):
+        self.steps += 1
+        self.pending = None
+        for name in self.trained:
+            self.weights[name] = self.rule.apply(
+                self.weights[name], gradients[name], self.moments[name], self.steps, self.rate
+            )
+
+    def learn(self, inputs, targets):
+        """One step in place: (status, loss, outputs)."""
+        rows = len(inputs[0])
+        if rows == 0:
+            return abi.OK, 0.0, None
+        status, loss, gradients, _, states, outputs = self.whole(inputs, targets)
+        if status != abi.OK:
+            self.candidates = self.candidates + [self.zeros]
+            return status, 0.0, None
+        if not np.isfinite(loss) or not finite(gradients.values()):
+            self.candidates = [self.zeros]
+            return abi.NOT_FINITE, 0.0, None
+        self.weights.update(states)
+        self.optimize(gradients)
+        self.candidates = [gradients, self.zeros]
+        self.grow(rows)
+        return abi.OK, loss, outputs
+
+    def grow(self, rows):
+        self.grown = self.grown or rows > self.max_batch
+
+    # -- the closed loop ----------------------------------------------------------------------------------------------
+
+    def train_batch(self, batch):
+        refusals = self.refusals(batch, learns=True)
+        if refusals:
+            return refusals
+        clone = self.clone()
+        status, loss, _ = clone.learn(batch.inputs(self.net), batch.targets(self.net, self.terms))
+
+        def commit():
+            self.adopt(clone)
+            return loss
+
+        return [(status, commit)]
+
+    def evaluate(self, batch):
+        refusals = self.refusals(batch, strided=True)
+        if refusals:
+            return refusals
+        if batch.rows == 0:
+            return [(abi.BAD_ARGUMENT, None), (abi.OK, lambda: (0.0, float("nan")))]
+        inputs, targets = batch.inputs(self.net), batch.targets(self.net, self.terms)
+        try:
+            result = self.evaluated(inputs, targets)
+        except LayerFails:
+            return [(abi.LAYER_FAILED, None)]
+        except BadClass:
+            return [(abi.BAD_ARGUMENT, None)]
+        return [(abi.OK, lambda: result)]
+
+    def evaluated(self, inputs, targets):
+        """(loss, accuracy); the loss None where it depends on the size of a trainer that has grown."""
+        total = right = decisions = 0
+        rows = len(inputs[0])
+        for first in range(0, rows, self.max_batch):
+            part = slice(first, first + self.max_batch)
+            outputs = self.forward_pass([x[part] for x in inputs], False)[0]
+            loss, _ = self.net.loss(self.terms, outputs, [t[part] for t in targets])
+            hits, count = self.net.accuracy(self.terms, outputs, [t[part] for t in targets])
+            total, right, decisions = total + loss * len(outputs[0]), right + hits, decisions + count
+        sums = self.grown and any(term.reduction == "sum" for term in self.terms)
+        return None if sums else total / rows, right / decisions if decisions else float("nan")
+
+    # -- fit ----------------------------------------------------------------------------------------------------------
+
+    def fit(self, batches, epochs, stop, validation):
+        """Trains a clone: (status, loss, epochs, clone, what is published at the end or None).
+
+        `batches(clone)` gives the batches of one epoch: pairs (inputs, targets), or a status that ends the training."""
+        clone, told, learned, loss, published = self.clone(), [], False, 0.0, None
+        for epoch in range(epochs):
+            samples = total = right = decisions = count = 0
+            for item in batches(clone):
+                status, value, outputs = (item, 0.0, None) if isinstance(item, int) else clone.learn(*item)
+                if status != abi.OK:
+                    return status, 0.0, told, clone, dict(clone.weights) if learned else published
+                learned = True
+                rows = len(item[0][0])
+                samples, total, count = samples + rows, total + value * rows, count + 1
+                if rows and outputs is not None:
+                    hits, all_ = self.net.accuracy(self.terms, outputs, item[1])
+                    right, decisions = right + hits, decisions + all_
+            clone.epochs += 1
+            published = dict(clone.weights)
+            loss = total / samples if samples else 0.0
+            epoch_told = Epoch(loss, right / decisions if decisions else float("nan"), samples, count, published)
+            told.append(epoch_told)
+            if validation is not None:
+                data = validation.inputs(self.net), validation.targets(self.net, self.terms)
+                try:
+                    epoch_told.validation = clone.evaluated(*data)
+                except (LayerFails, BadClass) as error:
+                    told.pop()
+                    status = abi.LAYER_FAILED if isinstance(error, LayerFails) else abi.BAD_ARGUMENT
+                    return status, 0.0, told, clone, published
+            if stop is not None and epoch >= stop:
+                return abi.STOPPED, 0.0, told, clone, published
+        return abi.OK, loss, told, clone, published
+
+    def rows_in_order(self, inputs, targets, batch_size, shuffle):
+        """The batches of denpa_fit."""
+
+        def batches(clone):
+            count = len(inputs[0])
+            order = permutation(self.model.seed, clone.epochs, count) if shuffle else list(range(count))
+            for first in range(0, count, batch_size):
+                part = order[first : first + batch_size]
+                yield [x[part] for x in inputs], [t[part] for t in targets]
+
+        return batches
+
+    # -- the open loop ------------------------------------------------------------------------------------------------
+
+    def forward(self, batch, training):
+        refusals = self.refusals(batch, losses=False, outputs=True)
+        if refusals:
+            return refusals
+        inputs = batch.inputs(self.net)
+        try:
+            outputs, kept, states = self.forward_pass(inputs, training)
+        except LayerFails:
+
+            def doubt():
+                if training and self.pending is not None:
+                    self.pending = dataclasses.replace(self.pending, doubtful=True)
+
+            return [(abi.LAYER_FAILED, doubt)]
+
+        def commit():
+            if training:
+                self.weights.update(states)
+                self.pending = Forward(batch, kept, batch.rows)
+                self.grow(batch.rows)
+            return outputs
+
+        return [(abi.OK, commit)]
+
+    def backward(self, doutputs, fault, wants_inputs):
+        """`doutputs`: arrays or None, called with the rows of the forward; `fault`: what is wrong with how they are given."""
+        found = set() if fault is None else {fault}
+        if self.pending is None or wants_inputs and not self.input_gradients:
+            found.add(abi.BAD_STATE)
+        if found:
+            return [(status, None) for status in found]
+        pending = self.pending
+        zeros = [np.zeros((pending.rows, self.net.widths[name])) for name in self.net.outputs]
+        given = [zero if d is None else d for d, zero in zip(doutputs, zeros)]
+        gradients, dinputs = self.net.backward(self.weights, pending.kept, given)
+
+        def doubt():
+            self.pending = dataclasses.replace(pending, doubtful=True)
+
+        def commit():
+            self.accumulate(gradients)
+            self.pending = None
+            return dinputs
+
+        if self.net.backward_fails(pending.batch.inputs(self.net)):
+            ways = [(abi.LAYER_FAILED, doubt)]
+            if "center.gain" not in self.trained and not wants_inputs:
+                ways.append((abi.OK, commit))
+        else:
+            ways = [(abi.OK, commit)]
+        return ways + ([(abi.BAD_STATE, None)] if pending.doubtful else [])
+
+    def accumulate(self, gradients):
+        self.candidates = [
+            {name: before[name] + gradients[name] for name in self.trained} for before in self.candidates
+        ]
+
+    def gradients_of(self, batch, wants_inputs):
+        refusals = self.refusals(batch)
+        if wants_inputs and not self.input_gradients:
+            refusals.append((abi.BAD_STATE, None))
+        if refusals:
+            return refusals
+        status, loss, gradients, dinputs, states, _ = self.whole(batch.inputs(self.net), batch.targets(self.net, self.terms))
+
+        def commit():
+            if np.isfinite(loss):
+                self.weights.update(states)
+            self.accumulate(gradients)
+            self.grow(batch.rows)
+            return loss, dinputs
+
+        return [(status, commit if status == abi.OK else None)]
+
+    def step(self):
+        if self.rule is None:
+            return [(abi.BAD_STATE, None)]
+        if not finite(self.gradients.values()):
+            return [(abi.NOT_FINITE, None)]
+        return [(abi.OK, lambda: self.optimize(self.gradients))]
+
+    def zero_gradients(self):
+        def commit():
+            self.candidates = [self.zeros]
+
+        return [(abi.OK, commit)]
+
+    # -- weights ------------------------------------------------------------------------------------------------------
+
+    def publish(self):
+        return [(abi.OK, lambda: self.model.parameters.update(self.weights))]
+
+    def refresh(self):
+        def commit():
+            self.weights = dict(self.model.parameters)
+            self.pending = None
+
+        return [(abi.OK, commit)]
+
+    def set_rate(self, rate):
+        if self.rule is None:
+            return [(abi.BAD_STATE, None)]
+        if not 0 <= rate <= 1e30:
+            return [(abi.BAD_ARGUMENT, None)]
+
+        def commit():
+            self.rate = rate
+
+        return [(abi.OK, commit)]
