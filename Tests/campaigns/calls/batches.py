@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 
 import numpy as np
@@ -40,6 +41,11 @@ MISTAKES = {
 
 def numbers(seed, *shape):
     """Multiples of 1/8 from -1 to 1: exact in float32 too."""
+    return _drawn(seed, shape).copy()
+
+
+@functools.cache
+def _drawn(seed, shape):
     return np.random.default_rng([seed, *shape]).integers(-8, 9, shape) / 8.0
 
 

@@ -158,20 +158,20 @@ class CApi:
 
     # -- tensors of a batch -------------------------------------------------------------------------------------------
 
-    def inputs(self, batch, net, strided=False):
-        """(C array, count) of a batch's inputs."""
-        return self.described(batch, "input", batch.given_inputs(net), strided)
+    def inputs(self, batch, net, strided=None):
+        """(C array, count) of a batch's inputs. `strided`: whether they are so, where the call takes any strides."""
+        return self.described(batch, "input", net, (), batch.given_inputs(net), strided)
 
-    def targets(self, batch, net, terms, strided=False):
-        return self.described(batch, "target", batch.given_targets(net, terms), strided)
+    def targets(self, batch, net, terms, strided=None):
+        return self.described(batch, "target", net, terms, batch.given_targets(net, terms), strided)
 
-    def described(self, batch, what, given, strided):
+    def described(self, batch, what, net, terms, given, strided):
         arrays = [self.memory.place(np.asarray(array)) for array in given]
         if strided:
             arrays = [self.spread(array) for array in arrays]
-        tensors = [tensor(array, strided) for array in arrays]
+        tensors = [tensor(array, bool(strided)) for array in arrays]
         count = len(tensors)
-        if batch.mistake and batch.mistake.startswith(what) and tensors and not (strided and batch.mistake == "input stride"):
+        if batch.mistake and batch.mistake.startswith(what) and batch.fault(net, terms, strided=strided is not None) is not None:
             count = misdescribe(tensors, arrays, batch.mistake, self.memory.place)
         return pack(tensors), count
 
@@ -189,7 +189,7 @@ class CApi:
         tensors = [tensor(room) for room in rooms]
         count = len(tensors)
         if batch.mistake and batch.mistake.startswith("output") and batch.fault(net, outputs=True) is not None:
-            if batch.mistake == "output dtype":
+            if batch.mistake == "output dtype":  # a float type, but not the model's
                 tensors[0].dtype = abi.FLOAT32
             else:
                 count = misdescribe(tensors, rooms, batch.mistake, self.memory.place)
@@ -232,16 +232,16 @@ class CApi:
 
 
 class Draws:
-    """The random numbers that center.c gets, by seed and step: they depend on nothing else."""
+    """The random numbers that center.c gets, by seed and number of the forward: they depend on nothing else."""
 
     def __init__(self):
         self.known = {}
 
-    def __call__(self, seed, step):
+    def __call__(self, seed, number):
         numbers = self.known.setdefault(seed, [])
-        if step >= len(numbers):
-            self.known[seed] = numbers = self.drawn(seed, max(64, 2 * step))
-        return numbers[step]
+        if number >= len(numbers):
+            self.known[seed] = numbers = self.drawn(seed, max(64, 2 * number))
+        return numbers[number]
 
     @staticmethod
     def drawn(seed, count):
@@ -256,5 +256,5 @@ class Draws:
             library.denpa_trainer_step(trainer.pointer)
         api.destroy(trainer), api.destroy(model)
         if len(set(numbers)) != count:
-            raise Disagreement("random numbers repeat from step to step")
+            raise Disagreement("random numbers repeat from forward to forward")
         return numbers

@@ -88,7 +88,7 @@ class CMachine(TrainerMachine):
         owner, state, pointer = self.trainer(trainer)
         data = dataclasses.replace(data, rows=data.rows and data.rows + more)
         size = min(size or state.max_batch, state.max_batch) if state.grown else size
-        refusals = state.refusals(data, learns=True, strided=strided)
+        refusals = state.refusals(data, learns=True, strided=True)
         if data.rows == 0:
             refusals.append((abi.BAD_ARGUMENT, None))
         if validation is not None:

@@ -220,7 +220,7 @@ class ModelMachine(RuleBasedStateMachine):
         if batch.rows > room:
             ways = [(status, None) for status in {abi.BAD_SHAPE, *(way[0] for way in ways if way[1] is None)}]
         for one, wanted in zip(got, self.settle(ways) or []):
-            require(one, wanted, "prediction")
+            require(one, wanted[0] if batch.is_single else wanted, "prediction")
         self.look()
 
     # -- trainers -----------------------------------------------------------------------------------------------------

@@ -206,7 +206,7 @@ class TrainerMachine(ModelMachine):
         for n, g in gradients.items():
             if g is not state.gradients[n]:
                 owner.views[n][...] = g
-        state.candidates = [gradients]
+        state.candidates, state.restarts = [gradients], False
         self.recorder.result("written")
         self.look()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from batches import WITHOUT
 from memory import Disagreement
 
 TOLERANCE = 1e-9
@@ -14,6 +15,8 @@ def same(got, wanted):
     got, wanted = np.asarray(got), np.asarray(wanted)
     if got.shape != wanted.shape:
         return False
+    if (got == wanted).all():
+        return True
     ours, theirs = np.isfinite(wanted), np.isfinite(got)
     if (ours != theirs).any():
         return False
@@ -35,4 +38,6 @@ def require(got, wanted, what):
 
 def require_all(got, wanted, what):
     for name in wanted:
+        if "random" in WITHOUT and name.endswith(".draw"):
+            continue
         require(got[name], wanted[name], f"{what} {name}")

@@ -79,8 +79,11 @@ class TrainerState:
         # The gradients, as they may be: where the manual leaves it open what is there after a step there are several, until
         # the machine has looked.
         self.candidates = [zeros]
+        # After a step of the closed loop the next gradients may be added to what is seen, or to zero.
+        self.restarts = False
         self.moments = {name: [np.zeros(self.net.shapes[name])] * (rule.moments if rule else 0) for name in self.trained}
-        self.steps = self.epochs = 0
+        # Steps of the optimizer; forwards of training, each with random numbers of its own; epochs of fit.
+        self.steps = self.forwards = self.epochs = 0
         self.rate = rule.value("learning_rate") if rule else 0.0
         self.pending = None
         self.grown = False
@@ -117,7 +120,7 @@ class TrainerState:
         return [(status, None) for status in found]
 
     def forward_pass(self, inputs, training):
-        return self.net.forward(self.weights, inputs, training, self.draw(self.model.seed, self.steps))
+        return self.net.forward(self.weights, inputs, training, self.draw(self.model.seed, self.forwards))
 
     def whole(self, inputs, targets):
         """Forward, loss, backward: (status, loss, gradients, input gradients, states)."""
@@ -152,11 +155,12 @@ class TrainerState:
             self.candidates = self.candidates + [self.zeros]
             return status, 0.0, None
         if not np.isfinite(loss) or not finite(gradients.values()):
-            self.candidates = [self.zeros]
+            self.candidates, self.restarts = [self.zeros], False
             return abi.NOT_FINITE, 0.0, None
         self.weights.update(states)
+        self.forwards += 1
         self.optimize(gradients)
-        self.candidates = [gradients, self.zeros]
+        self.candidates, self.restarts = [gradients, self.zeros], True
         self.grow(rows)
         return abi.OK, loss, outputs
 
@@ -260,20 +264,22 @@ class TrainerState:
         refusals = self.refusals(batch, losses=False, outputs=True)
         if refusals:
             return refusals
-        inputs = batch.inputs(self.net)
+
+        def doubt():
+            if training and self.pending is not None:
+                self.pending = dataclasses.replace(self.pending, doubtful=True)
+
         try:
-            outputs, kept, states = self.forward_pass(inputs, training)
+            outputs, kept, states = self.forward_pass(batch.inputs(self.net), training)
         except LayerFails:
-
-            def doubt():
-                if training and self.pending is not None:
-                    self.pending = dataclasses.replace(self.pending, doubtful=True)
-
             return [(abi.LAYER_FAILED, doubt)]
+        if training and not finite(states.values()):
+            return [(abi.NOT_FINITE, doubt)]
 
         def commit():
             if training:
                 self.weights.update(states)
+                self.forwards += 1
                 self.pending = Forward(batch, kept, batch.rows)
                 self.grow(batch.rows)
             return outputs
@@ -294,6 +300,7 @@ class TrainerState:
 
         def doubt():
             self.pending = dataclasses.replace(pending, doubtful=True)
+            self.candidates = self.candidates + [self.zeros]
 
         def commit():
             self.accumulate(gradients)
@@ -309,9 +316,11 @@ class TrainerState:
         return ways + ([(abi.BAD_STATE, None)] if pending.doubtful else [])
 
     def accumulate(self, gradients):
-        self.candidates = [
-            {name: before[name] + gradients[name] for name in self.trained} for before in self.candidates
-        ]
+        """Adds to the gradients; whether they are finite then."""
+        before = [self.gradients] + [self.zeros] * self.restarts
+        self.candidates = [{name: old[name] + gradients[name] for name in self.trained} for old in before]
+        self.restarts = False
+        return finite(self.candidates[0].values())
 
     def gradients_of(self, batch, wants_inputs):
         refusals = self.refusals(batch)
@@ -322,13 +331,16 @@ class TrainerState:
         status, loss, gradients, dinputs, states, _ = self.whole(batch.inputs(self.net), batch.targets(self.net, self.terms))
 
         def commit():
-            if np.isfinite(loss):
+            if self.accumulate(gradients) and np.isfinite(loss):
                 self.weights.update(states)
-            self.accumulate(gradients)
+                self.forwards += 1
             self.grow(batch.rows)
             return loss, dinputs
 
-        return [(status, commit if status == abi.OK else None)]
+        def fail():
+            self.candidates = self.candidates + [self.zeros]
+
+        return [(status, commit if status == abi.OK else fail)]
 
     def step(self):
         if self.rule is None:
@@ -339,7 +351,7 @@ class TrainerState:
 
     def zero_gradients(self):
         def commit():
-            self.candidates = [self.zeros]
+            self.candidates, self.restarts = [self.zeros], False
 
         return [(abi.OK, commit)]
 

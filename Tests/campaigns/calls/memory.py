@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 
 import numpy as np
 
 from denpa import _abi as abi
 from denpa._arrays import CODES, DTYPES
 
+IS_STRICT = "outputs" not in os.environ.get("CALLS_WITHOUT", "").split(",")  # are outputs of calls that failed looked at?
 GUARD = 8  # elements in front and behind
 SENTINEL = 1.2345e77  # what outputs hold before a call
 JUNK = 0x55
@@ -47,6 +49,8 @@ class CallerMemory:
                 same = (block[:start] == before[:start]).all() and (block[end:] == before[end:]).all()
                 what = "the memory around an output was written"
             else:
+                if output and not IS_STRICT:
+                    continue
                 same = (block.view("uint8") == before.view("uint8")).all()
                 what = "an output was written by a call that failed" if output else "an input or the memory around it was written"
             if not same:
@@ -96,9 +100,10 @@ def misdescribe(tensors, arrays, mistake, place):
     elif which == "rank":
         t.rank, t.dim[array.ndim] = array.ndim + 1, 1
     elif which == "rows":
-        rows = array.shape[0] + 1 if array.ndim > 1 or array.dtype.kind == "i" and array.ndim else 2
-        sample = array.shape[1:] if array.ndim > 1 or array.dtype.kind in "iu" else array.shape
-        tensors[-1] = tensor(place(np.zeros((rows, *sample), array.dtype)))
+        # One sample becomes five rows, which are as many as no network has outputs.
+        lead = 1 if array.ndim > 1 or array.ndim == 1 and array.dtype.kind in "iu" else 0
+        rows = array.shape[0] + 1 if lead else 5
+        tensors[-1] = tensor(place(np.zeros((rows, *array.shape[lead:]), array.dtype)))
     elif which == "null":
         t.data = None
     elif which == "dtype":
