@@ -8,7 +8,7 @@ import dataclasses
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from batches import BATCH, GOOD_BATCH, Batch
+from batches import BATCH, GOOD_BATCH, WITHOUT
 from c_models import PICK
 from c_training import TrainerMachine
 from compare import require, require_all
@@ -87,7 +87,7 @@ class CMachine(TrainerMachine):
     def fit(self, trainer, data, more, size, epochs, shuffle, strided, validation, stop):
         owner, state, pointer = self.trainer(trainer)
         data = dataclasses.replace(data, rows=data.rows and data.rows + more)
-        size = min(size or state.max_batch, state.max_batch) if state.grown else size
+        size = min(size, state.max_batch) if "growth" in WITHOUT else size
         refusals = state.refusals(data, learns=True, strided=True)
         if data.rows == 0:
             refusals.append((abi.BAD_ARGUMENT, None))
@@ -110,10 +110,7 @@ class CMachine(TrainerMachine):
         words += ["strided"] * strided + [f"validation {validation}"] * (validation is not None)
         words += [f"stopped after epoch {stop}"] * (stop is not None)
         self.api.call(f"{owner.handle} fit {', '.join(words)}", "fit", pointer, *arrays, ctypes.byref(wanted), ctypes.byref(loss))
-        ways = refusals or self.ways(state, result)
-        if size > state.max_batch:  # the manual: 1 to max_batch
-            ways = [*ways, (abi.BAD_ARGUMENT, None)]
-        self.finish_fit(ways, loss)
+        self.finish_fit(refusals or self.ways(state, result), loss)
 
     def possible(self, batch):
         """Without mistakes that cannot be made where the number of tensors is given."""

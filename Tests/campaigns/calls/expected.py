@@ -79,8 +79,8 @@ class TrainerState:
         # The gradients, as they may be: where the manual leaves it open what is there after a step there are several, until
         # the machine has looked.
         self.candidates = [zeros]
-        # After a step of the closed loop the next gradients may be added to what is seen, or to zero.
-        self.restarts = False
+        # At first, and after a step of the closed loop, the next gradients may be added to what is seen, or to zero.
+        self.restarts = True
         self.moments = {name: [np.zeros(self.net.shapes[name])] * (rule.moments if rule else 0) for name in self.trained}
         # Steps of the optimizer; forwards of training, each with random numbers of its own; epochs of fit.
         self.steps = self.forwards = self.epochs = 0
@@ -160,7 +160,7 @@ class TrainerState:
         self.weights.update(states)
         self.forwards += 1
         self.optimize(gradients)
-        self.candidates, self.restarts = [gradients, self.zeros], True
+        self.candidates, self.restarts = [gradients], True
         self.grow(rows)
         return abi.OK, loss, outputs
 
