@@ -9,6 +9,7 @@ import tempfile
 
 import numpy as np
 
+import denpa
 from denpa import _abi as abi
 from denpa._call import library, options
 from batches import Batch
@@ -35,9 +36,7 @@ def load_plugin():
         source = str(pathlib.Path(__file__).with_name("center.c"))
         flags = ["-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-pedantic-errors"]
         subprocess.run(["cc", *flags, f"-I{ROOT / 'include'}", source, "-o", target], check=True)
-        status = library.denpa_plugin_load(target.encode(), None, None)
-        if status:
-            raise SystemExit(f"center.c was refused: {last_error()}")
+        denpa.load_plugin(target)
 
 
 def attributes(values):
@@ -209,13 +208,10 @@ class CApi:
             entry.kind, entry.attributes = term.kind.encode(), held[-1]
             entry.weight, entry.output = term.weight, term.output
         wanted.losses, wanted.loss_count = losses, len(terms)
-        said = "no optimizer"
         if rule is not None:
             held.append(attributes(dict(rule.attributes)))
             wanted.optimizer.kind, wanted.optimizer.attributes = rule.kind.encode(), held[-1]
-            said = f"{rule.kind}({', '.join(f'{k}={v}' for k, v in rule.attributes)})"
-        shown = ", ".join(f"{t.weight} {t.kind} {t.reduction} on {t.output}" for t in terms) or "no loss"
-        text = f"trainer({model}, {shown}; {said}; max_batch {max_batch}{'; input_gradients' * input_gradients})"
+        text = f"trainer({model}, {list(terms) or 'no loss'}, {rule or 'no optimizer'}, max_batch {max_batch}{', input_gradients' * input_gradients})"
         return self.create("trainer", label, text, "trainer_create", model.pointer, ctypes.byref(wanted))
 
     def gradient_views(self, trainer, net, trained):

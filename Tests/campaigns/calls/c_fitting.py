@@ -58,7 +58,7 @@ class CMachine(TrainerMachine):
             require([progress.validation_loss, progress.validation_accuracy], epoch.validation, "validation")
         for model in self.models.values():
             if model.state is owner.state.model:
-                require_all(model.views, epoch.published, f"published after epoch {progress.epoch}: parameter")
+                require_all(self.parameters(model), epoch.published, f"published after epoch {progress.epoch}: parameter")
         return abi.IO_ERROR if stop is not None and progress.epoch >= stop else abi.OK
 
     def finish_fit(self, ways, loss):
@@ -69,10 +69,11 @@ class CMachine(TrainerMachine):
         self.look()
 
     def ways(self, state, result):
-        status, loss, _, clone, published = result
+        status, loss, told, clone, published = result
 
         def commit():
             state.adopt(clone)
+            state.model.published += [epoch.published for epoch in told]
             if published is not None:
                 state.model.parameters.update(published)
             return loss

@@ -59,7 +59,7 @@ class ModelMachine(RuleBasedStateMachine):
     def look(self):
         """Everything that can be seen without a call: parameters and gradients, through their views."""
         for owner in self.models.values():
-            require_all(owner.views, owner.state.parameters, f"{owner.handle}: parameter")
+            require_all(self.parameters(owner), owner.state.parameters, f"{owner.handle}: parameter")
         for owner in self.trainers.values():
             candidates = [c for c in owner.state.candidates if all_same(owner.views, c)]
             if not candidates:
@@ -68,6 +68,10 @@ class ModelMachine(RuleBasedStateMachine):
         if self.probes:
             for owner in self.trainers.values():
                 self.probe(owner)
+
+    def parameters(self, owner):
+        """The parameters of a model, through views that were asked for when it was made."""
+        return owner.views
 
     def probe(self, owner):
         """The trainer's weights, seen through a forward that must change nothing."""

@@ -123,7 +123,7 @@ class TrainerMachine(ModelMachine):
     def backward(self, trainer, seed, gaps, trouble, dx):
         owner, state, pointer = self.trainer(trainer)
         net, pending = state.net, state.pending
-        rows = pending.rows if pending else 2
+        rows = pending.batch.rows if pending else 2
         given = [None if gap else numbers(seed + 50 * k, rows, net.widths[name]) for k, (name, gap) in enumerate(zip(net.outputs, gaps))]
         first = next((d for d in given if d is not None and d.size), None)
         if trouble in ("nan", "inf") and first is not None:
@@ -253,7 +253,7 @@ class TrainerMachine(ModelMachine):
             state, live = owner.state, [o for o in self.models.values() if o.state is owner.state.model]
             self.plain(owner, "publish", state.publish())
             for model in live:
-                require_all(model.views, state.weights, f"{owner.handle}: published")
+                require_all(self.parameters(model), state.weights, f"{owner.handle}: published")
         for owners in (self.models, self.trainers, self.sessions):
             for slot in list(owners):
                 self.destroy_owner(owners, slot)

@@ -24,6 +24,7 @@ class ModelState:
         self.net, self.seed = net, seed
         self.parameters = {name: np.array(value) for name, value in parameters.items()}
         self.trainable = {name: True for name in parameters}
+        self.published = []  # by fit, epoch by epoch
 
     def is_trained(self, name):
         return self.trainable[name] and self.net.roles[name] == TRAINED
@@ -53,8 +54,8 @@ class Forward:
 
     batch: object
     kept: object
-    rows: int
-    doubtful: bool = False  # a later forward failed half-way: backward may be refused
+    weights: dict
+    doubtful: bool = False  # a later call that failed may have overwritten what was kept: backward may be refused
 
 
 @dataclasses.dataclass
@@ -70,6 +71,8 @@ class Epoch:
 
 
 class TrainerState:
+    rate_was_set = False  # by a caller of the Python package
+
     def __init__(self, model, terms, rule, max_batch, input_gradients, draw):
         self.model, self.net, self.terms, self.rule = model, model.net, terms, rule
         self.max_batch, self.input_gradients, self.draw = max_batch, input_gradients, draw
@@ -280,7 +283,7 @@ class TrainerState:
             if training:
                 self.weights.update(states)
                 self.forwards += 1
-                self.pending = Forward(batch, kept, batch.rows)
+                self.pending = Forward(batch, kept, dict(self.weights))
                 self.grow(batch.rows)
             return outputs
 
@@ -294,9 +297,9 @@ class TrainerState:
         if found:
             return [(status, None) for status in found]
         pending = self.pending
-        zeros = [np.zeros((pending.rows, self.net.widths[name])) for name in self.net.outputs]
+        zeros = [np.zeros((pending.batch.rows, self.net.widths[name])) for name in self.net.outputs]
         given = [zero if d is None else d for d, zero in zip(doutputs, zeros)]
-        gradients, dinputs = self.net.backward(self.weights, pending.kept, given)
+        gradients, dinputs = self.net.backward(pending.weights, pending.kept, given)
 
         def doubt():
             self.pending = dataclasses.replace(pending, doubtful=True)

@@ -95,8 +95,11 @@ def misdescribe(tensors, arrays, mistake, place):
         return count - 1
     t, array = tensors[-1 if which == "rows" else 0], arrays[-1 if which == "rows" else 0]
     if which == "width":
-        wide = np.zeros((*array.shape, 7) if array.ndim < 2 and array.dtype.kind == "i" else (*array.shape[:-1], array.shape[-1] + 1))
-        tensors[0] = tensor(place(wide.astype(array.dtype)))
+        if array.dtype.kind in "iu":  # seven classes: no network has as many
+            shape = (*(array.shape if array.ndim < 2 else array.shape[:-1]), 7)
+        else:
+            shape = (*array.shape[:-1], array.shape[-1] + 1)
+        tensors[0] = tensor(place(np.zeros(shape, array.dtype)))
     elif which == "rank":
         t.rank, t.dim[array.ndim] = array.ndim + 1, 1
     elif which == "rows":

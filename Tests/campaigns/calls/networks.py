@@ -37,6 +37,9 @@ class Term:
     weight: float = 1.0
     reduction: str = "mean"
 
+    def __repr__(self):
+        return f"{self.weight} * {self.kind} ({self.reduction}) of output {self.output}"
+
 
 MSE, CE = "mean_squared_error", "softmax_cross_entropy"
 
@@ -198,6 +201,9 @@ class Rule:
 
     kind: str
     attributes: tuple[tuple[str, float | bool], ...]
+
+    def __repr__(self):
+        return f"{self.kind}({', '.join(f'{name}={value}' for name, value in self.attributes)})"
 
     def value(self, name, default=0.0):
         return dict(self.attributes).get(name, default)

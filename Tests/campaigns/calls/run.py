@@ -20,7 +20,12 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 BINDINGS = HERE.parents[2] / "bindings" / "python"
-MACHINES = {"c": ("c_fitting", "CMachine", 200)}  # module, class, programs in a block
+# Module, class, programs in a block, share of the programs.
+MACHINES = {
+    "c": ("c_fitting", "CMachine", 200, 5),
+    "threads": ("c_threads", "ThreadMachine", 100, 1),
+    "python": ("python_training", "PythonMachine", 200, 4),
+}
 STEPS = 40
 SECONDS_A_PROGRAM, SECONDS_TO_SHRINK = 3, 600  # limits: more is a hang
 
@@ -41,7 +46,7 @@ def arguments():
 
 def run_block(given):
     """In the child: runs one machine's programs."""
-    sys.path[:0] = [str(HERE), str(BINDINGS)]
+    sys.path[:] = [str(HERE), *sys.path, str(BINDINGS)]
     import numpy as np
     from hypothesis import HealthCheck, Phase, seed, settings
     from hypothesis.stateful import run_state_machine_as_test
@@ -50,7 +55,7 @@ def run_block(given):
     from recorder import Recorder
 
     np.seterr(all="ignore")  # the campaign computes with NaN and infinity on purpose
-    module, name, _ = MACHINES[given.machine[0]]
+    module, name, *_ = MACHINES[given.machine[0]]
     c_api.load_plugin()
     machine = getattr(__import__(module), name)
     machine.recorder = recorder = Recorder(None if given.block == "-" else given.block)
@@ -83,8 +88,8 @@ def blocks(given):
     """(machine, seed, programs) of each block."""
     found = []
     for machine in given.machine:
-        left, number = given.examples // len(given.machine), 0
-        size = MACHINES[machine][2]
+        size, share = MACHINES[machine][2:]
+        left, number = given.examples * share // sum(MACHINES[name][3] for name in given.machine), 0
         while left > 0:
             found.append((machine, given.seed * 1000 + number, min(size, left)))
             left, number = left - size, number + 1
