@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
-
 import numpy as np
 from hypothesis import strategies as st
 
 from denpa import _abi as abi
+from known import WITHOUT
 from networks import BACKWARD_FAILS, CE, FORWARD_FAILS
-
-# Kinds of trouble that are left out: to search on beyond a defect that is known. See CONTRIBUTING.md.
-WITHOUT = frozenset(filter(None, os.environ.get("CALLS_WITHOUT", "").split(",")))
 
 # What is wrong with a batch's values.
 POISONS = ["nan x", "nan t", "inf x", "huge t", "class -1", "class n", "forward fails", "backward fails"]
@@ -80,7 +76,10 @@ class Batch:
         arrays = [numbers(self.seed + 100 * k, self.rows, width) for k, (_, width) in enumerate(net.inputs)]
         if self.rows and self.poison in ("nan x", "inf x", "forward fails", "backward fails"):
             arrays[0][self.place, self.seed % arrays[0].shape[1]] = {
-                "nan x": np.nan, "inf x": np.inf, "forward fails": FORWARD_FAILS, "backward fails": BACKWARD_FAILS
+                "nan x": np.nan,
+                "inf x": np.inf,
+                "forward fails": FORWARD_FAILS,
+                "backward fails": BACKWARD_FAILS,
             }[self.poison]
         return arrays
 
@@ -140,7 +139,11 @@ class Batch:
 
 
 def _allowed(words):
-    return [w for w in words if w not in WITHOUT and TROUBLE.get(w, w) not in WITHOUT and w.split()[0] not in WITHOUT]
+    return [
+        w
+        for w in words
+        if w not in WITHOUT and TROUBLE.get(w, w) not in WITHOUT and w.split()[0] not in WITHOUT
+    ]
 
 
 POISON = st.sampled_from([None] * 18 + _allowed(POISONS))
@@ -148,7 +151,13 @@ MISTAKE = st.sampled_from([None] * 40 + ([] if "mistake" in WITHOUT else list(MI
 ROWS = st.sampled_from([2, 3, 1, 4, 0] + ([] if "growth" in WITHOUT else [9]))
 SEED = st.integers(0, 5)
 BATCH = st.builds(
-    Batch, ROWS, SEED, POISON, MISTAKE, narrow=st.sampled_from([False, False, False, True]),
-    single=st.booleans(), classes=st.sampled_from(["int64", "int64", "int32", "uint8", "column", "onehot"]),
+    Batch,
+    ROWS,
+    SEED,
+    POISON,
+    MISTAKE,
+    narrow=st.sampled_from([False, False, False, True]),
+    single=st.booleans(),
+    classes=st.sampled_from(["int64", "int64", "int32", "uint8", "column", "onehot"]),
 )
 GOOD_BATCH = st.builds(Batch, st.sampled_from([2, 3, 1]), SEED)

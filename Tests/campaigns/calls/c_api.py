@@ -18,6 +18,24 @@ from networks import NETS, RULES
 from recorder import Recorder
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+# Calls that end entirely or not at all where memory is short: those of fit keep what was learned before.
+STARVED = {
+    "model_copy",
+    "model_set",
+    "model_initialize",
+    "session_create",
+    "trainer_create",
+    "predict",
+    "train_batch",
+    "evaluate",
+    "publish",
+    "trainer_forward",
+    "trainer_backward",
+    "trainer_gradients",
+    "trainer_step",
+    "trainer_refresh",
+    "model_load_bytes",
+}
 KINDS = {"model": abi.Model, "session": abi.Session, "trainer": abi.Trainer}
 
 
@@ -68,11 +86,20 @@ class CApi:
     def __init__(self, recorder):
         self.recorder, self.memory = recorder, CallerMemory()
         self.status = abi.OK
+        self.fails = 0  # the number of the allocation that fails in the next call that may be short of memory
+        self.starved = False  # whether the last call was
 
-    def call(self, text, name, *arguments):
+    def call(self, text, name, *arguments, starves=True):
         """Makes a call. Results are checked by `finish`."""
+        self.starved = starves and self.fails > 0 and name in STARVED
+        if self.starved:
+            text += f", where allocation {self.fails} fails"
+            library.denpa_test_fail_allocations(self.fails, 1)
         self.recorder.call(text)
         self.status = getattr(library, f"denpa_{name}")(*arguments)
+        if self.starved:
+            library.denpa_test_fail_allocations(0, 0)
+            self.fails = 0
         said = f" ({last_error()})" if self.status else ""
         self.recorder.result(status_name(self.status) + said)
         return self.status
@@ -101,13 +128,20 @@ class CApi:
             value = ctypes.c_int32()
             inputs = (ctypes.c_int32 * len(sources))(*[values[s] for s in sources])
             held = attributes(given)
-            made.append(library.denpa_graph_add(
-                graph, kind.encode(), name.encode(), held, inputs, len(sources), ctypes.byref(value), 1))
+            made.append(
+                library.denpa_graph_add(
+                    graph, kind.encode(), name.encode(), held, inputs, len(sources), ctypes.byref(value), 1
+                )
+            )
             values[name] = value
 
         for name, width in net.inputs:
             value, dim = ctypes.c_int32(), ctypes.c_int64(width)
-            made.append(library.denpa_graph_input(graph, name.encode(), abi.FLOAT64, 1, ctypes.byref(dim), ctypes.byref(value)))
+            made.append(
+                library.denpa_graph_input(
+                    graph, name.encode(), abi.FLOAT64, 1, ctypes.byref(dim), ctypes.byref(value)
+                )
+            )
             values[name] = value
         for node in net.nodes:
             given = {"units": node.units} if node.kind == "dense" else {}
@@ -119,7 +153,9 @@ class CApi:
         if any(made):
             raise Disagreement(f"the graph was refused: {last_error()}")
         text = f"model({net}, seed {seed})"
-        handle = self.create("model", label, text, "model_create", graph, outputs, len(net.outputs), ctypes.byref(wanted))
+        handle = self.create(
+            "model", label, text, "model_create", graph, outputs, len(net.outputs), ctypes.byref(wanted)
+        )
         library.denpa_graph_destroy(graph)
         return handle
 
@@ -137,22 +173,40 @@ class CApi:
         found = {}
         for index, name in enumerate(net.shapes):
             port = options(abi.Port)
-            if library.denpa_model_parameter(model.pointer, index, ctypes.byref(port)) or port.name != name.encode():
+            if (
+                library.denpa_model_parameter(model.pointer, index, ctypes.byref(port))
+                or port.name != name.encode()
+            ):
                 raise Disagreement(f"parameter {index} is not {name}: {last_error()}")
             found[name] = bool(port.trainable)
         return found
 
     def set(self, model, name, value):
         t = tensor(self.memory.place(value))
-        self.call(f"set {model} {name} to {value.tolist()}", "model_set", model.pointer, name.encode(), ctypes.byref(t))
+        self.call(
+            f"set {model} {name} to {value.tolist()}",
+            "model_set",
+            model.pointer,
+            name.encode(),
+            ctypes.byref(t),
+        )
         self.finish()
         return self.status
 
     def save(self, model):
         length = ctypes.c_int64()
-        self.call(f"length of {model}'s bytes", "model_save_bytes", model.pointer, None, 0, ctypes.byref(length))
+        self.call(
+            f"length of {model}'s bytes", "model_save_bytes", model.pointer, None, 0, ctypes.byref(length)
+        )
         buffer = ctypes.create_string_buffer(length.value)
-        self.call(f"bytes = save {model}", "model_save_bytes", model.pointer, buffer, len(buffer), ctypes.byref(length))
+        self.call(
+            f"bytes = save {model}",
+            "model_save_bytes",
+            model.pointer,
+            buffer,
+            len(buffer),
+            ctypes.byref(length),
+        )
         return buffer.raw[: length.value]
 
     # -- tensors of a batch -------------------------------------------------------------------------------------------
@@ -170,7 +224,11 @@ class CApi:
             arrays = [self.spread(array) for array in arrays]
         tensors = [tensor(array, bool(strided)) for array in arrays]
         count = len(tensors)
-        if batch.mistake and batch.mistake.startswith(what) and batch.fault(net, terms, strided=strided is not None) is not None:
+        if (
+            batch.mistake
+            and batch.mistake.startswith(what)
+            and batch.fault(net, terms, strided=strided is not None) is not None
+        ):
             count = misdescribe(tensors, arrays, batch.mistake, self.memory.place)
         return pack(tensors), count
 
@@ -187,7 +245,11 @@ class CApi:
         rooms = [self.memory.room((*lead, net.widths[name])) for name in net.outputs]
         tensors = [tensor(room) for room in rooms]
         count = len(tensors)
-        if batch.mistake and batch.mistake.startswith("output") and batch.fault(net, outputs=True) is not None:
+        if (
+            batch.mistake
+            and batch.mistake.startswith("output")
+            and batch.fault(net, outputs=True) is not None
+        ):
             if batch.mistake == "output dtype":  # a float type, but not the model's
                 tensors[0].dtype = abi.FLOAT32
             else:
@@ -200,8 +262,10 @@ class CApi:
 
     # -- trainers -----------------------------------------------------------------------------------------------------
 
-    def create_trainer(self, label, model, terms, rule, max_batch, input_gradients):
-        wanted = options(abi.TrainerOptions, max_batch=max_batch, threads=1, input_gradients=int(input_gradients))
+    def create_trainer(self, label, model, terms, rule, max_batch, input_gradients, threads=1):
+        wanted = options(
+            abi.TrainerOptions, max_batch=max_batch, threads=threads, input_gradients=int(input_gradients)
+        )
         losses, held = (abi.Loss * max(len(terms), 1))(), []
         for entry, term in zip(losses, terms):
             held.append(attributes({"reduction": term.reduction}))
@@ -246,7 +310,9 @@ class Draws:
         trainer = api.create_trainer("t", model, (), RULES[0], 1, False)
         views, batch = api.views(model, net), Batch(1, 0)
         for _ in range(count):
-            library.denpa_trainer_forward(trainer.pointer, *api.inputs(batch, net), *api.outputs(batch, net), 1)
+            library.denpa_trainer_forward(
+                trainer.pointer, *api.inputs(batch, net), *api.outputs(batch, net), 1
+            )
             library.denpa_publish(trainer.pointer)
             numbers.append(float(views["center.draw"][0]))
             library.denpa_trainer_step(trainer.pointer)

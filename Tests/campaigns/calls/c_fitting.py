@@ -8,17 +8,20 @@ import dataclasses
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from batches import BATCH, GOOD_BATCH, WITHOUT
+from batches import BATCH, GOOD_BATCH
 from c_models import PICK
 from c_training import TrainerMachine
 from compare import require, require_all
 from denpa import _abi as abi
 from denpa._call import options
+from known import WITHOUT
 from memory import SENTINEL, CallerMemory, Disagreement
 
 STOP = st.sampled_from([None, None, None, 0, 1])
 EPOCHS = st.sampled_from([1, 1, 2, 3])
-VALIDATION = st.one_of(st.none(), st.none(), GOOD_BATCH, BATCH.map(lambda b: dataclasses.replace(b, rows=max(b.rows, 1))))
+VALIDATION = st.one_of(
+    st.none(), st.none(), GOOD_BATCH, BATCH.map(lambda b: dataclasses.replace(b, rows=max(b.rows, 1)))
+)
 
 
 class CMachine(TrainerMachine):
@@ -58,7 +61,11 @@ class CMachine(TrainerMachine):
             require([progress.validation_loss, progress.validation_accuracy], epoch.validation, "validation")
         for model in self.models.values():
             if model.state is owner.state.model:
-                require_all(self.parameters(model), epoch.published, f"published after epoch {progress.epoch}: parameter")
+                require_all(
+                    self.parameters(model),
+                    epoch.published,
+                    f"published after epoch {progress.epoch}: parameter",
+                )
         return abi.IO_ERROR if stop is not None and progress.epoch >= stop else abi.OK
 
     def finish_fit(self, ways, loss):
@@ -83,8 +90,17 @@ class CMachine(TrainerMachine):
     # -- data in memory -----------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.trainers)
-    @rule(trainer=PICK, data=BATCH, more=st.sampled_from([0, 3, 6]), size=st.sampled_from([2, 1, 3, 4, 0, 9]), epochs=EPOCHS,
-          shuffle=st.booleans(), strided=st.booleans(), validation=VALIDATION, stop=STOP)
+    @rule(
+        trainer=PICK,
+        data=BATCH,
+        more=st.sampled_from([0, 3, 6]),
+        size=st.sampled_from([2, 1, 3, 4, 0, 9]),
+        epochs=EPOCHS,
+        shuffle=st.booleans(),
+        strided=st.booleans(),
+        validation=VALIDATION,
+        stop=STOP,
+    )
     def fit(self, trainer, data, more, size, epochs, shuffle, strided, validation, stop):
         owner, state, pointer = self.trainer(trainer)
         data = dataclasses.replace(data, rows=data.rows and data.rows + more)
@@ -103,29 +119,59 @@ class CMachine(TrainerMachine):
             result = state.fit(rows, epochs, stop, validation)
         batches = -(-data.rows // (size or state.max_batch))
         wanted = self.options(
-            owner, epochs, stop, validation, result[2] if result else [], batches, batch_size=size, no_shuffle=int(not shuffle)
+            owner,
+            epochs,
+            stop,
+            validation,
+            result[2] if result else [],
+            batches,
+            batch_size=size,
+            no_shuffle=int(not shuffle),
         )
-        arrays = *self.api.inputs(data, state.net, strided), *self.api.targets(data, state.net, state.terms, strided)
+        arrays = (
+            *self.api.inputs(data, state.net, strided),
+            *self.api.targets(data, state.net, state.terms, strided),
+        )
         loss = ctypes.c_double(SENTINEL)
         words = [f"{data}", f"batch_size {size}", f"epochs {epochs}", "shuffled" if shuffle else "in order"]
         words += ["strided"] * strided + [f"validation {validation}"] * (validation is not None)
         words += [f"stopped after epoch {stop}"] * (stop is not None)
-        self.api.call(f"{owner.handle} fit {', '.join(words)}", "fit", pointer, *arrays, ctypes.byref(wanted), ctypes.byref(loss))
+        self.api.call(
+            f"{owner.handle} fit {', '.join(words)}",
+            "fit",
+            pointer,
+            *arrays,
+            ctypes.byref(wanted),
+            ctypes.byref(loss),
+        )
         self.finish_fit(refusals or self.ways(state, result), loss)
 
     def possible(self, batch):
         """Without mistakes that cannot be made where the number of tensors is given."""
-        return dataclasses.replace(batch, mistake=None) if batch.mistake and batch.mistake.endswith("count") else batch
+        return (
+            dataclasses.replace(batch, mistake=None)
+            if batch.mistake and batch.mistake.endswith("count")
+            else batch
+        )
 
     # -- a source -----------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.trainers)
-    @rule(trainer=PICK, batches=st.lists(BATCH, max_size=4), fails=st.sampled_from([None, None, None, 0, 1, 2]), epochs=EPOCHS,
-          rewind=st.sampled_from(["works", "works", "works", "fails", "is missing"]), validation=VALIDATION, stop=STOP)
+    @rule(
+        trainer=PICK,
+        batches=st.lists(BATCH, max_size=4),
+        fails=st.sampled_from([None, None, None, 0, 1, 2]),
+        epochs=EPOCHS,
+        rewind=st.sampled_from(["works", "works", "works", "fails", "is missing"]),
+        validation=VALIDATION,
+        stop=STOP,
+    )
     def fit_source(self, trainer, batches, fails, epochs, rewind, validation, stop):
         owner, state, pointer = self.trainer(trainer)
         net = state.net
-        batches = [self.within(state, dataclasses.replace(self.possible(b), rows=max(b.rows, 1))) for b in batches]
+        batches = [
+            self.within(state, dataclasses.replace(self.possible(b), rows=max(b.rows, 1))) for b in batches
+        ]
         refusals = state.refusals(None, learns=True)
         if validation is not None:
             validation = self.possible(validation)
@@ -162,7 +208,10 @@ class CMachine(TrainerMachine):
                 if number >= len(batches):
                     return abi.BUSY if fails is not None and fails >= len(batches) else abi.END_OF_DATA
                 self.api.memory = ours
-                given = self.api.inputs(batches[number], net), self.api.targets(batches[number], net, state.terms)
+                given = (
+                    self.api.inputs(batches[number], net),
+                    self.api.targets(batches[number], net, state.terms),
+                )
                 self.api.memory = main
                 for places, (tensors, _) in zip((inputs, targets), given):
                     held.append(tensors)
@@ -178,10 +227,17 @@ class CMachine(TrainerMachine):
             position = 0
             return abi.IO_ERROR if rewind == "fails" else abi.OK
 
-        take, back = abi.NextCallback(next_), abi.RewindCallback(again) if rewind != "is missing" else abi.RewindCallback()
+        take, back = (
+            abi.NextCallback(next_),
+            abi.RewindCallback(again) if rewind != "is missing" else abi.RewindCallback(),
+        )
         loss = ctypes.c_double(SENTINEL)
-        words = [f"{batches}", f"epochs {epochs}", f"rewind {rewind}"] + [f"next fails at {fails}"] * (fails is not None)
-        words += [f"validation {validation}"] * (validation is not None) + [f"stopped after epoch {stop}"] * (stop is not None)
+        words = [f"{batches}", f"epochs {epochs}", f"rewind {rewind}"] + [f"next fails at {fails}"] * (
+            fails is not None
+        )
+        words += [f"validation {validation}"] * (validation is not None) + [f"stopped after epoch {stop}"] * (
+            stop is not None
+        )
         text = f"{owner.handle} fit_source {', '.join(words)}"
         self.api.call(text, "fit_source", pointer, take, back, None, ctypes.byref(wanted), ctypes.byref(loss))
         self.finish_fit(refusals or self.ways(state, result), loss)

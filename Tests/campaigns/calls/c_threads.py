@@ -40,7 +40,12 @@ class Predictor(threading.Thread):
         self.seen, self.count, self.wrong, self.over = [], 0, None, threading.Event()
 
     def run(self):
-        arguments = pack([tensor(x) for x in self.inputs]), len(self.inputs), pack([tensor(y) for y in self.outputs]), len(self.outputs)
+        arguments = (
+            pack([tensor(x) for x in self.inputs]),
+            len(self.inputs),
+            pack([tensor(y) for y in self.outputs]),
+            len(self.outputs),
+        )
         last = None
         while not self.over.is_set() and self.wrong is None:
             status = library.denpa_predict(self.session, *arguments)
@@ -70,15 +75,24 @@ class Predictor(threading.Thread):
             later = [k for k in found if k >= position]
             if not later:
                 what = "older parameters than before" if found else "parameters that were never published"
-                raise Disagreement(f"a prediction in another thread{' (real time)' * self.realtime} is that of {what}: {outputs}")
+                raise Disagreement(
+                    f"a prediction in another thread{' (real time)' * self.realtime} is that of {what}: {outputs}"
+                )
             position = later[0]
 
 
 class ThreadMachine(CMachine):
-    write_parameter = None  # views may be written while no session predicts only
+    writes_views = False  # that is allowed while no session predicts
 
-    @initialize(net=st.sampled_from(NETS), seed=st.integers(0, 2), terms=PICK, opt=PICK, rows=st.sampled_from([4, 1, 2, 8]),
-                dx=st.booleans(), probes=st.booleans())
+    @initialize(
+        net=st.sampled_from(NETS),
+        seed=st.integers(0, 2),
+        terms=PICK,
+        opt=PICK,
+        rows=st.sampled_from([4, 1, 2, 8]),
+        dx=st.booleans(),
+        probes=st.booleans(),
+    )
     def begin(self, net, seed, terms, opt, rows, dx, probes):
         self.predictors, self.published, self.watched = [], [], None
         self.new_model(0, net, seed)
@@ -99,7 +113,9 @@ class ThreadMachine(CMachine):
         self.published += self.watched.published
         self.watched.published = []
         now = self.watched.parameters
-        if not self.published or any(not np.array_equal(now[n], w, equal_nan=True) for n, w in self.published[-1].items()):
+        if not self.published or any(
+            not np.array_equal(now[n], w, equal_nan=True) for n, w in self.published[-1].items()
+        ):
             self.published.append(dict(now))
 
     def parameters(self, owner):

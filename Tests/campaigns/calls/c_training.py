@@ -10,12 +10,13 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from batches import BATCH, GOOD_BATCH, SEED, WITHOUT, numbers
+from batches import BATCH, GOOD_BATCH, SEED, numbers
 from c_api import status_name
 from c_models import PICK, ModelMachine
 from compare import require, require_all
 from denpa import _abi as abi
 from denpa._call import library
+from known import WITHOUT
 from memory import SENTINEL, Disagreement, pack, tensor
 
 FEED = st.sampled_from([None] * 8 + [w for w in ("nan", "inf", "width", "dtype") if w not in WITHOUT])
@@ -28,7 +29,11 @@ class TrainerMachine(ModelMachine):
 
     def within(self, state, batch):
         """Without growth: a batch that the trainer has room for."""
-        return dataclasses.replace(batch, rows=min(batch.rows, state.max_batch)) if "growth" in WITHOUT else batch
+        return (
+            dataclasses.replace(batch, rows=min(batch.rows, state.max_batch))
+            if "growth" in WITHOUT
+            else batch
+        )
 
     # -- the closed loop ----------------------------------------------------------------------------------------------
 
@@ -41,7 +46,9 @@ class TrainerMachine(ModelMachine):
             batch = dataclasses.replace(batch, seed=batch.seed + k)
             loss = ctypes.c_double(SENTINEL)
             arrays = *self.api.inputs(batch, state.net), *self.api.targets(batch, state.net, state.terms)
-            self.api.call(f"{owner.handle} train_batch {batch}", "train_batch", pointer, *arrays, ctypes.byref(loss))
+            self.api.call(
+                f"{owner.handle} train_batch {batch}", "train_batch", pointer, *arrays, ctypes.byref(loss)
+            )
             self.api.finish()
             self.compare_loss(loss, self.settle(state.train_batch(batch)))
             self.look()
@@ -58,8 +65,18 @@ class TrainerMachine(ModelMachine):
     def evaluate(self, trainer, batch):
         owner, state, pointer = self.trainer(trainer)
         loss, accuracy = ctypes.c_double(SENTINEL), ctypes.c_double(SENTINEL)
-        arrays = *self.api.inputs(batch, state.net, True), *self.api.targets(batch, state.net, state.terms, True)
-        self.api.call(f"{owner.handle} evaluate {batch}", "evaluate", pointer, *arrays, ctypes.byref(loss), ctypes.byref(accuracy))
+        arrays = (
+            *self.api.inputs(batch, state.net, True),
+            *self.api.targets(batch, state.net, state.terms, True),
+        )
+        self.api.call(
+            f"{owner.handle} evaluate {batch}",
+            "evaluate",
+            pointer,
+            *arrays,
+            ctypes.byref(loss),
+            ctypes.byref(accuracy),
+        )
         self.api.finish()
         wanted = self.settle(state.evaluate(batch))
         self.compare_loss(loss, wanted and wanted[0])
@@ -67,16 +84,24 @@ class TrainerMachine(ModelMachine):
             require(accuracy.value, wanted[1], "accuracy")
         self.look()
 
-    @precondition(lambda self: self.trainers)
-    @rule(trainer=PICK, batch=GOOD_BATCH)
     def check_gradients(self, trainer, batch):
         owner, state, pointer = self.trainer(trainer)
         arrays = *self.api.inputs(batch, state.net), *self.api.targets(batch, state.net, state.terms)
-        self.api.call(f"{owner.handle} check_gradients {batch}", "check_gradients", pointer, *arrays, None, abi.CheckCallback(), None)
+        self.api.call(
+            f"{owner.handle} check_gradients {batch}",
+            "check_gradients",
+            pointer,
+            *arrays,
+            None,
+            abi.CheckCallback(),
+            None,
+        )
         self.api.finish()
         ways = state.refusals(batch)
         if not ways:
-            sound = all(np.isfinite(w).all() and np.abs(w).max(initial=0) < 10 for w in state.weights.values())
+            sound = all(
+                np.isfinite(w).all() and np.abs(w).max(initial=0) < 10 for w in state.weights.values()
+            )
             ways = [(abi.OK, None)] + ([] if sound else [(abi.PROOF_FAILED, None), (abi.NOT_FINITE, None)])
         self.settle(ways)
         self.look()
@@ -115,16 +140,28 @@ class TrainerMachine(ModelMachine):
         got = self.api.finish()
         for one, wanted in zip(got, self.settle(state.forward(batch, training)) or []):
             require(one, wanted[0] if batch.is_single else wanted, "output")
+        if training and self.api.status == abi.OUT_OF_MEMORY:
+            state.doubt()
         self.look()
 
     @precondition(lambda self: self.trainers)
-    @rule(trainer=PICK, seed=SEED, gaps=st.lists(st.booleans(), min_size=3, max_size=3), trouble=FEED,
-          dx=st.sampled_from([False, False, True]))
+    @rule(
+        trainer=PICK,
+        seed=SEED,
+        gaps=st.lists(st.booleans(), min_size=3, max_size=3),
+        trouble=FEED,
+        dx=st.sampled_from([False, False, True]),
+    )
     def backward(self, trainer, seed, gaps, trouble, dx):
-        owner, state, pointer = self.trainer(trainer)
+        waiting = {slot: owner for slot, owner in self.trainers.items() if owner.state.pending is not None}
+        owner = self.pick(waiting or self.trainers, trainer)
+        state, pointer = owner.state, owner.handle.pointer
         net, pending = state.net, state.pending
         rows = pending.batch.rows if pending else 2
-        given = [None if gap else numbers(seed + 50 * k, rows, net.widths[name]) for k, (name, gap) in enumerate(zip(net.outputs, gaps))]
+        given = [
+            None if gap else numbers(seed + 50 * k, rows, net.widths[name])
+            for k, (name, gap) in enumerate(zip(net.outputs, gaps))
+        ]
         first = next((d for d in given if d is not None and d.size), None)
         if trouble in ("nan", "inf") and first is not None:
             first.reshape(-1)[seed % first.size] = np.nan if trouble == "nan" else np.inf
@@ -139,15 +176,46 @@ class TrainerMachine(ModelMachine):
             rooms = pack([tensor(self.api.memory.room((rows, width))) for _, width in net.inputs])
         shown = ", ".join("NULL" if d is None else f"{rows} rows" for d in given)
         text = f"{owner.handle} backward [{shown}] seed {seed}{f', {trouble}' if trouble else ''}{', and of the inputs' * dx}"
-        self.api.call(text, "trainer_backward", pointer, pack(tensors), len(tensors), rooms, len(net.inputs) if dx else 0)
+        self.api.call(
+            text,
+            "trainer_backward",
+            pointer,
+            pack(tensors),
+            len(tensors),
+            rooms,
+            len(net.inputs) if dx else 0,
+        )
         got = self.api.finish()
         wanted = self.settle(state.backward(given, fault, dx))
+        if self.api.status == abi.OUT_OF_MEMORY:
+            state.doubt()
         if wanted and dx:
             self.compare_input_gradients(got, wanted, pending.batch)
         self.look()
 
+    @precondition(lambda self: self.trainers)
+    @rule(trainer=PICK, batch=GOOD_BATCH, count=st.integers(1, 2), steps=st.booleans())
+    def micro_batches(self, trainer, batch, count, steps):
+        """What a loop of one's own does, so that it is done often."""
+        slot = list(self.trainers)[trainer % len(self.trainers)]
+        for k in range(count):
+            self.forward(trainer, dataclasses.replace(batch, seed=batch.seed + k), True)
+            only = {slot: self.trainers[slot]}
+            others, self.trainers = self.trainers, only
+            try:
+                self.backward(0, batch.seed, [False] * 3, None, False)
+            finally:
+                self.trainers = others
+        if steps:
+            self.step(trainer)
+
     def plain(self, owner, name, ways, *arguments, shown=""):
-        self.api.call(f"{owner.handle} {name}{shown}", name if name == "publish" else f"trainer_{name}", owner.handle.pointer, *arguments)
+        self.api.call(
+            f"{owner.handle} {name}{shown}",
+            name if name == "publish" else f"trainer_{name}",
+            owner.handle.pointer,
+            *arguments,
+        )
         self.settle(ways)
         self.look()
 
@@ -155,39 +223,35 @@ class TrainerMachine(ModelMachine):
     @rule(trainer=PICK)
     def step(self, trainer):
         owner = self.trainer(trainer)[0]
+        if any((np.abs(g) > 1e50).any() for g in owner.state.gradients.values() if np.isfinite(g).all()):
+            return  # with such weights rounding decides what overflows
         self.plain(owner, "step", owner.state.step())
 
     @precondition(lambda self: self.trainers)
-    @rule(trainer=PICK)
-    def zero_gradients(self, trainer):
+    @rule(trainer=PICK, what=st.sampled_from(["publish", "refresh", "zero_gradients"]))
+    def change_weights(self, trainer, what):
         owner = self.trainer(trainer)[0]
-        self.plain(owner, "zero_gradients", owner.state.zero_gradients())
+        self.plain(owner, what, getattr(owner.state, what)())
 
-    @precondition(lambda self: self.trainers)
-    @rule(trainer=PICK)
-    def publish(self, trainer):
-        owner = self.trainer(trainer)[0]
-        self.plain(owner, "publish", owner.state.publish())
-
-    @precondition(lambda self: self.trainers)
-    @rule(trainer=PICK)
-    def refresh(self, trainer):
-        owner = self.trainer(trainer)[0]
-        self.plain(owner, "refresh", owner.state.refresh())
-
-    @precondition(lambda self: self.trainers)
-    @rule(trainer=PICK, rate=st.sampled_from([0.01, 0.1, 0.0, -1.0, float("nan"), 1e31]))
     def set_rate(self, trainer, rate):
         owner = self.trainer(trainer)[0]
         self.plain(owner, "set_learning_rate", owner.state.set_rate(rate), rate, shown=f" {rate}")
         rate = ctypes.c_double(SENTINEL)
         status = library.denpa_trainer_learning_rate(owner.handle.pointer, ctypes.byref(rate))
-        if status != (abi.OK if owner.state.rule else abi.BAD_STATE) or not status and rate.value != owner.state.rate:
-            raise Disagreement(f"learning rate: {status_name(status)} {rate.value}, expected {owner.state.rate}")
+        if (
+            status != (abi.OK if owner.state.rule else abi.BAD_STATE)
+            or not status
+            and rate.value != owner.state.rate
+        ):
+            raise Disagreement(
+                f"learning rate: {status_name(status)} {rate.value}, expected {owner.state.rate}"
+            )
 
     # "all": every gradient becomes finite again. "zero": the first of those that are not.
     @precondition(lambda self: self.trainers and "views" not in WITHOUT)
-    @rule(trainer=PICK, which=PICK, seed=SEED, what=st.sampled_from(["numbers", "nan", "inf", "mend", "large"]))
+    @rule(
+        trainer=PICK, which=PICK, seed=SEED, what=st.sampled_from(["numbers", "nan", "inf", "mend", "large"])
+    )
     def write_gradient(self, trainer, which, seed, what):
         owner, state, _ = self.trainer(trainer)
         if not state.trained or what in WITHOUT or state.restarts and "early views" in WITHOUT:
@@ -212,15 +276,31 @@ class TrainerMachine(ModelMachine):
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
-    @rule(kind=st.sampled_from(["models", "sessions", "trainers"]), slot=st.integers(0, 2))
+    @rule(
+        what=st.sampled_from(["check", "rate", "models", "sessions", "trainers", "stale", "memory"]),
+        which=PICK,
+        batch=GOOD_BATCH,
+        rate=st.sampled_from([0.01, 0.1, 0.0, -1.0, float("nan"), 1e31]),
+        other=st.booleans(),
+    )
+    def do_something_else(self, what, which, batch, rate, other):
+        if what == "check" and self.trainers:
+            self.check_gradients(which, batch)
+        elif what == "rate" and self.trainers:
+            self.set_rate(which, rate)
+        elif what == "stale" and self.stale:
+            self.use_after_destroy(which, other)
+        elif what == "memory" and "memory" not in WITHOUT:
+            self.api.fails = which + 1
+        elif what in ("models", "sessions", "trainers"):
+            self.destroy(what, which % 3)
+
     def destroy(self, kind, slot):
         owners = getattr(self, kind)
         if slot in owners:
             self.destroy_owner(owners, slot)
             self.look()
 
-    @precondition(lambda self: self.stale)
-    @rule(which=PICK, wrong_kind=st.booleans())
     def use_after_destroy(self, which, wrong_kind):
         """Every function must see that the handle is none."""
         handle = self.stale[which % len(self.stale)]
@@ -230,15 +310,30 @@ class TrainerMachine(ModelMachine):
         x, count = ctypes.c_double(), ctypes.c_int32()
         none, t = pack([]), abi.Tensor()
         calls = {
-            "model": [("model_counts", ctypes.byref(count), None, None), ("model_initialize", 1), ("model_set", b"a", ctypes.byref(t)),
-                      ("model_view", b"a", ctypes.byref(t)), ("model_destroy",)],
+            "model": [
+                ("model_counts", ctypes.byref(count), None, None),
+                ("model_initialize", 1),
+                ("model_set", b"a", ctypes.byref(t)),
+                ("model_view", b"a", ctypes.byref(t)),
+                ("model_destroy",),
+            ],
             "session": [("predict", none, 1, none, 1), ("session_destroy",)],
-            "trainer": [("train_batch", none, 1, none, 1, ctypes.byref(x)), ("trainer_step",), ("trainer_backward", none, 1, none, 1),
-                        ("trainer_forward", none, 1, none, 1, 1), ("publish",), ("trainer_refresh",), ("trainer_destroy",),
-                        ("trainer_learning_rate", ctypes.byref(x)), ("trainer_gradient", b"a", ctypes.byref(t))],
+            "trainer": [
+                ("train_batch", none, 1, none, 1, ctypes.byref(x)),
+                ("trainer_step",),
+                ("trainer_backward", none, 1, none, 1),
+                ("trainer_forward", none, 1, none, 1, 1),
+                ("publish",),
+                ("trainer_refresh",),
+                ("trainer_destroy",),
+                ("trainer_learning_rate", ctypes.byref(x)),
+                ("trainer_gradient", b"a", ctypes.byref(t)),
+            ],
         }[kind]
         name, *arguments = calls[which % len(calls)]
-        self.api.call(f"{name} of {handle}, destroyed{' (or of another kind)' * wrong_kind}", name, pointer, *arguments)
+        self.api.call(
+            f"{name} of {handle}, destroyed{' (or of another kind)' * wrong_kind}", name, pointer, *arguments
+        )
         self.settle([(abi.BAD_HANDLE, None)])
         self.look()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from batches import WITHOUT
+from known import WITHOUT
 from memory import Disagreement
 
 TOLERANCE = 1e-9
@@ -33,7 +33,9 @@ def all_same(got, wanted):
 
 def require(got, wanted, what):
     if not same(got, wanted):
-        raise Disagreement(f"{what}:\n       got {np.asarray(got).tolist()}\n  expected {np.asarray(wanted).tolist()}")
+        raise Disagreement(
+            f"{what}:\n       got {np.asarray(got).tolist()}\n  expected {np.asarray(wanted).tolist()}"
+        )
 
 
 def require_all(got, wanted, what):

@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 
 from denpa import _abi as abi
-from networks import STATE, TRAINED, BadClass, LayerFails
+from networks import TRAINED, BadClass, LayerFails
 from philox import permutation
 
 
@@ -55,7 +55,9 @@ class Forward:
     batch: object
     kept: object
     weights: dict
-    doubtful: bool = False  # a later call that failed may have overwritten what was kept: backward may be refused
+    doubtful: bool = (
+        False  # a later call that failed may have overwritten what was kept: backward may be refused
+    )
 
 
 @dataclasses.dataclass
@@ -84,7 +86,9 @@ class TrainerState:
         self.candidates = [zeros]
         # At first, and after a step of the closed loop, the next gradients may be added to what is seen, or to zero.
         self.restarts = True
-        self.moments = {name: [np.zeros(self.net.shapes[name])] * (rule.moments if rule else 0) for name in self.trained}
+        self.moments = {
+            name: [np.zeros(self.net.shapes[name])] * (rule.moments if rule else 0) for name in self.trained
+        }
         # Steps of the optimizer; forwards of training, each with random numbers of its own; epochs of fit.
         self.steps = self.forwards = self.epochs = 0
         self.rate = rule.value("learning_rate") if rule else 0.0
@@ -235,7 +239,9 @@ class TrainerState:
             clone.epochs += 1
             published = dict(clone.weights)
             loss = total / samples if samples else 0.0
-            epoch_told = Epoch(loss, right / decisions if decisions else float("nan"), samples, count, published)
+            epoch_told = Epoch(
+                loss, right / decisions if decisions else float("nan"), samples, count, published
+            )
             told.append(epoch_told)
             if validation is not None:
                 data = validation.inputs(self.net), validation.targets(self.net, self.terms)
@@ -267,11 +273,7 @@ class TrainerState:
         refusals = self.refusals(batch, losses=False, outputs=True)
         if refusals:
             return refusals
-
-        def doubt():
-            if training and self.pending is not None:
-                self.pending = dataclasses.replace(self.pending, doubtful=True)
-
+        doubt = self.doubt if training else None
         try:
             outputs, kept, states = self.forward_pass(batch.inputs(self.net), training)
         except LayerFails:
@@ -289,6 +291,11 @@ class TrainerState:
 
         return [(abi.OK, commit)]
 
+    def doubt(self):
+        """A call has failed half-way: what an earlier forward kept may be gone."""
+        if self.pending is not None:
+            self.pending = dataclasses.replace(self.pending, doubtful=True)
+
     def backward(self, doutputs, fault, wants_inputs):
         """`doutputs`: arrays or None, called with the rows of the forward; `fault`: what is wrong with how they are given."""
         found = set() if fault is None else {fault}
@@ -301,8 +308,8 @@ class TrainerState:
         given = [zero if d is None else d for d, zero in zip(doutputs, zeros)]
         gradients, dinputs = self.net.backward(pending.weights, pending.kept, given)
 
-        def doubt():
-            self.pending = dataclasses.replace(pending, doubtful=True)
+        def fail():
+            self.doubt()
             self.candidates = self.candidates + [self.zeros]
 
         def commit():
@@ -311,7 +318,7 @@ class TrainerState:
             return dinputs
 
         if self.net.backward_fails(pending.batch.inputs(self.net)):
-            ways = [(abi.LAYER_FAILED, doubt)]
+            ways = [(abi.LAYER_FAILED, fail)]
             if "center.gain" not in self.trained and not wants_inputs:
                 ways.append((abi.OK, commit))
         else:
@@ -331,7 +338,9 @@ class TrainerState:
             refusals.append((abi.BAD_STATE, None))
         if refusals:
             return refusals
-        status, loss, gradients, dinputs, states, _ = self.whole(batch.inputs(self.net), batch.targets(self.net, self.terms))
+        status, loss, gradients, dinputs, states, _ = self.whole(
+            batch.inputs(self.net), batch.targets(self.net, self.terms)
+        )
 
         def commit():
             if self.accumulate(gradients) and np.isfinite(loss):

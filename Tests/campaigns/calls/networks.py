@@ -100,7 +100,9 @@ class Net:
         """(gradients of the trained parameters, of the inputs). None among `doutputs`: nothing comes from there."""
         values, centered = kept
         d = {}
-        gradients = {name: np.zeros(shape) for name, shape in self.shapes.items() if self.roles[name] == TRAINED}
+        gradients = {
+            name: np.zeros(shape) for name, shape in self.shapes.items() if self.roles[name] == TRAINED
+        }
 
         def add(name, gradient):
             d[name] = d[name] + gradient if name in d else gradient
@@ -172,7 +174,12 @@ NETS = [
     Net(
         "branches",
         [("a", 3), ("u", 4)],
-        [dense("trunk", "a", 4, "tanh"), Node("add", "joint", ("trunk", "u")), dense("left", "joint", 2), dense("right", "joint", 3)],
+        [
+            dense("trunk", "a", 4, "tanh"),
+            Node("add", "joint", ("trunk", "u")),
+            dense("left", "joint", 2),
+            dense("right", "joint", 3),
+        ],
         ["left", "right"],
         [(Term(0, MSE),), (Term(1, CE), Term(0, MSE, 0.5)), (Term(1, CE),), (Term(0, MSE, 1.0, "sum"),), ()],
     ),
@@ -180,7 +187,11 @@ NETS = [
     Net(
         "center",
         [("x", 3)],
-        [Node("calls.center", "center", ("x",)), dense("hidden", "center", 4, "tanh"), dense("out", "hidden", 2)],
+        [
+            Node("calls.center", "center", ("x",)),
+            dense("hidden", "center", 4, "tanh"),
+            dense("out", "hidden", 2),
+        ],
         ["out"],
         [(Term(0, MSE),), (Term(0, CE),), (Term(0, MSE, 2.0), Term(0, CE)), ()],
     ),

@@ -56,7 +56,9 @@ def build(net, seed):
         given = {"units": node.units} if node.kind == "dense" else {}
         if node.activation:
             given["activation"] = node.activation
-        values[node.name] = dp.create(node.kind, name=node.name, **given)(*[values[name] for name in node.sources])
+        values[node.name] = dp.create(node.kind, name=node.name, **given)(
+            *[values[name] for name in node.sources]
+        )
     inputs, outputs = [values[name] for name, _ in net.inputs], [values[name] for name in net.outputs]
     return dp.Model(inputs, outputs if len(outputs) > 1 else outputs[0], dtype="float64", seed=seed)
 
@@ -64,7 +66,9 @@ def build(net, seed):
 def loss_of(terms):
     """The terms as a loss object."""
     made = [
-        (dp.SoftmaxCrossEntropy if term.kind == CE else dp.MeanSquaredError)(term.output, weight=term.weight, reduction=term.reduction)
+        (dp.SoftmaxCrossEntropy if term.kind == CE else dp.MeanSquaredError)(
+            term.output, weight=term.weight, reduction=term.reduction
+        )
         for term in terms
     ]
     return made[0] if len(made) == 1 else dp.Sum(*made)
@@ -91,7 +95,15 @@ def listed(result):
 
 
 FAULTS = {abi.BAD_SHAPE, abi.BAD_ARGUMENT, abi.BAD_DTYPE}  # what Python may say of a mistake
-POSSIBLE = {"input width", "input rank", "input rows", "input dtype", "input count", "target width", "target rows"}
+POSSIBLE = {
+    "input width",
+    "input rank",
+    "input rows",
+    "input dtype",
+    "input count",
+    "target width",
+    "target rows",
+}
 
 
 def possible(batch, net):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
-from expected import ModelState, TrainerState
+from expected import TrainerState
 from networks import Rule
 
 DEFAULT = Rule("sgd", (("learning_rate", 0.01),))
@@ -31,9 +29,12 @@ class NetState:
 
     def bring(self, trainer):
         """Gives a trainer the weights of now. What a forward kept may be lost with the old ones."""
-        changed = any(not np.array_equal(trainer.weights[n], w, equal_nan=True) for n, w in self.model.parameters.items())
-        if changed and trainer.pending is not None:
-            trainer.pending = dataclasses.replace(trainer.pending, doubtful=True)
+        changed = any(
+            not np.array_equal(trainer.weights[n], w, equal_nan=True)
+            for n, w in self.model.parameters.items()
+        )
+        if changed:
+            trainer.doubt()
         trainer.weights = dict(self.model.parameters)
 
     def share(self, trainer):

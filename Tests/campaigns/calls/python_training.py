@@ -8,13 +8,13 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from batches import BATCH, GOOD_BATCH, SEED, WITHOUT, numbers
+from batches import BATCH, GOOD_BATCH, SEED, numbers
 from compare import require, require_all
 from denpa import _abi as abi
+from known import WITHOUT
 from memory import Disagreement
 from networks import RULES
 from python_api import FAULTS, Stop, listed, loss_of, optimizer_of, possible
-from python_expected import DEFAULT
 from python_machine import MAYBE, PICK, PythonBase
 
 EPOCHS = st.sampled_from([1, 1, 2, 3])
@@ -49,7 +49,9 @@ class PythonMachine(PythonBase):
             losses, chosen, named, words = self.choices(state, terms, opt)
             used = losses or state.terms
             t = self.t(batch, state, used or self.losses(state, 0))
-            got = self.api.call(f"{owner}.train_batch({batch}{words})", net.train_batch, self.x(batch, state), t, **named)
+            got = self.api.call(
+                f"{owner}.train_batch({batch}{words})", net.train_batch, self.x(batch, state), t, **named
+            )
             if used is None:
                 self.settle([(abi.BAD_STATE, None)] + self.faults(batch))
             elif self.api.status in FAULTS and self.faults(batch):
@@ -63,16 +65,32 @@ class PythonMachine(PythonBase):
             self.look()
 
     @precondition(lambda self: self.nets)
-    @rule(net=PICK, data=BATCH, more=st.sampled_from([0, 3, 6]), size=st.sampled_from([2, 1, 3, 32]), epochs=EPOCHS, shuffle=st.booleans(),
-          validation=st.one_of(st.none(), GOOD_BATCH), stop=STOP, terms=MAYBE, opt=MAYBE)
+    @rule(
+        net=PICK,
+        data=BATCH,
+        more=st.sampled_from([0, 3, 6]),
+        size=st.sampled_from([2, 1, 3, 32]),
+        epochs=EPOCHS,
+        shuffle=st.booleans(),
+        validation=st.one_of(st.none(), GOOD_BATCH),
+        stop=STOP,
+        terms=MAYBE,
+        opt=MAYBE,
+    )
     def fit(self, net, data, more, size, epochs, shuffle, validation, stop, terms, opt):
         owner, net, state = self.pick(net)
-        data = dataclasses.replace(possible(data, state.net), rows=data.rows and data.rows + more, single=False)
+        data = dataclasses.replace(
+            possible(data, state.net), rows=data.rows and data.rows + more, single=False
+        )
         if "replace" in WITHOUT and (data.mistake or data.poison or not data.rows):
             terms = opt = None  # a call that is refused may have replaced them
         losses, chosen, named, words = self.choices(state, terms, opt)
         used = losses or state.terms
-        refusals = self.faults(data) + ([(abi.BAD_STATE, None)] if used is None else []) + [(abi.BAD_ARGUMENT, None)] * (data.rows == 0)
+        refusals = (
+            self.faults(data)
+            + ([(abi.BAD_STATE, None)] if used is None else [])
+            + [(abi.BAD_ARGUMENT, None)] * (data.rows == 0)
+        )
 
         def batches(trainer):
             return trainer.rows_in_order(data.inputs(state.net), data.targets(state.net, used), size, shuffle)
@@ -84,10 +102,20 @@ class PythonMachine(PythonBase):
         text = f"{owner}.fit({data}, batch_size={size}, epochs={epochs}, shuffle={shuffle}{words})"
         arguments = self.x(data, state), self.t(data, state, given)
         named.update(batch_size=size, shuffle=shuffle)
-        self.run_fit(owner, text, arguments, named, refusals, batches, epochs, stop, validation, losses, chosen)
+        self.run_fit(
+            owner, text, arguments, named, refusals, batches, epochs, stop, validation, losses, chosen
+        )
 
     @precondition(lambda self: self.nets)
-    @rule(net=PICK, batches=st.lists(BATCH, max_size=4), epochs=EPOCHS, stop=STOP, terms=MAYBE, opt=MAYBE, fails=st.sampled_from([None, None, None, 0, 1]))
+    @rule(
+        net=PICK,
+        batches=st.lists(BATCH, max_size=4),
+        epochs=EPOCHS,
+        stop=STOP,
+        terms=MAYBE,
+        opt=MAYBE,
+        fails=st.sampled_from([None, None, None, 0, 1]),
+    )
     def fit_iterable(self, net, batches, epochs, stop, terms, opt, fails):
         owner, net, state = self.pick(net)
         batches = [dataclasses.replace(possible(b, state.net), rows=max(b.rows, 1)) for b in batches]
@@ -120,7 +148,9 @@ class PythonMachine(PythonBase):
         text = f"{owner}.fit(iterable of {batches}, epochs={epochs}{words}{f', raises at {fails}' if fails is not None else ''})"
         self.run_fit(owner, text, (Iterable(),), named, refusals, items, epochs, stop, None, losses, chosen)
 
-    def run_fit(self, owner, text, arguments, named, refusals, batches, epochs, stop, validation, losses, chosen):
+    def run_fit(
+        self, owner, text, arguments, named, refusals, batches, epochs, stop, validation, losses, chosen
+    ):
         net, state = owner.net, owner.state
         result, trainer, before = None, None, None
         if not refusals:
@@ -148,7 +178,9 @@ class PythonMachine(PythonBase):
             self.settle(refusals)
         else:
             status, _, told, clone, published = result
-            first_fails = published is None and status in FAULTS  # nothing was learned: whatever was given may be as before
+            first_fails = (
+                published is None and status in FAULTS
+            )  # nothing was learned: whatever was given may be as before
             self.settle([(s, None) for s in ({status} if status not in FAULTS else FAULTS)])
             trainer.adopt(clone)
             if published is not None:
@@ -164,11 +196,20 @@ class PythonMachine(PythonBase):
         if result is None or epoch >= len(result[2]):
             raise Disagreement(f"the end of epoch {epoch} is told, which must not be reached")
         told = result[2][epoch]
-        wanted = {"loss": told.loss, "accuracy": told.accuracy, "val_loss": told.validation[0], "val_accuracy": told.validation[1]}
+        wanted = {
+            "loss": told.loss,
+            "accuracy": told.accuracy,
+            "val_loss": told.validation[0],
+            "val_accuracy": told.validation[1],
+        }
         for name, value in wanted.items():
             if value is not None and not np.isnan(value):
                 require(logs.get(name, np.nan), value, f"{name} after epoch {epoch}")
-        require_all({name: network.parameters[name] for name in told.published}, told.published, f"after epoch {epoch}: parameter")
+        require_all(
+            {name: network.parameters[name] for name in told.published},
+            told.published,
+            f"after epoch {epoch}: parameter",
+        )
 
     @precondition(lambda self: self.nets)
     @rule(net=PICK, batch=BATCH, terms=MAYBE)
@@ -178,7 +219,9 @@ class PythonMachine(PythonBase):
         losses, _, named, words = self.choices(state, terms, None)
         used = losses or state.terms
         t = self.t(batch, state, used or self.losses(state, 0))
-        got = self.api.call(f"{owner}.evaluate({batch}{words})", net.evaluate, self.x(batch, state), t, **named)
+        got = self.api.call(
+            f"{owner}.evaluate({batch}{words})", net.evaluate, self.x(batch, state), t, **named
+        )
         ways = self.faults(batch) + ([(abi.BAD_STATE, None)] if used is None else [])
         wanted = self.settle(ways or state.looked(used).evaluate(batch))
         if self.api.status == abi.OK:
@@ -192,7 +235,9 @@ class PythonMachine(PythonBase):
         owner, net, state = self.pick(net)
         self.api.call(f"{owner}.learning_rate = {rate}", setattr, net, "learning_rate", rate)
         # After a training that was refused there may be an optimizer, the default, or none.
-        trainer = state.training() if state.terms and (state.rule or self.api.status != abi.BAD_STATE) else None
+        trainer = (
+            state.training() if state.terms and (state.rule or self.api.status != abi.BAD_STATE) else None
+        )
         self.settle(trainer.set_rate(rate) if trainer else [(abi.BAD_STATE, None)])
         if trainer:
             trainer.rate_was_set = trainer.rate_was_set or self.api.status == abi.OK
@@ -214,7 +259,9 @@ class PythonMachine(PythonBase):
         t = self.t(batch, state, used or self.losses(state, 0))
         function = net.gradients if dx else net.loss_and_gradients
         named.update({"wrt": wrt} if dx else {})
-        got = self.api.call(f"{owner}.{function.__name__}({batch}{words})", function, self.x(batch, state), t, **named)
+        got = self.api.call(
+            f"{owner}.{function.__name__}({batch}{words})", function, self.x(batch, state), t, **named
+        )
         ways = self.faults(batch) + ([(abi.BAD_STATE, None)] if used is None else [])
         wanted = self.settle(ways or trainer.gradients_of(batch, dx))
         if self.api.status == abi.OK:
@@ -231,7 +278,12 @@ class PythonMachine(PythonBase):
     def forward(self, net, batch, training):
         owner, net, state = self.pick(net)
         batch = possible(batch, state.net)
-        got = self.api.call(f"{owner}.forward({batch}, training={training})", net.forward, self.x(batch, state), training=training)
+        got = self.api.call(
+            f"{owner}.forward({batch}, training={training})",
+            net.forward,
+            self.x(batch, state),
+            training=training,
+        )
         ways = self.faults(batch, False)
         if not ways:
             trainer = state.opened()
@@ -240,18 +292,26 @@ class PythonMachine(PythonBase):
         if self.api.status == abi.OK:
             self.compare_outputs(got, wanted, batch)
             state.share(trainer)
-            if not training and trainer.pending is not None:
-                trainer.pending = dataclasses.replace(trainer.pending, doubtful=True)
+            if not training:
+                trainer.doubt()
         self.look()
 
     @precondition(lambda self: self.nets)
-    @rule(net=PICK, seed=SEED, gaps=st.lists(st.booleans(), min_size=3, max_size=3), trouble=st.sampled_from([None] * 6 + ["nan", "width"]))
+    @rule(
+        net=PICK,
+        seed=SEED,
+        gaps=st.lists(st.booleans(), min_size=3, max_size=3),
+        trouble=st.sampled_from([None] * 6 + ["nan", "width"]),
+    )
     def backward(self, net, seed, gaps, trouble):
         owner, net, state = self.pick(net)
         pending = state.open.pending if state.open else None
         rows = pending.batch.rows if pending else 2
         names = state.net.outputs
-        given = [None if gap and len(names) > 1 else numbers(seed + 50 * k, rows, state.net.widths[name]) for k, (name, gap) in enumerate(zip(names, gaps))]
+        given = [
+            None if gap and len(names) > 1 else numbers(seed + 50 * k, rows, state.net.widths[name])
+            for k, (name, gap) in enumerate(zip(names, gaps))
+        ]
         first = next((d for d in given if d is not None and d.size), None)
         trouble = trouble if first is not None and trouble not in WITHOUT else None
         if trouble == "nan":
@@ -260,7 +320,11 @@ class PythonMachine(PythonBase):
         handed = [d if d is None else d[0] if single else d for d in given]
         if trouble == "width":
             handed = [np.zeros((*d.shape[:-1], 7)) if d is not None else None for d in handed]
-        got = self.api.call(f"{owner}.backward(seed {seed}, gaps {gaps}, {trouble})", net.backward, handed if len(names) > 1 else handed[0])
+        got = self.api.call(
+            f"{owner}.backward(seed {seed}, gaps {gaps}, {trouble})",
+            net.backward,
+            handed if len(names) > 1 else handed[0],
+        )
         fault = abi.BAD_SHAPE if trouble == "width" else None
         ways = state.open.backward(given, fault, False) if state.open else [(abi.BAD_STATE, None)]
         if pending is None:  # Python looks at the shapes first, where it still has an earlier forward's
@@ -297,7 +361,13 @@ class PythonMachine(PythonBase):
     def write_gradient(self, net, which, seed, trouble):
         owner, net, state = self.pick(net)
         opened = state.open
-        if opened is None or not opened.trained or trouble in WITHOUT or opened.restarts and "early views" in WITHOUT:
+        if (
+            opened is None
+            or not opened.trained
+            or trouble in WITHOUT
+            or opened.restarts
+            and "early views" in WITHOUT
+        ):
             return
         name = opened.trained[which % len(opened.trained)]
         value = numbers(seed, *state.net.shapes[name])
@@ -317,7 +387,12 @@ class PythonMachine(PythonBase):
         names = state.net.outputs
         douts = [numbers(seed + 50 * k, batch.rows, state.net.widths[name]) for k, name in enumerate(names)]
         handed = [d[0] if batch.is_single else d for d in douts]
-        got = self.api.call(f"{owner}.vjp({batch}, seed {seed})", net.vjp, self.x(batch, state), handed if len(names) > 1 else handed[0])
+        got = self.api.call(
+            f"{owner}.vjp({batch}, seed {seed})",
+            net.vjp,
+            self.x(batch, state),
+            handed if len(names) > 1 else handed[0],
+        )
         trainer = state.looked()
         ways = self.faults(batch, False) or trainer.forward(dataclasses.replace(batch, mistake=None), True)
         if ways[0][0] == abi.OK:

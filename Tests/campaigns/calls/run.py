@@ -31,7 +31,9 @@ SECONDS_A_PROGRAM, SECONDS_TO_SHRINK = 3, 600  # limits: more is a hang
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--examples", type=int, default=1000, help="programs, divided among the machines")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--machine", nargs="*", choices=list(MACHINES), default=list(MACHINES))
@@ -61,8 +63,15 @@ def run_block(given):
     machine.recorder = recorder = Recorder(None if given.block == "-" else given.block)
     phases = [Phase.generate] if given.quick else [Phase.generate, Phase.shrink]
     wanted = settings(
-        max_examples=given.examples, stateful_step_count=STEPS, deadline=None, database=None, derandomize=True, phases=phases,
-        print_blob=True, report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
+        max_examples=given.examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=phases,
+        print_blob=True,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
     )
     started = time.monotonic()
     try:
@@ -100,10 +109,22 @@ class Child:
     def __init__(self, given, block, folder):
         self.machine, self.seed, self.examples = block
         self.name = f"{self.machine} seed {self.seed}"
-        self.flight, self.log = folder / f"{self.machine}-{self.seed}.flight", folder / f"{self.machine}-{self.seed}.log"
-        command = [sys.executable, str(HERE / "run.py"), "--block", str(self.flight), "--machine", self.machine]
+        self.flight, self.log = (
+            folder / f"{self.machine}-{self.seed}.flight",
+            folder / f"{self.machine}-{self.seed}.log",
+        )
+        command = [
+            sys.executable,
+            str(HERE / "run.py"),
+            "--block",
+            str(self.flight),
+            "--machine",
+            self.machine,
+        ]
         command += ["--seed", str(self.seed), "--examples", str(self.examples)] + ["--quick"] * given.quick
-        self.process = subprocess.Popen(command, stdout=self.log.open("w"), stderr=subprocess.STDOUT, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, stdout=self.log.open("w"), stderr=subprocess.STDOUT, start_new_session=True
+        )
         self.ends = time.monotonic() + SECONDS_A_PROGRAM * self.examples + SECONDS_TO_SHRINK
 
     def is_over(self):
@@ -122,7 +143,11 @@ class Child:
         print(f"     run.py --block - --machine {self.machine} --seed {self.seed} --examples {self.examples}")
         if code < 0:
             print(f"ended by {signal.Signals(-code).name}; the last program was")
-            text = text[-2000:] + (self.flight.read_text(errors="replace") if self.flight.exists() else "") + "\n"
+            text = (
+                text[-2000:]
+                + (self.flight.read_text(errors="replace") if self.flight.exists() else "")
+                + "\n"
+            )
         print(text, flush=True)
         return False
 
