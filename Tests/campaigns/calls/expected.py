@@ -278,8 +278,6 @@ class TrainerState:
             outputs, kept, states = self.forward_pass(batch.inputs(self.net), training)
         except LayerFails:
             return [(abi.LAYER_FAILED, doubt)]
-        if training and not finite(states.values()):
-            return [(abi.NOT_FINITE, doubt)]
 
         def commit():
             if training:
@@ -289,6 +287,11 @@ class TrainerState:
                 self.grow(batch.rows)
             return outputs
 
+        if training and not finite(states.values()):
+            # A state that was not finite before does not become so.
+            before = [name for name in states if not np.isfinite(self.weights[name]).all()]
+            spoiled = [name for name in states if name not in before and not np.isfinite(states[name]).all()]
+            return [(abi.NOT_FINITE, doubt)] + ([] if spoiled else [(abi.OK, commit)])
         return [(abi.OK, commit)]
 
     def doubt(self):
