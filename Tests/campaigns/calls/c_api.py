@@ -271,7 +271,8 @@ class CApi:
             held.append(attributes({"reduction": term.reduction}))
             entry.kind, entry.attributes = term.kind.encode(), held[-1]
             entry.weight, entry.output = term.weight, term.output
-        wanted.losses, wanted.loss_count = losses, len(terms)
+        if terms:
+            wanted.losses, wanted.loss_count = losses, len(terms)
         if rule is not None:
             held.append(attributes(dict(rule.attributes)))
             wanted.optimizer.kind, wanted.optimizer.attributes = rule.kind.encode(), held[-1]

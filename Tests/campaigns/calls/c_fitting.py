@@ -5,17 +5,19 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from batches import BATCH, GOOD_BATCH
+from batches import BATCH, GOOD_BATCH, Batch
+from c_api import last_error, status_name
 from c_models import PICK
 from c_training import TrainerMachine
 from compare import require, require_all
 from denpa import _abi as abi
-from denpa._call import options
+from denpa._call import library, options
 from known import WITHOUT
-from memory import SENTINEL, CallerMemory, Disagreement
+from memory import SENTINEL, CallerMemory, Disagreement, pack, tensor
 
 STOP = st.sampled_from([None, None, None, 0, 1])
 EPOCHS = st.sampled_from([1, 1, 2, 3])
@@ -57,8 +59,7 @@ class CMachine(TrainerMachine):
         require(got, [epochs, epoch.batches, batches or -1, epoch.samples], "epochs, batch, batches, samples")
         require(progress.loss, epoch.loss, "loss of the epoch")
         require(progress.accuracy, epoch.accuracy, "accuracy of the epoch")
-        if epoch.validation[0] is not None:
-            require([progress.validation_loss, progress.validation_accuracy], epoch.validation, "validation")
+        require([progress.validation_loss, progress.validation_accuracy], epoch.validation, "validation")
         for model in self.models.values():
             if model.state is owner.state.model:
                 require_all(
@@ -66,7 +67,27 @@ class CMachine(TrainerMachine):
                     epoch.published,
                     f"published after epoch {progress.epoch}: parameter",
                 )
+        self.call_from_within(owner, epoch.published)
         return abi.IO_ERROR if stop is not None and progress.epoch >= stop else abi.OK
+
+    def call_from_within(self, owner, published):
+        """A callback may use the model and its sessions, and is refused whatever the trainer at work does."""
+        rate = ctypes.c_double()
+        calls = [("trainer_step",), ("trainer_zero_gradients",), ("trainer_refresh",), ("publish",)]
+        calls += [("trainer_set_learning_rate", 0.5), ("trainer_learning_rate", ctypes.byref(rate))]
+        name, *arguments = calls[self.recorder.calls % len(calls)]
+        status = getattr(library, f"denpa_{name}")(owner.handle.pointer, *arguments)
+        if status != abi.BAD_STATE:
+            raise Disagreement(f"{name} from within fit's callback: {status_name(status)}")
+        net, batch = owner.state.net, Batch(1, 2)
+        for session in self.sessions.values():
+            if session.state[0] is owner.state.model:
+                x, y = batch.inputs(net), [np.empty((1, net.widths[name])) for name in net.outputs]
+                given = pack([tensor(a) for a in x]), len(x), pack([tensor(a) for a in y]), len(y)
+                if library.denpa_predict(session.handle.pointer, *given):
+                    raise Disagreement(f"predict from within fit's callback: {last_error()}")
+                for got, wanted in zip(y, net.forward(published, x)[0]):
+                    require(got, wanted, "prediction from within fit's callback")
 
     def finish_fit(self, ways, loss):
         self.api.finish()

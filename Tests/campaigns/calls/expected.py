@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 
 from denpa import _abi as abi
-from networks import TRAINED, BadClass, LayerFails
+from networks import TRAINED, BadClass, LayerFails, Meter
 from philox import permutation
 
 
@@ -93,7 +93,6 @@ class TrainerState:
         self.steps = self.forwards = self.epochs = 0
         self.rate = rule.value("learning_rate") if rule else 0.0
         self.pending = None
-        self.grown = False
 
     def clone(self):
         made = copy.copy(self)
@@ -130,19 +129,19 @@ class TrainerState:
         return self.net.forward(self.weights, inputs, training, self.draw(self.model.seed, self.forwards))
 
     def whole(self, inputs, targets):
-        """Forward, loss, backward: (status, loss, gradients, input gradients, states)."""
+        """Forward, loss, backward: (status, the terms' losses, gradients, input gradients, states, outputs)."""
         try:
             outputs, kept, states = self.forward_pass(inputs, True)
-            loss, doutputs = self.net.loss(self.terms, outputs, targets)
+            values, doutputs = self.net.loss(self.terms, outputs, targets)
         except LayerFails:
-            return abi.LAYER_FAILED, 0.0, None, None, None, None
+            return abi.LAYER_FAILED, [], None, None, None, None
         except BadClass:
-            return abi.BAD_ARGUMENT, 0.0, None, None, None, None
+            return abi.BAD_ARGUMENT, [], None, None, None, None
         gradients, dinputs = self.net.backward(self.weights, kept, doutputs)
         gradients = {name: gradients[name] for name in self.trained}
         if self.net.backward_fails(inputs) and (self.input_gradients or "center.gain" in self.trained):
-            return abi.LAYER_FAILED, 0.0, None, None, None, None
-        return abi.OK, loss, gradients, dinputs, states, outputs
+            return abi.LAYER_FAILED, [], None, None, None, None
+        return abi.OK, values, gradients, dinputs, states, outputs
 
     def optimize(self, gradients):
         self.steps += 1
@@ -152,27 +151,24 @@ class TrainerState:
                 self.weights[name], gradients[name], self.moments[name], self.steps, self.rate
             )
 
-    def learn(self, inputs, targets):
-        """One step in place: (status, loss, outputs)."""
-        rows = len(inputs[0])
-        if rows == 0:
-            return abi.OK, 0.0, None
-        status, loss, gradients, _, states, outputs = self.whole(inputs, targets)
+    def learn(self, inputs, targets, meter=None):
+        """One step in place: (status, loss)."""
+        if len(inputs[0]) == 0:
+            return abi.OK, 0.0
+        status, values, gradients, _, states, outputs = self.whole(inputs, targets)
         if status != abi.OK:
             self.candidates = self.candidates + [self.zeros]
-            return status, 0.0, None
-        if not np.isfinite(loss) or not finite(gradients.values()):
+            return status, 0.0
+        if not np.isfinite(sum(values)) or not finite(gradients.values()):
             self.candidates, self.restarts = [self.zeros], False
-            return abi.NOT_FINITE, 0.0, None
+            return abi.NOT_FINITE, 0.0
         self.weights.update(states)
         self.forwards += 1
         self.optimize(gradients)
         self.candidates, self.restarts = [gradients], True
-        self.grow(rows)
-        return abi.OK, loss, outputs
-
-    def grow(self, rows):
-        self.grown = self.grown or rows > self.max_batch
+        if meter is not None:
+            meter.add(values, outputs, targets)
+        return abi.OK, sum(values)
 
     # -- the closed loop ----------------------------------------------------------------------------------------------
 
@@ -181,7 +177,7 @@ class TrainerState:
         if refusals:
             return refusals
         clone = self.clone()
-        status, loss, _ = clone.learn(batch.inputs(self.net), batch.targets(self.net, self.terms))
+        status, loss = clone.learn(batch.inputs(self.net), batch.targets(self.net, self.terms))
 
         def commit():
             self.adopt(clone)
@@ -205,17 +201,11 @@ class TrainerState:
         return [(abi.OK, lambda: result)]
 
     def evaluated(self, inputs, targets):
-        """(loss, accuracy); the loss None where it depends on the size of a trainer that has grown."""
-        total = right = decisions = 0
-        rows = len(inputs[0])
-        for first in range(0, rows, self.max_batch):
-            part = slice(first, first + self.max_batch)
-            outputs = self.forward_pass([x[part] for x in inputs], False)[0]
-            loss, _ = self.net.loss(self.terms, outputs, [t[part] for t in targets])
-            hits, count = self.net.accuracy(self.terms, outputs, [t[part] for t in targets])
-            total, right, decisions = total + loss * len(outputs[0]), right + hits, decisions + count
-        sums = self.grown and any(term.reduction == "sum" for term in self.terms)
-        return None if sums else total / rows, right / decisions if decisions else float("nan")
+        """(loss, accuracy); the trainer's batches do not matter."""
+        meter = Meter(self.net, self.terms)
+        outputs = self.forward_pass(inputs, False)[0]
+        meter.add(self.net.loss(self.terms, outputs, targets)[0], outputs, targets)
+        return meter.loss, meter.accuracy
 
     # -- fit ----------------------------------------------------------------------------------------------------------
 
@@ -225,23 +215,15 @@ class TrainerState:
         `batches(clone)` gives the batches of one epoch: pairs (inputs, targets), or a status that ends the training."""
         clone, told, learned, loss, published = self.clone(), [], False, 0.0, None
         for epoch in range(epochs):
-            samples = total = right = decisions = count = 0
+            meter, count = Meter(self.net, self.terms), 0
             for item in batches(clone):
-                status, value, outputs = (item, 0.0, None) if isinstance(item, int) else clone.learn(*item)
+                status = item if isinstance(item, int) else clone.learn(*item, meter)[0]
                 if status != abi.OK:
                     return status, 0.0, told, clone, dict(clone.weights) if learned else published
-                learned = True
-                rows = len(item[0][0])
-                samples, total, count = samples + rows, total + value * rows, count + 1
-                if rows and outputs is not None:
-                    hits, all_ = self.net.accuracy(self.terms, outputs, item[1])
-                    right, decisions = right + hits, decisions + all_
+                learned, count = True, count + 1
             clone.epochs += 1
-            published = dict(clone.weights)
-            loss = total / samples if samples else 0.0
-            epoch_told = Epoch(
-                loss, right / decisions if decisions else float("nan"), samples, count, published
-            )
+            published, loss = dict(clone.weights), meter.loss
+            epoch_told = Epoch(loss, meter.accuracy, meter.samples, count, published)
             told.append(epoch_told)
             if validation is not None:
                 data = validation.inputs(self.net), validation.targets(self.net, self.terms)
@@ -284,7 +266,6 @@ class TrainerState:
                 self.weights.update(states)
                 self.forwards += 1
                 self.pending = Forward(batch, kept, dict(self.weights))
-                self.grow(batch.rows)
             return outputs
 
         if training and not finite(states.values()):
@@ -341,15 +322,15 @@ class TrainerState:
             refusals.append((abi.BAD_STATE, None))
         if refusals:
             return refusals
-        status, loss, gradients, dinputs, states, _ = self.whole(
+        status, values, gradients, dinputs, states, _ = self.whole(
             batch.inputs(self.net), batch.targets(self.net, self.terms)
         )
 
         def commit():
+            loss = sum(values)
             if self.accumulate(gradients) and np.isfinite(loss):
                 self.weights.update(states)
                 self.forwards += 1
-            self.grow(batch.rows)
             return loss, dinputs
 
         def fail():

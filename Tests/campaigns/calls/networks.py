@@ -133,8 +133,8 @@ class Net:
     # -- losses -------------------------------------------------------------------------------------------------------
 
     def loss(self, terms, outputs, targets):
-        """(loss, gradient by each output or None). BadClass for class numbers out of range."""
-        total, doutputs = 0.0, [None] * len(outputs)
+        """(the weighted loss of each term, gradient by each output or None). BadClass for class numbers out of range."""
+        values, doutputs = [], [None] * len(outputs)
         for term, t in zip(terms, targets):
             y = outputs[term.output]
             rows = len(y)
@@ -153,10 +153,10 @@ class Net:
                 dy = p.copy()
                 dy[at] -= 1
                 dy *= share
-            total += term.weight * value
+            values.append(term.weight * float(value))
             old = doutputs[term.output]
             doutputs[term.output] = term.weight * dy + (0 if old is None else old)
-        return float(total), doutputs
+        return values, doutputs
 
     def accuracy(self, terms, outputs, targets):
         """(right decisions, decisions) of the first loss, where it has classes."""
@@ -181,7 +181,7 @@ NETS = [
             dense("right", "joint", 3),
         ],
         ["left", "right"],
-        [(Term(0, MSE),), (Term(1, CE), Term(0, MSE, 0.5)), (Term(1, CE),), (Term(0, MSE, 1.0, "sum"),), ()],
+        [(Term(0, MSE),), (Term(1, CE), Term(0, MSE, 0.5)), (Term(1, CE),), (Term(0, MSE, 0.1, "sum"),), ()],
     ),
     # A plugin layer with states in front.
     Net(
@@ -204,6 +204,31 @@ NETS = [
         [(Term(0, MSE), Term(1, MSE, 0.5)), (Term(1, MSE),), (Term(2, CE), Term(0, MSE)), ()],
     ),
 ]
+
+
+class Meter:
+    """The numbers of an epoch: the mean of losses over its samples, the sum of those with reduction "sum", and the accuracy."""
+
+    def __init__(self, net, terms):
+        self.net, self.terms = net, terms
+        self.sums, self.samples, self.right, self.decisions = [0.0] * len(terms), 0, 0, 0
+
+    def add(self, values, outputs, targets):
+        rows = len(outputs[0])
+        for k, (term, value) in enumerate(zip(self.terms, values)):
+            self.sums[k] += value if term.reduction == "sum" else value * rows
+        self.samples += rows
+        right, decisions = self.net.accuracy(self.terms, outputs, targets)
+        self.right, self.decisions = self.right + right, self.decisions + decisions
+
+    @property
+    def loss(self):
+        each = zip(self.terms, self.sums)
+        return sum(s if term.reduction == "sum" else s / max(self.samples, 1) for term, s in each)
+
+    @property
+    def accuracy(self):
+        return self.right / self.decisions if self.decisions else float("nan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,12 +264,13 @@ class Rule:
         return weight - rate * (gradient + momentum * moments[0] if self.value("nesterov") else moments[0])
 
 
-# A large epsilon keeps Adam from making much of rounding errors in gradients that are zero.
+# Rates that are small enough for training not to diverge: rounding errors would grow with it. A large epsilon keeps Adam
+# from making much of rounding errors in gradients that are zero.
 RULES = [
-    Rule("sgd", (("learning_rate", 0.1),)),
-    Rule("sgd", (("learning_rate", 0.05), ("momentum", 0.9))),
+    Rule("sgd", (("learning_rate", 0.05),)),
+    Rule("sgd", (("learning_rate", 0.01), ("momentum", 0.9))),
     Rule("adam", (("learning_rate", 0.02), ("epsilon", 1e-3))),
-    Rule("sgd", (("learning_rate", 0.05), ("momentum", 0.5), ("nesterov", True), ("weight_decay", 0.01))),
-    Rule("adam", (("learning_rate", 0.05), ("epsilon", 1e-3), ("weight_decay", 0.1))),
+    Rule("sgd", (("learning_rate", 0.02), ("momentum", 0.5), ("nesterov", True), ("weight_decay", 0.01))),
+    Rule("adam", (("learning_rate", 0.03), ("epsilon", 1e-3), ("weight_decay", 0.1))),
     None,
 ]

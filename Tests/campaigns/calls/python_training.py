@@ -230,7 +230,7 @@ class PythonMachine(PythonBase):
         self.look()
 
     @precondition(lambda self: self.nets)
-    @rule(net=PICK, rate=st.sampled_from([0.01, 0.1, 0.0, -1.0, float("nan")]))
+    @rule(net=PICK, rate=st.sampled_from([0.01, 0.05, 0.0, -1.0, float("nan")]))
     def learning_rate(self, net, rate):
         owner, net, state = self.pick(net)
         self.api.call(f"{owner}.learning_rate = {rate}", setattr, net, "learning_rate", rate)
