@@ -31,18 +31,20 @@ class Report:
             self.failures.append({"kind": kind, "message": message, **where})
 
 
+def bits(array):
+    return np.ascontiguousarray(array).reshape(-1).view(f"u{array.dtype.itemsize}")
+
+
 def same(a, b):
     """The same bits."""
-    return a.shape == b.shape and a.dtype == b.dtype and np.ascontiguousarray(a).tobytes() == b.tobytes()
+    return a.shape == b.shape and a.dtype == b.dtype and np.array_equal(bits(a), bits(b))
 
 
 def difference(a, b):
     """Where two arrays that should have the same bits differ."""
     if a.shape != b.shape or a.dtype != b.dtype:
         return f"{a.dtype}{a.shape} and {b.dtype}{b.shape}"
-    size = a.dtype.itemsize
-    bits = [np.frombuffer(np.ascontiguousarray(array).tobytes(), f"u{size}") for array in (a, b)]
-    places = np.flatnonzero(bits[0] != bits[1])
+    places = np.flatnonzero(bits(a) != bits(b))
     index = tuple(int(i) for i in np.unravel_index(places[0], a.shape)) if a.shape else ()
     return f"{len(places)} of {a.size} elements, the first at {index}: {a[index]!r} and {b[index]!r}"
 

@@ -22,7 +22,7 @@ class Region:
     """Some pages between two that must not be touched."""
 
     def __init__(self, pages):
-        self.size = pages * PAGE
+        self.size, self.old = pages * PAGE, False
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         self.start = _libc.mmap(None, self.size + 2 * PAGE, PROT_NONE, flags, -1, 0)
         if self.start in (None, ctypes.c_void_p(-1).value):
@@ -43,12 +43,13 @@ class Region:
 class Fence:
     """Makes such arrays and takes them back; `end` says at which side the next ones lie, and changes from one to the next."""
 
-    KEPT = 256  # pages of regions that wait to be used again, at most that large each
+    KEPT = 256 << 20  # bytes of regions that wait to be used again
 
     def __init__(self):
         self.free: dict[int, list[Region]] = {}
         self.used: list[tuple[Region, int, int, bool]] = []
         self.end = True
+        self.waiting = 0
 
     def room(self, dtype, shape, shift=0):
         """An array whose memory is filled with a pattern that is NaN in every float type; `shift` bytes off its alignment."""
@@ -57,9 +58,10 @@ class Fence:
         pages = (count + shift + PAGE - 1) // PAGE or 1
         waiting = self.free.get(pages)
         region = waiting.pop() if waiting else Region(pages)
+        self.waiting -= region.size if region.old else 0
         offset = region.size - count - shift if self.end else shift
         self.end = not self.end
-        region.bytes.fill(0xFF)
+        region.bytes[offset : offset + count].fill(0xFF)
         region.bytes[:offset].fill(PATTERN)
         region.bytes[offset + count :].fill(PATTERN)
         self.used.append((region, offset, count, False))
@@ -82,7 +84,9 @@ class Fence:
             intact = intact and all((part == PATTERN).all() for part in around)
             if locked:
                 region.protect(PROT_BOTH)
-            if region.size <= self.KEPT * PAGE:
+            if self.waiting + region.size <= self.KEPT:
+                region.old = True
+                self.waiting += region.size
                 self.free.setdefault(region.size // PAGE, []).append(region)
             else:
                 region.release()

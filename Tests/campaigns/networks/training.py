@@ -19,7 +19,9 @@ def check(case):
         return
     gradients(case)
     if case.net.trained:
-        rate = case.spec["rate"] / max(1.0, case.steepest)
+        # Steps that change what a unit computes by little, however many inputs it has: nothing is to diverge.
+        widest = max(p.shape[0] if p.shape else 1 for p in case.net.trained)
+        rate = case.spec["rate"] / max(1.0, case.steepest) / max(1.0, widest / 20)
         case.optimizer = [case.spec["optimizer"][0], {**case.spec["optimizer"][1], "learning_rate": rate}]
         steps(case)
         fit(case)
