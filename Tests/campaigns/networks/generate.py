@@ -83,7 +83,8 @@ def product(draw):
             m, n = 1, draw.near(AT["one row"] // k or 1)
         else:
             m, k = draw.near(AT["pack rows"]), draw.near(AT["pack"] // draw.choice([4, 8]) // n)
-    while m * n * k > MOST_WORK or max(m * n, n * k, m * k) > MOST_ELEMENTS // 2:
+    most = draw.choice([MOST_WORK >> 5] * 4 + [MOST_WORK >> 2, MOST_WORK])
+    while m * n * k > most or max(m * n, n * k, m * k) > MOST_ELEMENTS // 2:
         m, n, k = max(1, m // 2), max(1, n * 2 // 3), max(1, k * 2 // 3)
     rows, units, inputs = draw.choice([(m, n, k), (m, k, n), (k, n, m)])  # y = x·W; dx = dy·Wᵀ; dW = xᵀ·dy
     shape = [inputs]
@@ -97,7 +98,7 @@ def elements(draw):
     """So many elements in all as make one chunk, some, or more than a loss has chunks."""
     chunk = AT["chunk"]
     count = draw.near(chunk * draw.choice([1, 1, 1, 2, 3, 4]))
-    if draw.chance(0.15):
+    if draw.chance(0.2):
         count = draw.near(chunk * AT["loss chunks"], draw.choice([1, 63, 4096])) + draw.choice([0, 0, draw.log(1, chunk)])
     if draw.chance(0.02):
         count = draw.log(1 << 20, 1 << 22)
@@ -137,7 +138,7 @@ def sample(draw):
     return {"rows": 1, "shape": [inputs], "units": units, "nodes": draw.log(1, 6), "dense": True}
 
 
-THEMES = [(tiny, 56), (product, 17), (elements, 6), (classes, 6), (sums, 4), (sample, 11)]
+THEMES = [(tiny, 56), (product, 17), (elements, 7), (classes, 6), (sums, 3), (sample, 11)]
 
 
 # ------------------------------------------------------------------------------------------------------------------- graphs

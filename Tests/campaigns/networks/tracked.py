@@ -1,9 +1,10 @@
 """Numbers in float64 with a bound of the error that arithmetic of another precision would have made.
 
 `Tracked(v, e)`: `v` is the value, and a computation that rounds to a relative error of `Tracked.unit` differs from it by
-about `e` at most. Sums of k terms are bounded as Higham and Mary (2019) bound them: the error of a sum of k rounded terms is
-below 6·√k·unit of the sum of the absolute terms but with negligible probability, and never above k·unit. Bounds are of first
-order; `close` doubles them for what is behind that and for the reference's own rounding.
+about `e` at most. A sum of k rounded terms is never off by more than k·unit of the sum of the absolute terms; as Higham and
+Mary (2019) show, it is above 6·√k·unit with negligible probability where roundings do not know of each other. Terms that are
+alike do: they are rounded the same way as long as one sum runs on, which is up to 384 steps here. So min(k, 384 + 6·√k)
+units it is. Bounds are of first order; `worst` doubles them for what is behind that and for the reference's own rounding.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ CURVE = 8
 
 def growth(terms):
     """By how much the rounding of a sum of so many terms may exceed one unit."""
-    return min(terms, 8 + 6 * terms**0.5) + 2
+    return min(terms, 384 + 6 * terms**0.5) + 2
 
 
 class Tracked:
@@ -84,8 +85,9 @@ class Tracked:
         return Tracked(self.v.sum(axis=axis, keepdims=keepdims), e.sum(axis=axis, keepdims=keepdims))
 
     def total(self):
-        """A loss: what is added up beyond 1024 terms is added in double precision by whoever takes that seriously."""
-        e = np.broadcast_to(self.e, self.shape) + growth(min(self.v.size, 1024)) * Tracked.unit * np.abs(self.v)
+        """A loss: at most 1024 terms are added up in the precision of the values, whatever is beyond in double."""
+        rounding = (min(self.v.size, 1024) + 2) * Tracked.unit + self.v.size * UNITS["float64"]
+        e = np.broadcast_to(self.e, self.shape) + rounding * np.abs(self.v)
         return Tracked(self.v.sum(), e.sum())
 
     def curve(self, y, slope, size=None):
