@@ -22,6 +22,8 @@ from .shrink import shrink
 
 BLOCK = 50
 SHRINKING = 60  # seconds for each kind of failure
+# Some networks run once more with the engine's memory guarded, and some by plans without fusion and shared memory.
+MODES = {3: "DENPA_GUARD", 7: "DENPA_OBSERVE"}
 
 
 class Campaign:
@@ -33,6 +35,8 @@ class Campaign:
         self.failed = {}
         self.kinds, self.themes, self.census = (collections.Counter() for _ in range(3))
         self.first_of = {}
+        self.compared, self.differing = collections.Counter(), collections.Counter()
+        self.given = any(mode in os.environ for mode in MODES.values())
         last = arguments.seed + arguments.count
         if arguments.only is not None:
             self.blocks = iter([[arguments.only]])
@@ -58,15 +62,39 @@ class Campaign:
             self.block(block)
 
     def block(self, seeds):
-        child = Child(self.kernels(seeds[0]))
-        for number, seed in enumerate(seeds):
-            answer = child.ask({"seed": seed})
+        kernels, children = self.kernels(seeds[0]), {}
+
+        def ask(seed, mode):
+            if mode not in children:
+                children[mode] = Child(kernels, mode)
+            answer = children[mode].ask({"seed": seed})
             if "died" in answer:
-                child.end()
+                children.pop(mode).end()
+            return answer
+
+        for number, seed in enumerate(seeds):
+            answer = ask(seed, None)
+            if "died" in answer:
                 answer = self.died(seeds[: number + 1], answer)
-                child = Child(self.kernels(seed))
             self.note(seed, answer)
-        child.end()
+            mode = MODES.get(seed % 10)
+            if mode and not self.given and not answer["failures"]:
+                self.again(seed, mode, answer, ask(seed, mode))
+        for child in children.values():
+            child.end()
+
+    def again(self, seed, mode, plain, answer):
+        """What came out of a second run in another mode of the engine."""
+        if "died" in answer:
+            answer["failures"] = [{"kind": f"crash: {answer['died']}", "message": answer["text"]}]
+        elif not answer["failures"]:
+            for name, digest in plain["digests"].items():
+                self.compared[mode] += 1
+                if answer["digests"].get(name) != digest:
+                    self.differing[mode, name.split(",")[0]] += 1
+                    if mode == "DENPA_GUARD":
+                        answer["failures"] = [{"kind": f"other bits: {name}", "message": f"{digest} and {answer['digests']}"}]
+        self.note(seed, {"failures": answer["failures"]}, mode)
 
     def died(self, seeds, answer):
         """Whether a network kills a child by itself; otherwise how many of those before it are needed."""
@@ -91,44 +119,48 @@ class Campaign:
         child.end()
         return "died" in answers[-1] and not any("died" in answer for answer in answers[:-1])
 
-    def note(self, seed, answer):
+    def note(self, seed, answer, mode=None):
         with self.lock:
-            self.done += 1
-            self.rejected += bool(answer.get("rejected"))
-            self.large += bool(answer.get("large"))
             self.seconds += answer.get("seconds", 0)
             self.memory = max(self.memory, answer.get("memory", 0))
-            self.themes[answer.get("theme")] += 1
-            self.census.update(map(tuple, answer.get("census", [])))
+            if mode is None:
+                self.done += 1
+                self.rejected += bool(answer.get("rejected"))
+                self.large += bool(answer.get("large"))
+                self.themes[answer.get("theme")] += 1
+                self.census.update(map(tuple, answer.get("census", [])))
             if self.arguments.verbose:
                 self.say(f"seed {seed}: {answer.get('theme')}, {answer.get('seconds', 0):.2f} s,"
                          f" {len(answer['failures'])} failure(s) {answer.get('rejected') or ''}")
             new = []
             for failure in answer["failures"]:
+                if mode:
+                    failure["kind"] = f"{failure['kind']} ({mode}=1)"
                 self.failed.setdefault(seed, []).append(failure["kind"])
                 self.kinds[failure["kind"]] += 1
                 if failure["kind"] not in self.first_of:
                     self.first_of[failure["kind"]] = (seed, self.done)
                     new.append(failure)
         for failure in new:
-            self.show(seed, failure)
+            self.show(seed, failure, mode)
 
     # -- failures ---------------------------------------------------------------------------------------------------------
-    def show(self, seed, failure):
+    def show(self, seed, failure, mode):
         """Prints a failure of a new kind, made small."""
         kernels, kind = self.kernels(seed), failure["kind"]
+        settings = f"DENPA_KERNELS={kernels}" + (f" {mode}=1" if mode else "")
         spec = Child(kernels).once({"seed": seed, "show": True})
-        text = [f"FAILED seed {seed} (network {self.done} of this run, DENPA_KERNELS={kernels}): {kind}",
+        text = [f"FAILED seed {seed} (network {self.done} of this run, {settings}): {kind}",
                 f"  {failure['message']}"]
-        if "died" not in spec and not kind.startswith(("crash: after", "crash: once")):
-            child = Child(kernels)
+        if "died" not in spec and not kind.startswith(("crash: after", "crash: once", "other bits")):
+            child, kind = Child(kernels, mode), kind.removesuffix(f" ({mode}=1)")
 
             def fails(candidate):
                 nonlocal child
                 answer = child.ask({"spec": candidate}, seconds=60)
                 if "died" in answer:
                     child.end()
-                    child = Child(kernels)
+                    child = Child(kernels, mode)
                     return kind == f"crash: {answer['died']}"
                 found = [known for known in answer["failures"] if known["kind"] == kind]
                 failure.update(found[0] if found else {})
@@ -137,7 +169,7 @@ class Campaign:
             small = shrink(spec, fails, 0 if self.arguments.no_shrinking else SHRINKING)
             child.end()
             text += [f"  smaller: {small}", f"  {failure['message']}", "---- a program that shows it",
-                     script(small, failure, kernels) + "----"]
+                     script(small, {**failure, "kind": kind}, settings) + "----"]
         with self.lock:
             self.say("\n".join(text))
 
@@ -153,6 +185,9 @@ class Campaign:
         self.say(f"thresholds of {sizes.SOURCES.name} and networks that came to them:")
         for line in sizes.table(self.census):
             self.say(line)
+        for mode, count in sorted(self.compared.items()):
+            others = {name: number for (of, name), number in self.differing.items() if of == mode}
+            self.say(f"{mode}=1: {count} results of networks that ran so too, other bits in {others or 'none'}")
         for kind, count in self.kinds.most_common():
             seed, number = self.first_of[kind]
             seeds = [seed for seed, kinds in self.failed.items() if kind in kinds][:8]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 
 import numpy as np
 
@@ -21,10 +22,13 @@ class Rejected(Exception):
 
 
 class Report:
-    """What was found: one entry for each kind of failure."""
+    """What was found: one entry for each kind of failure; and digests of the engine's results, to compare modes by."""
 
     def __init__(self):
-        self.failures = []
+        self.failures, self.hashes = [], {}
+
+    def digests(self):
+        return {name: found.hexdigest() for name, found in self.hashes.items()}
 
     def add(self, kind, message, **where):
         if all(kind != known["kind"] for known in self.failures):
@@ -120,6 +124,20 @@ class Case:
             with Precision(self.dtype):
                 self.passes[key] = Pass(self.net, arrays, self.parameters)
         return self.passes[key]
+
+    def trainer(self, threads=1, **how):
+        """Of the case's model; it may have to grow for the batches that come."""
+        return engine.Trainer(how.pop("model", self.model), self.spec["grows_from"], threads, **how)
+
+    def digest(self, name, *results):
+        found = self.report.hashes.setdefault(f"{name}, {self.dtype}", hashlib.blake2b(digest_size=8))
+        for result in results:
+            if isinstance(result, (list, tuple)):
+                self.digest(name, *result)
+            elif isinstance(result, dict):
+                self.digest(name, *result.values())
+            elif result is not None:
+                found.update(np.ascontiguousarray(result).tobytes())
 
     # -- findings ---------------------------------------------------------------------------------------------------------
     @contextlib.contextmanager

@@ -30,11 +30,13 @@ def kernel_sets():
 
 
 class Child:
-    def __init__(self, kernels):
+    def __init__(self, kernels, mode=None):
         settings = {
             **os.environ, "DENPA_KERNELS": kernels, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1",
             "PYTHONPATH": f"{ROOT / 'bindings' / 'python'}:{ROOT / 'Tests' / 'campaigns'}"}
+        if mode:
+            settings[mode] = "1"
         if not settings.get("DENPA_LIBRARY"):
             settings["DENPA_LIBRARY"] = str(ROOT / "build" / "libdenpa.so.0")
         self.errors = tempfile.TemporaryFile()

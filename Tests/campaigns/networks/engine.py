@@ -172,8 +172,8 @@ class Model(Owner):
 
 
 class Session(Owner):
-    def __init__(self, model, rows, threads):
-        how = options(abi.SessionOptions, max_batch=rows, threads=threads)
+    def __init__(self, model, rows, threads, realtime=False):
+        how = options(abi.SessionOptions, max_batch=rows, threads=threads, realtime=int(realtime))
         super().__init__("session", library.denpa_session_create, model.pointer, ctypes.byref(how))
 
     def predict(self, inputs, outputs, sample=False):
@@ -230,6 +230,37 @@ class Trainer(Owner):
         check(library.denpa_fit(
             self.pointer, tensors(inputs), len(inputs), tensors(targets), len(targets), ctypes.byref(how), loss))
         return loss.value
+
+    def fit_source(self, batches, epochs):
+        """fit on batches, pairs of inputs and targets, that a callback gives."""
+        place, loss, kept = [0], ctypes.c_double(), [(tensors(inputs), tensors(targets)) for inputs, targets in batches]
+
+        def copy(into, given, count):
+            for number in range(count):
+                ctypes.memmove(ctypes.byref(into[number]), ctypes.byref(given[number]), ctypes.sizeof(abi.Tensor))
+
+        def following(_, inputs, targets):
+            if place[0] == len(kept):
+                return abi.END_OF_DATA
+            copy(inputs, kept[place[0]][0], len(batches[place[0]][0]))
+            copy(targets, kept[place[0]][1], len(batches[place[0]][1]))
+            place[0] += 1
+            return abi.OK
+
+        def rewind(_):
+            place[0] = 0
+            return abi.OK
+
+        calls = abi.NextCallback(following), abi.RewindCallback(rewind)
+        how = options(abi.FitOptions, epochs=epochs)
+        check(library.denpa_fit_source(self.pointer, *calls, None, ctypes.byref(how), loss))
+        return loss.value
+
+    def refresh(self):
+        check(library.denpa_trainer_refresh(self.pointer))
+
+    def rate(self, value):
+        check(library.denpa_trainer_set_learning_rate(self.pointer, value))
 
     def step(self):
         check(library.denpa_trainer_step(self.pointer))

@@ -263,7 +263,7 @@ def attempt(seed, registry, variant):
         "parameters": draw.choice(["drawn", "drawn", "drawn", "initial"]), "frozen": [],
         "input_gradients": draw.chance(0.8), "doutputs": [draw.chance(0.85) for _ in outputs],
         "dtypes": ["float64", "float32"], "threads": [1, 2, 3, 8], "rows": rows, "max_batch": rows,
-        "batches": [rows, 1, 0], "fit": [rows, 1],
+        "grows_from": draw.choice([rows, rows, 1, (rows + 1) // 2]), "batches": [rows, 1, 0], "fit": [rows, 1],
     }
     for number, node in enumerate(net.nodes):
         if LAYERS[node["kind"]].parameters(node["attributes"], [net.shapes[i] for i in node["inputs"]]):

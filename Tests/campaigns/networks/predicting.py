@@ -9,6 +9,8 @@ from . import engine
 
 # An initializer's mean and variance may be off by so many standard errors.
 DEVIATIONS = 7
+# Rows up to which a real-time session is tried: it prepares for every number of them.
+REALTIME = 200
 
 
 def check(case):
@@ -85,6 +87,9 @@ def predict(case):
     """Values, for every number of rows, by every number of threads, of rows alone and in a batch."""
     sessions = [engine.Session(case.model, case.spec["max_batch"], threads) for threads in case.spec["threads"]]
     case.predicted = {}
+    if case.spec["max_batch"] <= REALTIME and not case.spec["large"] and not any("." in node.kind for node in case.net.nodes):
+        sessions.append(engine.Session(case.model, case.spec["max_batch"], 1, realtime=True))
+    threads_of = [*case.spec["threads"][1:], "1 (real time)"]
     for first, rows in case.slices():
         with case.checking("predict"):
             inputs = case.fenced(case.part(case.inputs, first, rows))
@@ -94,7 +99,8 @@ def predict(case):
             for number, (got, value) in enumerate(zip(outputs, expected)):
                 case.close("predict", "values", got, value, f"output {number}", rows=rows)
             case.predicted[first, rows] = [output.copy() for output in outputs]
-            for threads, session in zip(case.spec["threads"][1:], sessions[1:]):
+            case.digest("predict", outputs)
+            for threads, session in zip(threads_of, sessions[1:]):
                 others = case.output_room(rows)
                 session.predict(inputs, others)
                 case.same("predict", "threads", outputs, others, "output", rows=rows, threads=threads)

@@ -149,7 +149,7 @@ def parts_for(kind, losses):
     return [part for part in wanted if losses or part not in ("gradients", "steps")]
 
 
-def script(spec, failure, kernels):
+def script(spec, failure, settings):
     """The text of the program."""
     net, dtype = Net(spec), failure.get("dtype", spec["dtypes"][0])
     room = ", ".join(
@@ -162,7 +162,7 @@ def script(spec, failure, kernels):
     parts = parts_for(failure["kind"], spec["losses"])
     lines = [
         f"# {failure['kind']}", f"# {failure['message'].splitlines()[-1]}",
-        f"# DENPA_KERNELS={kernels} PYTHONPATH=bindings/python python3 this.py", PRELUDE.format(**fill).strip("\n")]
+        f"# {settings} PYTHONPATH=bindings/python python3 this.py", PRELUDE.format(**fill).strip("\n")]
     lines += ["\n\n" + PARTS[part].format(**fill).strip("\n") for part in parts]
     lines += ["\n\n" + COMPARE.strip("\n")]
     for function in (data.generator, data.uniform, data.target):

@@ -113,7 +113,8 @@ def fewer_rows(spec):
     for rows in less(spec["rows"]):
         batches = [min(batch, rows) for batch in spec["batches"]]
         most = max(1, *batches)
-        yield changed(spec, rows=rows, batches=batches, max_batch=most, fit=[min(spec["fit"][0], most), spec["fit"][1]])
+        yield changed(
+            spec, rows=rows, batches=batches, max_batch=most, grows_from=min(spec["grows_from"], most), fit=[min(spec["fit"][0], most), spec["fit"][1]])
     if spec["max_batch"] > max(1, largest, spec["fit"][0]):
         yield changed(spec, max_batch=max(1, largest, spec["fit"][0]))
     for number, batch in enumerate(spec["batches"]):
@@ -180,7 +181,7 @@ def plainer(spec):
                 yield result
     for name, plain in (
             ("optimizer", ["sgd", {}]), ("frozen", []), ("parameters", "drawn"), ("input_gradients", False),
-            ("doutputs", [True] * len(spec["outputs"]))):
+            ("grows_from", spec["max_batch"]), ("doutputs", [True] * len(spec["outputs"]))):
         if spec[name] != plain:
             yield changed(spec, **{name: plain})
     for number, given in enumerate(spec["inputs"]):

@@ -1,23 +1,18 @@
-"""Checks of learning: gradients, the open loop, steps of the optimizers, fit, evaluate."""
+"""Checks of learning: steps of the optimizers, fit, evaluate."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from denpa.errors import NotFound
-
 from . import engine
-from .data import output_gradients
 from .graph import Pass
 from .optimizers import OPTIMIZERS
 from .tracked import FLOORS, UNITS, Precision, Tracked
 
 
 def check(case):
-    open_loop(case)
     if not case.net.losses:
         return
-    gradients(case)
     if case.net.trained:
         # Steps that change what a unit computes by little, however many inputs it has: nothing is to diverge.
         widest = max(p.shape[0] if p.shape else 1 for p in case.net.trained)
@@ -26,129 +21,6 @@ def check(case):
         steps(case)
         fit(case)
     evaluate(case)
-
-
-# -- gradients ------------------------------------------------------------------------------------------------------------
-def gradients(case):
-    """Loss and gradients by `denpa_trainer_gradients`, by every number of threads; added up where they are asked for twice."""
-    spec, case.steepest = case.spec, 0.0
-    trainers = [
-        engine.Trainer(case.model, spec["max_batch"], threads, input_gradients=spec["input_gradients"])
-        for threads in spec["threads"]]
-    frozen = [p for p in case.net.parameters if p not in case.net.trained]
-    for parameter in frozen[:1]:
-        try:
-            trainers[0].gradient(parameter.name)
-            case.fail("gradients", "frozen", f"{parameter.name} is frozen and has a gradient")
-        except NotFound:
-            pass
-    for turn, (first, rows) in enumerate(case.slices()):
-        with case.checking("gradients"):
-            inputs, targets = (case.fenced(case.part(a, first, rows)) for a in (case.inputs, case.targets))
-            with Precision(case.dtype):
-                reference = case.reference(first, rows)
-                loss, by_outputs = reference.loss(case.part(case.targets, first, rows))
-                by_inputs, by_parameters = reference.backward(by_outputs)
-            case.steepest = max(
-                [case.steepest, *(float(np.abs(g.v).max(initial=0)) for g in by_parameters.values())])
-            results = []
-            for threads, trainer in zip(spec["threads"], trainers):
-                if turn:
-                    trainer.zero()
-                into = case.gradient_room(rows)
-                got = trainer.gradients(inputs, targets, into)
-                results.append((got, into, trainer.all_gradients()))
-                if threads > 1:
-                    for what, a, b in zip(("loss", "input gradient", "gradient"), results[0], results[-1]):
-                        case.same("gradients", "threads", a, b, what, rows=rows, threads=threads)
-            got, into, of_parameters = results[0]
-            case.close("gradients", "loss", got, loss, "loss", rows=rows)
-            compare(case, "gradients", into, of_parameters, by_inputs, by_parameters, rows)
-            if turn == 0:
-                again = trainers[0].gradients(inputs, targets)
-                case.same("gradients", "loss again", got, again, "loss", rows=rows)
-                with Precision(case.dtype):
-                    twice = {name: g + g for name, g in by_parameters.items()}
-                compare(case, "gradients added up", None, trainers[0].all_gradients(), by_inputs, twice, rows)
-            if rows == 1:
-                sample(case, trainers[-1], inputs, targets, results[0])
-    for trainer in trainers:
-        trainer.close()
-
-
-def compare(case, name, into, of_parameters, by_inputs, by_parameters, rows):
-    for place, array in enumerate(into or []):
-        if array is not None:
-            number = case.net.used[place]
-            case.close(name, "inputs", array, by_inputs[number], f"input gradient {place}", rows=rows)
-    for parameter, expected in by_parameters.items():
-        case.close(name, "parameters", of_parameters[parameter], expected, f"gradient {parameter}", rows=rows)
-
-
-def sample(case, trainer, inputs, targets, expected):
-    """One sample without the batch."""
-    trainer.zero()
-    into = case.gradient_room(1)
-    got = trainer.gradients(inputs, targets, into, sample=True)
-    loss, of_inputs, of_parameters = expected
-    # Added to zeros, here in any case and there perhaps not: then −0 becomes 0.
-    of_parameters = {name: gradient + case.type(0) for name, gradient in of_parameters.items()}
-    expected = (loss, of_inputs, of_parameters)
-    for what, a, b in zip(("loss", "input gradient", "gradient"), expected, (got, into, trainer.all_gradients())):
-        case.same("gradients", "one sample without the batch", a, b, what, rows=1)
-
-
-def open_loop(case):
-    """forward and backward with gradients of the caller's, and with those of the losses."""
-    spec = case.spec
-    trainers = [
-        engine.Trainer(
-            case.model, spec["max_batch"], threads, input_gradients=spec["input_gradients"],
-            with_losses=threads > 1 and bool(case.net.losses))
-        for threads in spec["threads"]]
-    for first, rows in case.slices():
-        with case.checking("open loop"):
-            inputs = case.fenced(case.part(case.inputs, first, rows))
-            given = output_gradients(case.net, rows)
-            doutputs = [None if array is None else case.fence.copy(array, case.type) for array in given]
-            results = []
-            for threads, trainer in zip(spec["threads"], trainers):
-                trainer.zero()
-                outputs, into = case.output_room(rows), case.gradient_room(rows)
-                trainer.forward(inputs, outputs)
-                trainer.backward(doutputs, into)
-                results.append((outputs, into, trainer.all_gradients()))
-                if threads > 1:
-                    for what, a, b in zip(("output", "input gradient", "gradient"), results[0], results[-1]):
-                        case.same("open loop", "threads", a, b, what, rows=rows, threads=threads)
-            outputs, into, of_parameters = results[0]
-            with Precision(case.dtype):
-                reference = case.reference(first, rows)
-                by_inputs, by_parameters = reference.backward([None if a is None else Tracked(a) for a in given])
-            for number, expected in enumerate(reference.outputs()):
-                case.close("open loop", "values", outputs[number], expected, f"output {number}", rows=rows)
-            compare(case, "open loop", into, of_parameters, by_inputs, by_parameters, rows)
-            plain = case.output_room(rows)
-            trainers[0].forward(inputs, plain, training=False)
-            case.same("open loop", "as predict does", case.predicted[first, rows], plain, "output", rows=rows)
-            if case.net.losses:
-                by_losses(case, trainers[-1], inputs, first, rows)
-    for trainer in trainers:
-        trainer.close()
-
-
-def by_losses(case, trainer, inputs, first, rows):
-    """backward with the gradients of the losses gives what `denpa_trainer_gradients` gives."""
-    with Precision(case.dtype):
-        reference = case.reference(first, rows)
-        _, by_outputs = reference.loss(case.part(case.targets, first, rows))
-        by_inputs, by_parameters = reference.backward(by_outputs)
-    doutputs = [None if g is None else case.fence.copy(g.v, case.type) for g in by_outputs]
-    trainer.zero()
-    outputs, into = case.output_room(rows), case.gradient_room(rows)
-    trainer.forward(inputs, outputs)
-    trainer.backward(doutputs, into)
-    compare(case, "open loop by losses", into, trainer.all_gradients(), by_inputs, by_parameters, rows)
 
 
 # -- steps ----------------------------------------------------------------------------------------------------------------
@@ -160,13 +32,17 @@ def steps(case):
         sequence += [sequence[0], sequence[0], sequence[-1]]
     models = [case.model.copy() for _ in range(len(spec["threads"]) + 1)]
     trainers = [
-        engine.Trainer(model, spec["max_batch"], threads, case.optimizer)
+        case.trainer(threads, model=model, optimizer=case.optimizer)
         for model, threads in zip(models, [*spec["threads"], spec["threads"][-1]])]
     by_hand, update = trainers[-1], OPTIMIZERS[case.optimizer[0]](case.optimizer[1])
     weights, turn = by_hand.weights(), 0
     for first, rows in sequence:
         with case.checking("steps"):
             inputs, targets = (case.fenced(case.part(a, first, rows)) for a in (case.inputs, case.targets))
+            if turn == 2:
+                update.of["learning_rate"] *= 0.5
+                for trainer in trainers:
+                    trainer.rate(update.of["learning_rate"])
             results = []
             for threads, trainer in zip(spec["threads"], trainers):
                 loss = trainer.train(inputs, targets, sample=rows == 1 and turn % 2 == 1)
@@ -186,6 +62,7 @@ def steps(case):
             weights = by_hand.weights()
             case.same("steps", "gradients and step", results[0][0], loss, "loss", rows=rows)
             case.same("steps", "gradients and step", results[0][1], weights, "weights", rows=rows)
+            case.digest("steps", *results[0])
             updated(case, update, before, slopes, weights, turn, rows)
     for owner in (*trainers, *models):
         owner.close()
@@ -270,28 +147,40 @@ def right(y, target):
 
 
 def fit(case):
-    """fit in the given order is a loop of train_batch; for small networks a loop in NumPy too."""
+    """fit in the given order is a loop of train_batch, from a callback too; for small networks a loop in NumPy too."""
     rows, (batch, epochs) = case.spec["rows"], case.spec["fit"]
     last = case.spec["threads"][-1]
-    with case.checking("fit"), case.model.copy() as one, case.model.copy() as other, case.model.copy() as third:
-        with engine.Trainer(one, case.spec["max_batch"], last, case.optimizer) as fitting, engine.Trainer(
-                other, case.spec["max_batch"], 1, case.optimizer) as stepping, engine.Trainer(
-                third, case.spec["max_batch"], 2, case.optimizer) as striding:
-            loss = fitting.fit(case.fenced(case.inputs), case.fenced(case.targets), batch, epochs)
-            for _ in range(epochs):
-                mean = 0.0
-                for first in range(0, rows, batch):
-                    count = min(batch, rows - first)
-                    given = (case.fenced(case.part(a, first, count)) for a in (case.inputs, case.targets))
-                    mean += stepping.train(*given) * count
-            weights = stepping.weights()
-            case.same("fit", "as train_batch does", weights, one.parameters(), "weights", rows=batch)
-            if abs(loss - mean / rows) > 1e-9 * (1 + abs(loss)):
-                case.fail("fit", "loss", f"{loss}, expected {mean / rows}")
-            again = striding.fit(
-                strided(case, case.inputs, 1 + case.spec["seed"] % 3), strided(case, case.targets, 2), batch, epochs)
-            case.same("fit", "strided", weights, third.parameters(), "weights", rows=batch)
-            case.same("fit", "strided", loss, again, "loss", rows=batch)
+
+    def parts(first):
+        count = min(batch, rows - first)
+        return [case.fenced(case.part(arrays, first, count)) for arrays in (case.inputs, case.targets)]
+
+    def learned(threads, learn):
+        """(what `learn` returns of a new trainer, the weights then)."""
+        with case.model.copy() as model, engine.Trainer(
+                model, case.spec["max_batch"], threads, case.optimizer) as trainer:
+            return learn(trainer), trainer.weights()
+
+    def stepping(trainer):
+        for _ in range(epochs):
+            losses = [trainer.train(*parts(first)) * min(batch, rows - first) for first in range(0, rows, batch)]
+        return sum(losses) / rows
+
+    with case.checking("fit"):
+        mean, weights = learned(1, stepping)
+        loss, found = learned(last, lambda t: t.fit(case.fenced(case.inputs), case.fenced(case.targets), batch, epochs))
+        case.same("fit", "as train_batch does", weights, found, "weights", rows=batch)
+        case.digest("fit", loss, found)
+        if abs(loss - mean) > 1e-9 * (1 + abs(loss)):
+            case.fail("fit", "loss", f"{loss}, expected {mean}")
+        again, found = learned(2, lambda t: t.fit(
+            strided(case, case.inputs, 1 + case.spec["seed"] % 3), strided(case, case.targets, 2), batch, epochs))
+        case.same("fit", "strided", weights, found, "weights", rows=batch)
+        case.same("fit", "strided", loss, again, "loss", rows=batch)
+        batches = [parts(first) for first in range(0, rows, batch)]
+        again, found = learned(3, lambda t: t.fit_source(batches, epochs))
+        case.same("fit", "source", weights, found, "weights", rows=batch)
+        case.same("fit", "source", loss, again, "loss", rows=batch)
         if case.dtype == "float64" and not case.spec["large"]:
             in_numpy(case, batch, epochs, weights)
 

@@ -10,7 +10,7 @@ import traceback
 
 from denpa._call import library
 
-from . import engine, predicting, sizes, training
+from . import engine, gradients, predicting, sizes, training
 from .case import Case, Rejected, Report
 from .generate import network
 from .graph import Invalid, Net
@@ -18,13 +18,14 @@ from .graph import Invalid, Net
 
 def run(spec, kernels):
     """What is found out about one network."""
-    report, started, handles = Report(), time.monotonic(), library.denpa_test_handles()
+    report, started, handles = Report(), time.process_time(), library.denpa_test_handles()
     answer = {"seed": spec["seed"], "rejected": False, "census": []}
     try:
         net = Net(spec)
         for dtype in spec["dtypes"]:
             case = Case(net, dtype, report)
             predicting.check(case)
+            gradients.check(case)
             training.check(case)
             case.model.close()
         answer["census"] = sorted(sizes.census(net, kernels))
@@ -36,7 +37,7 @@ def run(spec, kernels):
         report.add("handles: left over", f"{library.denpa_test_handles() - handles} more than before")
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
-        **answer, "failures": report.failures, "seconds": time.monotonic() - started, "kernels": kernels,
+        **answer, "failures": report.failures, "digests": report.digests(), "seconds": time.process_time() - started, "kernels": kernels,
         "memory": usage.ru_maxrss * 1024, "theme": spec.get("theme"), "large": spec["large"]}
 
 
