@@ -1,8 +1,11 @@
-"""usage: python -m networks [--seed S] [--count N] [--only SEED] [--verbose]     (make campaign-networks N=… SEED=…)
+"""usage: python -m networks [--seed S] [--count N] [--only SEED] [--verbose]
 
-Random networks from seed S on, each built in the engine and in NumPy, and compared in many ways (CONTRIBUTING.md). Two
-processes at a time; each runs blocks of 50 networks in a child, so that a crash ends nothing but its block. A failure is
-printed with its seed, made small, and with a program that shows it. The last line is "N passed, N failed".
+make campaign-networks N=… SEED=… does the same.
+
+Random networks from seed S on, each built in the engine and in NumPy, and compared in many ways
+(CONTRIBUTING.md). Two processes at a time; each runs blocks of 50 networks in a child, so that a crash ends
+nothing but its block. A failure is printed with its seed, made small, and with a program that shows it. The
+last line is "N passed, N failed".
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from .shrink import shrink
 
 BLOCK = 50
 SHRINKING = 60  # seconds for each kind of failure
-# Some networks run once more with the engine's memory guarded, and some by plans without fusion and shared memory.
+# Some networks run once more with the engine's memory guarded, and some by plans without fusion and shared
+# memory.
 MODES = {3: "DENPA_GUARD", 7: "DENPA_OBSERVE"}
 
 
@@ -42,17 +46,24 @@ class Campaign:
             self.blocks = iter([[arguments.only]])
         else:
             edges = range(arguments.seed // BLOCK, (last - 1) // BLOCK + 1)
-            self.blocks = iter([
-                list(range(max(block * BLOCK, arguments.seed), min((block + 1) * BLOCK, last))) for block in edges])
+            self.blocks = iter(
+                [
+                    list(range(max(block * BLOCK, arguments.seed), min((block + 1) * BLOCK, last)))
+                    for block in edges
+                ]
+            )
 
     def kernels(self, seed):
-        """Networks of one block run with one set of kernels: the best three times out of five, or the one that is asked for."""
+        """Networks of one block run with one set of kernels: the best three times out of five, or the one
+        that is asked for.
+        """
         return os.environ.get("DENPA_KERNELS") or self.sets[seed // BLOCK % len(self.sets)]
 
     def say(self, text):
         print(text, flush=True)
 
-    # -- running ----------------------------------------------------------------------------------------------------------
+    # -- running ---------------------------------------------------------------------------------------------
+    # -------------
     def work(self):
         while True:
             with self.lock:
@@ -93,7 +104,9 @@ class Campaign:
                 if answer["digests"].get(name) != digest:
                     self.differing[mode, name.split(",")[0]] += 1
                     if mode == "DENPA_GUARD":
-                        answer["failures"] = [{"kind": f"other bits: {name}", "message": f"{digest} and {answer['digests']}"}]
+                        answer["failures"] = [
+                            {"kind": f"other bits: {name}", "message": f"{digest} and {answer['digests']}"}
+                        ]
         self.note(seed, {"failures": answer["failures"]}, mode)
 
     def died(self, seeds, answer):
@@ -104,13 +117,25 @@ class Campaign:
             return {"failures": [{"kind": f"crash: {alone['died']}", "message": alone["text"]}]}
         low, high = 0, len(seeds) - 1  # the run from `low` on kills, that from `high` on does not
         if not self.dies(seeds, kernels):
-            return {"failures": [{
-                "kind": "crash: once", "message": f"{answer['died']}, not again from seed {seeds[0]} on\n{answer['text']}"}]}
+            return {
+                "failures": [
+                    {
+                        "kind": "crash: once",
+                        "message": f"{answer['died']}, not again from seed {seeds[0]} on\n{answer['text']}",
+                    }
+                ]
+            }
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self.dies(seeds[middle:], kernels) else (low, middle)
-        return {"failures": [{
-            "kind": "crash: after others", "message": f"{answer['died']}, after seeds {seeds[low]} to {seed}\n{answer['text']}"}]}
+        return {
+            "failures": [
+                {
+                    "kind": "crash: after others",
+                    "message": f"{answer['died']}, after seeds {seeds[low]} to {seed}\n{answer['text']}",
+                }
+            ]
+        }
 
     @staticmethod
     def dies(seeds, kernels):
@@ -130,8 +155,10 @@ class Campaign:
                 self.themes[answer.get("theme")] += 1
                 self.census.update(map(tuple, answer.get("census", [])))
             if self.arguments.verbose:
-                self.say(f"seed {seed}: {answer.get('theme')}, {answer.get('seconds', 0):.2f} s,"
-                         f" {len(answer['failures'])} failure(s) {answer.get('rejected') or ''}")
+                self.say(
+                    f"seed {seed}: {answer.get('theme')}, {answer.get('seconds', 0):.2f} s,"
+                    f" {len(answer['failures'])} failure(s) {answer.get('rejected') or ''}"
+                )
             new = []
             for failure in answer["failures"]:
                 if mode:
@@ -144,14 +171,17 @@ class Campaign:
         for failure in new:
             self.show(seed, failure, mode)
 
-    # -- failures ---------------------------------------------------------------------------------------------------------
+    # -- failures --------------------------------------------------------------------------------------------
+    # -------------
     def show(self, seed, failure, mode):
         """Prints a failure of a new kind, made small."""
         kernels, kind = self.kernels(seed), failure["kind"]
         settings = f"DENPA_KERNELS={kernels}" + (f" {mode}=1" if mode else "")
         spec = Child(kernels).once({"seed": seed, "show": True})
-        text = [f"FAILED seed {seed} (network {self.done} of this run, {settings}): {kind}",
-                f"  {failure['message']}"]
+        text = [
+            f"FAILED seed {seed} (network {self.done} of this run, {settings}): {kind}",
+            f"  {failure['message']}",
+        ]
         if "died" not in spec and not kind.startswith(("crash: after", "crash: once", "other bits")):
             child, kind = Child(kernels, mode), kind.removesuffix(f" ({mode}=1)")
 
@@ -168,26 +198,38 @@ class Campaign:
 
             small = shrink(spec, fails, 0 if self.arguments.no_shrinking else SHRINKING)
             child.end()
-            text += [f"  smaller: {small}", f"  {failure['message']}", "---- a program that shows it",
-                     script(small, {**failure, "kind": kind}, settings) + "----"]
+            text += [
+                f"  smaller: {small}",
+                f"  {failure['message']}",
+                "---- a program that shows it",
+                script(small, {**failure, "kind": kind}, settings) + "----",
+            ]
         with self.lock:
             self.say("\n".join(text))
 
-    # -- telling ----------------------------------------------------------------------------------------------------------
+    # -- telling ---------------------------------------------------------------------------------------------
+    # -------------
     def progress(self):
         seconds = time.monotonic() - self.started
-        self.say(f"{seconds:6.0f} s: {self.done} networks, {len(self.failed)} failed, {self.memory >> 20} MiB at most")
+        self.say(
+            f"{seconds:6.0f} s: {self.done} networks, {len(self.failed)} failed,"
+            f" {self.memory >> 20} MiB at most"
+        )
 
     def end(self):
         seconds = time.monotonic() - self.started
-        self.say(f"{self.done} networks in {seconds:.0f} s ({self.seconds:.0f} s of work), {self.large} large,"
-                 f" {self.rejected} whose values got out of hand, by theme {dict(self.themes)}")
+        self.say(
+            f"{self.done} networks in {seconds:.0f} s ({self.seconds:.0f} s of work), {self.large} large,"
+            f" {self.rejected} whose values got out of hand, by theme {dict(self.themes)}"
+        )
         self.say(f"thresholds of {sizes.SOURCES.name} and networks that came to them:")
         for line in sizes.table(self.census):
             self.say(line)
         for mode, count in sorted(self.compared.items()):
             others = {name: number for (of, name), number in self.differing.items() if of == mode}
-            self.say(f"{mode}=1: {count} results of networks that ran so too, other bits in {others or 'none'}")
+            self.say(
+                f"{mode}=1: {count} results of networks that ran so too, other bits in {others or 'none'}"
+            )
         for kind, count in self.kinds.most_common():
             seed, number = self.first_of[kind]
             seeds = [seed for seed, kinds in self.failed.items() if kind in kinds][:8]
@@ -195,7 +237,9 @@ class Campaign:
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="networks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="networks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=1, help="the first network's seed (1)")
     parser.add_argument("--count", type=int, default=400, help="how many networks (400)")
     parser.add_argument("--only", type=int, metavar="SEED", help="this network alone")
@@ -207,7 +251,10 @@ def main():
     missing = about.get("unknown", [str(about)])
     for sentence in missing:
         campaign.say(f"FAILED {sentence}")
-    workers = [threading.Thread(target=campaign.work, daemon=True) for _ in range(1 if arguments.only is not None else 2)]
+    workers = [
+        threading.Thread(target=campaign.work, daemon=True)
+        for _ in range(1 if arguments.only is not None else 2)
+    ]
     for worker in workers:
         worker.start()
     said = time.monotonic()

@@ -1,4 +1,5 @@
-"""What all checks of one network share: its data, its model in one dtype, its reference, and what they find."""
+"""What all checks of one network share: its data, its model in one dtype, its reference, and what they find.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ class Rejected(Exception):
 
 
 class Report:
-    """What was found: one entry for each kind of failure; and digests of the engine's results, to compare modes by."""
+    """What was found: one entry for each kind of failure; and digests of the engine's results, to compare
+    modes by.
+    """
 
     def __init__(self):
         self.failures, self.hashes = [], {}
@@ -83,11 +86,14 @@ class Case:
     def is_bounded(self):
         self.parameters = self.model.parameters()
         with np.errstate(all="ignore"):
-            values = [value.v for value in self.reference(0, min(self.spec["rows"], 64)).values if value is not None]
+            values = [
+                value.v for value in self.reference(0, min(self.spec["rows"], 64)).values if value is not None
+            ]
         self.largest = [float(np.abs(value).max(initial=0)) for value in values]
         return all(largest < BOUNDED for largest in self.largest)
 
-    # -- data -------------------------------------------------------------------------------------------------------------
+    # -- data ------------------------------------------------------------------------------------------------
+    # -------------
     def slices(self):
         """(first row, rows) of each batch; each begins somewhere else."""
         for number, rows in enumerate(self.spec["batches"]):
@@ -102,7 +108,9 @@ class Case:
     def output_room(self, rows):
         types = {"float": self.type, **data.INTEGERS}
         return [
-            self.fence.room(types[self.net.dtypes[value]], (rows, *self.net.shapes[value])) for value in self.net.outputs]
+            self.fence.room(types[self.net.dtypes[value]], (rows, *self.net.shapes[value]))
+            for value in self.net.outputs
+        ]
 
     def gradient_room(self, rows):
         """Room for gradients of the inputs; None for integers and where the network asks for none."""
@@ -111,7 +119,8 @@ class Case:
         inputs = [self.spec["inputs"][number] for number in self.net.used]
         return [
             self.fence.room(self.type, (rows, *given["shape"])) if given["dtype"] == "float" else None
-            for given in inputs]
+            for given in inputs
+        ]
 
     def reference(self, first, rows):
         """The reference's forward of some rows, with the case's parameters."""
@@ -139,7 +148,8 @@ class Case:
             elif result is not None:
                 found.update(np.ascontiguousarray(result).tobytes())
 
-    # -- findings ---------------------------------------------------------------------------------------------------------
+    # -- findings --------------------------------------------------------------------------------------------
+    # -------------
     @contextlib.contextmanager
     def checking(self, name):
         """One check: what the engine refuses and what is written beside the arrays are failures of it."""
@@ -177,7 +187,9 @@ class Case:
             else:
                 bound = 2 * float(np.broadcast_to(expected.e, expected.shape)[index])
                 message = (
-                    f"{label}{list(index)}: {np.asarray(got)[index]!r}, expected {expected.v[index]!r} within {bound:.3g}"
-                    f" ({ratio:.3g} times that)")
+                    f"{label}{list(index)}: {np.asarray(got)[index]!r}, expected {expected.v[index]!r}"
+                    f" within {bound:.3g}"
+                    f" ({ratio:.3g} times that)"
+                )
                 where["expected"] = float(expected.v[index])
             self.fail(name, what, message, tensor=label, index=list(index), **where)

@@ -1,4 +1,6 @@
-"""A child process that runs networks (worker.py): asked by lines of JSON, seen to when it dies or does not answer."""
+"""A child process that runs networks (worker.py): asked by lines of JSON, seen to when it dies or does not
+answer.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +34,27 @@ def kernel_sets():
 class Child:
     def __init__(self, kernels, mode=None):
         settings = {
-            **os.environ, "DENPA_KERNELS": kernels, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
-            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1",
-            "PYTHONPATH": f"{ROOT / 'bindings' / 'python'}:{ROOT / 'Tests' / 'campaigns'}"}
+            **os.environ,
+            "DENPA_KERNELS": kernels,
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONFAULTHANDLER": "1",
+            "PYTHONPATH": f"{ROOT / 'bindings' / 'python'}:{ROOT / 'Tests' / 'campaigns'}",
+        }
         if mode:
             settings[mode] = "1"
         if not settings.get("DENPA_LIBRARY"):
             settings["DENPA_LIBRARY"] = str(ROOT / "build" / "libdenpa.so.0")
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "networks.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-            env=settings, cwd=ROOT)
+            [sys.executable, "-m", "networks.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env=settings,
+            cwd=ROOT,
+        )
 
     def ask(self, question, seconds=LONGEST):
         """The answer; or {"died": how, "text": what it said last}."""

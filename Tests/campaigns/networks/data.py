@@ -17,7 +17,9 @@ def uniform(draw, shape, low=-1.0, high=1.0):
 
 
 def inputs(net):
-    """One array for each input that the model has; whole numbers for class numbers and where the network says so."""
+    """One array for each input that the model has; whole numbers for class numbers and where the network says
+    so.
+    """
     arrays = []
     for number in net.used:
         given, draw = net.spec["inputs"][number], generator(net.spec["seed"], 1, number)
@@ -64,7 +66,8 @@ def parameters(net):
     """Values for all parameters by name."""
     return {
         p.name: uniform(generator(net.spec["seed"], 3, number), p.shape, -p.scale, p.scale)
-        for number, p in enumerate(net.parameters)}
+        for number, p in enumerate(net.parameters)
+    }
 
 
 def output_gradients(net, rows):

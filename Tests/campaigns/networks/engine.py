@@ -13,8 +13,11 @@ from denpa._call import check, last_error, library, options, status_name, text
 from . import plugins
 
 DTYPES = {
-    np.dtype(np.float32): abi.FLOAT32, np.dtype(np.float64): abi.FLOAT64, np.dtype(np.int32): abi.INT32,
-    np.dtype(np.int64): abi.INT64, np.dtype(np.uint8): abi.UINT8,
+    np.dtype(np.float32): abi.FLOAT32,
+    np.dtype(np.float64): abi.FLOAT64,
+    np.dtype(np.int32): abi.INT32,
+    np.dtype(np.int64): abi.INT64,
+    np.dtype(np.uint8): abi.UINT8,
 }
 NAMES = {"float": abi.FLOAT32, "int32": abi.INT32, "int64": abi.INT64, "uint8": abi.UINT8}
 TYPES = {"float32": np.float32, "float64": np.float64}
@@ -122,19 +125,42 @@ class Model(Owner):
             values = []
             for number, given in enumerate(net.spec["inputs"]):
                 value, shape = ctypes.c_int32(), (ctypes.c_int64 * 8)(*given["shape"])
-                check(library.denpa_graph_input(
-                    graph.pointer, b"x%d" % number, NAMES[given["dtype"]], len(given["shape"]), shape, value))
+                check(
+                    library.denpa_graph_input(
+                        graph.pointer,
+                        b"x%d" % number,
+                        NAMES[given["dtype"]],
+                        len(given["shape"]),
+                        shape,
+                        value,
+                    )
+                )
                 values.append(value.value)
             for node in net.nodes:
                 inputs = (ctypes.c_int32 * len(node.inputs))(*[values[i] for i in node.inputs])
                 outputs = (ctypes.c_int32 * len(node.outputs))()
-                check(library.denpa_graph_add(
-                    graph.pointer, node.kind.encode(), node.name.encode(), attributes(node.attributes), inputs,
-                    len(inputs), outputs, len(outputs)))
+                check(
+                    library.denpa_graph_add(
+                        graph.pointer,
+                        node.kind.encode(),
+                        node.name.encode(),
+                        attributes(node.attributes),
+                        inputs,
+                        len(inputs),
+                        outputs,
+                        len(outputs),
+                    )
+                )
                 values += outputs
             wanted = (ctypes.c_int32 * len(net.outputs))(*[values[i] for i in net.outputs])
             super().__init__(
-                "model", library.denpa_model_create, graph.pointer, wanted, len(wanted), ctypes.byref(options_of))
+                "model",
+                library.denpa_model_create,
+                graph.pointer,
+                wanted,
+                len(wanted),
+                ctypes.byref(options_of),
+            )
 
     def copy(self, dtype=None):
         dtype = dtype or self.dtype
@@ -177,8 +203,11 @@ class Session(Owner):
         super().__init__("session", library.denpa_session_create, model.pointer, ctypes.byref(how))
 
     def predict(self, inputs, outputs, sample=False):
-        check(library.denpa_predict(
-            self.pointer, tensors(inputs, sample), len(inputs), tensors(outputs, sample), len(outputs)))
+        check(
+            library.denpa_predict(
+                self.pointer, tensors(inputs, sample), len(inputs), tensors(outputs, sample), len(outputs)
+            )
+        )
 
 
 class Trainer(Owner):
@@ -190,54 +219,105 @@ class Trainer(Owner):
             entry.kind, entry.attributes = term["kind"].encode(), attributes(term["attributes"])
             entry.weight, entry.output = term["weight"], term["output"]
         how = options(
-            abi.TrainerOptions, max_batch=rows, threads=threads, loss_count=len(terms), losses=losses,
-            input_gradients=int(input_gradients))
+            abi.TrainerOptions,
+            max_batch=rows,
+            threads=threads,
+            loss_count=len(terms),
+            losses=losses,
+            input_gradients=int(input_gradients),
+        )
         if optimizer:
             how.optimizer = spec(optimizer)
         super().__init__("trainer", library.denpa_trainer_create, model.pointer, ctypes.byref(how))
 
     def forward(self, inputs, outputs, training=True, sample=False):
-        check(library.denpa_trainer_forward(
-            self.pointer, tensors(inputs, sample), len(inputs), tensors(outputs, sample), len(outputs), int(training)))
+        check(
+            library.denpa_trainer_forward(
+                self.pointer,
+                tensors(inputs, sample),
+                len(inputs),
+                tensors(outputs, sample),
+                len(outputs),
+                int(training),
+            )
+        )
 
     def backward(self, doutputs, dinputs=None, sample=False):
         into = tensors(dinputs, sample) if dinputs is not None else None
-        check(library.denpa_trainer_backward(
-            self.pointer, tensors(doutputs, sample), len(doutputs), into, len(dinputs or [])))
+        check(
+            library.denpa_trainer_backward(
+                self.pointer, tensors(doutputs, sample), len(doutputs), into, len(dinputs or [])
+            )
+        )
 
     def gradients(self, inputs, targets, dinputs=None, sample=False):
         loss = ctypes.c_double()
         into = tensors(dinputs, sample) if dinputs is not None else None
-        check(library.denpa_trainer_gradients(
-            self.pointer, tensors(inputs, sample), len(inputs), tensors(targets, sample), len(targets), into, loss))
+        check(
+            library.denpa_trainer_gradients(
+                self.pointer,
+                tensors(inputs, sample),
+                len(inputs),
+                tensors(targets, sample),
+                len(targets),
+                into,
+                loss,
+            )
+        )
         return loss.value
 
     def train(self, inputs, targets, sample=False):
         loss = ctypes.c_double()
-        check(library.denpa_train_batch(
-            self.pointer, tensors(inputs, sample), len(inputs), tensors(targets, sample), len(targets), loss))
+        check(
+            library.denpa_train_batch(
+                self.pointer,
+                tensors(inputs, sample),
+                len(inputs),
+                tensors(targets, sample),
+                len(targets),
+                loss,
+            )
+        )
         return loss.value
 
     def evaluate(self, inputs, targets):
         loss, accuracy = ctypes.c_double(), ctypes.c_double()
-        check(library.denpa_evaluate(
-            self.pointer, tensors(inputs), len(inputs), tensors(targets), len(targets), loss, accuracy))
+        check(
+            library.denpa_evaluate(
+                self.pointer, tensors(inputs), len(inputs), tensors(targets), len(targets), loss, accuracy
+            )
+        )
         return loss.value, accuracy.value
 
     def fit(self, inputs, targets, batch, epochs):
         loss = ctypes.c_double()
         how = options(abi.FitOptions, epochs=epochs, batch_size=batch, no_shuffle=1)
-        check(library.denpa_fit(
-            self.pointer, tensors(inputs), len(inputs), tensors(targets), len(targets), ctypes.byref(how), loss))
+        check(
+            library.denpa_fit(
+                self.pointer,
+                tensors(inputs),
+                len(inputs),
+                tensors(targets),
+                len(targets),
+                ctypes.byref(how),
+                loss,
+            )
+        )
         return loss.value
 
     def fit_source(self, batches, epochs):
         """fit on batches, pairs of inputs and targets, that a callback gives."""
-        place, loss, kept = [0], ctypes.c_double(), [(tensors(inputs), tensors(targets)) for inputs, targets in batches]
+        place, loss, kept = (
+            [0],
+            ctypes.c_double(),
+            [(tensors(inputs), tensors(targets)) for inputs, targets in batches],
+        )
 
         def copy(into, given, count):
             for number in range(count):
-                ctypes.memmove(ctypes.byref(into[number]), ctypes.byref(given[number]), ctypes.sizeof(abi.Tensor))
+                ctypes.memmove(
+                    ctypes.byref(into[number]), ctypes.byref(given[number]), ctypes.sizeof(abi.Tensor)
+                )
 
         def following(_, inputs, targets):
             if place[0] == len(kept):

@@ -8,7 +8,8 @@ from .graph import INTEGERS, LAYERS, LOSSES, Invalid, Net
 from .optimizers import OPTIMIZERS
 from .sizes import AT
 
-# Multiply-adds and elements of one pass, at most; and from where on a network counts as large, and is checked in one dtype.
+# Multiply-adds and elements of one pass, at most; and from where on a network counts as large, and is checked
+# in one dtype.
 MOST_WORK, MOST_ELEMENTS = 1 << 27, 10 << 20
 LARGE_WORK, LARGE_ELEMENTS = 1 << 22, 1 << 17
 
@@ -46,7 +47,8 @@ class Draw(random.Random):
         }.get(kind := self.choice(kinds + ([] if vector else ["auto"])), [kind, {}])
 
 
-# ------------------------------------------------------------------------------------------------------------------- sizes
+# ------------------------------------------------------------------------------------------------------------
+# ------- sizes
 def tiny(draw):
     """A small network: every kind of graph."""
     draw.largest = draw.choice([3, 8, 20, 40])
@@ -67,7 +69,9 @@ def product(draw):
         elif rule == 5:
             n = draw.near(AT["columns"])
         elif rule < 8:
-            m = draw.near(draw.choice([tile, 2 * tile, AT["tiles"] * tile, AT["pack rows"], 2 * vector, 40 * tile]))
+            m = draw.near(
+                draw.choice([tile, 2 * tile, AT["tiles"] * tile, AT["pack rows"], 2 * vector, 40 * tile])
+            )
         elif rule == 8:
             m = draw.choice([1, 2])
         elif rule == 9:
@@ -99,7 +103,9 @@ def elements(draw):
     chunk = AT["chunk"]
     count = draw.near(chunk * draw.choice([1, 1, 1, 2, 3, 4]))
     if draw.chance(0.2):
-        count = draw.near(chunk * AT["loss chunks"], draw.choice([1, 63, 4096])) + draw.choice([0, 0, draw.log(1, chunk)])
+        count = draw.near(chunk * AT["loss chunks"], draw.choice([1, 63, 4096])) + draw.choice(
+            [0, 0, draw.log(1, chunk)]
+        )
     if draw.chance(0.02):
         count = draw.log(1 << 20, 1 << 22)
     columns = draw.choice([1, draw.log(1, 100), draw.log(10, 3000), count])
@@ -117,8 +123,13 @@ def classes(draw):
     if draw.chance(0.1):
         rows = draw.near(chunk * AT["loss chunks"], draw.choice([1, chunk]))
     shape = {"units": columns, "shape": [draw.log(1, 12)]} if draw.chance(0.6) else {"shape": [columns]}
-    return {"rows": rows, "nodes": draw.log(1, 3), "loss": draw.choice(list(LOSSES)), **shape,
-            "softmax": draw.chance(0.5)}
+    return {
+        "rows": rows,
+        "nodes": draw.log(1, 3),
+        "loss": draw.choice(list(LOSSES)),
+        **shape,
+        "softmax": draw.chance(0.5),
+    }
 
 
 def sums(draw):
@@ -133,7 +144,9 @@ def sample(draw):
     """One sample at a time through a few units."""
     vector = draw.choice([2, 4, 8, 16])
     units = draw.near(draw.choice([1, vector, 2 * vector]))
-    inputs = draw.choice([draw.log(1, 60), draw.near(AT["one row"] // units), draw.near(AT["block"]["float32"])])
+    inputs = draw.choice(
+        [draw.log(1, 60), draw.near(AT["one row"] // units), draw.near(AT["block"]["float32"])]
+    )
     draw.largest = draw.choice([vector, 2 * vector, 40])
     return {"rows": 1, "shape": [inputs], "units": units, "nodes": draw.log(1, 6), "dense": True}
 
@@ -141,7 +154,8 @@ def sample(draw):
 THEMES = [(tiny, 56), (product, 17), (elements, 7), (classes, 6), (sums, 3), (sample, 11)]
 
 
-# ------------------------------------------------------------------------------------------------------------------- graphs
+# ------------------------------------------------------------------------------------------------------------
+# ------- graphs
 class Growing:
     """A network that grows node by node."""
 
@@ -166,14 +180,18 @@ class Growing:
         """Adds the node, or says no: shapes that do not fit, or values that would get out of hand."""
         layer, first = LAYERS[kind], inputs[0]
         integers, floats = getattr(layer, "integers", False), [self.dtypes[i] == "float" for i in inputs]
-        if (any(floats) if integers == "only" else not (all(floats) or (integers and not any(floats)))):
+        if any(floats) if integers == "only" else not (all(floats) or (integers and not any(floats))):
             return False
         shapes = layer.shapes(attributes, [self.shapes[i] for i in inputs])
         if shapes is None:
             return False
         sizes = layer.size(attributes, [self.sizes[i] for i in inputs])
         exponential = kind == "exp" or attributes.get("activation") == "exp"
-        if max(sizes) > 40 or (exponential and self.sizes[first] > 1.6) or (kind == "softmax" and self.sizes[first] > 5):
+        if (
+            max(sizes) > 40
+            or (exponential and self.sizes[first] > 1.6)
+            or (kind == "softmax" and self.sizes[first] > 5)
+        ):
             return False
         self.nodes.append({"kind": kind, "attributes": attributes, "inputs": inputs})
         keeps = kind in ("flatten", "identity", "add") and all(self.positive[i] for i in inputs)
@@ -193,7 +211,9 @@ class Growing:
         arity = draw.choice([1, 2, 2, 3, 4, 5]) if kind in self.variadic else LAYERS[kind].arity
         like = [i for i, shape in enumerate(self.shapes) if shape == self.shapes[first]]
         others = [draw.choice(like) for _ in range(arity - 1)]
-        return self.add(kind, [first, *others] if draw.chance(0.5) else [*others, first], LAYERS[kind].choose(draw))
+        return self.add(
+            kind, [first, *others] if draw.chance(0.5) else [*others, first], LAYERS[kind].choose(draw)
+        )
 
 
 def shape(draw):
@@ -211,16 +231,24 @@ def losses(draw, net, outputs, wanted):
     for number, value in enumerate(outputs):
         for _ in range(draw.choice([0, 1, 1, 1, 1, 2]) or (number + 1 == len(outputs) and not found)):
             fitting = [
-                kind for kind in kinds
-                if net.dtypes[value] == "float" and LOSSES[kind].forms(net.shapes[value])
-                and (LOSSES[kind].needs != "positive" or net.positive[value])]
+                kind
+                for kind in kinds
+                if net.dtypes[value] == "float"
+                and LOSSES[kind].forms(net.shapes[value])
+                and (LOSSES[kind].needs != "positive" or net.positive[value])
+            ]
             if not fitting:
                 continue
             kind = wanted if wanted in fitting and draw.chance(0.8) else draw.choice(fitting)
-            found.append({
-                "kind": kind, "attributes": LOSSES[kind].choose(draw), "output": number,
-                "weight": draw.choice([1.0, 1.0, 1.0, 0.5, 2.5, -0.75, 0.1, 0.0]),
-                "form": draw.choice(LOSSES[kind].forms(net.shapes[value]))})
+            found.append(
+                {
+                    "kind": kind,
+                    "attributes": LOSSES[kind].choose(draw),
+                    "output": number,
+                    "weight": draw.choice([1.0, 1.0, 1.0, 0.5, 2.5, -0.75, 0.1, 0.0]),
+                    "form": draw.choice(LOSSES[kind].forms(net.shapes[value])),
+                }
+            )
     return found
 
 
@@ -233,10 +261,17 @@ def attempt(seed, registry, variant):
     for _ in range(1 if wanted["shape"] else draw.choice([1, 1, 1, 2, 3])):
         integer = not wanted["shape"] and draw.chance(0.1)
         net.input(
-            wanted["shape"] or shape(draw), draw.choice(INTEGERS) if integer else "float", integer or draw.chance(0.1))
+            wanted["shape"] or shape(draw),
+            draw.choice(INTEGERS) if integer else "float",
+            integer or draw.chance(0.1),
+        )
     if not wanted["shape"] and all(dtype != "float" for dtype in net.dtypes):
         net.input(shape(draw))
-    if wanted["shape"] and rows * max(wanted["shape"][-1], wanted.get("units", 0)) < 4096 and draw.chance(0.3):
+    if (
+        wanted["shape"]
+        and rows * max(wanted["shape"][-1], wanted.get("units", 0)) < 4096
+        and draw.chance(0.3)
+    ):
         net.input(draw.choice([wanted["shape"], shape(draw)]))
     if "units" in wanted:
         attributes = {**LAYERS["dense"].choose(draw), "units": wanted["units"]}
@@ -257,13 +292,25 @@ def attempt(seed, registry, variant):
     draw.shuffle(outputs)
     optimizer = draw.choice([entry["kind"] for entry in registry["optimizers"]])
     spec = {
-        "seed": seed, "theme": theme.__name__, "inputs": net.inputs, "nodes": net.nodes, "outputs": outputs,
+        "seed": seed,
+        "theme": theme.__name__,
+        "inputs": net.inputs,
+        "nodes": net.nodes,
+        "outputs": outputs,
         "losses": losses(draw, net, outputs, wanted.get("loss")) if draw.chance(0.95) else [],
-        "optimizer": [optimizer, OPTIMIZERS[optimizer].choose(draw)], "rate": draw.choice([0.003, 0.03]),
-        "parameters": draw.choice(["drawn", "drawn", "drawn", "initial"]), "frozen": [],
-        "input_gradients": draw.chance(0.8), "doutputs": [draw.chance(0.85) for _ in outputs],
-        "dtypes": ["float64", "float32"], "threads": [1, 2, 3, 8], "rows": rows, "max_batch": rows,
-        "grows_from": draw.choice([rows, rows, 1, (rows + 1) // 2]), "batches": [rows, 1, 0], "fit": [rows, 1],
+        "optimizer": [optimizer, OPTIMIZERS[optimizer].choose(draw)],
+        "rate": draw.choice([0.003, 0.03]),
+        "parameters": draw.choice(["drawn", "drawn", "drawn", "initial"]),
+        "frozen": [],
+        "input_gradients": draw.chance(0.8),
+        "doutputs": [draw.chance(0.85) for _ in outputs],
+        "dtypes": ["float64", "float32"],
+        "threads": [1, 2, 3, 8],
+        "rows": rows,
+        "max_batch": rows,
+        "grows_from": draw.choice([rows, rows, 1, (rows + 1) // 2]),
+        "batches": [rows, 1, 0],
+        "fit": [rows, 1],
     }
     for number, node in enumerate(net.nodes):
         if LAYERS[node["kind"]].parameters(node["attributes"], [net.shapes[i] for i in node["inputs"]]):
@@ -279,8 +326,11 @@ def attempt(seed, registry, variant):
         spec["max_batch"] = rows + draw.choice([0, 0, 1, 17])
         spec["batches"] = [rows, 1, draw.randint(1, rows), 0, draw.randint(1, rows)]
         draw.shuffle(spec["batches"])
-        spec["fit"] = [draw.randint(max(1, spec["rows"] // 8), spec["max_batch"]), draw.choice([1, 2])] if (
-            spec["rows"] // 8 < spec["max_batch"]) else [spec["max_batch"], 1]
+        spec["fit"] = (
+            [draw.randint(max(1, spec["rows"] // 8), spec["max_batch"]), draw.choice([1, 2])]
+            if (spec["rows"] // 8 < spec["max_batch"])
+            else [spec["max_batch"], 1]
+        )
     return spec
 
 

@@ -29,7 +29,9 @@ def reference(case, first, rows):
 
 
 def gradients(case):
-    """Loss and gradients by `denpa_trainer_gradients`, by every number of threads; added up where they are asked for twice."""
+    """Loss and gradients by `denpa_trainer_gradients`, by every number of threads; added up where they are
+    asked for twice.
+    """
     spec, case.steepest, before = case.spec, 0.0, None
     trainers = [case.trainer(threads, input_gradients=spec["input_gradients"]) for threads in spec["threads"]]
     frozen = [p for p in case.net.parameters if p not in case.net.trained]
@@ -44,7 +46,8 @@ def gradients(case):
             inputs, targets = (case.fenced(case.part(a, first, rows)) for a in (case.inputs, case.targets))
             loss, _, by_inputs, by_parameters = reference(case, first, rows)
             case.steepest = max(
-                [case.steepest, *(float(np.abs(g.v).max(initial=0)) for g in by_parameters.values())])
+                [case.steepest, *(float(np.abs(g.v).max(initial=0)) for g in by_parameters.values())]
+            )
             results = []
             for threads, trainer in zip(spec["threads"], trainers):
                 if turn:
@@ -104,22 +107,33 @@ def sample(case, trainer, inputs, targets, expected):
     loss, of_inputs, of_parameters = expected
     # Added to zeros, here in any case and there perhaps not: then −0 becomes 0.
     of_parameters = {name: gradient + case.type(0) for name, gradient in of_parameters.items()}
-    same(case, "gradients", "one sample without the batch", (loss, of_inputs, of_parameters),
-         (got, into, trainer.all_gradients()), rows=1)
+    same(
+        case,
+        "gradients",
+        "one sample without the batch",
+        (loss, of_inputs, of_parameters),
+        (got, into, trainer.all_gradients()),
+        rows=1,
+    )
 
 
 def target_forms(case, trainer, inputs, first, rows):
-    """Class numbers in other integers, as a column, as rows of zeros and a one; values in the other float type."""
+    """Class numbers in other integers, as a column, as rows of zeros and a one; values in the other float
+    type.
+    """
     targets = case.part(case.targets, first, rows)
     loss, _, by_inputs, by_parameters = reference(case, first, rows)
     for form in range(3):
         given = []
         for term, target in zip(case.net.losses, targets):
             shape = (rows, *case.net.shapes[case.net.outputs[term["output"]]])
-            is_numbers = term["kind"].endswith("cross_entropy") and target.dtype.kind in "iu" and target.shape != shape
+            is_numbers = (
+                term["kind"].endswith("cross_entropy") and target.dtype.kind in "iu" and target.shape != shape
+            )
             if is_numbers and form == 0:
                 target = target.astype(np.int64 if target.dtype != np.int64 else np.int32).reshape(
-                    target.shape[:-1] if target.ndim == len(shape) else (*target.shape, 1))
+                    target.shape[:-1] if target.ndim == len(shape) else (*target.shape, 1)
+                )
             elif is_numbers and (form == 1 or shape[-1] > 1):
                 target = one_hot(target, shape).astype([None, np.float32, np.uint8][form])
             elif target.dtype.kind == "f":
@@ -132,14 +146,19 @@ def target_forms(case, trainer, inputs, first, rows):
         compare(case, "target forms", into, trainer.all_gradients(), by_inputs, by_parameters, rows)
 
 
-# -- the open loop --------------------------------------------------------------------------------------------------------
+# -- the open loop
+# --------------------------------------------------------------------------------------------------------
 def open_loop(case):
     """forward and backward with gradients of the caller's, and with those of the losses."""
     spec = case.spec
     trainers = [
         case.trainer(
-            threads, input_gradients=spec["input_gradients"], with_losses=threads > 1 and bool(case.net.losses))
-        for threads in spec["threads"]]
+            threads,
+            input_gradients=spec["input_gradients"],
+            with_losses=threads > 1 and bool(case.net.losses),
+        )
+        for threads in spec["threads"]
+    ]
     for first, rows in case.slices():
         with case.checking("open loop"):
             inputs = case.fenced(case.part(case.inputs, first, rows))
@@ -159,7 +178,9 @@ def open_loop(case):
             case.digest("open loop", *results[0])
             with Precision(case.dtype):
                 forward = case.reference(first, rows)
-                by_inputs, by_parameters = forward.backward([None if a is None else Tracked(a) for a in given])
+                by_inputs, by_parameters = forward.backward(
+                    [None if a is None else Tracked(a) for a in given]
+                )
             for number, expected in enumerate(forward.outputs()):
                 case.close("open loop", "values", outputs[number], expected, f"output {number}", rows=rows)
             compare(case, "open loop", into, of_parameters, by_inputs, by_parameters, rows)
@@ -171,7 +192,9 @@ def open_loop(case):
 
 
 def disturbed(case, trainer, inputs, doutputs, expected, first, rows):
-    """What forward kept is there for backward whatever comes between: another forward, an evaluation, gradients."""
+    """What forward kept is there for backward whatever comes between: another forward, an evaluation,
+    gradients.
+    """
     outputs, into, plain = case.output_room(rows), case.gradient_room(rows), case.output_room(rows)
     trainer.forward(inputs, outputs)
     trainer.forward(inputs, plain, training=False)
@@ -182,7 +205,9 @@ def disturbed(case, trainer, inputs, doutputs, expected, first, rows):
         trainer.gradients(inputs, targets)
     trainer.zero()
     trainer.backward(doutputs, into)
-    for what, a, b in zip(("output", "input gradient", "gradient"), expected, (outputs, into, trainer.all_gradients())):
+    for what, a, b in zip(
+        ("output", "input gradient", "gradient"), expected, (outputs, into, trainer.all_gradients())
+    ):
         case.same("open loop", "disturbed", a, b, what, rows=rows)
 
 

@@ -1,4 +1,6 @@
-"""A network as it is written down (a dict of plain values), its shapes, and its reference: forward, losses and backward."""
+"""A network as it is written down (a dict of plain values), its shapes, and its reference: forward, losses
+and backward.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,10 @@ class Net:
         for loss in self.losses:
             require(0 <= loss["output"] < len(self.outputs))
             value = self.outputs[loss["output"]]
-            require(self.dtypes[value] == "float" and loss["form"] in LOSSES[loss["kind"]].forms(self.shapes[value]))
+            require(
+                self.dtypes[value] == "float"
+                and loss["form"] in LOSSES[loss["kind"]].forms(self.shapes[value])
+            )
         self.needed, self.used = self.prune()
         require(self.used)
         self.parameters = [p for p in self.parameters if p.node in self.needed]
@@ -61,7 +66,9 @@ class Net:
         require(shapes is not None)
         outputs = list(range(len(self.shapes), len(self.shapes) + len(shapes)))
         self.nodes.append(Node(f"n{number}", given["kind"], given["attributes"], inputs, outputs, layer))
-        for name, shape, scale in layer.parameters(given["attributes"], [self.shapes[value] for value in inputs]):
+        for name, shape, scale in layer.parameters(
+            given["attributes"], [self.shapes[value] for value in inputs]
+        ):
             self.parameters.append(Parameter(f"n{number}.{name}", number, shape, scale))
         self.shapes += shapes
         through = self.dtypes[inputs[0]] if integers is True else "float"
@@ -98,7 +105,8 @@ class Pass:
         self.values = [Tracked(array) for array in inputs]
         self.of_node = [
             {p.name.split(".")[1]: Tracked(parameters[p.name]) for p in net.parameters if p.node == number}
-            for number in range(len(net.nodes))]
+            for number in range(len(net.nodes))
+        ]
         for number, node in enumerate(net.nodes):
             if number in net.needed:
                 xs = [self.values[value] for value in node.inputs]
@@ -122,7 +130,9 @@ class Pass:
         return total, gradients
 
     def backward(self, doutputs):
-        """(gradients by the inputs, by the trained parameters): from gradients by the outputs, None where there is none."""
+        """(gradients by the inputs, by the trained parameters): from gradients by the outputs, None where
+        there is none.
+        """
         net, gradients = self.net, [None] * len(self.values)
 
         def give(value, gradient):
@@ -147,5 +157,6 @@ class Pass:
                     of[f"{node.name}.{name}"] = dp
         inputs = [
             Tracked(np.zeros(self.values[i].shape)) if gradients[i] is None else gradients[i]
-            for i in range(len(net.spec["inputs"]))]
+            for i in range(len(net.spec["inputs"]))
+        ]
         return inputs, of

@@ -2,11 +2,10 @@
 
 A loss is a class with
     attributes                           names, and the choices that are known
-    forms(shape)                         the forms of targets (data.py) that it takes for predictions of a sample shape
-    value(attributes, y, t, rows)        (loss, dy), tracked, for a tracked prediction and targets as data.py makes them
-    choose(draw)                         attributes for a random network
-    needs                                what predictions must be: "any", "positive"
-and its kind in LOSSES.
+    forms(shape)                         the forms of targets (data.py) that it takes for predictions of a
+    sample shape value(attributes, y, t, rows)        (loss, dy), tracked, for a tracked prediction and
+    targets as data.py makes them choose(draw)                         attributes for a random network needs
+    what predictions must be: "any", "positive" and its kind in LOSSES.
 """
 
 from __future__ import annotations
@@ -42,8 +41,10 @@ class MeanSquaredError:
     def value(self, attributes, y, t, rows):
         factor = scale(attributes, y.v.size, rows) * (0.5 if attributes.get("half") else 1)
         difference = y - t.reshape(y.shape)
-        dy = Tracked(2 * factor * difference.v, 2 * factor * difference.e + 4 * Tracked.unit * np.abs(
-            2 * factor * difference.v))
+        dy = Tracked(
+            2 * factor * difference.v,
+            2 * factor * difference.e + 4 * Tracked.unit * np.abs(2 * factor * difference.v),
+        )
         return (difference * difference).total() * factor, dy
 
 
@@ -92,7 +93,10 @@ class CrossEntropy:
     forms = SoftmaxCrossEntropy.forms
 
     def choose(self, draw):
-        return {**reduction(draw), **({"epsilon": draw.choice([1e-7, 1e-3, 0.5])} if draw.chance(0.4) else {})}
+        return {
+            **reduction(draw),
+            **({"epsilon": draw.choice([1e-7, 1e-3, 0.5])} if draw.chance(0.4) else {}),
+        }
 
     def value(self, attributes, p, t, rows):
         t = one_hot(t, p.shape)
@@ -105,6 +109,7 @@ class CrossEntropy:
 
 
 LOSSES = {
-    "mean_squared_error": MeanSquaredError(), "cross_entropy": CrossEntropy(),
+    "mean_squared_error": MeanSquaredError(),
+    "cross_entropy": CrossEntropy(),
     "softmax_cross_entropy": SoftmaxCrossEntropy(),
 }

@@ -13,7 +13,14 @@ PATTERN = 0xA5
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
-_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+_libc.mmap.argtypes = [
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_long,
+]
 _libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
@@ -41,7 +48,9 @@ class Region:
 
 
 class Fence:
-    """Makes such arrays and takes them back; `end` says at which side the next ones lie, and changes from one to the next."""
+    """Makes such arrays and takes them back; `end` says at which side the next ones lie, and changes from one
+    to the next.
+    """
 
     KEPT = 256 << 20  # bytes of regions that wait to be used again
 
@@ -52,7 +61,9 @@ class Fence:
         self.waiting = 0
 
     def room(self, dtype, shape, shift=0):
-        """An array whose memory is filled with a pattern that is NaN in every float type; `shift` bytes off its alignment."""
+        """An array whose memory is filled with a pattern that is NaN in every float type; `shift` bytes off
+        its alignment.
+        """
         dtype = np.dtype(dtype)
         count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         pages = (count + shift + PAGE - 1) // PAGE or 1

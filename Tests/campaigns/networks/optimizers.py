@@ -1,4 +1,6 @@
-"""How weights follow from gradients, in NumPy and float64: each optimizer is a class that remembers its moments by name."""
+"""How weights follow from gradients, in NumPy and float64: each optimizer is a class that remembers its
+moments by name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Layers that plugins bring: compiled with cc when they are needed, and their reference like reference.py's."""
+"""Layers that plugins bring: compiled with cc when they are needed, and their reference like reference.py's.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +28,21 @@ def compiled():
         if not target.exists() or target.stat().st_mtime < max(newest, source.stat().st_mtime):
             new = target.with_suffix(f".{os.getpid()}")
             subprocess.run(
-                [os.environ.get("CC", "cc"), "-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden",
-                 f"-I{ROOT / 'include'}", str(source), "-o", str(new), "-lm"], check=True)
+                [
+                    os.environ.get("CC", "cc"),
+                    "-std=c11",
+                    "-O2",
+                    "-fPIC",
+                    "-shared",
+                    "-fvisibility=hidden",
+                    f"-I{ROOT / 'include'}",
+                    str(source),
+                    "-o",
+                    str(new),
+                    "-lm",
+                ],
+                check=True,
+            )
             new.replace(target)
         yield str(target)
 
@@ -58,7 +72,9 @@ class Swish(Layer):
 
 
 class Mixed(Layer):
-    """y = p∘a + b∘b, and of each row z = Σ q·a∘b over the last axis: two inputs, two outputs of other shapes, two parameters."""
+    """y = p∘a + b∘b, and of each row z = Σ q·a∘b over the last axis: two inputs, two outputs of other shapes,
+    two parameters.
+    """
 
     arity = 2
 
@@ -89,7 +105,9 @@ class Mixed(Layer):
 
 
 class Squash(Layer):
-    """y = tanh(scale·x), whose backward needs its output alone; in place of a saved value it has an attribute."""
+    """y = tanh(scale·x), whose backward needs its output alone; in place of a saved value it has an
+    attribute.
+    """
 
     attributes = {"scale": None}
 
@@ -137,7 +155,10 @@ class Lookup(Layer):
 
 
 LAYERS = {
-    "example.swish": Swish(), "campaign.mixed": Mixed(), "campaign.squash": Squash(), "campaign.lookup": Lookup(),
+    "example.swish": Swish(),
+    "campaign.mixed": Mixed(),
+    "campaign.squash": Squash(),
+    "campaign.lookup": Lookup(),
 }
 
 

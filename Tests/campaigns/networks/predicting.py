@@ -30,10 +30,13 @@ def moments(kind, given, shape, activation):
         kind = "he" if activation in ("relu", "gelu", "gelu_tanh") else "xavier"
     low, high = given.get("low", 0.0), given.get("high", 1.0)
     return {
-        "zeros": (0.0, 0.0), "ones": (1.0, 0.0), "constant": (given.get("value"), 0.0),
+        "zeros": (0.0, 0.0),
+        "ones": (1.0, 0.0),
+        "constant": (given.get("value"), 0.0),
         "normal": (given.get("mean", 0.0), given.get("scale", 0.01)),
         "uniform": ((low + high) / 2, (high - low) / 12**0.5),
-        "xavier": (0.0, (2 / max(fan_in + fan_out, 1)) ** 0.5), "he": (0.0, (2 / max(fan_in, 1)) ** 0.5),
+        "xavier": (0.0, (2 / max(fan_in + fan_out, 1)) ** 0.5),
+        "he": (0.0, (2 / max(fan_in, 1)) ** 0.5),
     }[kind]
 
 
@@ -50,14 +53,19 @@ def initial(case):
             n = values.size
             if not deviation:
                 if n and not (values == case.type(mean)).all():
-                    case.fail("initial", "values", f"{parameter.name}: expected all {mean}, got {values.flat[0]}")
+                    case.fail(
+                        "initial", "values", f"{parameter.name}: expected all {mean}, got {values.flat[0]}"
+                    )
             elif n >= 100:
                 error = DEVIATIONS * deviation / n**0.5
                 spread = values.std() / deviation
                 if abs(values.mean() - mean) > error or abs(spread - 1) > DEVIATIONS * 0.8 / n**0.5 + 1 / n:
                     case.fail(
-                        "initial", "values", f"{parameter.name} ({kind}): mean {values.mean()}, expected {mean} ± {error};"
-                        f" deviation {spread} times {deviation}")
+                        "initial",
+                        "values",
+                        f"{parameter.name} ({kind}): mean {values.mean()}, expected {mean} ± {error};"
+                        f" deviation {spread} times {deviation}",
+                    )
         if case.dtype == "float32" and "float64" in case.spec["dtypes"]:
             with engine.Model(case.net, np.float64) as double:
                 halves = {name: value.astype(np.float32) for name, value in double.parameters().items()}
@@ -71,23 +79,34 @@ def ports(case):
         code = {**engine.NAMES, "float": engine.DTYPES[np.dtype(case.type)]}
         wanted = [
             ("input", [(net.dtypes[number], net.shapes[number]) for number in net.used]),
-            ("output", [(net.dtypes[value], net.shapes[value]) for value in net.outputs])]
+            ("output", [(net.dtypes[value], net.shapes[value]) for value in net.outputs]),
+        ]
         for kind, values in wanted:
             for number, (dtype, shape) in enumerate(values):
                 _, given, dim = case.model.port(kind, number)
                 if (given, dim) != (code[dtype], [-1, *shape]):
-                    case.fail("ports", kind, f"{kind} {number}: expected {dtype} {[-1, *shape]}, got {given} {dim}")
+                    case.fail(
+                        "ports", kind, f"{kind} {number}: expected {dtype} {[-1, *shape]}, got {given} {dim}"
+                    )
         for number, parameter in enumerate(net.parameters):
             name, _, dim = case.model.port("parameter", number)
             if (name, dim) != (parameter.name, list(parameter.shape)):
-                case.fail("ports", "parameter", f"expected {parameter.name} {parameter.shape}, got {name} {dim}")
+                case.fail(
+                    "ports", "parameter", f"expected {parameter.name} {parameter.shape}, got {name} {dim}"
+                )
 
 
 def predict(case):
     """Values, for every number of rows, by every number of threads, of rows alone and in a batch."""
-    sessions = [engine.Session(case.model, case.spec["max_batch"], threads) for threads in case.spec["threads"]]
+    sessions = [
+        engine.Session(case.model, case.spec["max_batch"], threads) for threads in case.spec["threads"]
+    ]
     case.predicted = {}
-    if case.spec["max_batch"] <= REALTIME and not case.spec["large"] and not any("." in node.kind for node in case.net.nodes):
+    if (
+        case.spec["max_batch"] <= REALTIME
+        and not case.spec["large"]
+        and not any("." in node.kind for node in case.net.nodes)
+    ):
         sessions.append(engine.Session(case.model, case.spec["max_batch"], 1, realtime=True))
     threads_of = [*case.spec["threads"][1:], "1 (real time)"]
     for first, rows in case.slices():
@@ -115,7 +134,14 @@ def predict(case):
                 some = case.output_room(count)
                 sessions[0].predict(case.fenced(case.part(case.inputs, first + row, count)), some)
                 whole = [output[row : row + count] for output in case.predicted[first, rows]]
-                case.same("predict", "rows alone", [np.ascontiguousarray(a) for a in whole], some, "output", rows=rows)
+                case.same(
+                    "predict",
+                    "rows alone",
+                    [np.ascontiguousarray(a) for a in whole],
+                    some,
+                    "output",
+                    rows=rows,
+                )
     for session in sessions:
         session.close()
 
@@ -125,17 +151,24 @@ def forms(case):
     first, rows = max(case.slices(), key=lambda part: part[1])
     given = case.part(case.inputs, first, rows)
     with case.checking("forms"), engine.Session(case.model, case.spec["max_batch"], 2) as session:
+
         def compare(what, inputs):
             outputs = case.output_room(rows)
             session.predict(inputs, outputs)
             case.same("forms", what, case.predicted[first, rows], outputs, "output", rows=rows)
 
-        compare("not aligned", [case.fence.copy(a, shift=1 + n % max(a.itemsize - 1, 1)) for n, a in enumerate(given)])
+        compare(
+            "not aligned",
+            [case.fence.copy(a, shift=1 + n % max(a.itemsize - 1, 1)) for n, a in enumerate(given)],
+        )
         other = np.float64 if case.type is np.float32 else np.float32
-        compare("other dtypes", [case.fence.copy(a, other if a.dtype.kind == "f" else np.int64) for a in given])
+        compare(
+            "other dtypes", [case.fence.copy(a, other if a.dtype.kind == "f" else np.int64) for a in given]
+        )
         whole = [
             case.fence.copy(a, np.int32 if case.spec["inputs"][number]["whole"] else a.dtype)
-            for number, a in zip(case.net.used, given)]
+            for number, a in zip(case.net.used, given)
+        ]
         compare("whole numbers", whole)
 
 
@@ -152,5 +185,3 @@ def files(case):
                 outputs = case.output_room(rows)
                 session.predict(case.fenced(case.part(case.inputs, first, rows)), outputs)
                 case.same("files", "predictions", case.predicted[first, rows], outputs, "output", rows=rows)
-
-

@@ -1,12 +1,13 @@
-"""What every layer computes, in NumPy and float64, by the formulas of its documentation. Nothing here is Denpa's code.
+"""What every layer computes, in NumPy and float64, by the formulas of its documentation. Nothing here is
+Denpa's code.
 
 A layer is a class with
-    shapes(attributes, shapes)          the sample shapes of its outputs; None where it cannot take these inputs
-    parameters(attributes, shapes)      [(name, shape, scale)]: values are drawn from ±scale
+    shapes(attributes, shapes)          the sample shapes of its outputs; None where it cannot take these
+    inputs parameters(attributes, shapes)      [(name, shape, scale)]: values are drawn from ±scale
     forward(attributes, xs, ps)         [y], from tracked inputs and a dict of tracked parameters (tracked.py)
     backward(attributes, xs, ps, ys, dys)   ([dx], {name: dp}); None in dys: nothing comes into that output
-    choose(draw)                        attributes for a random network (generate.py), or None
-and its kind in LAYERS. `arity` is how many inputs it takes.
+    choose(draw)                        attributes for a random network (generate.py), or None and its kind in
+    LAYERS. `arity` is how many inputs it takes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from scipy.special import erf, erfc, expit
 
 from .tracked import Tracked, matrix
 
-# What is known of attributes: a layer that gets another one, or another choice, needs its reference here first.
+# What is known of attributes: a layer that gets another one, or another choice, needs its reference here
+# first.
 INITIALIZERS = ["auto", "zeros", "ones", "constant", "normal", "uniform", "xavier", "he"]
 
 
@@ -40,7 +42,8 @@ class Layer:
         return [sizes[0]]
 
 
-# ---------------------------------------------------------------------------------------------------------------- functions
+# ------------------------------------------------------------------------------------------------------------
+# ---- functions
 RELU_CORNER = 4
 
 
@@ -81,7 +84,9 @@ class Relu(Sigmoid):
 
     def slope(self, x, y):
         # Where rounding decides on which side of the corner x is, both slopes are right.
-        return Tracked((x.v > 0).astype(float), ((np.abs(x.v) <= RELU_CORNER * x.e) & (x.e > 0)).astype(float))
+        return Tracked(
+            (x.v > 0).astype(float), ((np.abs(x.v) <= RELU_CORNER * x.e) & (x.e > 0)).astype(float)
+        )
 
     def size(self, attributes, sizes):
         return [sizes[0]]
@@ -101,10 +106,10 @@ class Exp(Sigmoid):
 
 class Erf(Sigmoid):
     def value(self, x):
-        return x.curve(erf(x.v), 2 / np.sqrt(np.pi) * np.exp(-x.v**2))
+        return x.curve(erf(x.v), 2 / np.sqrt(np.pi) * np.exp(-(x.v**2)))
 
     def slope(self, x, y):
-        slope = 2 / np.sqrt(np.pi) * np.exp(-x.v**2)
+        slope = 2 / np.sqrt(np.pi) * np.exp(-(x.v**2))
         return x.curve(slope, 2 * x.v * slope, slope * (1 + x.v**2))
 
 
@@ -139,7 +144,9 @@ class GeluTanh(Gelu):
     def slope(self, x, y):
         below, above, dz, z = self.parts(x.v)
         bend = 2 * below * above * dz
-        second = 2 * bend + 2 * np.abs(x.v) * (np.abs(bend) * dz + below * above * 6 * self.inner * self.cubic)
+        second = 2 * bend + 2 * np.abs(x.v) * (
+            np.abs(bend) * dz + below * above * 6 * self.inner * self.cubic
+        )
         size = below + np.abs(x.v) * bend * (1 + np.abs(z))
         return x.curve(below + x.v * bend, second, size)
 
@@ -159,12 +166,19 @@ class Identity(Sigmoid):
 
 
 FUNCTIONS = {
-    "identity": Identity(), "sigmoid": Sigmoid(), "tanh": Tanh(), "relu": Relu(), "exp": Exp(), "erf": Erf(),
-    "gelu": Gelu(), "gelu_tanh": GeluTanh(),
+    "identity": Identity(),
+    "sigmoid": Sigmoid(),
+    "tanh": Tanh(),
+    "relu": Relu(),
+    "exp": Exp(),
+    "erf": Erf(),
+    "gelu": Gelu(),
+    "gelu_tanh": GeluTanh(),
 }
 
 
-# ------------------------------------------------------------------------------------------------------------------- layers
+# ------------------------------------------------------------------------------------------------------------
+# ------- layers
 class EitherGelu(Layer):
     attributes = {"approximate": ["none", "tanh"]}
 
@@ -183,7 +197,11 @@ class EitherGelu(Layer):
 
 class Dense(Layer):
     attributes = {
-        "units": None, "activation": list(FUNCTIONS), "bias": None, "initializer": None, "bias_initializer": None,
+        "units": None,
+        "activation": list(FUNCTIONS),
+        "bias": None,
+        "initializer": None,
+        "bias_initializer": None,
     }
 
     def shapes(self, attributes, shapes):
@@ -291,9 +309,17 @@ class Softmax(Layer):
 
 
 LAYERS: dict[str, Layer] = {
-    "add": Add(), "dense": Dense(), "erf": FUNCTIONS["erf"], "exp": FUNCTIONS["exp"], "flatten": Flatten(),
-    "gelu": EitherGelu(), "identity": FUNCTIONS["identity"], "relu": FUNCTIONS["relu"],
-    "sigmoid": FUNCTIONS["sigmoid"], "softmax": Softmax(), "tanh": FUNCTIONS["tanh"],
+    "add": Add(),
+    "dense": Dense(),
+    "erf": FUNCTIONS["erf"],
+    "exp": FUNCTIONS["exp"],
+    "flatten": Flatten(),
+    "gelu": EitherGelu(),
+    "identity": FUNCTIONS["identity"],
+    "relu": FUNCTIONS["relu"],
+    "sigmoid": FUNCTIONS["sigmoid"],
+    "softmax": Softmax(),
+    "tanh": FUNCTIONS["tanh"],
 }
 
 
@@ -304,8 +330,14 @@ def unknown(registry):
     layers = {**LAYERS, **plugins.LAYERS}
     tables = {
         "layers": ("layer", {kind: layer.attributes for kind, layer in layers.items()}),
-        "losses": ("loss", {kind: loss.attributes for kind, loss in {**losses.LOSSES, **plugins.LOSSES}.items()}),
-        "optimizers": ("optimizer", {kind: known.attributes for kind, known in optimizers.OPTIMIZERS.items()}),
+        "losses": (
+            "loss",
+            {kind: loss.attributes for kind, loss in {**losses.LOSSES, **plugins.LOSSES}.items()},
+        ),
+        "optimizers": (
+            "optimizer",
+            {kind: known.attributes for kind, known in optimizers.OPTIMIZERS.items()},
+        ),
         "initializers": ("initializer", {kind: None for kind in INITIALIZERS}),
     }
     for section, (word, known) in tables.items():

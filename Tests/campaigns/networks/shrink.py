@@ -62,7 +62,9 @@ def fewer_parts(spec):
         yield from (without_output(spec, number) for number in range(len(spec["outputs"])))
     for number in reversed(range(len(spec["nodes"]))):
         yield from without_node(spec, number)
-    yield from (without_input(spec, number) for number in range(len(spec["inputs"])) if len(spec["inputs"]) > 1)
+    yield from (
+        without_input(spec, number) for number in range(len(spec["inputs"])) if len(spec["inputs"]) > 1
+    )
 
 
 def without_output(spec, number):
@@ -88,7 +90,11 @@ def without_node(spec, number):
     net = Net(spec)
     gone = net.nodes[number].outputs
     for stand_in in [None, *dict.fromkeys(net.nodes[number].inputs)]:
-        to = {value: value - len(gone) * (value > gone[-1]) for value in range(len(net.shapes)) if value not in gone}
+        to = {
+            value: value - len(gone) * (value > gone[-1])
+            for value in range(len(net.shapes))
+            if value not in gone
+        }
         if stand_in is not None:
             to.update({value: stand_in for value in gone})
         result = renumbered(changed(spec, nodes=spec["nodes"][:number] + spec["nodes"][number + 1 :]), to)
@@ -114,7 +120,13 @@ def fewer_rows(spec):
         batches = [min(batch, rows) for batch in spec["batches"]]
         most = max(1, *batches)
         yield changed(
-            spec, rows=rows, batches=batches, max_batch=most, grows_from=min(spec["grows_from"], most), fit=[min(spec["fit"][0], most), spec["fit"][1]])
+            spec,
+            rows=rows,
+            batches=batches,
+            max_batch=most,
+            grows_from=min(spec["grows_from"], most),
+            fit=[min(spec["fit"][0], most), spec["fit"][1]],
+        )
     if spec["max_batch"] > max(1, largest, spec["fit"][0]):
         yield changed(spec, max_batch=max(1, largest, spec["fit"][0]))
     for number, batch in enumerate(spec["batches"]):
@@ -128,7 +140,7 @@ def fewer_rows(spec):
 
 
 def smaller(spec):
-    for number, given in enumerate(spec["inputs"]):
+    for given in spec["inputs"]:
         for axis, extent in enumerate(given["shape"]):
             for step in less(extent):
                 result = copy.deepcopy(spec)
@@ -180,8 +192,13 @@ def plainer(spec):
                 result["losses"][number].update(plain)
                 yield result
     for name, plain in (
-            ("optimizer", ["sgd", {}]), ("frozen", []), ("parameters", "drawn"), ("input_gradients", False),
-            ("grows_from", spec["max_batch"]), ("doutputs", [True] * len(spec["outputs"]))):
+        ("optimizer", ["sgd", {}]),
+        ("frozen", []),
+        ("parameters", "drawn"),
+        ("input_gradients", False),
+        ("grows_from", spec["max_batch"]),
+        ("doutputs", [True] * len(spec["outputs"])),
+    ):
         if spec[name] != plain:
             yield changed(spec, **{name: plain})
     for number, given in enumerate(spec["inputs"]):

@@ -1,4 +1,6 @@
-"""The sizes at which kernels take another way, read from the kernels' sources, and how many networks came to which of them."""
+"""The sizes at which kernels take another way, read from the kernels' sources, and how many networks came to
+which of them.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ class Census:
         if near > 1:
             place = "at" if abs(value - threshold) <= near else "below" if value < threshold else "above"
         else:
-            place = {-1: "-1", 0: "at", 1: "+1"}.get(value - threshold, "below" if value < threshold else "above")
+            place = {-1: "-1", 0: "at", 1: "+1"}.get(
+                value - threshold, "below" if value < threshold else "above"
+            )
         self.found.add((name, place))
 
     def product(self, what, m, n, k):
@@ -133,11 +137,13 @@ def census(net, kernels):
     for dtype in net.spec["dtypes"]:
         of = Census(kernels, dtype)
         for rows in sorted(set(net.spec["batches"])):
-            for node, number in zip(net.nodes, range(len(net.nodes))):
+            for node in net.nodes:
                 shape = [rows, *net.shapes[node.inputs[0]]]
                 count = int(np.prod(shape))
                 if node.kind == "dense":
-                    of.dense(count // max(shape[-1], 1), node.attributes["units"], shape[-1], bool(net.losses))
+                    of.dense(
+                        count // max(shape[-1], 1), node.attributes["units"], shape[-1], bool(net.losses)
+                    )
                 elif node.kind == "softmax":
                     of.rows("softmax", count // max(shape[-1], 1), shape[-1])
                 elif node.kind != "flatten":
@@ -160,8 +166,11 @@ def table(counts):
     for name in sorted({name for name, _ in counts}):
         row = [counts.get((name, place), 0) for place in PLACES_OF]
         exact = any((name, place) in counts for place in ("-1", "+1"))
-        shown = zip(PLACES_OF, row) if exact or name.endswith("vector") else [
-            item for item in zip(PLACES_OF, row) if item[0] in ("below", "at", "above")]
+        shown = (
+            zip(PLACES_OF, row)
+            if exact or name.endswith("vector")
+            else [item for item in zip(PLACES_OF, row) if item[0] in ("below", "at", "above")]
+        )
         shown = list(shown)
         never += [f"{name} {place}" for place, count in shown if not count and not name.endswith("empty")]
         yield f"  {name:44s} " + "  ".join(f"{place} {count}" for place, count in shown)

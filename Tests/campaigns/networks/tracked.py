@@ -1,10 +1,11 @@
 """Numbers in float64 with a bound of the error that arithmetic of another precision would have made.
 
-`Tracked(v, e)`: `v` is the value, and a computation that rounds to a relative error of `Tracked.unit` differs from it by
-about `e` at most. A sum of k rounded terms is never off by more than k·unit of the sum of the absolute terms; as Higham and
-Mary (2019) show, it is above 6·√k·unit with negligible probability where roundings do not know of each other. Terms that are
-alike do: they are rounded the same way as long as one sum runs on, which is up to 384 steps here. So min(k, 384 + 6·√k)
-units it is. Bounds are of first order; `worst` doubles them for what is behind that and for the reference's own rounding.
+`Tracked(v, e)`: `v` is the value, and a computation that rounds to a relative error of `Tracked.unit` differs
+from it by about `e` at most. A sum of k rounded terms is never off by more than k·unit of the sum of the
+absolute terms; as Higham and Mary (2019) show, it is above 6·√k·unit with negligible probability where
+roundings do not know of each other. Terms that are alike do: they are rounded the same way as long as one sum
+runs on, which is up to 384 steps here. So min(k, 384 + 6·√k) units it is. Bounds are of first order; `worst`
+doubles them for what is behind that and for the reference's own rounding.
 """
 
 from __future__ import annotations
@@ -85,13 +86,17 @@ class Tracked:
         return Tracked(self.v.sum(axis=axis, keepdims=keepdims), e.sum(axis=axis, keepdims=keepdims))
 
     def total(self):
-        """A loss: at most 1024 terms are added up in the precision of the values, whatever is beyond in double."""
+        """A loss: at most 1024 terms are added up in the precision of the values, whatever is beyond in
+        double.
+        """
         rounding = (min(self.v.size, 1024) + 2) * Tracked.unit + self.v.size * UNITS["float64"]
         e = np.broadcast_to(self.e, self.shape) + rounding * np.abs(self.v)
         return Tracked(self.v.sum(), e.sum())
 
     def curve(self, y, slope, size=None):
-        """y = f(self) with |f'| = |slope|; what is rounded on the way is `size` large, otherwise as large as y."""
+        """y = f(self) with |f'| = |slope|; what is rounded on the way is `size` large, otherwise as large as
+        y.
+        """
         own = CURVE * Tracked.unit * np.abs(y if size is None else size)
         return Tracked(y, np.abs(slope) * self.e + own)
 
@@ -120,7 +125,9 @@ class Precision:
 
 
 def worst(got, expected, dtype):
-    """How many times the bound the largest difference is, and where: at most 1 is right. NaN counts as infinitely wrong."""
+    """How many times the bound the largest difference is, and where: at most 1 is right. NaN counts as
+    infinitely wrong.
+    """
     got = np.asarray(got, np.float64)
     if got.shape != expected.shape:
         return float("inf"), ("shape", got.shape, expected.shape)

@@ -23,7 +23,8 @@ def check(case):
     evaluate(case)
 
 
-# -- steps ----------------------------------------------------------------------------------------------------------------
+# -- steps ---------------------------------------------------------------------------------------------------
+# -------------
 def steps(case):
     """Steps over batches of changing sizes: train_batch, gradients and step, and NumPy's update agree."""
     spec = case.spec
@@ -33,7 +34,8 @@ def steps(case):
     models = [case.model.copy() for _ in range(len(spec["threads"]) + 1)]
     trainers = [
         case.trainer(threads, model=model, optimizer=case.optimizer)
-        for model, threads in zip(models, [*spec["threads"], spec["threads"][-1]])]
+        for model, threads in zip(models, [*spec["threads"], spec["threads"][-1]])
+    ]
     by_hand, update = trainers[-1], OPTIMIZERS[case.optimizer[0]](case.optimizer[1])
     weights, turn = by_hand.weights(), 0
     for first, rows in sequence:
@@ -81,9 +83,12 @@ def updated(case, update, before, slopes, weights, turn, rows):
         case.close("steps", "update", weights[name], bound, name, rows=rows)
 
 
-# -- whole data -----------------------------------------------------------------------------------------------------------
+# -- whole data
+# -----------------------------------------------------------------------------------------------------------
 def strided(case, arrays, turn):
-    """The arrays in other memory: some columns of a table, transposed, backwards, in another dtype, as they are."""
+    """The arrays in other memory: some columns of a table, transposed, backwards, in another dtype, as they
+    are.
+    """
     result = []
     for number, array in enumerate(arrays):
         way = (turn + number) % 5 if not case.spec["large"] else 0
@@ -125,7 +130,11 @@ def evaluate(case):
             case.close("evaluate", "loss", loss, total, "loss", rows=rows)
             if decisions:
                 if not hits - 1e-6 <= accuracy * decisions <= hits + unsure + 1e-6:
-                    case.fail("evaluate", "accuracy", f"{accuracy}, expected {hits} to {hits + unsure} of {decisions}")
+                    case.fail(
+                        "evaluate",
+                        "accuracy",
+                        f"{accuracy}, expected {hits} to {hits + unsure} of {decisions}",
+                    )
             elif not np.isnan(accuracy):
                 case.fail("evaluate", "accuracy", f"{accuracy}, expected NaN: there are no classes")
 
@@ -147,7 +156,9 @@ def right(y, target):
 
 
 def fit(case):
-    """fit in the given order is a loop of train_batch, from a callback too; for small networks a loop in NumPy too."""
+    """fit in the given order is a loop of train_batch, from a callback too; for small networks a loop in
+    NumPy too.
+    """
     rows, (batch, epochs) = case.spec["rows"], case.spec["fit"]
     last = case.spec["threads"][-1]
 
@@ -157,24 +168,37 @@ def fit(case):
 
     def learned(threads, learn):
         """(what `learn` returns of a new trainer, the weights then)."""
-        with case.model.copy() as model, engine.Trainer(
-                model, case.spec["max_batch"], threads, case.optimizer) as trainer:
+        with (
+            case.model.copy() as model,
+            engine.Trainer(model, case.spec["max_batch"], threads, case.optimizer) as trainer,
+        ):
             return learn(trainer), trainer.weights()
 
     def stepping(trainer):
         for _ in range(epochs):
-            losses = [trainer.train(*parts(first)) * min(batch, rows - first) for first in range(0, rows, batch)]
+            losses = [
+                trainer.train(*parts(first)) * min(batch, rows - first) for first in range(0, rows, batch)
+            ]
         return sum(losses) / rows
 
     with case.checking("fit"):
         mean, weights = learned(1, stepping)
-        loss, found = learned(last, lambda t: t.fit(case.fenced(case.inputs), case.fenced(case.targets), batch, epochs))
+        loss, found = learned(
+            last, lambda t: t.fit(case.fenced(case.inputs), case.fenced(case.targets), batch, epochs)
+        )
         case.same("fit", "as train_batch does", weights, found, "weights", rows=batch)
         case.digest("fit", loss, found)
         if abs(loss - mean) > 1e-9 * (1 + abs(loss)):
             case.fail("fit", "loss", f"{loss}, expected {mean}")
-        again, found = learned(2, lambda t: t.fit(
-            strided(case, case.inputs, 1 + case.spec["seed"] % 3), strided(case, case.targets, 2), batch, epochs))
+        again, found = learned(
+            2,
+            lambda t: t.fit(
+                strided(case, case.inputs, 1 + case.spec["seed"] % 3),
+                strided(case, case.targets, 2),
+                batch,
+                epochs,
+            ),
+        )
         case.same("fit", "strided", weights, found, "weights", rows=batch)
         case.same("fit", "strided", loss, again, "loss", rows=batch)
         batches = [parts(first) for first in range(0, rows, batch)]
@@ -204,5 +228,7 @@ def in_numpy(case, batch, epochs, weights):
                 values[name], size = update.step(name, values[name], slopes[name].v)
                 sizes[name] = np.maximum(sizes[name], size)
     for name, value in values.items():
-        bound = Tracked(value, 1e-7 * sizes[name] + 1e-5 * case.optimizer[1]["learning_rate"] + FLOORS["float64"])
+        bound = Tracked(
+            value, 1e-7 * sizes[name] + 1e-5 * case.optimizer[1]["learning_rate"] + FLOORS["float64"]
+        )
         case.close("fit", "as NumPy does", weights[name], bound, name, rows=batch)

@@ -1,4 +1,6 @@
-"""Runs networks that it is told of on its standard input, and answers each with a line of JSON; dies of what they die of."""
+"""Runs networks that it is told of on its standard input, and answers each with a line of JSON; dies of what
+they die of.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,15 @@ def run(spec, kernels):
         report.add("handles: left over", f"{library.denpa_test_handles() - handles} more than before")
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
-        **answer, "failures": report.failures, "digests": report.digests(), "seconds": time.process_time() - started, "kernels": kernels,
-        "memory": usage.ru_maxrss * 1024, "theme": spec.get("theme"), "large": spec["large"]}
+        **answer,
+        "failures": report.failures,
+        "digests": report.digests(),
+        "seconds": time.process_time() - started,
+        "kernels": kernels,
+        "memory": usage.ru_maxrss * 1024,
+        "theme": spec.get("theme"),
+        "large": spec["large"],
+    }
 
 
 def main():
@@ -49,7 +58,9 @@ def main():
         if "registry" in asked:
             from .reference import unknown
 
-            print(json.dumps({"unknown": [*unknown(registry), *sizes.MISSING], "kernels": kernels}), flush=True)
+            print(
+                json.dumps({"unknown": [*unknown(registry), *sizes.MISSING], "kernels": kernels}), flush=True
+            )
             continue
         spec = asked["spec"] if "spec" in asked else network(asked["seed"], registry)
         if asked.get("show"):
