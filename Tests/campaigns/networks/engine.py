@@ -188,6 +188,9 @@ class Model(Owner):
         for name, value in values.items():
             check(library.denpa_model_set(self.pointer, name.encode(), tensors([np.array(value, order="C")])))
 
+    def initialize(self, seed):
+        check(library.denpa_model_initialize(self.pointer, seed))
+
     def freeze(self, name):
         check(library.denpa_model_set_trainable(self.pointer, name.encode(), 0))
 
@@ -289,9 +292,9 @@ class Trainer(Owner):
         )
         return loss.value, accuracy.value
 
-    def fit(self, inputs, targets, batch, epochs):
+    def fit(self, inputs, targets, batch, epochs, shuffle=False):
         loss = ctypes.c_double()
-        how = options(abi.FitOptions, epochs=epochs, batch_size=batch, no_shuffle=1)
+        how = options(abi.FitOptions, epochs=epochs, batch_size=batch, no_shuffle=int(not shuffle))
         check(
             library.denpa_fit(
                 self.pointer,

@@ -161,7 +161,7 @@ class Growing:
 
     def __init__(self, draw, registry):
         self.draw, self.registry = draw, registry
-        self.kinds = [entry["kind"] for entry in registry["layers"]]
+        self.kinds = [entry["kind"] for entry in registry["layers"] if entry["kind"] in LAYERS]
         self.variadic = {entry["kind"] for entry in registry["layers"] if entry.get("variadic")}
         self.inputs, self.nodes = [], []
         self.shapes, self.dtypes, self.sizes, self.positive = [], [], [], []
@@ -227,7 +227,7 @@ def shape(draw):
 
 def losses(draw, net, outputs, wanted):
     """Terms of a loss on some of the outputs."""
-    found, kinds = [], [entry["kind"] for entry in net.registry["losses"]]
+    found, kinds = [], [entry["kind"] for entry in net.registry["losses"] if entry["kind"] in LOSSES]
     for number, value in enumerate(outputs):
         for _ in range(draw.choice([0, 1, 1, 1, 1, 2]) or (number + 1 == len(outputs) and not found)):
             fitting = [
@@ -290,7 +290,9 @@ def attempt(seed, registry, variant):
         others = [value for value in range(len(net.shapes)) if value not in outputs]
         outputs.append(draw.choice(outputs) if draw.chance(0.1) or not others else draw.choice(others))
     draw.shuffle(outputs)
-    optimizer = draw.choice([entry["kind"] for entry in registry["optimizers"]])
+    optimizer = draw.choice(
+        [entry["kind"] for entry in registry["optimizers"] if entry["kind"] in OPTIMIZERS]
+    )
     spec = {
         "seed": seed,
         "theme": theme.__name__,

@@ -66,6 +66,9 @@ def initial(case):
                         f"{parameter.name} ({kind}): mean {values.mean()}, expected {mean} ± {error};"
                         f" deviation {spread} times {deviation}",
                     )
+        with case.model.copy() as again:
+            again.initialize(case.spec["seed"])
+            case.same("initial", "drawn again", case.initial, again.parameters(), "parameter")
         if case.dtype == "float32" and "float64" in case.spec["dtypes"]:
             with engine.Model(case.net, np.float64) as double:
                 halves = {name: value.astype(np.float32) for name, value in double.parameters().items()}

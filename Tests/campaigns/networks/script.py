@@ -65,7 +65,7 @@ def add(kind, name, inputs, outputs, **given):
 
 def uniform(seed, shape, low=-1, high=1):
     numbers = np.random.default_rng(seed).random(shape, np.float32) * np.float32(high - low) + np.float32(low)
-    return numbers.astype(FLOAT)
+    return np.asarray(numbers, FLOAT)
 """
 
 TRAINER = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import engine
+from .disturbing import disturb, otherwise, published, shuffled
 from .graph import Pass
 from .optimizers import OPTIMIZERS
 from .tracked import FLOORS, UNITS, Precision, Tracked
@@ -38,6 +39,7 @@ def steps(case):
     ]
     by_hand, update = trainers[-1], OPTIMIZERS[case.optimizer[0]](case.optimizer[1])
     weights, turn = by_hand.weights(), 0
+    session = engine.Session(models[0], spec["max_batch"], 2)
     for first, rows in sequence:
         with case.checking("steps"):
             inputs, targets = (case.fenced(case.part(a, first, rows)) for a in (case.inputs, case.targets))
@@ -47,7 +49,12 @@ def steps(case):
                     trainer.rate(update.of["learning_rate"])
             results = []
             for threads, trainer in zip(spec["threads"], trainers):
-                loss = trainer.train(inputs, targets, sample=rows == 1 and turn % 2 == 1)
+                given = inputs, targets
+                if trainer is trainers[1] and not spec["large"]:
+                    disturb(case, trainer, first, rows)
+                elif trainer is trainers[2 % len(spec["threads"])] and not spec["large"]:
+                    given = otherwise(case, inputs, turn), otherwise(case, targets, turn + 1)
+                loss = trainer.train(*given, sample=rows == 1 and turn % 2 == 1)
                 results.append((loss, trainer.weights()))
                 for what, a, b in zip(("loss", "weights"), results[0], results[-1]):
                     case.same("steps", "threads", a, b, what, rows=rows, threads=threads)
@@ -66,7 +73,10 @@ def steps(case):
             case.same("steps", "gradients and step", results[0][1], weights, "weights", rows=rows)
             case.digest("steps", *results[0])
             updated(case, update, before, slopes, weights, turn, rows)
-    for owner in (*trainers, *models):
+    if not spec["large"]:
+        with case.checking("steps"):
+            published(case, models[0], session, trainers[0].weights())
+    for owner in (session, *trainers, *models):
         owner.close()
 
 
@@ -205,6 +215,8 @@ def fit(case):
         again, found = learned(3, lambda t: t.fit_source(batches, epochs))
         case.same("fit", "source", weights, found, "weights", rows=batch)
         case.same("fit", "source", loss, again, "loss", rows=batch)
+        if not case.spec["large"]:
+            shuffled(case)
         if case.dtype == "float64" and not case.spec["large"]:
             in_numpy(case, batch, epochs, weights)
 
