@@ -1,4 +1,4 @@
-"""What all checks of one network share: its data, its model in one dtype, its reference, and what they find."""
+"""What all checks of one network share: data, a model in one dtype, its reference, and what they find."""
 
 from __future__ import annotations
 

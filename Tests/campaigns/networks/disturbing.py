@@ -1,4 +1,4 @@
-"""What must make no difference to learning: other calls between the steps, calls that are refused, data in other forms."""
+"""What must make no difference to learning: other calls in between, refused ones, data in other forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that plugins bring: compiled with cc when they are needed, and their reference like reference.py's."""
+"""Layers that plugins bring: compiled with cc when needed, and their reference like reference.py's."""
 
 from __future__ import annotations
 

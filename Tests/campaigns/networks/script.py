@@ -189,7 +189,7 @@ def script(spec, failure, settings):
         integers = ", ".join(f'"{name}": np.{name}' for name in data.INTEGERS)
         texts.append(inspect.getsource(data.target).strip("\n"))
         texts.append(f"INTEGERS = {{{integers}}}")
-    about = f"# {failure['kind']}\n# {failure['message'].splitlines()[-1]}\n"
+    about = f"# {failure['kind']}\n# {failure['message'].splitlines()[0]}\n"
     about += f"# {settings} PYTHONPATH=bindings/python python3 this.py\n"
     lines = [*building(net, dtype), *calls(net, parts)]
     if failure.get("expected") is not None:

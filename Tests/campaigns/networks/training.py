@@ -133,7 +133,7 @@ def evaluate(case):
                 loss = case.net.losses[0]
                 if loss["kind"].endswith("cross_entropy"):
                     y = reference.values[case.net.outputs[loss["output"]]]
-                    sure, open_, all_ = right(y, targets[0])
+                    sure, open_, all_ = right(y, targets[0], FLOORS[case.dtype])
                     hits, unsure, decisions = hits + sure, unsure + open_, decisions + all_
         for turn in range(2 if case.spec["large"] else 3):
             loss, accuracy = trainer.evaluate(*(strided(case, a, turn) for a in (case.inputs, case.targets)))
@@ -149,10 +149,10 @@ def evaluate(case):
                 case.fail("evaluate", "accuracy", f"{accuracy}, expected NaN: there are no classes")
 
 
-def right(y, target):
+def right(y, target, floor):
     """(rows that are right, rows that rounding decides, rows)."""
     classes = y.shape[-1]
-    values, errors = y.v.reshape(-1, classes), np.broadcast_to(y.e, y.shape).reshape(-1, classes)
+    values, errors = y.v.reshape(-1, classes), np.broadcast_to(y.e, y.shape).reshape(-1, classes) + floor
     if not len(values):
         return 0, 0, 0
     as_rows = target.shape == y.shape and not (target.dtype.kind in "iu" and classes == 1)
