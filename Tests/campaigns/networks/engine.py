@@ -226,7 +226,7 @@ class Trainer(Owner):
             max_batch=rows,
             threads=threads,
             loss_count=len(terms),
-            losses=losses,
+            losses=losses if terms else None,
             input_gradients=int(input_gradients),
         )
         if optimizer:

@@ -225,28 +225,32 @@ def shape(draw):
     return extents
 
 
-def losses(draw, net, outputs, wanted):
+def losses(draw, grown, net, wanted):
     """Terms of a loss on some of the outputs."""
-    found, kinds = [], [entry["kind"] for entry in net.registry["losses"] if entry["kind"] in LOSSES]
-    for number, value in enumerate(outputs):
-        for _ in range(draw.choice([0, 1, 1, 1, 1, 2]) or (number + 1 == len(outputs) and not found)):
+    found, kinds = [], [entry["kind"] for entry in grown.registry["losses"] if entry["kind"] in LOSSES]
+    for number, value in enumerate(net.outputs):
+        last = number + 1 == len(net.outputs)
+        for _ in range(draw.choice([0, 1, 1, 1, 1, 2]) or (last and not found)):
             fitting = [
                 kind
                 for kind in kinds
                 if net.dtypes[value] == "float"
                 and LOSSES[kind].forms(net.shapes[value])
-                and (LOSSES[kind].needs != "positive" or net.positive[value])
+                and (LOSSES[kind].needs != "positive" or grown.positive[value])
+                and not net.is_mistake(kind, value)
             ]
             if not fitting:
                 continue
             kind = wanted if wanted in fitting and draw.chance(0.8) else draw.choice(fitting)
+            weight = draw.choice([1.0, 1.0, 1.0, 0.5, 2.5, -0.75, 0.1, 0.0])
+            form = draw.choice(LOSSES[kind].forms(net.shapes[value]))
             found.append(
                 {
                     "kind": kind,
                     "attributes": LOSSES[kind].choose(draw),
                     "output": number,
-                    "weight": draw.choice([1.0, 1.0, 1.0, 0.5, 2.5, -0.75, 0.1, 0.0]),
-                    "form": draw.choice(LOSSES[kind].forms(net.shapes[value])),
+                    "weight": weight,
+                    "form": form,
                 }
             )
     return found
@@ -299,7 +303,7 @@ def attempt(seed, registry, variant):
         "inputs": net.inputs,
         "nodes": net.nodes,
         "outputs": outputs,
-        "losses": losses(draw, net, outputs, wanted.get("loss")) if draw.chance(0.95) else [],
+        "losses": [],
         "optimizer": [optimizer, OPTIMIZERS[optimizer].choose(draw)],
         "rate": draw.choice([0.003, 0.03]),
         "parameters": draw.choice(["drawn", "drawn", "drawn", "initial"]),
@@ -317,6 +321,8 @@ def attempt(seed, registry, variant):
     for number, node in enumerate(net.nodes):
         if LAYERS[node["kind"]].parameters(node["attributes"], [net.shapes[i] for i in node["inputs"]]):
             spec["frozen"] += [number] if draw.chance(0.1) else []
+    if draw.chance(0.95):
+        spec["losses"] = losses(draw, net, Net(spec), wanted.get("loss"))
     work, count = Net(spec).work(rows)
     if work > MOST_WORK or count > MOST_ELEMENTS:
         raise Invalid

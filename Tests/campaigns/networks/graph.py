@@ -47,6 +47,7 @@ class Net:
         for loss in self.losses:
             require(0 <= loss["output"] < len(self.outputs))
             value = self.outputs[loss["output"]]
+            require(not self.is_mistake(loss["kind"], value))
             require(
                 self.dtypes[value] == "float"
                 and loss["form"] in LOSSES[loss["kind"]].forms(self.shapes[value])
@@ -73,6 +74,25 @@ class Net:
         self.shapes += shapes
         through = self.dtypes[inputs[0]] if integers is True else "float"
         self.dtypes += [through] * len(shapes)
+
+    def is_mistake(self, kind, value):
+        """Losses that Denpa refuses because they cannot be meant: softmax twice, log of no probability."""
+        node = self.node_of(value)
+        while node and node.kind in ("identity", "flatten"):
+            node = self.node_of(node.inputs[0])
+        if not node:
+            return False
+        if kind == "softmax_cross_entropy":
+            return node.kind == "softmax"
+        unbounded = node.kind == "dense" and node.attributes.get("activation", "identity") not in (
+            "sigmoid",
+            "exp",
+        )
+        return kind == "cross_entropy" and (unbounded or node.kind in ("relu", "tanh", "gelu", "erf"))
+
+    def node_of(self, value):
+        """Which node computes a value; None for an input."""
+        return next((node for node in self.nodes if value in node.outputs), None)
 
     def prune(self):
         """Numbers of the nodes and of the inputs that outputs need: a model leaves out all others."""

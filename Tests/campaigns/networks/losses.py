@@ -62,10 +62,10 @@ class SoftmaxCrossEntropy:
     needs = "any"
 
     def forms(self, shape):
-        if not shape or not shape[-1]:
-            return []
+        if not shape or shape[-1] < 2:
+            return []  # of one class there is nothing to learn: refused
         numbers = ["int32", "int64", "int32 column", "int64 column"] + (["uint8"] if shape[-1] <= 256 else [])
-        return numbers + (["soft", "one-hot"] if shape[-1] > 1 else ["soft"])
+        return [*numbers, "soft", "one-hot"]
 
     def choose(self, draw):
         return reduction(draw)

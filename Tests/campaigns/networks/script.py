@@ -74,7 +74,7 @@ def trainer(threads, losses=(), optimizer=None):
     for term, (output, kind, weight, given) in zip(terms, losses):
         term.kind, term.attributes, term.weight, term.output = kind, attributes(given), weight, output
     how = options(abi.TrainerOptions, max_batch={grows_from}, threads=threads, loss_count=len(losses),
-                  losses=terms, input_gradients={input_gradients})
+                  losses=terms if losses else None, input_gradients={input_gradients})
     if optimizer:
         how.optimizer = spec(*optimizer)
     own = new(abi.Model, lib.denpa_model_copy, model, 0)
