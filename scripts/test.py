@@ -122,6 +122,8 @@ def parts():
         f"Tests/python/test_{name}.py"
         for name in ("book", "consistency", "gradients", "graph", "one_sample", "parameters", "training")
     ], {"DENPA_GUARD": "1"}
+    campaigns = {"PYTHONPATH": f"{ROOT / 'Tests' / 'campaigns'}:{ROOT / 'bindings' / 'python'}"}
+    yield "networks", "plain", 600, [PYTHON, "-m", "networks", "--count", "600"], campaigns
     yield "python-types", "command", 120, [
         PYTHON, "-m", "mypy", "--config-file", "bindings/python/pyproject.toml", "bindings/python/denpa"], {}
     yield "benchmarks", "plain", 300, [PYTHON, "scripts/check_benchmarks.py"], {}

@@ -1,0 +1,3 @@
+"""Random networks: graphs over the whole registry, beside NumPy. `make campaign-networks`; CONTRIBUTING.md
+says more.
+"""

@@ -1,0 +1,182 @@
+"""A network as it is written down (a dict of plain values), its shapes, and its reference: forward, losses
+and backward.
+"""
+
+from __future__ import annotations
+
+import collections
+
+import numpy as np
+
+from . import losses, plugins, reference
+from .tracked import Tracked
+
+LAYERS = {**reference.LAYERS, **plugins.LAYERS}
+LOSSES = {**losses.LOSSES, **plugins.LOSSES}
+INTEGERS = ("int32", "int64", "uint8")
+
+Node = collections.namedtuple("Node", "name kind attributes inputs outputs layer")
+Parameter = collections.namedtuple("Parameter", "name node shape scale")
+
+
+class Invalid(Exception):
+    """A network that cannot be: shrinking tries some."""
+
+
+def require(condition):
+    if not condition:
+        raise Invalid
+
+
+class Net:
+    """A network with everything that follows from how it is written down.
+
+    Values are numbered: the inputs, then every node's outputs. Shapes are of one sample.
+    """
+
+    def __init__(self, spec):
+        self.spec = spec
+        self.shapes = [list(given["shape"]) for given in spec["inputs"]]
+        self.dtypes = [given["dtype"] for given in spec["inputs"]]  # "float", or an integer type
+        self.nodes, self.parameters = [], []
+        require(spec["inputs"] and spec["outputs"])
+        for number, given in enumerate(spec["nodes"]):
+            self.add(number, given)
+        self.outputs, self.losses = spec["outputs"], spec["losses"]
+        require(all(0 <= value < len(self.shapes) for value in self.outputs))
+        for loss in self.losses:
+            require(0 <= loss["output"] < len(self.outputs))
+            value = self.outputs[loss["output"]]
+            require(not self.is_mistake(loss["kind"], value))
+            require(
+                self.dtypes[value] == "float"
+                and loss["form"] in LOSSES[loss["kind"]].forms(self.shapes[value])
+            )
+        self.needed, self.used = self.prune()
+        require(self.used)
+        self.parameters = [p for p in self.parameters if p.node in self.needed]
+        self.trained = [p for p in self.parameters if p.node not in spec["frozen"]]
+
+    def add(self, number, given):
+        layer, inputs = LAYERS[given["kind"]], given["inputs"]
+        require(all(0 <= value < len(self.shapes) for value in inputs))
+        floats = [self.dtypes[value] == "float" for value in inputs]
+        integers = getattr(layer, "integers", False)
+        require(not any(floats) if integers == "only" else all(floats) or (integers and not any(floats)))
+        shapes = layer.shapes(given["attributes"], [self.shapes[value] for value in inputs])
+        require(shapes is not None)
+        outputs = list(range(len(self.shapes), len(self.shapes) + len(shapes)))
+        self.nodes.append(Node(f"n{number}", given["kind"], given["attributes"], inputs, outputs, layer))
+        for name, shape, scale in layer.parameters(
+            given["attributes"], [self.shapes[value] for value in inputs]
+        ):
+            self.parameters.append(Parameter(f"n{number}.{name}", number, shape, scale))
+        self.shapes += shapes
+        through = self.dtypes[inputs[0]] if integers is True else "float"
+        self.dtypes += [through] * len(shapes)
+
+    def is_mistake(self, kind, value):
+        """Losses that Denpa refuses because they cannot be meant: softmax twice, log of no probability."""
+        node = self.node_of(value)
+        while node and node.kind in ("identity", "flatten"):
+            node = self.node_of(node.inputs[0])
+        if not node:
+            return False
+        if kind == "softmax_cross_entropy":
+            return node.kind == "softmax"
+        unbounded = node.kind == "dense" and node.attributes.get("activation", "identity") not in (
+            "sigmoid",
+            "exp",
+        )
+        return kind == "cross_entropy" and (unbounded or node.kind in ("relu", "tanh", "gelu", "erf"))
+
+    def node_of(self, value):
+        """Which node computes a value; None for an input."""
+        return next((node for node in self.nodes if value in node.outputs), None)
+
+    def prune(self):
+        """Numbers of the nodes and of the inputs that outputs need: a model leaves out all others."""
+        wanted, needed = set(self.outputs), set()
+        for number in reversed(range(len(self.nodes))):
+            if wanted.intersection(self.nodes[number].outputs):
+                needed.add(number)
+                wanted.update(self.nodes[number].inputs)
+        return needed, [i for i in range(len(self.spec["inputs"])) if i in wanted]
+
+    def work(self, rows):
+        """(multiply-adds, elements of values and parameters) of one pass."""
+        work = elements = 0
+        for node in self.nodes:
+            shape = self.shapes[node.outputs[0]]
+            elements += rows * int(np.prod(shape))
+            if node.kind == "dense":
+                work += rows * int(np.prod(shape)) * self.shapes[node.inputs[0]][-1]
+        elements += sum(rows * int(np.prod(self.shapes[i])) for i in range(len(self.spec["inputs"])))
+        elements += 4 * sum(int(np.prod(p.shape)) for p in self.parameters)
+        return work, elements
+
+
+class Pass:
+    """One forward of a network's reference, and what follows from it."""
+
+    def __init__(self, net, inputs, parameters):
+        """`inputs`: arrays; `parameters`: arrays by full name."""
+        self.net, self.rows = net, len(inputs[0]) if inputs else 0
+        self.values = [Tracked(array) for array in inputs]
+        self.of_node = [
+            {p.name.split(".")[1]: Tracked(parameters[p.name]) for p in net.parameters if p.node == number}
+            for number in range(len(net.nodes))
+        ]
+        for number, node in enumerate(net.nodes):
+            if number in net.needed:
+                xs = [self.values[value] for value in node.inputs]
+                self.values += node.layer.forward(node.attributes, xs, self.of_node[number])
+            else:
+                self.values += [None] * len(node.outputs)
+
+    def outputs(self):
+        return [self.values[value] for value in self.net.outputs]
+
+    def loss(self, targets):
+        """(the loss, the gradient by each output or None)."""
+        total, gradients = Tracked(0.0), [None] * len(self.net.outputs)
+        for loss, target in zip(self.net.losses, targets):
+            y = self.values[self.net.outputs[loss["output"]]]
+            value, dy = LOSSES[loss["kind"]].value(loss["attributes"], y, target, self.rows)
+            weight = Tracked(loss["weight"], Tracked.unit * abs(loss["weight"]))
+            total = total + value * weight
+            dy, before = dy * weight, gradients[loss["output"]]
+            gradients[loss["output"]] = dy if before is None else before + dy
+        return total, gradients
+
+    def backward(self, doutputs):
+        """(gradients by the inputs, by the trained parameters): from gradients by the outputs, None where
+        there is none.
+        """
+        net, gradients = self.net, [None] * len(self.values)
+
+        def give(value, gradient):
+            if gradient is not None and net.dtypes[value] == "float":
+                before = gradients[value]
+                gradients[value] = gradient if before is None else before + gradient
+
+        for value, gradient in zip(net.outputs, doutputs):
+            give(value, gradient)
+        of = {p.name: Tracked(np.zeros(p.shape)) for p in net.trained}
+        for number in reversed(range(len(net.nodes))):
+            node = net.nodes[number]
+            dys = [gradients[value] for value in node.outputs]
+            if number not in net.needed or all(dy is None for dy in dys):
+                continue
+            xs, ys = [self.values[v] for v in node.inputs], [self.values[v] for v in node.outputs]
+            dxs, dps = node.layer.backward(node.attributes, xs, self.of_node[number], ys, dys)
+            for value, dx in zip(node.inputs, dxs):
+                give(value, dx)
+            for name, dp in dps.items():
+                if f"{node.name}.{name}" in of:
+                    of[f"{node.name}.{name}"] = dp
+        inputs = [
+            Tracked(np.zeros(self.values[i].shape)) if gradients[i] is None else gradients[i]
+            for i in range(len(net.spec["inputs"]))
+        ]
+        return inputs, of

@@ -1,0 +1,115 @@
+"""What every loss computes, in NumPy and float64.
+
+A loss is a class with
+    attributes                           names, and the choices that are known
+    forms(shape)                         the forms of targets (data.py) that it takes for predictions of a
+    sample shape value(attributes, y, t, rows)        (loss, dy), tracked, for a tracked prediction and
+    targets as data.py makes them choose(draw)                         attributes for a random network needs
+    what predictions must be: "any", "positive" and its kind in LOSSES.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .reference import Softmax
+from .tracked import CURVE, Tracked
+
+REDUCTIONS = ["mean", "sum", "batch_mean"]  # "none" gives no single number, so nothing can be trained on it
+
+
+def scale(attributes, elements, rows):
+    """The factor before the sum: `elements` terms, of so many samples."""
+    reduction = attributes.get("reduction", "mean")
+    return {"mean": 1 / max(elements, 1), "batch_mean": 1 / max(rows, 1), "sum": 1.0}[reduction]
+
+
+def reduction(draw):
+    return {} if draw.chance(0.4) else {"reduction": draw.choice(REDUCTIONS)}
+
+
+class MeanSquaredError:
+    attributes = {"half": None, "reduction": [*REDUCTIONS, "none"]}
+    needs = "any"
+
+    def forms(self, shape):
+        return ["values", "values", "whole"] + (["column"] if shape in ([], [1]) else [])
+
+    def choose(self, draw):
+        return {**reduction(draw), **({"half": draw.chance(0.7)} if draw.chance(0.5) else {})}
+
+    def value(self, attributes, y, t, rows):
+        factor = scale(attributes, y.v.size, rows) * (0.5 if attributes.get("half") else 1)
+        difference = y - t.reshape(y.shape)
+        dy = Tracked(
+            2 * factor * difference.v,
+            2 * factor * difference.e + 4 * Tracked.unit * np.abs(2 * factor * difference.v),
+        )
+        return (difference * difference).total() * factor, dy
+
+
+def one_hot(t, shape):
+    """Class numbers as rows; rows as they are."""
+    if t.shape == shape and not (np.issubdtype(t.dtype, np.integer) and shape[-1] == 1):
+        return t.astype(float)
+    rows = np.zeros(shape)
+    np.put_along_axis(rows, t.reshape(*shape[:-1], 1).astype(np.int64), 1.0, axis=-1)
+    return rows
+
+
+class SoftmaxCrossEntropy:
+    attributes = {"reduction": [*REDUCTIONS, "none"]}
+    needs = "any"
+
+    def forms(self, shape):
+        if not shape or shape[-1] < 2:
+            return []  # of one class there is nothing to learn: refused
+        numbers = ["int32", "int64", "int32 column", "int64 column"] + (["uint8"] if shape[-1] <= 256 else [])
+        return [*numbers, "soft", "one-hot"]
+
+    def choose(self, draw):
+        return reduction(draw)
+
+    def value(self, attributes, x, t, rows):
+        t = one_hot(t, x.shape)
+        factor = scale(attributes, x.v.size // x.shape[-1], rows)
+        if not x.v.size:
+            return Tracked(0.0), Tracked(x.v)
+        unit, errors = Tracked.unit, np.broadcast_to(x.e, x.shape)
+        most = x.v.max(axis=-1, keepdims=True)
+        shifted = x.v - most
+        p = Softmax.probabilities(x)
+        log_sum = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+        own = (p.v * (errors + unit * np.abs(shifted))).sum(axis=-1, keepdims=True)
+        rounding = (CURVE + 6 * x.shape[-1] ** 0.5) * unit * (1 + np.abs(log_sum) + np.abs(shifted))
+        terms = Tracked(t * (log_sum - shifted), np.abs(t) * (own + errors + rounding))
+        share = Tracked(t).sum(axis=-1, keepdims=True)
+        return terms.total() * factor, (p * share - t) * factor
+
+
+class CrossEntropy:
+    attributes = {"epsilon": None, "reduction": [*REDUCTIONS, "none"]}
+    needs = "positive"
+    forms = SoftmaxCrossEntropy.forms
+
+    def choose(self, draw):
+        return {
+            **reduction(draw),
+            **({"epsilon": draw.choice([1e-7, 1e-3, 0.5])} if draw.chance(0.4) else {}),
+        }
+
+    def value(self, attributes, p, t, rows):
+        t = one_hot(t, p.shape)
+        factor = scale(attributes, p.v.size // p.shape[-1], rows)
+        if not p.v.size:
+            return Tracked(0.0), Tracked(p.v)
+        inside = p + attributes.get("epsilon", 0.0)
+        logs = inside.curve(np.log(inside.v), 1 / inside.v, 1 + np.abs(np.log(inside.v)))
+        return (Tracked(-t) * logs).total() * factor, Tracked(-t * factor) / inside
+
+
+LOSSES = {
+    "mean_squared_error": MeanSquaredError(),
+    "cross_entropy": CrossEntropy(),
+    "softmax_cross_entropy": SoftmaxCrossEntropy(),
+}

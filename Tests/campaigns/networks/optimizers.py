@@ -1,0 +1,86 @@
+"""How weights follow from gradients, in NumPy and float64: each optimizer is a class that remembers its
+moments by name.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class SGD:
+    """v ← momentum·v + g, w ← w − rate·v (Nesterov: − rate·(g + momentum·v)), g with weight_decay·w in it."""
+
+    attributes = {"learning_rate": None, "momentum": None, "nesterov": None, "weight_decay": None}
+    defaults = {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
+
+    def __init__(self, given):
+        self.of = {**self.defaults, **given}
+        self.velocity = {}
+
+    @staticmethod
+    def choose(draw):
+        given = {}
+        if draw.chance(0.6):
+            given["momentum"] = draw.choice([0.5, 0.9, 1.0])
+            given["nesterov"] = draw.chance(0.4)
+        if draw.chance(0.3):
+            given["weight_decay"] = draw.choice([1e-4, 0.1])
+        return given
+
+    def begin(self):
+        """A step begins."""
+
+    def step(self, name, w, g):
+        """The new weights, and how large what was added up is."""
+        g = g + self.of["weight_decay"] * w
+        rate, momentum = self.of["learning_rate"], self.of["momentum"]
+        v = self.velocity[name] = momentum * self.velocity.get(name, 0.0) + g
+        direction = g + momentum * v if self.of["nesterov"] else v
+        size = self.size(name, np.abs(g))
+        return w - rate * direction, np.abs(w) + rate * size
+
+    def size(self, name, g):
+        """The velocity's size when nothing cancels: it grows like the sum."""
+        key = (name, "size")
+        self.velocity[key] = self.of["momentum"] * self.velocity.get(key, 0.0) + g
+        return self.velocity[key] + g
+
+
+class Adam:
+    """m and v: running means of g and g²; w ← w − rate·m̂ / (√v̂ + epsilon), g with weight_decay·w in it."""
+
+    attributes = {"learning_rate": None, "beta1": None, "beta2": None, "epsilon": None, "weight_decay": None}
+    defaults = {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0}
+
+    def __init__(self, given):
+        self.of = {**self.defaults, **given}
+        self.first, self.second, self.sizes, self.t = {}, {}, {}, 0
+
+    @staticmethod
+    def choose(draw):
+        given = {}
+        if draw.chance(0.4):
+            given["beta1"] = draw.choice([0.0, 0.5, 0.99])
+        if draw.chance(0.4):
+            given["beta2"] = draw.choice([0.5, 0.9])
+        if draw.chance(0.4):
+            given["epsilon"] = draw.choice([1e-4, 0.1])
+        if draw.chance(0.3):
+            given["weight_decay"] = draw.choice([1e-4, 0.1])
+        return given
+
+    def begin(self):
+        self.t += 1
+
+    def step(self, name, w, g):
+        g = g + self.of["weight_decay"] * w
+        rate, beta1, beta2 = self.of["learning_rate"], self.of["beta1"], self.of["beta2"]
+        m = self.first[name] = beta1 * self.first.get(name, 0.0) + (1 - beta1) * g
+        v = self.second[name] = beta2 * self.second.get(name, 0.0) + (1 - beta2) * g * g
+        size = self.sizes[name] = beta1 * self.sizes.get(name, 0.0) + (1 - beta1) * np.abs(g)
+        divisor = np.sqrt(v / (1 - beta2**self.t)) + self.of["epsilon"]
+        correction = 1 - beta1**self.t
+        return w - rate * (m / correction) / divisor, np.abs(w) + rate * (size / correction) / divisor
+
+
+OPTIMIZERS = {"sgd": SGD, "adam": Adam}

@@ -1,0 +1,141 @@
+"""Numbers in float64 with a bound of the error that arithmetic of another precision would have made.
+
+`Tracked(v, e)`: `v` is the value, and a computation that rounds to a relative error of `Tracked.unit` differs
+from it by about `e` at most. A sum of k rounded terms is never off by more than k·unit of the sum of the
+absolute terms; as Higham and Mary (2019) show, it is above 6·√k·unit with negligible probability where
+roundings do not know of each other. Terms that are alike do: they are rounded the same way as long as one sum
+runs on, which is up to 384 steps here. So min(k, 384 + 6·√k) units it is. Bounds are of first order; `worst`
+doubles them for what is behind that and for the reference's own rounding.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+UNITS = {"float32": 2.0**-24, "float64": 2.0**-53}
+# What underflow may cost, far below everything that is compared.
+FLOORS = {"float32": 1e-34, "float64": 1e-280}
+# Units in the last place that a function (exp, tanh ...) may be off, generously.
+CURVE = 8
+
+
+def growth(terms):
+    """By how much the rounding of a sum of so many terms may exceed one unit."""
+    return min(terms, 384 + 6 * terms**0.5) + 2
+
+
+class Tracked:
+    """A value and the bound of its error; arithmetic carries both."""
+
+    __slots__ = ("e", "v")
+    unit = UNITS["float64"]
+
+    def __init__(self, v, e=0.0):
+        self.v = np.asarray(v, np.float64)
+        self.e = e
+
+    @property
+    def shape(self):
+        return self.v.shape
+
+    def __add__(self, other):
+        other = lift(other)
+        v = self.v + other.v
+        return Tracked(v, self.e + other.e + Tracked.unit * np.abs(v))
+
+    def __sub__(self, other):
+        other = lift(other)
+        v = self.v - other.v
+        return Tracked(v, self.e + other.e + Tracked.unit * np.abs(v))
+
+    def __rsub__(self, other):
+        return lift(other) - self
+
+    def __mul__(self, other):
+        other = lift(other)
+        v = self.v * other.v
+        e = np.abs(self.v) * other.e + np.abs(other.v) * self.e + self.e * other.e
+        return Tracked(v, e + Tracked.unit * np.abs(v))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __truediv__(self, other):
+        other = lift(other)
+        v = self.v / other.v
+        return Tracked(v, (self.e + np.abs(v) * other.e) / np.abs(other.v) + Tracked.unit * np.abs(v))
+
+    def __matmul__(self, other):
+        terms = growth(self.shape[-1]) * Tracked.unit
+        e = (terms * np.abs(self.v) + self.e) @ np.abs(other.v)
+        if np.any(other.e):
+            e += np.abs(self.v) @ np.broadcast_to(other.e, other.shape)
+        return Tracked(self.v @ other.v, e)
+
+    @property
+    def T(self):
+        return Tracked(self.v.T, self.e.T if np.ndim(self.e) else self.e)
+
+    def reshape(self, *shape):
+        e = np.broadcast_to(self.e, self.shape).reshape(*shape) if np.ndim(self.e) else self.e
+        return Tracked(self.v.reshape(*shape), e)
+
+    def sum(self, axis=None, keepdims=False):
+        """Along one axis, or of everything."""
+        terms = self.v.size if axis is None else self.shape[axis]
+        e = np.broadcast_to(self.e, self.shape) + growth(terms) * Tracked.unit * np.abs(self.v)
+        return Tracked(self.v.sum(axis=axis, keepdims=keepdims), e.sum(axis=axis, keepdims=keepdims))
+
+    def total(self):
+        """A loss: at most 1024 terms are added up in the precision of the values, whatever is beyond in
+        double.
+        """
+        rounding = (min(self.v.size, 1024) + 2) * Tracked.unit + self.v.size * UNITS["float64"]
+        e = np.broadcast_to(self.e, self.shape) + rounding * np.abs(self.v)
+        return Tracked(self.v.sum(), e.sum())
+
+    def curve(self, y, slope, size=None):
+        """y = f(self) with |f'| = |slope|; what is rounded on the way is `size` large, otherwise as large as
+        y.
+        """
+        own = CURVE * Tracked.unit * np.abs(y if size is None else size)
+        return Tracked(y, np.abs(slope) * self.e + own)
+
+
+def lift(value):
+    return value if isinstance(value, Tracked) else Tracked(value)
+
+
+def matrix(x):
+    """(everything but the last axis) × (last axis)."""
+    return x.reshape(int(np.prod(x.shape[:-1], dtype=np.int64)), x.shape[-1])
+
+
+class Precision:
+    """`with Precision("float32"):` bounds are those of float32."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def __enter__(self):
+        self.before = Tracked.unit
+        Tracked.unit = UNITS[self.dtype]
+
+    def __exit__(self, *error):
+        Tracked.unit = self.before
+
+
+def worst(got, expected, dtype):
+    """How many times the bound the largest difference is, and where: at most 1 is right. NaN counts as
+    infinitely wrong.
+    """
+    got = np.asarray(got, np.float64)
+    if got.shape != expected.shape:
+        return float("inf"), ("shape", got.shape, expected.shape)
+    if not got.size:
+        return 0.0, ()
+    bound = 2 * np.broadcast_to(expected.e, expected.shape) + FLOORS[dtype]
+    with np.errstate(all="ignore"):
+        ratio = np.abs(got - expected.v) / bound
+    ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    index = np.unravel_index(np.argmax(ratio), ratio.shape) if ratio.ndim else ()
+    return float(ratio[index]), tuple(int(i) for i in index)
