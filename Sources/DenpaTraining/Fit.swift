@@ -161,7 +161,7 @@ extension Trainer {
   @inline(never)
   private func checkValidation(_ fitOptions: FitOptions) throws(DenpaError) {
     guard let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets else { return }
-    do {
+    do throws(DenpaError) {
       try checkData(inputs, targets, training: false, batchSize: maximumRows)
       guard isSample(inputs) || inputs.allSatisfy({ $0.type.shape[0] > 0 }) else {
         throw DenpaError(.badArgument, "the tensors have no rows")
