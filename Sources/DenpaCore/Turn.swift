@@ -31,12 +31,16 @@ public final class Turn: @unchecked Sendable {
 
   @inline(__always)
   public func take<R>(
-    or refusal: @autoclosure () -> Message, _ body: () throws(DenpaError) -> R
+    or refusal: StaticString, _ body: () throws(DenpaError) -> R
   ) throws(DenpaError) -> R {
-    guard begin() else { throw DenpaError(.badState, refusal()) }
+    guard begin() else { throw Turn.refused(refusal) }
     defer { end() }
     return try body()
   }
+
+  /// Said in one place, because the code that makes an error is long.
+  @inline(never)
+  public static func refused(_ sentence: StaticString) -> DenpaError { DenpaError(.badState, "\(sentence)") }
 }
 
 /// Code that is not the engine's: a layer's callbacks.
