@@ -26,7 +26,7 @@ CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c)
   $(patsubst Tests/c/%.cpp,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.cpp))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
-.PHONY: all help lib demo test sanitize bench bench-peers bench-check bench-product bench-programs campaign-networks examples c-tests c++-tests install uninstall clean format lint tools venv
+.PHONY: all help lib demo test sanitize bench bench-peers bench-former bench-check bench-product bench-programs campaign-networks examples c-tests c++-tests install uninstall clean format lint tools venv
 all: lib
 
 help: ## this list
@@ -103,6 +103,9 @@ bench: lib venv bench-programs ## times Denpa alone; WORKLOADS="book-mlp loading
 
 bench-peers: lib bench-programs $(PEERS_VENV)/.complete $(BUILD)/bench/fann_peer ## Denpa beside PyTorch, JAX, NumPy, scikit-learn, FANN (6 GB)
 	@$(PEERS_PYTHON) benchmarks/bench_peers.py $(WORKLOADS)
+
+bench-former: lib bench-programs ## Denpa beside a former commit's library: FORMER=path/to/libdenpa.so.0
+	@python3 benchmarks/compare.py $(FORMER) $(WORKLOADS)
 
 bench-check: lib $(PEERS_VENV)/.complete ## that Denpa and its peers compute the same losses
 	@$(PEERS_PYTHON) benchmarks/check.py $(WORKLOADS)
