@@ -18,6 +18,8 @@ def check(case):
         # Steps that change what a unit computes by little, however many inputs it has: nothing is to diverge.
         widest = max(p.shape[0] if p.shape else 1 for p in case.net.trained)
         rate = case.spec["rate"] / max(1.0, case.steepest) / max(1.0, widest / 20)
+        if any(term["weight"] < 0 for term in case.net.losses):
+            rate /= 100  # what is to become large does so in the end
         case.optimizer = [case.spec["optimizer"][0], {**case.spec["optimizer"][1], "learning_rate": rate}]
         steps(case)
         fit(case)
