@@ -17,7 +17,8 @@
  *  - Everything that you pass is copied or used during the call only, except where a function says that it keeps it.
  *  - Axis 0 of a tensor is the batch (rows). One sample may come without it, and is then returned without it.
  *  - Threads: every function may be called from any thread. Calls on one graph, model, trainer or ordinary session take
- *    turns; calls on different ones do not disturb each other, nor do many sessions of one model.
+ *    turns; calls on different ones do not disturb each other, nor do many sessions of one model. A callback that calls what
+ *    is at work around it, in the same thread, gets DENPA_BAD_STATE.
  *  - Option structs begin with struct_size = sizeof of the struct as your program was compiled. Zero is each field's default
  *    unless said otherwise: `denpa_fit_options o = {0}; o.struct_size = sizeof o;`. Reserved fields are 0. A struct may be larger
  *    than the library knows it, where all that is behind is 0; a smaller one is refused, and so is what contradicts itself
@@ -82,7 +83,7 @@ int32_t denpa_thread_count(void);
 typedef void (*denpa_log_callback)(void *user_data, int32_t level, const char *message);
 
 /* Who gets log lines (from plugins, mostly); NULL, as at the start, for nobody. `user_data` is kept. The callback may be called
- * from any thread and must not call denpa_set_log. Returns after calls of the former callback have ended. */
+ * from any thread. Returns after calls of the former callback have ended: DENPA_BAD_STATE from within a callback. */
 denpa_status denpa_set_log(denpa_log_callback callback, void *user_data);
 
 /* All that can be put into a graph or named as loss, optimizer, initializer, as JSON text: an object with the arrays
@@ -258,8 +259,11 @@ typedef struct denpa_trainer_options {
   int32_t reserved; /* 0 */
 } denpa_trainer_options;
 
-/* Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and optimizer are
- * checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
+/* Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and
+ * optimizer are checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come. A loss that can
+ * mean nothing where it is is DENPA_BAD_ARGUMENT: a cross-entropy of one class, softmax_cross_entropy behind a softmax,
+ * cross_entropy of what is no probability (a dense layer without activation, relu, tanh, gelu, erf). A layer without backward is
+ * DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given. */
 denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options, denpa_trainer **trainer);
 /* What was not published is lost. */
 denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
@@ -282,7 +286,7 @@ typedef struct denpa_progress {
   int64_t epoch, epochs; /* from 0; how many in all */
   int64_t batch, batches; /* done in this epoch; in all (-1: not known, denpa_fit_source) */
   int64_t samples;       /* seen in this epoch */
-  double loss;           /* mean over the samples of this epoch so far */
+  double loss;           /* of this epoch so far: the mean over its samples; a loss with reduction "sum": the sum over them */
   double accuracy;       /* NaN unless measured: where the first loss is a cross-entropy, of the predictions before each step */
   double validation_loss, validation_accuracy; /* NaN before the end of the epoch and without validation data */
   int32_t end_of_epoch;  /* 1: the epoch is over and published */
@@ -305,8 +309,9 @@ typedef struct denpa_fit_options {
 } denpa_fit_options;
 
 /* Trains on data in memory, of any number of rows, of any dtype that converts and of any strides; it is read in place, a batch at a time. The last
- * batch of an epoch may be smaller. `loss` (may be NULL): mean loss of the last epoch. Where training ends early (DENPA_STOPPED,
- * DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows.
+ * batch of an epoch may be smaller. `loss` (may be NULL): that of the last epoch, as in denpa_progress. Where training ends early (DENPA_STOPPED,
+ * DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows,
+ * of validation data too.
  *
  * Memory beyond the data and the trainer: the values of one batch, at the first one; a copy of one batch of each tensor that is shuffled,
  * not contiguous, or converted because its dtype is another; and 8 bytes a row for the order, where it is shuffled. It does not grow with the data otherwise. A trainer
@@ -322,11 +327,11 @@ typedef denpa_status (*denpa_next_callback)(void *user_data, denpa_tensor *input
 typedef denpa_status (*denpa_rewind_callback)(void *user_data);
 
 /* Trains on batches from a callback, for data larger than memory. `rewind` may be NULL for one epoch. Of `options` epochs,
- * validation and callback count. */
+ * validation and callback count; batch_size is 0. */
 denpa_status denpa_fit_source(denpa_trainer *trainer, denpa_next_callback next, denpa_rewind_callback rewind, void *source,
                               const denpa_fit_options *options, double *loss);
 
-/* Mean loss and, where the first loss is a cross-entropy, accuracy over all rows, without learning; computed in batches of
+/* The loss (as in denpa_progress) and, where the first loss is a cross-entropy, accuracy over all rows, without learning; computed in batches of
  * max_batch, of tensors with any strides. Any of the last two may be NULL; accuracy is NaN where there is none. */
 denpa_status denpa_evaluate(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                             const denpa_tensor *targets, int32_t target_count, double *loss, double *accuracy);
@@ -454,7 +459,7 @@ int64_t denpa_test_handles(void);
 #ifdef __cplusplus
 } /* extern "C" */
 
-/* For DENPA_ATTRIBUTES and { } as arguments. */
+/* For DENPA_ATTRIBUTES and { } as arguments. (decltype(&denpa_graph_add) has two answers then; say which.) */
 inline denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *name,
                                     const denpa::attributes &attributes, const denpa_value *inputs, int32_t input_count,
                                     denpa_value *outputs, int32_t output_count) {

@@ -99,7 +99,7 @@ def parts():
     # In guard mode all memory ends at inaccessible pages and is NaN before it is written. Left out are tests that count
     # allocations (guard mode has more of them) and those that run out of memory.
     for name in all_kernel_sets():
-        for test in ("values", "training", "graphs", "layers", "strides", "transactions", "own_layers"):
+        for test in ("values", "training", "graphs", "layers", "strides", "transactions", "own_layers", "integers"):
             yield f"c-{test}-guard-{name}", "plain", 120, [f"build/tests/c/{test}"], {
                 "DENPA_KERNELS": name, "DENPA_GUARD": "1"}
     for name in kernel_sets():

@@ -93,8 +93,16 @@ func destroy<Object: AnyObject>(_ pointer: OpaquePointer?, _ kind: HandleKind<Ob
 }
 
 final class GraphHandle {
-  let mutex = Mutex()
-  var graph = Graph()
+  private let turn = Turn()
+  private var graph = Graph()
+
+  /// One thread's turn; layers are asked for shapes meanwhile.
+  func exclusively<R>(_ body: (inout Graph) throws(DenpaError) -> R) throws(DenpaError) -> R {
+    try turn.take(or: "the graph is at work in this thread: a layer's callback must not use it") {
+      () throws(DenpaError) in
+      try body(&graph)
+    }
+  }
 }
 
 /// Room for the tensors of a call, made once.
@@ -140,7 +148,7 @@ final class SessionHandle {
 }
 
 final class TrainerHandle {
-  let mutex = Mutex()
+  private let turn = Turn()
   let trainer: Trainer
   let inputs = ViewList()
   let targets = ViewList()
@@ -149,28 +157,12 @@ final class TrainerHandle {
 
   init(_ trainer: Trainer) { self.trainer = trainer }
 
-  /// Calls on one trainer take turns; a callback of `fit` that calls it again would wait for itself.
-  private let owner: UnsafeMutablePointer<UInt64> = {
-    let word = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
-    word.initialize(to: 0)
-    return word
-  }()
-
-  deinit { owner.deallocate() }
-
+  /// Calls on one trainer take turns.
   @inline(__always)
   func exclusively(_ body: (Trainer) throws(DenpaError) -> Void) throws(DenpaError) {
-    let me = UInt64(pthread_self())
-    guard denpa_atomic_load_relaxed_u64(owner) != me else {
-      throw DenpaError(.badState, "the trainer is at work in this thread: a callback must not use it")
+    try turn.take(or: "the trainer is at work in this thread: a callback must not use it") { () throws(DenpaError) in
+      try body(trainer)
     }
-    mutex.lock()
-    denpa_atomic_store_u64(owner, me)
-    defer {
-      denpa_atomic_store_u64(owner, 0)
-      mutex.unlock()
-    }
-    try body(trainer)
   }
 }
 

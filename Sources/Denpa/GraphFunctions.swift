@@ -19,9 +19,7 @@ private func change(
   _ graph: OpaquePointer?, _ body: (inout Graph) throws(DenpaError) -> Void
 ) throws(DenpaError) {
   try with(graph, Handles.graph) { handle throws(DenpaError) in
-    try handle.mutex.withLock { () throws(DenpaError) in
-      try body(&handle.graph)
-    }
+    try handle.exclusively(body)
   }
 }
 
@@ -85,11 +83,11 @@ public func denpa_graph_shape(
 ) -> denpa_status {
   call { () throws(DenpaError) in
     try with(graph, Handles.graph) { handle throws(DenpaError) in
-      try handle.mutex.withLock { () throws(DenpaError) in
-        guard handle.graph.values.indices.contains(Int(value)) else {
-          throw DenpaError(.badArgument, "\(value) is no value of this graph (it has \(handle.graph.values.count))")
+      try handle.exclusively { graph throws(DenpaError) in
+        guard graph.values.indices.contains(Int(value)) else {
+          throw DenpaError(.badArgument, "\(value) is no value of this graph (it has \(graph.values.count))")
         }
-        let type = handle.graph.values[Int(value)].type
+        let type = graph.values[Int(value)].type
         dtype?.pointee = type.dtype.rawValue
         rank?.pointee = Int32(type.shape.rank)
         if let dim { for axis in 0..<type.shape.rank { dim[axis] = Int64(type.shape[axis]) } }

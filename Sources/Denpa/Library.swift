@@ -86,13 +86,13 @@ public func denpa_thread_count() -> Int32 { Library.threadCount }
 public func denpa_set_log(_ callback: denpa_log_callback!, _ user_data: UnsafeMutableRawPointer!) -> denpa_status {
   call { () throws(DenpaError) in
     guard let callback else {
-      PluginLog.sink = nil
+      try PluginLog.set(nil)
       return
     }
     nonisolated(unsafe) let data = user_data
     let function = Callback.address(callback)
     nonisolated(unsafe) let address = function
-    PluginLog.sink = { level, message in
+    try PluginLog.set { level, message in
       var text = FailureText()
       denpa_shim_log(address, data, level, message, Callback.note, &text)
       if text.isException { PluginLog.failed(text) }

@@ -21,7 +21,7 @@ public func denpa_model_create(
         throw DenpaError(.badDType, "\(chosen.dtype) is no dtype: expected DENPA_FLOAT32 or DENPA_FLOAT64")
       }
       let values = (0..<Int(output_count)).map { Int(outputs[$0]) }
-      let snapshot = handle.mutex.withLock { handle.graph }
+      let snapshot = try handle.exclusively { graph throws(DenpaError) in graph }
       try create(model, Handles.model) { () throws(DenpaError) in
         try Model(snapshot, outputs: values, dtype: dtype, seed: chosen.seed).withNames()
       }
@@ -119,8 +119,8 @@ private func describe(
 ) throws(DenpaError) {
   guard let port else { throw DenpaError(.badArgument, "the denpa_port is NULL") }
   // Of a later version's fields nothing is known but that 0 means nothing.
-  let size = try structSize(UnsafePointer(port), "denpa_port")
   let known = MemoryLayout<denpa_port>.size
+  let size = try structSize(port, known, "denpa_port")
   (UnsafeMutableRawPointer(port) + known).initializeMemory(as: UInt8.self, repeating: 0, count: size - known)
   var result = denpa_port()
   result.struct_size = size
@@ -201,7 +201,7 @@ public func denpa_model_view(
     try with(model, Handles.model) { model throws(DenpaError) in
       guard let view else { throw DenpaError(.badArgument, "the place for the view is NULL") }
       let index = try model.parameterIndex(try requireName(name, "the parameter's name"))
-      let found = model.view(index)
+      let found = try model.view(index)
       view.pointee = denpa_tensor(found.type, data: found.data)
     }
   }

@@ -28,23 +28,27 @@ func options<T>(
   _ pointer: UnsafePointer<T>?, default defaults: T, _ name: StaticString
 ) throws(DenpaError) -> T {
   guard let pointer else { return defaults }
-  let size = try structSize(pointer, name)
-  guard StructTail.isZero(pointer, size: size) else {
-    throw DenpaError(
-      .badArgument,
-      "\(name) has something that is not 0 behind its \(MemoryLayout<T>.size) bytes: this version does not know what it means"
-    )
-  }
+  try checkStruct(pointer, MemoryLayout<T>.size, name)
   return pointer.pointee
 }
 
-/// The size that a struct says it has, where it can have it.
-func structSize<T>(_ pointer: UnsafePointer<T>, _ name: StaticString) throws(DenpaError) -> Int {
-  let size = UnsafeRawPointer(pointer).load(as: Int.self)
-  guard size >= MemoryLayout<T>.size, size <= StructTail.absurd else {
+/// Not generic, so that it is there once.
+@inline(never)
+private func checkStruct(_ pointer: UnsafeRawPointer, _ known: Int, _ name: StaticString) throws(DenpaError) {
+  let size = try structSize(pointer, known, name)
+  guard StructTail.isZero(pointer, from: known, to: size) else {
     throw DenpaError(
       .badArgument,
-      "\(name).struct_size is \(size): set it to sizeof(\(name)), \(MemoryLayout<T>.size) in this version")
+      "\(name) has something that is not 0 behind its \(known) bytes: this version does not know what it means")
+  }
+}
+
+/// The size that a struct says it has, where it can have it.
+func structSize(_ pointer: UnsafeRawPointer, _ known: Int, _ name: StaticString) throws(DenpaError) -> Int {
+  let size = pointer.load(as: Int.self)
+  guard size >= known, size <= StructTail.absurd else {
+    throw DenpaError(
+      .badArgument, "\(name).struct_size is \(size): set it to sizeof(\(name)), \(known) in this version")
   }
   return size
 }

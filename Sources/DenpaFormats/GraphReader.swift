@@ -9,6 +9,8 @@ struct GraphReader {
   private static let attributeLimit = 64
   /// Bytes of a name in the text, each of them perhaps an escape.
   private static let nameLimit = 6 * 255 + 6
+  /// Likewise of an attribute's string.
+  private static let textLimit = 6 * 65_536
 
   private let registry: Registry
   private let file: SafetensorsFile
@@ -54,54 +56,40 @@ struct GraphReader {
 
   private mutating func read(_ text: JSONScanner) throws(DenpaError) -> Model {
     var scanner = text
-    var dtypeName: String?
-    var seed: UInt64?
-    // Members may stand in any order: where these begin is noted, and read when what they need is known.
-    var nodes: JSONScanner?
-    var outputs: JSONScanner?
-    var frozen: JSONScanner?
-    var nodeCount = 0
-    try scanner.object { (scanner, key) throws(DenpaError) in
-      switch key {
-      case "dtype" where dtypeName == nil: dtypeName = try scanner.string(limit: GraphReader.nameLimit)
-      case "seed" where seed == nil: seed = UInt64(try scanner.string(limit: GraphReader.nameLimit))
-      case "nodes" where nodes == nil:
-        nodes = scanner
-        try scanner.array { (scanner) throws(DenpaError) in
-          nodeCount += 1
-          guard nodeCount <= Graph.maximumNodes else {
-            throw scanner.fail("a graph has at most \(Graph.maximumNodes) nodes")
-          }
-          try scanner.skip()
-        }
-      case "outputs" where outputs == nil:
-        outputs = scanner
-        try scanner.skip()
-      case "frozen" where frozen == nil:
-        frozen = scanner
-        try scanner.skip()
-      case "dtype", "seed", "nodes", "outputs", "frozen": throw scanner.fail("\"\(key)\" twice in the model's graph")
-      default: try scanner.skip()
-      }
-    }
+    let members = try GraphReader.members(&scanner, texts: ["dtype", "seed"], lists: ["nodes", "outputs", "frozen"])
     try scanner.end()
-    guard let dtypeName, let seed, var nodes, var outputs, var frozen else {
+    guard let dtypeName = members.texts["dtype"], let seed = members.texts["seed"].flatMap({ UInt64($0) }),
+      var nodes = members.lists["nodes"], var outputs = members.lists["outputs"], var frozen = members.lists["frozen"]
+    else {
       throw DenpaError(
         .badFile, "the model's graph lacks one of \"dtype\", \"seed\", \"nodes\", \"outputs\", \"frozen\"")
     }
+    var nodeCount = 0
+    var walk = nodes
+    var rest = try walk.beginArray()
+    while try walk.nextElement(&rest) {
+      nodeCount += 1
+      guard nodeCount <= Graph.maximumNodes else {
+        throw walk.fail("a graph has at most \(Graph.maximumNodes) nodes")
+      }
+      try walk.skip()
+    }
     dtype = try DType(named: dtypeName)
     graph.reserveCapacity(nodeCount)
-    try nodes.array { (scanner) throws(DenpaError) in try readNode(&scanner) }
+    rest = try nodes.beginArray()
+    while try nodes.nextElement(&rest) { try readNode(&nodes) }
     var values: [ValueID] = []
-    try outputs.array { (scanner) throws(DenpaError) in
+    rest = try outputs.beginArray()
+    while try outputs.nextElement(&rest) {
       guard values.count < Graph.maximumOutputs else {
-        throw scanner.fail("a model has at most \(Graph.maximumOutputs) outputs")
+        throw outputs.fail("a model has at most \(Graph.maximumOutputs) outputs")
       }
-      values.append(try value(&scanner))
+      values.append(try value(&outputs))
     }
     let model = try Model(zeroed: graph, outputs: values, dtype: dtype, seed: seed)
-    try frozen.array { (scanner) throws(DenpaError) in
-      try model.setTrainable(try scanner.string(limit: 2 * GraphReader.nameLimit), false)
+    rest = try frozen.beginArray()
+    while try frozen.nextElement(&rest) {
+      try model.setTrainable(try frozen.string(limit: 2 * GraphReader.nameLimit), false)
     }
     return model
   }
@@ -119,50 +107,55 @@ struct GraphReader {
     return graph.nodes[index].outputs[port]
   }
 
-  private mutating func readNode(_ scanner: inout JSONScanner) throws(DenpaError) {
-    var name: String?
-    var kind: String?
-    var version: Int64?
-    var valueType: String?
-    var shape: [Int]?
-    var attributes: JSONScanner?
-    var inputs: JSONScanner?
-    try scanner.object { (scanner, key) throws(DenpaError) in
-      switch key {
-      case "name": name = try scanner.string(limit: GraphReader.nameLimit)
-      case "kind": kind = try scanner.string(limit: GraphReader.nameLimit)
-      case "version": version = try scanner.integer()
-      case "dtype": valueType = try scanner.string(limit: GraphReader.nameLimit)
-      case "shape": shape = try GraphReader.extents(&scanner)
-      case "attributes":
-        attributes = scanner
+  /// The members of an object: texts, and where lists begin; they may stand in any order, and a list is read when what it needs is
+  /// known. What else is there means nothing here.
+  private static func members(
+    _ scanner: inout JSONScanner, texts: [String], lists: [String]
+  ) throws(DenpaError) -> (texts: [String: String], lists: [String: JSONScanner]) {
+    var found: (texts: [String: String], lists: [String: JSONScanner]) = ([:], [:])
+    var members = try scanner.beginObject()
+    while let key = try scanner.nextKey(&members) {
+      guard found.texts[key] == nil, found.lists[key] == nil else { throw scanner.fail("\"\(key)\" twice") }
+      if texts.contains(key) {
+        found.texts[key] = try scanner.string(limit: nameLimit)
+      } else {
+        if lists.contains(key) { found.lists[key] = scanner }
         try scanner.skip()
-      case "inputs":
-        inputs = scanner
-        try scanner.skip()
-      default: try scanner.skip()
       }
     }
-    guard let name, let kind else { throw DenpaError(.badFile, "a node of the model's graph has no name or no kind") }
+    return found
+  }
+
+  private mutating func readNode(_ scanner: inout JSONScanner) throws(DenpaError) {
+    let members = try GraphReader.members(
+      &scanner, texts: ["name", "kind", "dtype"], lists: ["version", "shape", "attributes", "inputs"])
+    guard let name = members.texts["name"], let kind = members.texts["kind"] else {
+      throw DenpaError(.badFile, "a node of the model's graph has no name or no kind")
+    }
     if kind == "input" {
-      guard let valueType, let shape else { throw DenpaError(.badFile, "input \"\(name)\" has no dtype or no shape") }
-      _ = try graph.addInput(name: name, dtype: try DType(named: valueType), sample: try Shape(checking: shape))
+      guard let dtype = members.texts["dtype"], var shape = members.lists["shape"] else {
+        throw DenpaError(.badFile, "input \"\(name)\" has no dtype or no shape")
+      }
+      let extents = try GraphReader.extents(&shape)
+      _ = try graph.addInput(name: name, dtype: try DType(named: dtype), sample: try Shape(checking: extents))
       return
     }
     let spec = try registry.layer(kind).spec
-    guard let version, var attributes, var inputs else {
-      throw DenpaError(.badFile, "\(kind) \"\(name)\" lacks its version, attributes or inputs")
-    }
+    guard var number = members.lists["version"], var attributes = members.lists["attributes"],
+      var inputs = members.lists["inputs"]
+    else { throw DenpaError(.badFile, "\(kind) \"\(name)\" lacks its version, attributes or inputs") }
+    let version = try number.integer()
     guard version <= spec.version else {
       throw DenpaError(
         .notSupported, "\(kind) \"\(name)\" is of version \(version); this library knows version \(spec.version)")
     }
     var values: [ValueID] = []
-    try inputs.array { (scanner) throws(DenpaError) in
+    var elements = try inputs.beginArray()
+    while try inputs.nextElement(&elements) {
       guard values.count < GraphReader.inputLimit else {
-        throw scanner.fail("\(kind) \"\(name)\" has more than \(GraphReader.inputLimit) inputs")
+        throw inputs.fail("\(kind) \"\(name)\" has more than \(GraphReader.inputLimit) inputs")
       }
-      values.append(try value(&scanner))
+      values.append(try value(&inputs))
     }
     let given = try list(&attributes, spec.attributes, "\(kind) \"\(name)\"")
     _ = try graph.add(kind, name: name, attributes: given, inputs: values, registry: registry)
@@ -174,7 +167,8 @@ struct GraphReader {
 
   private static func extents(_ scanner: inout JSONScanner) throws(DenpaError) -> [Int] {
     var extents: [Int] = []
-    try scanner.array { (scanner) throws(DenpaError) in
+    var elements = try scanner.beginArray()
+    while try scanner.nextElement(&elements) {
       guard extents.count < Shape.maximumRank else { throw scanner.fail("more than \(Shape.maximumRank) axes") }
       extents.append(Int(try scanner.integer()))
     }
@@ -188,7 +182,8 @@ struct GraphReader {
     _ scanner: inout JSONScanner, _ schema: [AttributeSpec]?, _ owner: Message
   ) throws(DenpaError) -> [NamedAttribute] {
     var result: [NamedAttribute] = []
-    try scanner.object { (scanner, key) throws(DenpaError) in
+    var members = try scanner.beginObject()
+    while let key = try scanner.nextKey(&members) {
       guard result.count < GraphReader.attributeLimit else {
         throw scanner.fail("\(owner) has more than \(GraphReader.attributeLimit) attributes")
       }
@@ -215,7 +210,7 @@ struct GraphReader {
     case UInt8(ascii: "f"):
       try scanner.literal("false")
       return .bool(false)
-    case UInt8(ascii: "\"") where type != .float: return .string(try scanner.string())
+    case UInt8(ascii: "\"") where type != .float: return .string(try scanner.string(limit: GraphReader.textLimit))
     default:
       guard type != .float else { return .float(try GraphReader.double(&scanner)) }
       let start = scanner
@@ -233,33 +228,35 @@ struct GraphReader {
     var isText = type == .strings
     var isWhole = type != .floats
     var walk = scanner
-    try walk.array { (scanner) throws(DenpaError) in
+    var members = try walk.beginArray()
+    while try walk.nextElement(&members) {
       count += 1
-      if scanner.next() == UInt8(ascii: "\"") {
+      if walk.next() == UInt8(ascii: "\"") {
         isText = isText || type != .floats
-        try scanner.skip()
-      } else if case .number = try scanner.number() {
+        try walk.skip()
+      } else if case .number = try walk.number() {
         isWhole = false
       }
     }
     guard count <= itemsLeft else { throw scanner.fail("too many values for the length of the text") }
     itemsLeft -= count
+    members = try scanner.beginArray()
     if isText {
-      return .strings(try GraphReader.list(&scanner, count) { (item) throws(DenpaError) in try item.string() })
+      var texts: [String] = []
+      texts.reserveCapacity(count)
+      while try scanner.nextElement(&members) { texts.append(try scanner.string(limit: GraphReader.textLimit)) }
+      return .strings(texts)
     }
     if isWhole {
-      return .ints(try GraphReader.list(&scanner, count) { (item) throws(DenpaError) in Int(try item.integer()) })
+      var numbers: [Int] = []
+      numbers.reserveCapacity(count)
+      while try scanner.nextElement(&members) { numbers.append(Int(try scanner.integer())) }
+      return .ints(numbers)
     }
-    return .floats(try GraphReader.list(&scanner, count, GraphReader.double))
-  }
-
-  private static func list<T>(
-    _ scanner: inout JSONScanner, _ count: Int, _ item: (inout JSONScanner) throws(DenpaError) -> T
-  ) throws(DenpaError) -> [T] {
-    var result: [T] = []
-    result.reserveCapacity(count)
-    try scanner.array { (scanner) throws(DenpaError) in result.append(try item(&scanner)) }
-    return result
+    var numbers: [Double] = []
+    numbers.reserveCapacity(count)
+    while try scanner.nextElement(&members) { numbers.append(try GraphReader.double(&scanner)) }
+    return .floats(numbers)
   }
 
   /// A number, or one of the strings that stand for NaN and the infinities.
@@ -276,14 +273,14 @@ struct GraphReader {
     var attributes: [NamedAttribute]?
     var shape: [Int]?
     var elements: [Double]?
-    try scanner.object { (scanner, key) throws(DenpaError) in
+    var members = try scanner.beginObject()
+    while let key = try scanner.nextKey(&members) {
       switch key {
       case "kind" where kind == nil: kind = try scanner.string(limit: GraphReader.nameLimit)
       case "attributes" where attributes == nil: attributes = try list(&scanner, nil, "an attribute")
       case "shape" where shape == nil: shape = try GraphReader.extents(&scanner)
       case "elements" where elements == nil:
-        guard case .floats(let numbers) = try items(&scanner, as: .floats) else { return }
-        elements = numbers
+        if case .floats(let numbers) = try items(&scanner, as: .floats) { elements = numbers }
       default: throw scanner.fail("\"\(key)\" in an attribute")
       }
     }

@@ -70,28 +70,55 @@ struct JSONScanner {
     position += length
   }
 
-  /// Every member of an object: `body` is called behind the colon and reads the value.
-  mutating func object(_ body: (inout JSONScanner, String) throws(DenpaError) -> Void) throws(DenpaError) {
-    guard take(UInt8(ascii: "{")) else { throw expected("'{'") }
-    try enter()
-    defer { depth -= 1 }
-    if take(UInt8(ascii: "}")) { return }
-    repeat {
-      let key = try string()
-      guard take(UInt8(ascii: ":")) else { throw expected("':'") }
-      try body(&self, key)
-    } while take(UInt8(ascii: ","))
-    guard take(UInt8(ascii: "}")) else { throw expected("',' or '}'") }
+  /// Bytes of a key: it is read to be compared with known ones, and must not cost what the text does.
+  private static let keyLimit = 65_536
+
+  /// Where the reading of an object or array is.
+  struct Members {
+    fileprivate var isFirst = true
   }
 
-  /// Every element of an array: `body` reads it.
-  mutating func array(_ body: (inout JSONScanner) throws(DenpaError) -> Void) throws(DenpaError) {
+  /// An object is read so, which needs no code of its own for each one as closures would:
+  ///
+  ///     var members = try scanner.beginObject()
+  ///     while let key = try scanner.nextKey(&members) { /* read the value */ }
+  mutating func beginObject() throws(DenpaError) -> Members {
+    guard take(UInt8(ascii: "{")) else { throw expected("'{'") }
+    try enter()
+    return Members()
+  }
+
+  /// The next key, with the position behind its colon; nil: the object is over.
+  mutating func nextKey(_ members: inout Members) throws(DenpaError) -> String? {
+    guard try goesOn(&members, UInt8(ascii: "}"), "',' or '}'") else { return nil }
+    let key = try string(limit: JSONScanner.keyLimit)
+    guard take(UInt8(ascii: ":")) else { throw expected("':'") }
+    return key
+  }
+
+  mutating func beginArray() throws(DenpaError) -> Members {
     guard take(UInt8(ascii: "[")) else { throw expected("'['") }
     try enter()
-    defer { depth -= 1 }
-    if take(UInt8(ascii: "]")) { return }
-    repeat { try body(&self) } while take(UInt8(ascii: ","))
-    guard take(UInt8(ascii: "]")) else { throw expected("',' or ']'") }
+    return Members()
+  }
+
+  /// Whether there is another element, which is to be read then.
+  mutating func nextElement(_ members: inout Members) throws(DenpaError) -> Bool {
+    try goesOn(&members, UInt8(ascii: "]"), "',' or ']'")
+  }
+
+  private mutating func goesOn(
+    _ members: inout Members, _ end: UInt8, _ what: StaticString
+  ) throws(DenpaError) -> Bool {
+    if members.isFirst {
+      members.isFirst = false
+      guard take(end) else { return true }
+    } else {
+      if take(UInt8(ascii: ",")) { return true }
+      guard take(end) else { throw expected(what) }
+    }
+    depth -= 1
+    return false
   }
 
   private mutating func enter() throws(DenpaError) {
@@ -102,8 +129,12 @@ struct JSONScanner {
   /// Steps over a value of any kind. What strings mean is not looked at.
   mutating func skip() throws(DenpaError) {
     switch next() {
-    case UInt8(ascii: "{"): try object { (scanner, _) throws(DenpaError) in try scanner.skip() }
-    case UInt8(ascii: "["): try array { (scanner) throws(DenpaError) in try scanner.skip() }
+    case UInt8(ascii: "{"):
+      var members = try beginObject()
+      while try nextKey(&members) != nil { try skip() }
+    case UInt8(ascii: "["):
+      var elements = try beginArray()
+      while try nextElement(&elements) { try skip() }
     case UInt8(ascii: "\""): _ = try quoted(limit: .max)
     case .some(UInt8(ascii: "0")...UInt8(ascii: "9")), UInt8(ascii: "-"): _ = try number()
     case UInt8(ascii: "t"): try literal("true")

@@ -96,7 +96,8 @@ private struct SafetensorsReader {
     // Each tensor has a bracket of its own. An array that grew step by step would at times be there twice.
     tensors.reserveCapacity(min(entryLimit, header.count { $0 == UInt8(ascii: "{") }))
     var hasMetadata = false
-    try scanner.object { (scanner, name) throws(DenpaError) in
+    var members = try scanner.beginObject()
+    while let name = try scanner.nextKey(&members) {
       if name == Safetensors.metadataKey {
         guard !hasMetadata else { throw scanner.fail("__metadata__ twice") }
         hasMetadata = true
@@ -111,12 +112,16 @@ private struct SafetensorsReader {
 
   private mutating func readMetadata(_ scanner: inout JSONScanner) throws(DenpaError) {
     var keys: Set<String> = []
-    try scanner.object { (scanner, key) throws(DenpaError) in
+    var members = try scanner.beginObject()
+    while let key = try scanner.nextKey(&members) {
       guard keys.insert(key).inserted else { throw scanner.fail("the metadata key \"\(key)\" twice") }
       guard keys.count <= entryLimit else { throw scanner.fail("too many metadata entries") }
       let value = try scanner.string()
       try checkMemory("a file's metadata")
-      guard key == Safetensors.checksumKey else { return metadata.append((key, value)) }
+      guard key == Safetensors.checksumKey else {
+        metadata.append((key, value))
+        continue
+      }
       // Elsewhere than at its place it was not verified: other software has written the file anew, and kept the entry.
       guard checksum == .verified else {
         throw scanner.fail("\(key) is not where Denpa writes it; remove it to read this as a foreign file")
@@ -132,7 +137,8 @@ private struct SafetensorsReader {
     var dtype: DType?
     var shape: Shape?
     var span: Range<Int>?
-    try scanner.object { (scanner, key) throws(DenpaError) in
+    var members = try scanner.beginObject()
+    while let key = try scanner.nextKey(&members) {
       switch key {
       case "dtype" where dtype == nil: dtype = try SafetensorsReader.dtype(name, &scanner)
       case "shape" where shape == nil: shape = try SafetensorsReader.shape(name, &scanner)
@@ -166,7 +172,8 @@ private struct SafetensorsReader {
 
   private static func shape(_ name: String, _ scanner: inout JSONScanner) throws(DenpaError) -> Shape {
     var shape = Shape()
-    try scanner.array { (scanner) throws(DenpaError) in
+    var elements = try scanner.beginArray()
+    while try scanner.nextElement(&elements) {
       let extent = try scanner.integer()
       guard extent >= 0 else { throw scanner.fail("tensor \"\(name)\" has an extent of \(extent)") }
       guard shape.rank < Shape.maximumRank else {
@@ -184,7 +191,8 @@ private struct SafetensorsReader {
 
   private func span(_ name: String, _ scanner: inout JSONScanner) throws(DenpaError) -> Range<Int> {
     var offsets: [Int] = []
-    try scanner.array { (scanner) throws(DenpaError) in
+    var elements = try scanner.beginArray()
+    while try scanner.nextElement(&elements) {
       let offset = try scanner.integer()
       guard offset >= offsets.last ?? 0, offset <= data.count, offsets.count < 2 else {
         throw scanner.fail("tensor \"\(name)\": data_offsets outside the file or in disorder")

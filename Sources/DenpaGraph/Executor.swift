@@ -15,6 +15,7 @@ public final class Executor: @unchecked Sendable {
   let constantOffsets: [Int]
   /// One for each parameter: its gradient is not finite.
   let flags: UnsafeMutablePointer<Int32>
+  /// The index of a class number or integer that a step did not take.
   let badRow: UnsafeMutablePointer<Int64>
   private let flagCount: Int
   private let isDouble: Bool
@@ -338,10 +339,14 @@ public final class Executor: @unchecked Sendable {
   /// The weighted sum of the loss terms of the last run.
   public var loss: Double {
     var sum = 0.0
-    for cell in lossCells {
-      sum += cell.weight * (isDouble ? cell.value.load(as: Double.self) : Double(cell.value.load(as: Float.self)))
-    }
+    for term in 0..<lossCells.count { sum += loss(ofTerm: term) }
     return sum
+  }
+
+  /// One of these terms.
+  public func loss(ofTerm index: Int) -> Double {
+    let cell = lossCells[index]
+    return cell.weight * (isDouble ? cell.value.load(as: Double.self) : Double(cell.value.load(as: Float.self)))
   }
 
   /// Gradients of trained parameters that this plan does not write: zeros, where gradients are not accumulated.

@@ -149,8 +149,8 @@ public final class Model: @unchecked Sendable {
   }
 
   /// A view of a parameter: writable, valid as long as the model.
-  public func view(_ index: Int) -> TensorView {
-    TensorView(store.settledHome() + layout.offsets[index], parameters[index].type)
+  public func view(_ index: Int) throws(DenpaError) -> TensorView {
+    TensorView(try store.settledHome() + layout.offsets[index], parameters[index].type)
   }
 
   /// Copies `value`, of the same shape and any dtype, into a parameter; sessions see all of it or nothing.

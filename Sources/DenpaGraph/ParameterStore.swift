@@ -184,15 +184,20 @@ final class ParameterStore: @unchecked Sendable {
     guard let target else { return }
     layout.copy(source, to: blocks[target].memory.base)
     setCurrent(target)
-    if target != 0 { bringHome(waiting: false) }
+    if target != 0 { try bringHome(waiting: false) }
   }
 
   /// Copies the current parameters to the home block and makes that current, where no reader is left in it.
-  private func bringHome(waiting: Bool) {
+  private func bringHome(waiting: Bool) throws(DenpaError) {
     let block = Int(denpa_atomic_load_u64(current))
     guard block != 0 else { return }
     while !isFree(0) {
       guard waiting else { return }
+      // The prediction may be this thread's own, further up.
+      guard !ForeignCode.isRunning else {
+        throw DenpaError(
+          .badState, "a layer's callback must not look at parameters while a prediction with older ones is under way")
+      }
       _ = sched_yield()
     }
     layout.copy(blocks[block].memory.base, to: home.base)
@@ -201,15 +206,15 @@ final class ParameterStore: @unchecked Sendable {
 
   /// The home block with the current values in it, for those who look at parameters or write them. Waits for predictions
   /// that are under way with values older than the published ones, and for nothing else.
-  func settledHome() -> UnsafeMutableRawPointer {
-    mutex.withLock { bringHome(waiting: true) }
+  func settledHome() throws(DenpaError) -> UnsafeMutableRawPointer {
+    try mutex.withLock { () throws(DenpaError) in try bringHome(waiting: true) }
     return home.base
   }
 
   /// Runs `body` with the home block, while no publisher is at work.
   func withHome<R>(_ body: (UnsafeMutableRawPointer) throws(DenpaError) -> R) throws(DenpaError) -> R {
     try mutex.withLock { () throws(DenpaError) in
-      bringHome(waiting: true)
+      try bringHome(waiting: true)
       return try body(home.base)
     }
   }

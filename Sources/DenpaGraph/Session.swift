@@ -7,7 +7,7 @@ public final class Session: @unchecked Sendable {
   public let maximumRows: Int
   public let isRealtime: Bool
   private let executor: Executor
-  private let mutex = Mutex()
+  private let turn = Turn()
   /// A UInt32 that is 1 while a real-time session predicts.
   private let busy: Buffer
   private let inputSlots: Int
@@ -76,14 +76,19 @@ public final class Session: @unchecked Sendable {
 
   /// Lets one thread in: the others wait, or of a real-time session are told that it is busy.
   public func enter() throws(DenpaError) {
-    guard isRealtime else { return mutex.lock() }
+    guard isRealtime else {
+      guard turn.begin() else {
+        throw DenpaError(.badState, "the session is predicting in this thread: a layer's callback must not use it")
+      }
+      return
+    }
     guard denpa_atomic_exchange_u32(busy.base, 1) == 0 else {
       throw DenpaError(.busy, "the real-time session is in use by another thread")
     }
   }
 
   public func leave() {
-    if isRealtime { denpa_atomic_store_u32(busy.base, 0) } else { mutex.unlock() }
+    if isRealtime { denpa_atomic_store_u32(busy.base, 0) } else { turn.end() }
   }
 
   /// Computes the outputs. Every input has the same rows; outputs are written where the views point. Between `enter` and `leave`.

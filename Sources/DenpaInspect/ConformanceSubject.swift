@@ -66,7 +66,7 @@ final class ProofSubject {
     inputValues = sample.inputs.indices.map { ProofSubject.draw(sample, $0) }
     var initial: [[Double]] = []
     for (index, parameter) in node.parameters.enumerated() {
-      let view = model.view(index)
+      let view = try model.view(index)
       var values = Array(repeating: 0.0, count: parameter.shape.count)
       if let data = view.data { convert(data, dtype, to: &values, .float64, count: values.count) }
       initial.append(ProofSubject.perturb(values, parameter, stream: 1000 + UInt64(index)))

@@ -45,12 +45,6 @@ public struct FailureText {
 /// Each thread knows the text that its innermost running callback writes to. It stands in the caller's memory, so that a call
 /// allocates nothing.
 public enum Callback {
-  private static let key: pthread_key_t = {
-    var key = pthread_key_t()
-    // Without a key (a host that took all 1,024) texts are lost, statuses are not.
-    return pthread_key_create(&key, nil) == 0 ? key : pthread_key_t.max
-  }()
-
   /// What the shims of CShim/Callbacks.cpp call where something was thrown; the place is a `FailureText`.
   public typealias Note = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?) -> Void
   public static var note: Note {
@@ -77,15 +71,15 @@ public enum Callback {
   /// Makes `text` the place for this thread's failures while `body` runs.
   @inline(__always)
   static func run(_ text: UnsafeMutablePointer<FailureText>, _ body: () -> Int32) -> Int32 {
-    let outer = pthread_getspecific(key)
-    pthread_setspecific(key, text)
-    defer { pthread_setspecific(key, outer) }
+    let outer = pthread_getspecific(ForeignCode.key)
+    pthread_setspecific(ForeignCode.key, text)
+    defer { pthread_setspecific(ForeignCode.key, outer) }
     return body()
   }
 
   /// Where this thread's innermost running callback leaves its words; nil outside of callbacks.
   static var current: UnsafeMutablePointer<FailureText>? {
-    pthread_getspecific(key)?.assumingMemoryBound(to: FailureText.self)
+    pthread_getspecific(ForeignCode.key)?.assumingMemoryBound(to: FailureText.self)
   }
 
   /// `denpa_host.fail`.

@@ -8,7 +8,7 @@ import DenpaKernelTypes
 final class PluginCall: @unchecked Sendable {
   /// Alive as long as the call.
   private let instance: PluginInstance
-  private let mutex: Mutex?
+  private let turn: Turn?
   private let callback: UnsafeRawPointer
   private let name: StaticString
   private let arena = CArena()
@@ -27,7 +27,7 @@ final class PluginCall: @unchecked Sendable {
 
   init(_ layer: PluginLayer, _ described: ForeignCall) throws(DenpaError) {
     instance = layer.instance
-    mutex = layer.instance.mutex
+    turn = layer.instance.turn
     guard let callback = described.backward ? layer.definition.layer.backward : layer.definition.layer.forward else {
       throw DenpaError(.notSupported, "the layer has no backward: it serves inference only")
     }
@@ -81,6 +81,20 @@ final class PluginCall: @unchecked Sendable {
   }
 
   private func perform(_ arguments: UnsafePointer<ForeignArguments>, _ run: UnsafeMutablePointer<Run>) -> Int32 {
+    guard let turn else { return compute(arguments, run) }
+    guard turn.begin() else {
+      let error = DenpaError(
+        .badState,
+        "it is at work in this thread and lets in one call at a time: its callback must not use its own network"
+      )
+      PluginCall.fail(run, error)
+      return error.status.rawValue
+    }
+    defer { turn.end() }
+    return compute(arguments, run)
+  }
+
+  private func compute(_ arguments: UnsafePointer<ForeignArguments>, _ run: UnsafeMutablePointer<Run>) -> Int32 {
     let pointers = arguments.pointee.pointers
     for index in 0..<present { tensors[index].data = pointers[index] }
     for index in isFloat.indices {
@@ -96,24 +110,24 @@ final class PluginCall: @unchecked Sendable {
       call.pointee.accumulate_parameters = UnsafePointer(arguments.pointee.accumulate + accumulateParameters)
     }
     text.pointee.source = .nobody
-    mutex?.lock()
     let answer = Callback.run(text) { denpa_shim_call_1(callback, call, Callback.note, text) }
-    mutex?.unlock()
     guard answer != 0 || text.pointee.isException || chunkText.pointee.claimed != 0 else { return 0 }
-    return fail(answer, run)
+    return failed(answer, run)
   }
 
   @inline(never)
-  private func fail(_ answer: Int32, _ run: UnsafeMutablePointer<Run>) -> Int32 {
+  private func failed(_ answer: Int32, _ run: UnsafeMutablePointer<Run>) -> Int32 {
     if !text.pointee.isException, chunkText.pointee.claimed != 0 { text.pointee = chunkText.pointee }
     let error = Callback.error(answer, text.pointee, name)
     text.pointee = FailureText()
     chunkText.pointee = FailureText()
-    if let raw = run.pointee.failure {
-      let failure = raw.assumingMemoryBound(to: ForeignFailure.self)
-      failure.pointee.status = error.status
-      failure.pointee.message = error.message
-    }
+    PluginCall.fail(run, error)
     return answer != 0 ? answer : error.status.rawValue
+  }
+
+  private static func fail(_ run: UnsafeMutablePointer<Run>, _ error: DenpaError) {
+    guard let failure = run.pointee.failure?.assumingMemoryBound(to: ForeignFailure.self) else { return }
+    failure.pointee.status = error.status
+    failure.pointee.message = error.message
   }
 }

@@ -172,11 +172,11 @@ public enum StructTail {
   /// No struct of any version comes near.
   public static let absurd = 4096
 
-  /// Whether all that a struct of `size` bytes has behind what this version knows is 0.
-  public static func isZero<T>(_ pointer: UnsafePointer<T>, size: Int) -> Bool {
-    let bytes = UnsafeRawPointer(pointer)
-    return (MemoryLayout<T>.size..<max(size, MemoryLayout<T>.size))
-      .allSatisfy { bytes.load(fromByteOffset: $0, as: UInt8.self) == 0 }
+  /// Whether all that a struct of `size` bytes has behind the `known` ones is 0.
+  public static func isZero(_ pointer: UnsafeRawPointer, from known: Int, to size: Int) -> Bool {
+    var offset = known
+    while offset < size, pointer.load(fromByteOffset: offset, as: UInt8.self) == 0 { offset += 1 }
+    return offset >= size
   }
 }
 
@@ -192,17 +192,18 @@ enum PluginStruct {
     }
     let given = UnsafeRawPointer(pointer).load(as: Int.self)
     try check(given, MemoryLayout<T>.size, type, owner)
-    try checkTail(pointer, given, type, owner)
+    try checkTail(pointer, MemoryLayout<T>.size, given, type, owner)
     return pointer.pointee
   }
 
-  static func checkTail<T>(
-    _ pointer: UnsafePointer<T>, _ size: Int, _ type: StaticString, _ owner: Message
+  @inline(never)
+  static func checkTail(
+    _ pointer: UnsafeRawPointer, _ known: Int, _ size: Int, _ type: StaticString, _ owner: Message
   ) throws(DenpaError) {
-    guard StructTail.isZero(pointer, size: size) else {
+    guard StructTail.isZero(pointer, from: known, to: size) else {
       throw DenpaError(
         .badPlugin,
-        "\(owner): its \(type) has something that is not 0 behind the \(MemoryLayout<T>.size) bytes of ABI version \(DENPA_PLUGIN_ABI)"
+        "\(owner): its \(type) has something that is not 0 behind the \(known) bytes of ABI version \(DENPA_PLUGIN_ABI)"
       )
     }
   }

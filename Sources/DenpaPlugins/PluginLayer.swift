@@ -7,7 +7,7 @@ import DenpaGraph
 final class PluginInstance: @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer?
   /// One call at a time, where the layer does not say that it is re-entrant.
-  let mutex: Mutex?
+  let turn: Turn?
   private let attributes: AttributeList
   private let definition: PluginDefinition
 
@@ -15,7 +15,7 @@ final class PluginInstance: @unchecked Sendable {
     self.definition = definition
     let list = try AttributeList(attributes)
     self.attributes = list
-    mutex = definition.isReentrant ? nil : Mutex()
+    turn = definition.isReentrant ? nil : Turn()
     guard let create = definition.layer.create else {
       pointer = nil
       return

@@ -110,7 +110,7 @@ public enum PluginLoader {
       )
     }
     try PluginStruct.check(plugin.struct_size, MemoryLayout<denpa_plugin>.size, "denpa_plugin", owner)
-    try PluginStruct.checkTail(pointer, plugin.struct_size, "denpa_plugin", owner)
+    try PluginStruct.checkTail(pointer, MemoryLayout<denpa_plugin>.size, plugin.struct_size, "denpa_plugin", owner)
     let name: String
     do {
       name = try CText.read(plugin.name, limit: CText.nameLimit, "its name")

@@ -6,18 +6,14 @@ public enum PluginLog {
   /// `level`: 0 debug, 1 info, 2 warning, 3 error. The text is borrowed for the call. Called from any thread.
   public typealias Sink = @Sendable (_ level: Int32, _ text: UnsafePointer<CChar>) -> Void
 
-  /// Nobody at first. Setting it returns after calls of the former one have ended; a sink must not set it.
-  public static var sink: Sink? {
-    get {
-      pthread_rwlock_rdlock(state.lock)
-      defer { pthread_rwlock_unlock(state.lock) }
-      return state.sink
+  /// Nobody at first. Returns after calls of the former sink have ended, so that a sink cannot set another.
+  public static func set(_ sink: Sink?) throws(DenpaError) {
+    guard pthread_getspecific(state.inside) == nil else {
+      throw DenpaError(.badState, "the log callback is running in this thread: it must not set another one")
     }
-    set {
-      pthread_rwlock_wrlock(state.lock)
-      defer { pthread_rwlock_unlock(state.lock) }
-      state.sink = newValue
-    }
+    pthread_rwlock_wrlock(state.lock)
+    defer { pthread_rwlock_unlock(state.lock) }
+    state.sink = sink
   }
 
   static func write(_ level: Int32, _ text: Message) {
@@ -37,14 +33,21 @@ public enum PluginLog {
   static func write(_ level: Int32, _ text: UnsafePointer<CChar>) {
     pthread_rwlock_rdlock(state.lock)
     defer { pthread_rwlock_unlock(state.lock) }
+    let outer = pthread_getspecific(state.inside)
+    pthread_setspecific(state.inside, state.lock)
+    defer { pthread_setspecific(state.inside, outer) }
     state.sink?(min(max(level, 0), 3), text)
   }
 
   private final class State: @unchecked Sendable {
     let lock: UnsafeMutablePointer<pthread_rwlock_t>
     var sink: Sink?
+    /// Set in a thread while it is in the sink.
+    let inside: pthread_key_t
 
     init() {
+      var key = pthread_key_t()
+      inside = pthread_key_create(&key, nil) == 0 ? key : pthread_key_t.max
       lock = .allocate(capacity: 1)
       lock.initialize(to: pthread_rwlock_t())
       pthread_rwlock_init(lock, nil)

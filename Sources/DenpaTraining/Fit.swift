@@ -26,6 +26,13 @@ public struct Progress {
   public var validationLoss = Double.nan
   public var validationAccuracy = Double.nan
   public var endOfEpoch = false
+
+  /// The error where the callback stops the training here.
+  var stopped: DenpaError {
+    let place: Message =
+      endOfEpoch ? "after epoch \(epoch + 1) of \(epochs)" : "in epoch \(epoch + 1) of \(epochs), after batch \(batch)"
+    return DenpaError(.stopped, "training was stopped \(place)")
+  }
 }
 
 /// Answers whether to go on.
@@ -98,11 +105,7 @@ extension Trainer {
     guard !options.losses.isEmpty else {
       throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
-    if let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets {
-      try validating { () throws(DenpaError) in
-        _ = try checkData(inputs, targets, training: false, batchSize: maximumRows)
-      }
-    }
+    try checkValidation(fitOptions)
     guard fitOptions.epochs > 0 else {
       throw DenpaError(.badArgument, "epochs is 1 or more, got \(fitOptions.epochs)")
     }
@@ -119,7 +122,7 @@ extension Trainer {
   private func epochs(
     _ source: some BatchSource, _ fitOptions: FitOptions, _ callback: ProgressCallback?, _ learned: inout Bool
   ) throws(DenpaError) -> Double {
-    var meter = Meter(measuresAccuracy: callback != nil && measuresAccuracy)
+    var meter = try Meter(options.losses, measuresAccuracy: callback != nil && measuresAccuracy)
     var pacer = Pacer()
     var progress = Progress()
     progress.epochs = fitOptions.epochs
@@ -141,39 +144,46 @@ extension Trainer {
         progress.batch += 1
         if let callback, pacer.isDue(callbackInterval: Trainer.callbackInterval) {
           meter.report(to: &progress)
-          guard try callback(progress) else {
-            throw DenpaError(
-              .stopped,
-              "training was stopped in epoch \(epoch + 1) of \(fitOptions.epochs), after batch \(progress.batch)")
-          }
+          guard try callback(progress) else { throw progress.stopped }
         }
       }
       epochCount += 1
       try publish()
       meter.report(to: &progress)
       progress.endOfEpoch = true
-      if let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets {
-        let result = try validating { () throws(DenpaError) in try evaluate(inputs, targets) }
-        progress.validationLoss = result.loss
-        progress.validationAccuracy = result.accuracy
-      }
-      if let callback, try !callback(progress) {
-        throw DenpaError(.stopped, "training was stopped after epoch \(epoch + 1) of \(fitOptions.epochs)")
-      }
+      try validate(fitOptions, &progress)
+      if let callback, try !callback(progress) { throw progress.stopped }
     }
     return progress.loss
   }
 
-  /// Says of an error that it is in the validation data.
-  private func validating<R>(_ body: () throws(DenpaError) -> R) throws(DenpaError) -> R {
-    do { return try body() } catch { throw DenpaError(error.status, "validation data: \(error.message)") }
+  /// What is wrong with validation data is said of it.
+  @inline(never)
+  private func checkValidation(_ fitOptions: FitOptions) throws(DenpaError) {
+    guard let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets else { return }
+    do throws(DenpaError) {
+      try checkData(inputs, targets, training: false, batchSize: maximumRows)
+      guard isSample(inputs) || inputs.allSatisfy({ $0.type.shape[0] > 0 }) else {
+        throw DenpaError(.badArgument, "the tensors have no rows")
+      }
+    } catch {
+      throw DenpaError(error.status, "validation data: \(error.message)")
+    }
   }
 
-  /// Mean loss and accuracy over all rows, in batches.
+  @inline(never)
+  private func validate(_ fitOptions: FitOptions, _ progress: inout Progress) throws(DenpaError) {
+    guard let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets else { return }
+    do { (progress.validationLoss, progress.validationAccuracy) = try evaluate(inputs, targets) } catch {
+      throw DenpaError(error.status, "validation data: \(error.message)")
+    }
+  }
+
+  /// Loss and accuracy over all rows, in batches.
   public func evaluate(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> (loss: Double, accuracy: Double) {
-    var meter = Meter(measuresAccuracy: measuresAccuracy)
+    var meter = try Meter(options.losses, measuresAccuracy: measuresAccuracy)
     let batchSize = maximumRows
     let executor = try checkData(inputs, targets, training: false, batchSize: batchSize)
     let source = try ArraySource(
@@ -190,28 +200,51 @@ extension Trainer {
   var measuresAccuracy: Bool { options.losses.first?.definition.spec.classTargets ?? false }
 }
 
-/// Means over the samples of an epoch.
+/// The loss of an epoch, whatever its batches: the mean over its samples, and of a term whose `reduction` is sum the sum
+/// over them.
 struct Meter {
   let measuresAccuracy: Bool
+  /// Of each term whether it is a sum; empty where none is.
+  private let isSum: [Bool]
   private var samples = 0
   private var lossSum = 0.0
+  private var total = 0.0
   private var decisions = 0
   private var hits = 0
 
-  init(measuresAccuracy: Bool) { self.measuresAccuracy = measuresAccuracy }
+  init(_ losses: [LossTerm], measuresAccuracy: Bool) throws(DenpaError) {
+    self.measuresAccuracy = measuresAccuracy
+    var isSum: [Bool] = []
+    for term in losses {
+      let spec = term.definition.spec
+      let attributes = try Attributes(checking: term.attributes, against: spec.attributes, owner: "\(spec.kind)")
+      isSum.append(attributes.string("reduction") == "sum")
+    }
+    self.isSum = isSum.contains(true) ? isSum : []
+  }
 
-  mutating func reset() { self = Meter(measuresAccuracy: measuresAccuracy) }
+  mutating func reset() {
+    (samples, lossSum, total, decisions, hits) = (0, 0, 0, 0, 0)
+  }
 
   mutating func add(_ loss: Double, _ rows: Int, _ executor: Executor, _ trainer: Trainer) {
+    guard rows > 0 else { return }
     samples += rows
-    lossSum += loss * Double(rows)
-    guard measuresAccuracy, rows > 0 else { return }
+    if isSum.isEmpty {
+      lossSum += loss * Double(rows)
+    } else {
+      for index in isSum.indices {
+        let value = executor.loss(ofTerm: index)
+        if isSum[index] { total += value } else { lossSum += value * Double(rows) }
+      }
+    }
+    guard measuresAccuracy else { return }
     let (right, all) = Accuracy.count(executor, rows, trainer)
     hits += right
     decisions += all
   }
 
-  var loss: Double { samples > 0 ? lossSum / Double(samples) : 0 }
+  var loss: Double { (samples > 0 ? lossSum / Double(samples) : 0) + total }
   var accuracy: Double { decisions > 0 ? Double(hits) / Double(decisions) : .nan }
 
   func report(to progress: inout Progress) {

@@ -259,18 +259,24 @@ final class AtomicFileTests: XCTestCase {
     let path = path("f")
     let done = expectation(description: "reader")
     let reader = Thread {
-      for _ in 0..<200 {
+      var versions = Set<UInt8>()
+      // Until a few versions were seen: the writer goes on for as long.
+      for round in 0..<20_000 where round < 200 || versions.count < 3 {
         guard let buffer = try? AtomicFile.read(path: path) else {
           XCTFail("a reader failed")
           continue
         }
         let bytes = UnsafeRawBufferPointer(start: buffer.base, count: buffer.byteCount)
         if bytes.count != 300_000 || !bytes.allSatisfy({ $0 == bytes[0] }) { XCTFail("a torn file") }
+        versions.insert(bytes[0])
       }
+      XCTAssertGreaterThan(versions.count, 2)
       done.fulfill()
     }
     reader.start()
-    for version in 1...20 { try write("f", [UInt8](repeating: UInt8(version), count: 300_000)) }
+    for version in 1...100_000 where version <= 20 || !reader.isFinished {
+      try write("f", [UInt8](repeating: UInt8(version % 256), count: 300_000))
+    }
     wait(for: [done], timeout: 60)
   }
 

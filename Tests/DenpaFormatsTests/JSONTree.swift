@@ -84,15 +84,17 @@ extension JSONScanner {
 
   private mutating func arrayTree() throws(DenpaError) -> [JSON] {
     var elements: [JSON] = []
-    try array { (scanner) throws(DenpaError) in elements.append(try scanner.value()) }
+    var rest = try beginArray()
+    while try nextElement(&rest) { elements.append(try value()) }
     return elements
   }
 
   private mutating func objectTree() throws(DenpaError) -> JSONObject {
     var members = JSONObject()
-    try object { (scanner, key) throws(DenpaError) in
-      guard members[key] == nil else { throw scanner.fail("the key \"\(key)\" twice in one object") }
-      members[key] = try scanner.value()
+    var rest = try beginObject()
+    while let key = try nextKey(&rest) {
+      guard members[key] == nil else { throw fail("the key \"\(key)\" twice in one object") }
+      members[key] = try value()
     }
     return members
   }

@@ -296,7 +296,23 @@ void in_a_proof() {
   OK(denpa_prove("test.throws", nullptr, 0, nullptr));
 }
 
+// What is there for exceptions costs no memory where there are none.
+void nothing_is_allocated() {
+  enlist();
+  denpa_model *m = throwing_model();
+  denpa_session *s = new_session(m, 4, 0);
+  denpa_trainer *t = new_trainer(m, "mean_squared_error", nullptr, "sgd", 0.001, 4);
+  int64_t before = 0;
+  for (int i = 0; i < 20; i++) {
+    if (i == 3) before = denpa_test_allocations();
+    OK(denpa_train_batch(t, &X, 1, &T, 1, nullptr));
+    OK(denpa_predict(s, &X, 1, &Y, 1));
+  }
+  EQUAL(denpa_test_allocations() - before, 0);
+}
+
 const test_case tests[] = {
+    {"nothing_is_allocated", nothing_is_allocated},
     {"making_a_layer", making_a_layer},
     {"making_a_plan", making_a_plan},
     {"in_a_step", in_a_step},

@@ -1,55 +1,6 @@
 /* Layers of the program's own at their limits: many parameters, memory that shrinks, states, random numbers, one value as two
- * inputs, integers in dtypes that were not proved. */
-#include "nets.h"
-
-static denpa_layer layer_of(const char *name, int32_t inputs, int32_t outputs, denpa_status (*forward)(const denpa_call *),
-                            denpa_status (*backward)(const denpa_call *)) {
-  denpa_layer l;
-  memset(&l, 0, sizeof l);
-  l.struct_size = sizeof l;
-  l.name = name;
-  l.summary = "a layer of the tests";
-  l.flags = DENPA_NEEDS_INPUTS | DENPA_NEEDS_OUTPUTS;
-  l.dtypes = DENPA_SUPPORTS_FLOAT64;
-  l.input_count = inputs;
-  l.output_count = outputs;
-  l.sample_count = 1;
-  l.forward = forward;
-  l.backward = backward;
-  return l;
-}
-
-/* Registers a layer for good; every input of its sample is (3, 4). */
-static denpa_status register_layer(denpa_layer given, const denpa_tensor *sample_inputs, int64_t classes, int32_t proof) {
-  static denpa_layer kept[8];
-  static denpa_sample samples[8];
-  static const denpa_sample *lists[8];
-  static denpa_tensor tensors[8][2];
-  static const denpa_tensor *inputs[8][2];
-  static int next;
-  static const int64_t dim[] = {3, 4};
-  int i, n = next++;
-  OPTIONS(denpa_plugin_options, o);
-  for (i = 0; i < 2; i++) {
-    tensors[n][i] = sample_inputs != NULL ? sample_inputs[i] : denpa_tensor_make(NULL, DENPA_FLOAT64, 2, dim);
-    inputs[n][i] = &tensors[n][i];
-  }
-  samples[n].struct_size = sizeof samples[n];
-  samples[n].input_count = given.input_count;
-  samples[n].inputs = inputs[n];
-  samples[n].classes = classes;
-  lists[n] = &samples[n];
-  kept[n] = given;
-  kept[n].samples = &lists[n];
-  o.proof = proof;
-  return denpa_layer_register(&kept[n], NULL, &o);
-}
-static void add_layer(denpa_layer given, const denpa_tensor *sample_inputs, int64_t classes, int32_t proof) {
-  OK(register_layer(given, sample_inputs, classes, proof));
-}
-
-static double *values(const denpa_tensor *t) { return (double *)t->data; }
-static int64_t elements(const denpa_call *call) { return call->rows * call->inputs[0]->dim[1]; }
+ * inputs. */
+#include "own.h"
 
 /* --- 64 trained parameters: y = x + sum of all p ----------------------------------------------------------------------- */
 
@@ -339,108 +290,11 @@ static void one_value_as_two_inputs(void) {
   OK(denpa_check_gradients(t, &X, 1, &T, 1, NULL, NULL, NULL));
 }
 
-/* --- a loss that indexes by its targets: -x[t], summed ------------------------------------------------------------------------ */
-
-static int64_t seen_dtype;
-static denpa_status pick_forward(const denpa_call *call) {
-  const int32_t *t = (const int32_t *)call->inputs[1]->data;
-  int64_t i;
-  double sum = 0;
-  seen_dtype = call->inputs[1]->dtype;
-  for (i = 0; i < call->rows; i++) sum -= values(call->inputs[0])[i * call->inputs[0]->dim[1] + t[i]];
-  values(call->outputs[0])[0] = sum;
-  return DENPA_OK;
-}
-static denpa_status pick_backward(const denpa_call *call) {
-  const int32_t *t = (const int32_t *)call->inputs[1]->data;
-  int64_t i, n = call->inputs[0]->dim[1];
-  double dloss = values(call->doutputs[0])[0];
-  if (call->dinputs[0] == NULL) return DENPA_OK;
-  if (!call->accumulate_inputs[0]) memset(call->dinputs[0]->data, 0, (size_t)(call->rows * n) * 8);
-  for (i = 0; i < call->rows; i++) values(call->dinputs[0])[i * n + t[i]] -= dloss;
-  return DENPA_OK;
-}
-
-static void integers_arrive_as_they_were_proved(void) {
-  static const double x[12] = {1, 2, 3};
-  static const int64_t dim[] = {3, 4}, three[] = {3};
-  int32_t narrow[] = {0, 3, 1}, wrong[] = {0, 1, 4};
-  int64_t wide[] = {0, 3, 1}, huge[] = {0, (int64_t)1 << 32, 1};
-  uint8_t bytes[] = {0, 3, 1}, outside[] = {0, 200, 1};
-  double expected = 0, loss = 1, rows[12] = {0};
-  denpa_model *m;
-  denpa_trainer *t;
-  denpa_tensor sample[2], X = denpa_f64(x, 3, 4), N = denpa_i32(narrow, 3), W = denpa_i64(wide, 3),
-                          B = denpa_tensor_make(bytes, DENPA_UINT8, 1, three), bad[3], F = denpa_f64(rows, 3, 4);
-  denpa_layer l = layer_of("test.pick", 2, 1, pick_forward, pick_backward);
-  int i;
-  OPTIONS(denpa_fit_options, o);
-  l.role = DENPA_LOSS;
-  sample[0] = denpa_tensor_make(NULL, DENPA_FLOAT64, 2, dim);
-  sample[1] = denpa_tensor_make(NULL, DENPA_INT32, 1, three);
-  add_layer(l, sample, 4, DENPA_PROVE);
-  m = two_layers(4, 3, "tanh", 4, DENPA_FLOAT64, 3);
-  t = new_trainer(m, "test.pick", NULL, "sgd", 0, 3);
-  OK(denpa_train_batch(t, &X, 1, &N, 1, &expected));
-  OK(denpa_train_batch(t, &X, 1, &W, 1, &loss));
-  CHECK(loss == expected && seen_dtype == DENPA_INT32);
-  OK(denpa_train_batch(t, &X, 1, &B, 1, &loss));
-  CHECK(loss == expected && seen_dtype == DENPA_INT32);
-  OK(denpa_fit(t, &X, 1, &W, 1, &o, &loss));
-  NEAR(loss, expected, 1e-15);
-  OK(denpa_evaluate(t, &X, 1, &B, 1, &loss, NULL));
-  NEAR(loss, expected, 1e-15);
-  bad[0] = denpa_i32(wrong, 3);
-  bad[1] = denpa_i64(huge, 3);
-  bad[2] = denpa_tensor_make(outside, DENPA_UINT8, 1, three);
-  for (i = 0; i < 3; i++) {
-    STATUS(denpa_train_batch(t, &X, 1, &bad[i], 1, NULL), DENPA_BAD_ARGUMENT);
-    CHECK(strstr(denpa_last_error(), "row") != NULL);
-    STATUS(denpa_fit(t, &X, 1, &bad[i], 1, &o, NULL), DENPA_BAD_ARGUMENT);
-    STATUS(denpa_evaluate(t, &X, 1, &bad[i], 1, NULL, NULL), DENPA_BAD_ARGUMENT);
-  }
-  STATUS(denpa_train_batch(t, &X, 1, &F, 1, NULL), DENPA_BAD_DTYPE);
-}
-
-/* An integer input that is wider than the graph's: what does not fit is refused, and not bent to fit. */
-static void integers_that_do_not_fit_are_refused(void) {
-  int64_t wide[] = {1, 300};
-  double y[2];
-  static const int64_t two[] = {2, 1};
-  denpa_graph *g = new_graph();
-  denpa_value in[2], out[2];
-  denpa_model *m;
-  denpa_session *s;
-  denpa_tensor inputs[2], outputs[2], bytes;
-  uint8_t room[2];
-  double z[2];
-  static const int64_t one[] = {1};
-  in[0] = add_input(g, "x", 1);
-  OK(denpa_graph_input(g, "n", DENPA_UINT8, 1, one, &in[1]));
-  out[0] = add_plain(g, "tanh", "t", in[0]);
-  out[1] = in[1];
-  m = finish_model(g, out, 2, DENPA_FLOAT64, 1);
-  s = new_session(m, 2, 0);
-  inputs[0] = denpa_f64(y, 2, 1);
-  y[0] = y[1] = 0.5;
-  inputs[1] = denpa_tensor_make(wide, DENPA_INT64, 2, two);
-  bytes = denpa_tensor_make(room, DENPA_UINT8, 2, two);
-  outputs[0] = denpa_f64(z, 2, 1);
-  outputs[1] = bytes;
-  STATUS(denpa_predict(s, inputs, 2, outputs, 2), DENPA_BAD_ARGUMENT);
-  CHECK(strstr(denpa_last_error(), "300") != NULL && strstr(denpa_last_error(), "row 1") != NULL);
-  wide[1] = 255;
-  OK(denpa_predict(s, inputs, 2, outputs, 2));
-  CHECK(room[0] == 1 && room[1] == 255);
-}
-
 static const test_case tests[] = {
     {"many_parameters", many_parameters},
     {"memory_that_shrinks_is_refused", memory_that_shrinks_is_refused},
     {"states_are_part_of_the_step", states_are_part_of_the_step},
     {"each_forward_draws_its_own_numbers", each_forward_draws_its_own_numbers},
     {"one_value_as_two_inputs", one_value_as_two_inputs},
-    {"integers_arrive_as_they_were_proved", integers_arrive_as_they_were_proved},
-    {"integers_that_do_not_fit_are_refused", integers_that_do_not_fit_are_refused},
 };
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

@@ -382,7 +382,6 @@ static void thread_count_is_cheap(void) {
   if (ours > 20 * plain) printf("    %.2f us a call; an affinity takes %.2f\n", ours * 500, plain * 500);
   CHECK(ours < 20 * plain);
 }
-
 static const test_case tests[] = {
     {"thread_count_is_cheap", thread_count_is_cheap},
     {"a_copy_is_one_moment", a_copy_is_one_moment},
@@ -398,5 +397,4 @@ static const test_case tests[] = {
     {"affinity_is_the_hosts", affinity_is_the_hosts},
     {"one_cpu_by_affinity", one_cpu_by_affinity},
 };
-
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

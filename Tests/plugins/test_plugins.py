@@ -94,7 +94,7 @@ def test_many_instances_come_and_go(faulty):
     scale = layer(faulty, "ROUGH_FLOAT32")
     for _ in range(100):
         with dp.Sequential([scale(gain=3.0)], (2,), seed=1) as net:
-            assert net.predict(np.ones((2, 2))).shape == (2, 2)
+            assert_allclose(net.predict(np.ones((2, 2))), 3, rtol=2e-3)  # w is 1, and float32 is rough
 
 
 # ------------------------------------------------------------------------------------------------------------- on request
@@ -276,4 +276,4 @@ def test_from_c(compiler, source, tmp_path, build):
     subprocess.run([*command, library._name, f"-Wl,-rpath,{os.path.dirname(library._name)}", "-lm"], check=True)
     done = subprocess.run([program, build("batch_softmax_loss.c", "-DRIGHT=0")], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 failed" in done.stdout
+    assert re.search(r"^[1-9]\d* passed, 0 failed$", done.stdout, re.M)

@@ -104,6 +104,7 @@ def test_initial_weights():
     assert 0 <= uniform.min() < 0.01 and 0.99 < uniform.max() < 1
     assert abs(normal.mean()) < 0.15 and abs(normal.std() - 2) < 0.1
     assert_array_equal(first("he"), first("he"))  # the seed decides
+    assert_allclose([first("he").std(), first("xavier").std()], np.sqrt([2 / 40, 2 / 90]), rtol=0.08)
 
 
 def online_network(activation, seed):

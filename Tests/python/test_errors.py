@@ -83,6 +83,12 @@ def test_attributes():
     assert dp.Dense(np.int64(3)).units == 3
 
 
+def test_the_shape_is_the_one_that_was_given(net):
+    """Not that of the part of it that one call of the engine predicts."""
+    with pytest.raises(dp.ShapeError, match=r"\(rows, 64\), got \(1797, 63\)"):
+        net.predict(np.zeros((1797, 63)))
+
+
 def test_names_that_nobody_has(net):
     with pytest.raises(dp.NotRegistered, match="mean_squared_error"):
         net.compile(loss="mean_square_error")

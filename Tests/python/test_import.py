@@ -20,6 +20,7 @@ def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_import_brings_no_heavy_module():
     program = "import numpy, sys; before = set(sys.modules); import denpa; print(*sorted(set(sys.modules) - before))"
     brought = run(program).stdout.split()
+    assert "denpa" in brought
     assert not {"matplotlib", "asyncio", "multiprocessing", "sklearn", "unittest"} & set(brought)
 
 

@@ -99,7 +99,7 @@ def test_a_wrong_gradient_is_named_by_the_check(tmp_path, rng):
     assert {row.tensor for row in report.failed} == {"W1", "b1", "input_1"}  # all that lies before it
     assert report["W1"].analytic == pytest.approx(report["W1"].numeric * 2.9 / 3, rel=1e-6)
 
-    with pytest.raises(dp.AlreadyExists, match="layers.Triple"):  # another vendor's of the same name
-        dp.load_plugin(triple(tmp_path, "other.triple", 3))
+    dp.load_plugin(triple(tmp_path, "other.triple", 3))  # another vendor's of the same name
+    assert dp.layers.Triple.kind == kind and dp.layers.OtherTriple.kind == "other.triple"
     assert_allclose(dp.create("other.triple").forward(x), 3 * x)
     assert dp.prove("other.triple")

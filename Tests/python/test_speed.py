@@ -11,7 +11,8 @@ def test_large_batches_are_read_in_place(rng):
     net.compile("mse", dp.SGD(learning_rate=0.0))
     x, t = rng.random((500, 2000), "f4"), np.zeros((500, 1), "f4")
     net.train_batch(x, t)
-    assert net._fast is not None and not net._fast.copies_x
+    fast = net._trainers.fast
+    assert fast is not None and not fast.copies_x
     first = net.train_batch(x, t)
     x[:] = 0
     assert net.train_batch(x, t) != first

@@ -118,21 +118,23 @@ def load_plugin(path: Any, proof: str = "load") -> list[str]:
     proof="load" proves each layer first and refuses the plugin where one fails; "request" leaves that to prove(kind). The
     plugin's code runs in this process and stays loaded.
     """
-    if proof not in PROOFS:
+    if not isinstance(proof, str) or proof not in PROOFS:
         raise InvalidArgument(f'proof must be "load" or "request", got {proof!r}')
-    full = os.path.abspath(os.fspath(path))
+    full = os.path.abspath(_call.path_bytes(path))
     if not os.path.exists(full):
         raise MissingFile(os.fsdecode(full))
     names = ctypes.c_char_p()
     wanted = _call.options(_abi.PluginOptions, proof=PROOFS[proof])
-    _call.check(_call.library.denpa_plugin_load(_call.path_bytes(full), ctypes.byref(wanted), ctypes.byref(names)))
+    _call.check(_call.library.denpa_plugin_load(full, ctypes.byref(wanted), ctypes.byref(names)))
     _registry.refresh()
     return (names.value or b"").decode().split()
 
 
 def prove(kind: str | type[Described] | Described) -> str:
     """Proves a layer or loss on its samples: the report. ProofFailed, with the same `report`, where it does not hold."""
-    name = kind if isinstance(kind, str) else kind.kind
+    name = getattr(kind, "kind", kind)
+    if not isinstance(name, str):
+        raise TypeMismatch(f'a layer or loss is proved by its kind ("dense") or its class, got {kind!r}')
     return _call.text(_call.library.denpa_prove, _call.c_text(name), room=1 << 16)
 
 

@@ -629,7 +629,7 @@ trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers.""",
         c_int32,
         [LogCallback, c_void_p],
         """Who gets log lines (from plugins, mostly); NULL, as at the start, for nobody. `user_data` is kept. The callback may be called
-from any thread and must not call denpa_set_log. Returns after calls of the former callback have ended.""",
+from any thread. Returns after calls of the former callback have ended: DENPA_BAD_STATE from within a callback.""",
     ),
     "denpa_registry": (
         c_int32,
@@ -784,8 +784,11 @@ the parameters that were published last; while another thread publishes, with al
     "denpa_trainer_create": (
         c_int32,
         [POINTER(Model), POINTER(TrainerOptions), POINTER(POINTER(Trainer))],
-        """Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and optimizer are
-checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come; a layer without backward is DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given.""",
+        """Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and
+optimizer are checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come. A loss that can
+mean nothing where it is is DENPA_BAD_ARGUMENT: a cross-entropy of one class, softmax_cross_entropy behind a softmax,
+cross_entropy of what is no probability (a dense layer without activation, relu, tanh, gelu, erf). A layer without backward is
+DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given.""",
     ),
     "denpa_trainer_destroy": (
         c_int32,
@@ -809,8 +812,9 @@ gradients are zero.""",
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(FitOptions), POINTER(c_double)],
         """Trains on data in memory, of any number of rows, of any dtype that converts and of any strides; it is read in place, a batch at a time. The last
-batch of an epoch may be smaller. `loss` (may be NULL): mean loss of the last epoch. Where training ends early (DENPA_STOPPED,
-DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows.
+batch of an epoch may be smaller. `loss` (may be NULL): that of the last epoch, as in denpa_progress. Where training ends early (DENPA_STOPPED,
+DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows,
+of validation data too.
 
 Memory beyond the data and the trainer: the values of one batch, at the first one; a copy of one batch of each tensor that is shuffled,
 not contiguous, or converted because its dtype is another; and 8 bytes a row for the order, where it is shuffled. It does not grow with the data otherwise. A trainer
@@ -820,12 +824,12 @@ has the parameters 2 times (weights, gradients), and once more for sgd's momentu
         c_int32,
         [POINTER(Trainer), NextCallback, RewindCallback, c_void_p, POINTER(FitOptions), POINTER(c_double)],
         """Trains on batches from a callback, for data larger than memory. `rewind` may be NULL for one epoch. Of `options` epochs,
-validation and callback count.""",
+validation and callback count; batch_size is 0.""",
     ),
     "denpa_evaluate": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double), POINTER(c_double)],
-        """Mean loss and, where the first loss is a cross-entropy, accuracy over all rows, without learning; computed in batches of
+        """The loss (as in denpa_progress) and, where the first loss is a cross-entropy, accuracy over all rows, without learning; computed in batches of
 max_batch, of tensors with any strides. Any of the last two may be NULL; accuracy is NaN where there is none.""",
     ),
     "denpa_publish": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import operator
+import sys
 from typing import Any, Sequence, Union
 
 import numpy as np
@@ -44,6 +45,7 @@ def as_array(value: ArrayLike, what: str = "the array", strided: bool = False) -
     """
     if type(value) is np.ndarray and value.flags.c_contiguous and value.dtype in CODES:
         return value
+    refuse_masked(value, what)
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         array = np.from_dlpack(value)
     else:
@@ -56,6 +58,17 @@ def as_array(value: ArrayLike, what: str = "the array", strided: bool = False) -
     if array.flags.c_contiguous or (strided and has_strides(array)):
         return array
     return np.array(array, order="C")
+
+
+def refuse_masked(value: Any, what: str) -> None:
+    """NumPy would hand on what is behind a mask as if it were data."""
+    if "numpy.ma" not in sys.modules:
+        return  # nobody has one
+    items = value if isinstance(value, (list, tuple)) else (value,)
+    if not any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, items))):
+        return
+    if any(np.ma.is_masked(item) for item in items):
+        raise InvalidArgument(f"{what} has masked elements: fill them first, for example by .filled(0)")
 
 
 def has_strides(array: Array) -> bool:
@@ -71,7 +84,44 @@ def cast(array: Array, what: str) -> Array:
     target = native if native in CODES else CASTS.get(array.dtype.name)
     if target is None:
         raise TypeMismatch(f"{what} must have numbers, got element type {array.dtype}")
+    if array.dtype.name == "uint64" and array.size and array.max() >= 1 << 63:
+        raise InvalidArgument(f"{what} has numbers of 2**63 and more, up to {array.max()}: give them as floats")
     return array.astype(target)
+
+
+def whole(value: Any, name: str, low: int, high: int = (1 << 63) - 1) -> int:
+    """An integer argument: whatever can be an index, but no truth value."""
+    limit = f"at least {low}" if high == (1 << 63) - 1 else f"{low} to {high}"
+    sentence = f"{name} must be a whole number, {limit}, got {value!r}"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        error = InvalidArgument if isinstance(value, (float, np.floating)) else TypeMismatch
+        raise error(sentence) from None
+    if isinstance(value, bool) or not low <= number <= high:
+        raise InvalidArgument(sentence)
+    return number
+
+
+def real(value: Any, name: str) -> float:
+    """An argument that is a number."""
+    try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeMismatch(f"{name} must be a number, got {value!r}") from None
+
+
+def items(given: Any, wanted: str) -> list[Any]:
+    """The items of what should be a list."""
+    try:
+        return list(given)
+    except TypeError:
+        raise TypeMismatch(f"{wanted}, got {given!r}") from None
+
+
+SEEDS = (1 << 64) - 1  # the largest seed
 
 
 def float_dtype(name: DType) -> np.dtype[Any]:
@@ -136,10 +186,13 @@ class Memory:
 def shape_tuple(shape: Any, what: str = "shape") -> tuple[int, ...]:
     """A shape given as a tuple, a list or one number."""
     items = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    batch = "; the batch is not part of it: any number of rows fits"
     try:
         result = tuple(operator.index(extent) for extent in items)
     except (TypeError, ValueError):
-        raise TypeMismatch(f"{what} must be a tuple of integers, got {shape!r}") from None
+        reason = batch if isinstance(items, (tuple, list)) and None in items else ""
+        raise TypeMismatch(f"{what} must be a tuple of integers, got {shape!r}{reason}") from None
     if any(not 0 <= extent < 1 << 63 for extent in result):
-        raise ShapeError(f"{what} must have extents of 0 or more, below 2**63, got {shape!r}")
+        reason = batch if -1 in result else ""
+        raise ShapeError(f"{what} must have extents of 0 or more, below 2**63, got {shape!r}{reason}")
     return result

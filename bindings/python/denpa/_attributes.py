@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _abi as abi
 from ._call import c_text
-from ._arrays import as_array, fill
+from ._arrays import Array, as_array, fill
 from .errors import InvalidArgument, TypeMismatch
 
 Schema = Mapping[str, Any]
@@ -27,10 +27,11 @@ CODES = {
 }
 
 
-def closest(name: str, names: Iterable[str]) -> str:
+def closest(wrong: Any, names: Iterable[str]) -> str:
     """The end of a sentence: `; did you mean "units"?`, or a full stop."""
     import difflib  # only where something went wrong: it is not for every import of denpa
 
+    name = str(wrong)
     known = list(names)
     same = [candidate for candidate in known if candidate.lower() == name.lower()]
     found = same or difflib.get_close_matches(name, known, 1)
@@ -108,6 +109,13 @@ def read_spec(value: Any) -> Any:
     return value
 
 
+def read_tensor(value: Any) -> Array:
+    """A copy that nobody writes: an attribute stays what it was."""
+    array = np.array(as_array(value))
+    array.flags.writeable = False
+    return array
+
+
 READERS: dict[str, Any] = {
     "int": read_int,
     "float": read_float,
@@ -116,7 +124,7 @@ READERS: dict[str, Any] = {
     "ints": read_ints,
     "floats": read_floats,
     "strings": read_strings,
-    "tensor": as_array,
+    "tensor": read_tensor,
     "spec": read_spec,
 }
 WORDS = {
@@ -146,7 +154,7 @@ class Encoded:
         self.keep: list[Any] = []
         self.pointer = (abi.Attribute * (len(values) + 1))()
         for entry, (name, value) in zip(self.pointer, values.items()):
-            entry.name = c_text(name)
+            entry.name = c_text(schemas[name]["name"])
             entry.type = CODES[schemas[name]["type"]]
             entry.count = 1
             self.write(entry, schemas[name]["type"], value)

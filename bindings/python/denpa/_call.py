@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import sys
-import weakref
 from typing import Any, Callable, NoReturn
 
 from . import _abi as abi
@@ -51,6 +51,8 @@ def candidates() -> list[str]:
 
 def c_text(text: str) -> bytes:
     """A name as C takes it; a zero byte would end it early and name something else."""
+    if not isinstance(text, str):
+        raise errors.TypeMismatch(f"a name is a string, got {text!r}")
     encoded = text.encode()
     if b"\0" in encoded:
         raise errors.InvalidArgument(f"a name has no zero bytes: {text!r}")
@@ -59,7 +61,10 @@ def c_text(text: str) -> bytes:
 
 def path_bytes(path: Any) -> bytes:
     """A path as C takes it; a zero byte would end it early and name another file."""
-    encoded = os.fsencode(path)
+    try:
+        encoded = os.fsencode(path)
+    except TypeError:
+        raise errors.TypeMismatch(f"a path is a string or an object such as pathlib.Path, got {path!r}") from None
     if b"\0" in encoded:
         raise errors.InvalidArgument(f"a path has no zero bytes: {path!r}")
     return encoded
@@ -119,24 +124,35 @@ def check(status: int) -> None:
         fail(status)
 
 
+@functools.cache
+def life_of(kind: str) -> type[int]:
+    """The class of numbers that destroy the object of the library whose handle they are, when they go.
+
+    Nothing of Python runs then: Ctrl-C in a finalizer written in Python is lost, because nobody can catch what it raises. So
+    __del__ is the library's own function, made a method by a cache of size 0, which is written in C. And integers are not
+    seen by the garbage collector: they go after all that refers to them, so that a network still serves in another object's
+    __del__.
+    """
+    destroy = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)((f"denpa_{kind}_destroy", library))
+    return type(f"{kind.title()}Life", (int,), {"__slots__": (), "__del__": functools.lru_cache(maxsize=0)(destroy)})
+
+
 class Handle:
     """Owns one object of the library: destroys it when nobody refers to it any more, or at once by close()."""
 
-    __slots__ = ("__weakref__", "_finalizer", "pointer")
+    __slots__ = ("life", "pointer")
 
-    def __init__(self, pointer: Any, destroy: Callable[[Any], int]) -> None:
+    def __init__(self, pointer: Any, kind: str) -> None:
         self.pointer = pointer
-        self._finalizer = weakref.finalize(self, destroy, pointer)
-        self._finalizer.atexit = False
+        self.life: int | None = life_of(kind)(ctypes.cast(pointer, ctypes.c_void_p).value or 0)
 
     def close(self) -> None:
         """Destroys the object now. Calls with it are then refused with BadState."""
-        self._finalizer()
-        self.pointer = None
+        self.pointer = self.life = None
 
 
 class Closed(Handle):
-    """Stands where a handle was: whoever asks for it is told so."""
+    """Takes the place of a handle: whoever asks for it is told so."""
 
     __slots__ = ("message",)
 
@@ -147,13 +163,15 @@ class Closed(Handle):
     def pointer(self) -> Any:
         raise errors.BadState(self.message)
 
+    def close(self) -> None:
+        """There is nothing left to destroy."""
+
 
 def create(kind: type[Any], name: str, *arguments: Any) -> Handle:
     """A handle of `kind` by the function `name` whose last argument receives it."""
     pointer = ctypes.POINTER(kind)()
     check(getattr(library, name)(*arguments, ctypes.byref(pointer)))
-    destroy = getattr(library, f"denpa_{kind.__name__.lower()}_destroy")
-    return Handle(pointer, destroy)
+    return Handle(pointer, kind.__name__.lower())
 
 
 def text(function: Callable[..., int], *arguments: Any, room: int = 0) -> str:

@@ -12,24 +12,28 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import DTYPES, Array, as_array, tensors
+from ._arrays import DTYPES, SEEDS, Array, as_array, tensors, whole
 from ._call import Closed, Handle, c_text, check, library, options, text
 from ._parameters import Names, NodeView, NodeViews, Parameters, Views, element_count
 from ._trainers import Trainers
-from .errors import InvalidArgument, NotFound, ShapeError
+from .errors import BadState, InvalidArgument, NotFound, ShapeError
 
-_alive: weakref.WeakSet[Core] = weakref.WeakSet()
+# By their addresses, which are used again when they are gone. A WeakSet would run code of Python when one goes, and lose an
+# interrupt that comes then.
+_alive: dict[int, weakref.ref[Core]] = {}
 
 
 def after_fork() -> None:
     """In a forked child: a network that another thread was training is free again, with the weights published last."""
-    for core in _alive:
+    for core in [reference() for reference in _alive.values()]:
+        if core is None:
+            continue
         if core._lock.acquire(blocking=False):
             core._lock.release()
         else:
             core._lock = threading.RLock()
             _left_behind.append(core._trainers)  # what that thread was in the middle of is not touched any more
-            core._trainers = Trainers(core)
+            core._trainers = Trainers(core._handle, core._views, core._lock)
 
 
 _left_behind: list[Trainers] = []
@@ -71,8 +75,8 @@ class Core:
         self._form = form  # how outputs are given: "one", "list" or "dict"
         self.dtype: np.dtype[Any] = self._outputs[0].dtype if not parameters else parameters[0].dtype
         self._views = Views()
-        self._trainers = Trainers(self)
-        _alive.add(self)
+        self._trainers = Trainers(handle, self._views, self._lock)
+        _alive[id(self)] = weakref.ref(self)
 
     def _ports(self) -> tuple[list[Port], list[Port], list[Port]]:
         counts = [ctypes.c_int32() for _ in range(3)]
@@ -117,10 +121,21 @@ class Core:
         """The shown names of all parameters that training changes."""
         return [self._names.shown[port.name] for port in self._ports()[2] if port.trainable]
 
+    def _not_fitting(self) -> None:
+        """Only a callback or an iterable of batches can come here meanwhile: other threads wait."""
+        if self._trainers.fitting:
+            raise BadState(
+                "the network is in fit: a callback or an iterable of batches may predict and evaluate, "
+                "but not change or train it"
+            )
+
     def _set_trainable(self, name: str, value: bool) -> None:
         with self._lock:
-            self._trainers.forget()
+            self._not_fitting()
+            before = self._trainable()
             check(library.denpa_model_set_trainable(self._handle.pointer, c_text(name), int(value)))
+            if self._trainable() != before:
+                self._trainers.forget()
 
     def set_trainable(self, name: str, value: bool = True) -> None:
         """Whether training changes a parameter ("encoder.W") or a whole layer ("encoder"). Optimizers begin afresh."""
@@ -128,9 +143,13 @@ class Core:
 
     def initialize(self, seed: int) -> None:
         """Draws all parameters anew. Optimizers begin afresh."""
+        number = whole(seed, "seed", 0, SEEDS)
         with self._lock:
+            self._not_fitting()
+            self._trainers.publish()
+            check(library.denpa_model_initialize(self._handle.pointer, number))
             self._trainers.forget()
-            check(library.denpa_model_initialize(self._handle.pointer, seed & (2**64 - 1)))
+            self._trainers.afresh()
 
     # -- arranging --------------------------------------------------------------------------------------------------------
 
@@ -189,11 +208,13 @@ class Core:
     def close(self) -> None:
         """Gives the memory back now. Arrays of parameters that are still held stay valid; calls are refused."""
         with self._lock:
+            self._not_fitting()
             self._trainers.forget()
             if not self._views.looked_at():
                 self._handle.close()
             self._views = Views()
             self._handle = Closed("the network is closed")
+            self._trainers = Trainers(self._handle, self._views, self._lock)
 
     def __enter__(self) -> Any:
         return self

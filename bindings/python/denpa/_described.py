@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, ClassVar, Mapping
 
 from ._attributes import Encoded, closest, key, read
-from .errors import InvalidArgument
+from .errors import BadState, InvalidArgument, TypeMismatch
 
 Entry = Mapping[str, Any]
 
@@ -14,6 +15,7 @@ class DescribedClass(type):
     """Gives the classes their signature when somebody asks for it (inspect, an editor, a notebook)."""
 
     entry: Entry
+    schemas: Mapping[str, Any]  # of the attributes, by their names in Python
     own_arguments: tuple[tuple[str, bool, Any], ...]  # name, positional, default
 
     @property
@@ -26,10 +28,10 @@ class DescribedClass(type):
         last = [Parameter(n, Parameter.KEYWORD_ONLY, default=d) for n, p, d in cls.own_arguments if not p]
         kind = Parameter.KEYWORD_ONLY if first else Parameter.POSITIONAL_OR_KEYWORD
         middle: list[Parameter] = []
-        for schema in cls.entry["attributes"]:
+        for name, schema in cls.schemas.items():
             required = schema["required"] and not any(p.default is not Parameter.empty for p in middle)
             default = Parameter.empty if required else schema.get("default")
-            middle.append(Parameter(schema["name"], kind, default=default, annotation=schema["type"]))
+            middle.append(Parameter(name, kind, default=default, annotation=schema["type"]))
         return Signature([*first, *middle, *last])
 
 
@@ -42,9 +44,9 @@ class Described(metaclass=DescribedClass):
     own_arguments: ClassVar[tuple[tuple[str, bool, Any], ...]] = ()
     kind: ClassVar[str] = ""
 
-    attributes: dict[str, Any]
+    attributes: Mapping[str, Any]
 
-    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+    def __init__(self, /, *arguments: Any, **attributes: Any) -> None:
         names = list(self.schemas)
         if len(arguments) > len(names):
             raise InvalidArgument(f"{self.kind} takes up to {len(names)} attributes, got {len(arguments)}")
@@ -59,7 +61,32 @@ class Described(metaclass=DescribedClass):
         missing = [n for n, s in self.schemas.items() if s["required"] and given.get(n) is None]
         if missing:
             raise InvalidArgument(f'{self.kind}: attribute "{missing[0]}" is missing')
-        self.attributes = {n: read(self.kind, self.schemas[n], v) for n, v in given.items() if v is not None}
+        values = {n: read(self.kind, self.schemas[n], v) for n, v in given.items() if v is not None}
+        self._fix(attributes=MappingProxyType(values))
+
+    def _fix(self, **values: Any) -> None:
+        """Sets what __setattr__ guards."""
+        self.__dict__.update(values)
+
+    def _attribute(self, name: str) -> Any:
+        """An attribute's value, given or by default; None where there is none of that name."""
+        return self.attributes.get(name, self.schemas.get(name, {}).get("default"))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Networks and trainers are made of what an object was at first: a change would not reach them."""
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+            return
+        known = [*self.schemas, *(n for n, _, _ in self.own_arguments)]
+        if name not in known:
+            raise InvalidArgument(
+                f'{self.kind} has no attribute "{name}"{closest(name, known)} It has: {", ".join(known) or "none"}.'
+            )
+        raise BadState(f"{self.kind}: {name} was fixed when it was made: make another one{self._instead(name)}")
+
+    def _instead(self, name: str) -> str:
+        """The end of that sentence."""
+        return f", {type(self).__name__}({name}=...)"
 
     def encode(self) -> Encoded:
         """The attributes as the engine takes them."""
@@ -73,7 +100,7 @@ class Described(metaclass=DescribedClass):
         schema = type(self).schemas.get(name)
         if schema is None or name.startswith("_"):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-        return self.__dict__.get("attributes", {}).get(name, schema.get("default"))
+        return self._attribute(name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in self.shown().items())})"
@@ -87,7 +114,7 @@ class Described(metaclass=DescribedClass):
 
     def state(self) -> dict[str, Any]:
         """What pickle keeps."""
-        return {"attributes": self.attributes}
+        return {"attributes": dict(self.attributes)}
 
 
 def restore(category: str, kind: str, state: dict[str, Any]) -> Described:
@@ -95,7 +122,7 @@ def restore(category: str, kind: str, state: dict[str, Any]) -> Described:
     from ._registry import find
 
     restored = find(category, kind).__new__(find(category, kind))
-    restored.__dict__.update(state)
+    restored._fix(**{**state, "attributes": MappingProxyType(state["attributes"])})
     return restored
 
 
@@ -112,4 +139,14 @@ class Optimizer(Described):
 
     def step(self, net: Any) -> None:
         """One step with the gradients that `net.backward` has gathered; it does not zero them."""
+        from ._inspecting import Inspecting
+
+        if not isinstance(net, Inspecting):
+            raise TypeMismatch(
+                f"{type(self).__name__}.step takes the network whose gradients were gathered, got {net!r}"
+            )
         net.step(self)
+
+    def _instead(self, name: str) -> str:
+        rate = "; net.learning_rate = ... changes it in training" if name == "learning_rate" else ""
+        return super()._instead(name) + rate

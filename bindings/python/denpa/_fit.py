@@ -10,6 +10,7 @@ from . import _abi as abi
 from ._arrays import Array, fill
 from ._call import failure, library
 from ._history import History, ProgressBar, logs_of
+from ._parameters import refuse_writes
 from .errors import InvalidArgument, TypeMismatch
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class Interrupts:
 
             signal.signal(signal.SIGINT, self.previous)
 
+    def answer(self) -> int:
+        """What a callback answers: whether the engine is to go on."""
+        return abi.STOPPED if self.struck else abi.OK
+
     def speak(self) -> None:
         """Lets the former handler act: as a rule it raises KeyboardInterrupt."""
         if self.struck and self.previous is not None:
@@ -72,6 +77,7 @@ class Run:
     def __init__(self, net: Learning, trainer: Trainer, callbacks: CallbackLike, verbose: int, accuracy: bool) -> None:
         self.net, self.trainer, self.accuracy = net, trainer, accuracy
         self.functions = callback_functions(callbacks)
+        self.validates = False
         self.history = History()
         self.bar = ProgressBar() if verbose else None
         self.error: BaseException | None = None
@@ -82,6 +88,7 @@ class Run:
         """The engine's options. Validation: tensors of inputs, tensors of targets."""
         wanted = abi.FitOptions(ctypes.sizeof(abi.FitOptions), epochs, batch_size, int(not shuffle))
         if validation is not None:
+            self.validates = True
             wanted.validation_inputs, wanted.validation_targets = validation
             wanted.validation_count = 1
         wanted.callback = abi.ProgressCallback(self.guarded(self.progress))
@@ -102,34 +109,36 @@ class Run:
 
     def progress(self, pointer: Any) -> int:
         progress = pointer.contents
-        logs = logs_of(progress, self.accuracy)
+        logs = logs_of(progress, self.accuracy, self.validates)
         if self.bar:
             self.bar.show(progress, logs)
         if progress.end_of_epoch:
             self.net._trainers.published(self.trainer)
             self.history.add(logs)
+            copies = self.net._views.copies() if self.functions else {}
             for function in self.functions:
                 function(self.net, int(progress.epoch), logs)
-        return abi.STOPPED if self.interrupts.struck else abi.OK
+            refuse_writes(copies, self.net._names)
+        return self.interrupts.answer()
 
     def call(self, name: str, *arguments: Any) -> None:
         """Runs the engine's function, then raises what has to be raised. The network keeps what it has learned."""
         trainers = self.net._trainers
         loss = ctypes.c_double()
         trainers.publish()  # callbacks and other threads see what was learned until now
-        trainers.fitting = True
-        try:
-            with self.interrupts:
-                status = getattr(library, name)(self.trainer.handle.pointer, *arguments, ctypes.byref(loss))
-                error = failure(status) if status else None
-        finally:
+        with self.interrupts:
+            trainers.fitting = True
+            status = getattr(library, name)(self.trainer.handle.pointer, *arguments, ctypes.byref(loss))
+            error = failure(status) if status else None
             trainers.fitting = False
             trainers.published(self.trainer)
-            if self.bar:
-                self.bar.finish()
-        if self.error is not None:
-            raise self.error
-        self.interrupts.speak()
+        if self.bar:
+            self.bar.finish()
+        try:
+            if self.error is not None:
+                raise self.error
+        finally:
+            self.interrupts.speak()
         if error is not None:
             raise error
 
@@ -142,11 +151,8 @@ class Source:
         self.iterator: Iterator[Any] = iter(batches)
         self.endless = self.iterator is batches  # an iterator cannot begin again
         self.taken = 0
-        self.first: tuple[list[Array], list[Array]] | None = self.take()
-        if self.first is None:
-            raise InvalidArgument("there is no batch in the iterable that fit was given")
-        self.rows = self.first[0][0].shape[0]
         self.held: Any = None
+        self.copies = net._views.copies()
 
     def take(self) -> tuple[list[Array], list[Array]] | None:
         """The next batch as arrays; None at the end."""
@@ -161,16 +167,10 @@ class Source:
         return question.arrays, targets
 
     def next(self, inputs: Any, targets: Any) -> int:
-        if self.steps is not None and self.taken == self.steps:
-            return abi.END_OF_DATA
-        batch, self.first = self.first or self.take(), None
+        batch = None if self.taken == self.steps else self.following()
         if batch is None:
-            if self.steps is not None and self.endless:
-                raise InvalidArgument(f"the iterable ended after {self.taken} of {self.steps} steps of an epoch")
-            if self.steps is None or not self.taken:
-                return abi.END_OF_DATA
-            self.iterator = iter(self.batches)
-            return self.next(inputs, targets)
+            refuse_writes(self.copies, self.net._names)
+            return abi.END_OF_DATA
         self.held = batch
         for views, arrays in zip((inputs, targets), batch):
             for number, array in enumerate(arrays):
@@ -178,8 +178,21 @@ class Source:
         self.taken += 1
         return abi.OK
 
+    def following(self) -> tuple[list[Array], list[Array]] | None:
+        """The next batch of an epoch; None where the epoch ends with the iterable."""
+        batch = self.take()
+        if batch is None and self.steps is not None and not self.endless:
+            self.iterator = iter(self.batches)
+            batch = self.take()
+        if batch is None and self.steps is not None:
+            raise InvalidArgument(f"the iterable ended after {self.taken} of {self.steps} steps of an epoch")
+        if batch is None and self.taken == 0:
+            raise InvalidArgument("there is no batch in the iterable that fit was given")
+        return batch
+
     def rewind(self) -> int:
         self.taken = 0
+        self.copies = self.net._views.copies()
         if self.steps is None:
             if self.endless:
                 raise InvalidArgument(

@@ -48,9 +48,14 @@ class Value:
 
 def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Value:
     """An input of a network: the shape of one sample, without the batch. `dtype` only for integers ("int64")."""
-    kind = None if dtype is None else np.dtype(dtype)
-    if kind is not None and kind not in CODES:
-        raise TypeMismatch(f"an input's dtype must be one of {', '.join(d.name for d in CODES)}, got {kind.name}")
+    kind = None
+    if dtype is not None:
+        try:
+            kind = np.dtype(dtype)
+        except TypeError:
+            pass
+        if kind not in CODES:
+            raise TypeMismatch(f"an input's dtype must be one of {', '.join(d.name for d in CODES)}, got {dtype!r}")
     integer = kind is not None and kind.kind in "iu"
     node = Node(None, (), name)
     node.outputs = (Value(node, (None, *shape_tuple(shape, "an input's shape")), kind if integer else None),)
@@ -175,8 +180,6 @@ def model(inputs: Sequence[Value], outputs: Sequence[Value], dtype: np.dtype[Any
     """The engine's model of these values."""
     builder = Builder()
     numbers = builder.build(inputs, outputs)
-    if not 0 <= seed < 1 << 64:
-        raise InvalidArgument(f"seed must be from 0 to 2**64 - 1, got {seed}")
     options = abi.ModelOptions(ctypes.sizeof(abi.ModelOptions), CODES[dtype], 0, seed)
     array = (ctypes.c_int32 * len(numbers))(*numbers)
     return create(abi.Model, "denpa_model_create", builder.handle.pointer, array, len(numbers), ctypes.byref(options))

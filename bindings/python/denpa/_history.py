@@ -18,13 +18,14 @@ NAMES = {
 }
 
 
-def logs_of(progress: abi.Progress, accuracy: bool) -> dict[str, float]:
-    """The numbers of an epoch that there are: loss, accuracy, val_loss, val_accuracy."""
+def logs_of(progress: abi.Progress, accuracy: bool, validates: bool) -> dict[str, float]:
+    """The numbers of an epoch that there are: loss, accuracy, val_loss, val_accuracy. A loss may be NaN; an accuracy never is
+    where there is one."""
     logs = {}
     for field, name in NAMES.items():
         value = float(getattr(progress, field))
-        wanted = field == "loss" or not math.isnan(value)
-        if wanted and (accuracy or "accuracy" not in name):
+        is_there = accuracy and not math.isnan(value) if "accuracy" in field else True
+        if is_there and (validates and progress.end_of_epoch or "validation" not in field):
             logs[name] = value
     return logs
 

@@ -8,12 +8,13 @@ from typing import Any, Iterable, Mapping, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import Array, as_array, tensors
+from ._arrays import Array, as_array, items, real, tensors, whole
 from ._attributes import closest
 from ._call import check, failure, last_error, library
 from ._check import Checked, Report, row_of
 from ._core import Question, is_arraylike
 from ._described import Optimizer
+from ._fit import Interrupts
 from ._learning import Learning, find_optimizer
 from ._parameters import Gradients
 from ._trainers import Trainer
@@ -33,21 +34,25 @@ class Inspecting(Learning):
         outputs = self._buffers(question.rows)
         with self._lock:
             self._not_fitting()
-            trainer = self._open_loop(question.rows)
-            self._trainers.begin(trainer)
-            self._forward(trainer, question, outputs, training)
+            trainer = self._open_loop()
+            self._trainers.begin(trainer, learns=training)  # layers may note something (a running mean)
+            try:
+                self._forward(trainer, question, outputs, training)
+            finally:
+                self._trainers.learned()
             self._last = question if training else None
         return self._in_form(outputs, question.single)
 
-    def _open_loop(self, rows: int, optimizer: Optimizer | None = None) -> Trainer:
+    def _open_loop(self, optimizer: Optimizer | None = None) -> Trainer:
         """The open loop's trainer, with the gradients that were gathered, even where it had to be made anew."""
-        trainer, old = self._trainers.open_loop(rows, optimizer)
-        if old is None:
+        trainer, old = self._trainers.open_loop(optimizer), self._trainers.open
+        if trainer is old:
             return trainer
-        self._last = None
         for port in self._ports()[2]:
-            if port.trainable:
+            if port.trainable and old is not None:
                 trainer.gradient(port.name)[...] = old.gradient(port.name)
+        self._last = None
+        self._trainers.open = trainer
         return trainer
 
     def _forward(self, trainer: Trainer, question: Question, outputs: list[Array], training: bool) -> None:
@@ -137,12 +142,15 @@ class Inspecting(Learning):
     def step(self, optimizer: Optimizer | str) -> None:
         """One step of the optimizer with the gathered gradients; the same as optimizer.step(net)."""
         with self._lock:
+            self._not_fitting()
             if self._trainers.open is None:
                 raise BadState("a step needs forward(x, training=True) and backward(dout) before it")
-            trainer = self._open_loop(1, find_optimizer(optimizer))
-            self._trainers.begin(trainer)
-            check(library.denpa_trainer_step(trainer.handle.pointer))
-            self._trainers.learned(trainer)
+            trainer = self._open_loop(find_optimizer(optimizer))
+            self._trainers.begin(trainer, learns=True)
+            try:
+                check(library.denpa_trainer_step(trainer.handle.pointer))
+            finally:
+                self._trainers.learned()
 
     # -- gradients by name ------------------------------------------------------------------------------------------------
 
@@ -167,8 +175,9 @@ class Inspecting(Learning):
         value = ctypes.c_double()
         with self._lock:
             names = self._wanted(wrt)
-            trainer = self._trainers.gradients(terms, question.rows)
+            trainer = self._trainers.gradients(terms)
             self._trainers.begin(trainer)
+            self._trainers.looked(trainer)
             check(library.denpa_trainer_zero_gradients(trainer.handle.pointer))
             dinputs = [
                 np.empty(array.shape, self.dtype) if port.name in names else None
@@ -192,13 +201,13 @@ class Inspecting(Learning):
         trainable = self._trainable()
         if wrt is None:
             return trainable
-        names = [wrt] if isinstance(wrt, str) else list(wrt)
+        names = [wrt] if isinstance(wrt, str) else items(wrt, "wrt takes names of parameters and inputs")
         floats = [port.name for port in self._inputs if port.dtype.kind == "f"]
         for name in names:
             if name in floats:
                 continue
             known = [*trainable, *floats]
-            if name not in self._names.full:
+            if not isinstance(name, str) or name not in self._names.full:
                 raise NotFound(
                     f'there is no parameter or float input "{name}"{closest(name, known)} Known: {", ".join(known)}.'
                 )
@@ -223,8 +232,9 @@ class Inspecting(Learning):
         """The gradients by every trained parameter and float input of sum(outputs * dout). Leaves `grads` as they are."""
         question = self._arrange(x)
         with self._lock:
-            trainer = self._trainers.gradients(None, question.rows)
+            trainer = self._trainers.gradients(None)
             self._trainers.begin(trainer)
+            self._trainers.looked(trainer)
             check(library.denpa_trainer_zero_gradients(trainer.handle.pointer))
             self._forward(trainer, question, self._buffers(question.rows), True)
             dinputs = self._backward(trainer, question, dout)
@@ -261,13 +271,18 @@ class Inspecting(Learning):
             found = pointer.contents
             name = found.tensor.decode()
             rows.append(row_of(found, self._names.shown.get(name, name), shapes.get(name, ())))
-            return abi.OK
+            return interrupts.answer()
 
         wanted = abi.CheckOptions(
-            ctypes.sizeof(abi.CheckOptions), float(step), float(tolerance), int(max_elements), int(inputs)
+            ctypes.sizeof(abi.CheckOptions),
+            real(step, "step"),
+            real(tolerance, "tolerance"),
+            whole(max_elements, "max_elements", -1),
+            int(bool(inputs)),
         )
-        with self._lock:
-            trainer = self._trainers.gradients(terms, question.rows)
+        interrupts = Interrupts()
+        with self._lock, interrupts:
+            trainer = self._trainers.gradients(terms)
             self._trainers.begin(trainer)
             status = library.denpa_check_gradients(
                 trainer.handle.pointer,
@@ -279,6 +294,8 @@ class Inspecting(Learning):
                 abi.CheckCallback(collect),
                 None,
             )
+            sentence = last_error() if status else ""
+        interrupts.speak()
         if status and (status != abi.PROOF_FAILED or raise_on_failure):
-            raise failure(status)
-        return Report(rows, last_error() if status else "")
+            raise failure(status, sentence)
+        return Report(rows, sentence)

@@ -17,12 +17,15 @@ class Layer(Described):
     category = "layers"
     own_arguments = (("name", False, None),)
 
-    def __init__(self, *arguments: Any, name: str | None = None, **attributes: Any) -> None:
+    name: str | None
+    _alone: LayerAlone | None
+
+    def __init__(self, /, *arguments: Any, name: str | None = None, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         if name is not None and not isinstance(name, str):
             raise TypeMismatch(f"{self.kind}: name must be a string, got {name!r}")
-        self.name = name
-        self._alone: LayerAlone | None = None
+        self._fix(name=name)
+        self._alone = None
 
     def __call__(self, *values: Value | Sequence[Value]) -> Any:
         """The layer's output in a graph; of a list of values, or of values one by one, where it reads several."""
@@ -77,10 +80,10 @@ class Layer(Described):
         return {**self.attributes, **({"name": self.name} if self.name else {})}
 
     def state(self) -> dict[str, Any]:
-        return {"attributes": self.attributes, "name": self.name, "_alone": None}
+        return {**super().state(), "name": self.name, "_alone": None}
 
 
-def function_of(layer: type[Layer]) -> Callable[..., Any] | None:
+def function_of(layer: type[Layer], name: str) -> Callable[..., Any] | None:
     """The function form of a layer without parameters: denpa.relu(x) of an array, or of a value of a graph."""
     entry = layer.entry
     if entry.get("parameters") or any(s["required"] and s["type"] == "int" for s in entry["attributes"]):
@@ -94,6 +97,6 @@ def function_of(layer: type[Layer]) -> Callable[..., Any] | None:
         inputs = values if entry["variadic"] or len(entry["inputs"]) > 1 else x
         return made._by_itself.forward(tuple(inputs), False)
 
-    function.__name__ = function.__qualname__ = entry["kind"].rpartition(".")[2]
+    function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{layer.__doc__}\n\nOf an array, a number, or values of a graph; see {layer.__name__}."
     return function

@@ -6,10 +6,8 @@ import ctypes
 import math
 from typing import Any, Mapping, Sequence
 
-import numpy as np
-
 from . import _abi as abi
-from ._arrays import Array, as_array, tensors
+from ._arrays import Array, as_array, items, real, tensors, whole
 from ._call import check, library
 from ._core import ordered
 from ._described import Optimizer
@@ -17,12 +15,12 @@ from ._fit import CallbackLike, Run, Source
 from ._history import History
 from ._loss import Terms
 from ._predicting import Predicting
-from ._step import FastStep
+from ._step import FastStep, is_plain
 from ._trainers import Trainer
 from .errors import BadState, InvalidArgument, TypeMismatch
 
 METRICS = ("accuracy",)
-LARGE = 1024  # rows that evaluate takes at once
+BATCH = 32  # rows of a batch, where fit is not told
 
 
 def find_optimizer(optimizer: Any) -> Optimizer:
@@ -44,7 +42,6 @@ class Learning(Predicting):
     _loss: Any = None
     _optimizer: Any = None
     _metrics: Sequence[str] | None = None
-    _fast: FastStep | None = None
 
     def compile(self, loss: Any = None, optimizer: Any = None, metrics: Sequence[str] | None = None) -> None:
         """Sets what fit, train_batch and evaluate use. An optimizer begins afresh.
@@ -53,15 +50,18 @@ class Learning(Predicting):
         by default what the loss defines. A loss or optimizer that is given to fit or train_batch replaces these; a loss that is
         given to any other method is for that call.
         """
-        for metric in metrics or ():
+        wanted = (
+            [metrics] if isinstance(metrics, str) else None if metrics is None else items(metrics, "metrics is a list")
+        )
+        for metric in wanted or ():
             if metric not in METRICS:
                 raise InvalidArgument(f'there is no metric "{metric}"; known: {", ".join(METRICS)}')
         terms = self._terms(loss) if loss is not None else None
         found = find_optimizer(optimizer) if optimizer is not None else None
         with self._lock:
-            self._loss, self._optimizer, self._metrics = terms, found, metrics
-            self._trainers.publish()
-            self._trainers.main, self._fast = None, None
+            self._not_fitting()
+            self._loss, self._optimizer, self._metrics = terms, found, wanted
+            self._trainers.afresh()
 
     def _terms(self, loss: Any = None) -> Terms:
         """The terms of a loss, or of the one that the network was compiled with."""
@@ -72,13 +72,13 @@ class Learning(Predicting):
         found: Terms = self._loss
         return found
 
-    def _trainer(self, loss: Any, optimizer: Any, rows: int) -> Trainer:
+    def _trainer(self, loss: Any, optimizer: Any) -> Trainer:
         """The main trainer; another loss replaces it, and so does an optimizer that is given as another one."""
         self._not_fitting()
         terms = self._terms(loss)
         found = find_optimizer(optimizer if optimizer is not None else self._optimizer or "sgd")
         self._loss, self._optimizer = terms, found
-        return self._trainers.training(terms, found, rows)
+        return self._trainers.training(terms, found)
 
     def _targets(self, t: Any, terms: Terms, single: bool, strided: bool = False) -> list[Array]:
         """Targets in the order of the losses: an array, a list, or a dict by output; of one sample where `single`."""
@@ -99,10 +99,6 @@ class Learning(Predicting):
             arrays.append(array[None] if single else array)
         return arrays
 
-    def _not_fitting(self) -> None:
-        if self._trainers.fitting:
-            raise BadState("the network is in fit: a callback may predict and evaluate, but not train it")
-
     @property
     def _wants_accuracy(self) -> bool:
         return self._metrics is None or "accuracy" in self._metrics
@@ -116,14 +112,14 @@ class Learning(Predicting):
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        check(library.denpa_trainer_set_learning_rate(self._main.handle.pointer, float(rate)))
+        self._main.set_rate(real(rate, "the learning rate"))
 
     @property
     def _main(self) -> Trainer:
         if self._trainers.main is None:
             if self._loss is None or self._optimizer is None:
                 raise BadState("there is no optimizer yet: compile the network or train it first")
-            return self._trainers.training(self._loss, self._optimizer, 1)
+            return self._trainers.training(self._loss, self._optimizer)
         return self._trainers.main
 
     # -- one step ---------------------------------------------------------------------------------------------------------
@@ -133,40 +129,42 @@ class Learning(Predicting):
 
         Goes on with the optimizer's state as long as loss and optimizer are the same.
         """
-        fast = self._fast
+        trainers = self._trainers
+        fast = trainers.fast
         if fast is not None and loss is None and optimizer is None and fast.fits(x, t):
-            trainers = self._trainers
             with self._lock:
                 if fast.trainer is trainers.main and not trainers.fitting:
                     if trainers.ahead is not fast.trainer or self._views.touched:
-                        trainers.begin(fast.trainer)
-                    value = fast(x, t)
-                    trainers.learned(fast.trainer)
-                    return value
+                        trainers.begin(fast.trainer, learns=True)
+                    try:
+                        return fast(x, t)
+                    finally:
+                        trainers.learned()
         return self._train_batch(x, t, loss, optimizer)
 
     def _train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any) -> float:
         question = self._arrange(x)
         with self._lock:
-            trainer = self._trainer(loss, optimizer, question.rows)
+            trainer = self._trainer(loss, optimizer)
             assert trainer.terms is not None
             targets = self._targets(t, trainer.terms, question.single)
             value = ctypes.c_double()
-            self._trainers.begin(trainer)
-            check(
-                library.denpa_train_batch(
-                    trainer.handle.pointer,
-                    question.tensors,
-                    len(question.arrays),
-                    tensors(targets),
-                    len(targets),
-                    ctypes.byref(value),
+            self._trainers.begin(trainer, learns=True)
+            try:
+                check(
+                    library.denpa_train_batch(
+                        trainer.handle.pointer,
+                        question.tensors,
+                        len(question.arrays),
+                        tensors(targets),
+                        len(targets),
+                        ctypes.byref(value),
+                    )
                 )
-            )
-            self._trainers.learned(trainer)
-            plain = isinstance(x, np.ndarray) and isinstance(t, (np.ndarray, np.generic))
-            if plain and len(question.arrays) == 1 and len(targets) == 1:
-                self._fast = FastStep(trainer, x, t, question, targets)
+            finally:
+                self._trainers.learned()
+            if is_plain(x) and is_plain(t) and len(question.arrays) == 1 and len(targets) == 1:
+                self._trainers.fast = FastStep(trainer, x, t, question, targets)
         return value.value
 
     # -- fit --------------------------------------------------------------------------------------------------------------
@@ -176,7 +174,7 @@ class Learning(Predicting):
         x: Any,
         t: Any = None,
         *,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         epochs: int = 1,
         validation_data: tuple[Any, Any] | None = None,
         shuffle: bool = True,
@@ -186,7 +184,8 @@ class Learning(Predicting):
         optimizer: Any = None,
         steps_per_epoch: int | None = None,
     ) -> History:
-        """Trains on x and t, or on an iterable of batches (x, t), and tells the numbers by epoch.
+        """Trains on x and t in batches of `batch_size` rows (32), or on an iterable of batches (x, t) of any sizes, of which an
+        epoch takes `steps_per_epoch` or all; the numbers by epoch.
 
         Goes on with the optimizer's state; `optimizer` begins afresh; where none was ever given it is "sgd". Ctrl-C, an exception in a callback and NotFinite leave
         the network with what it has learned until then. Callbacks: functions (net, epoch, logs) or objects with
@@ -196,25 +195,29 @@ class Learning(Predicting):
         time (the rows of C-ordered arrays the fastest). Arrays of other element types, fields of packed records and one value broadcast
         to everywhere are copied as a whole first: give an iterable of batches where that is too much.
         """
-        for name, number in (("epochs", epochs), ("batch_size", batch_size), ("steps_per_epoch", steps_per_epoch)):
-            if number is not None and (isinstance(number, bool) or int(number) != number or number < 1):
-                raise InvalidArgument(f"{name} must be a whole number of at least 1, got {number!r}")
+        epochs = whole(epochs, "epochs", 1)
+        size = None if batch_size is None else whole(batch_size, "batch_size", 1)
+        steps = None if steps_per_epoch is None else whole(steps_per_epoch, "steps_per_epoch", 1)
+        if t is None and (hasattr(x, "shape") or isinstance(x, Mapping)):
+            raise TypeMismatch("fit needs the targets t beside the inputs x, or an iterable of batches (x, t)")
+        if t is None and size is not None:
+            raise InvalidArgument("batch_size is for arrays: the batches of an iterable are as they come")
+        if t is not None and steps is not None:
+            raise InvalidArgument("steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows")
         with self._lock:
             self._not_fitting()
             if optimizer is not None:
-                self._trainers.publish()
-                self._trainers.main = None
-            if t is None and not hasattr(x, "shape"):
-                return self._fit_source(
-                    x, epochs, validation_data, verbose, callbacks, loss, optimizer, steps_per_epoch
-                )
+                find_optimizer(optimizer)
+                self._trainers.afresh()
+            if t is None:
+                return self._fit_source(x, epochs, validation_data, verbose, callbacks, loss, optimizer, steps)
             question = self._arrange(x, strided=True)
-            trainer = self._trainer(loss, optimizer, min(batch_size, max(question.rows, 1)))
+            trainer = self._trainer(loss, optimizer)
             assert trainer.terms is not None
             targets = self._targets(t, trainer.terms, question.single, strided=True)
             run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
             validation = self._validation(validation_data, trainer.terms)
-            wanted = run.options(epochs, min(batch_size, trainer.max_batch), shuffle, validation)
+            wanted = run.options(epochs, min(size or BATCH, max(question.rows, 1)), shuffle, validation)
             self._trainers.begin(trainer)
             run.call("denpa_fit", question.tensors, len(question.arrays), tensors(targets), len(targets), wanted)
         return run.history
@@ -232,9 +235,9 @@ class Learning(Predicting):
     ) -> History:
         if not hasattr(batches, "__iter__"):
             raise TypeMismatch(f"fit takes x and t, or an iterable of batches (x, t), got {type(batches).__name__}")
-        source = Source(self, batches, steps, self._terms(loss))
-        trainer = self._trainer(loss, optimizer, source.rows)
+        trainer = self._trainer(loss, optimizer)
         assert trainer.terms is not None
+        source = Source(self, batches, steps, trainer.terms)
         run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
         wanted = run.options(epochs, 0, False, self._validation(validation_data, trainer.terms))
         take, rewind = abi.NextCallback(run.guarded(source.next)), abi.RewindCallback(run.guarded(source.rewind))
@@ -267,11 +270,11 @@ class Learning(Predicting):
         targets = self._targets(t, terms, question.single, strided=True)
         value, accuracy = ctypes.c_double(), ctypes.c_double()
         with self._lock:
-            rows = min(question.rows, LARGE) if terms.is_mean else question.rows
             main = self._trainers.main
-            suits = main is not None and not self._trainers.fitting and main.fits(terms, main.optimizer)
-            if main is None or not suits or (rows > main.max_batch and not terms.is_mean):
-                main = self._trainers.gradients(terms, rows)
+            if not terms.is_by_rows:
+                main = self._trainers.make(terms, None, rows=question.rows)
+            elif main is None or self._trainers.fitting or not main.fits(terms, main.optimizer):
+                main = self._trainers.gradients(terms)
             self._trainers.begin(main)
             check(
                 library.denpa_evaluate(

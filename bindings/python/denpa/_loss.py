@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import operator
 from typing import Any, Mapping, Sequence
 
 from ._alone import LossAlone
-from ._arrays import Array, ArrayLike
+from ._arrays import Array, ArrayLike, real
 from ._described import Described
 from .errors import InvalidArgument, NotFound, TypeMismatch
 
@@ -17,22 +18,29 @@ class Loss(Described):
     category = "losses"
     own_arguments = (("output", True, None), ("weight", False, 1.0))
 
-    def __init__(self, output: str | int | None = None, *, weight: float = 1.0, **attributes: Any) -> None:
+    output: str | int | None
+    weight: float
+    _alone: LossAlone | None
+
+    def __init__(self, /, output: str | int | None = None, *, weight: float = 1.0, **attributes: Any) -> None:
         super().__init__(**attributes)
-        if output is not None and not isinstance(output, (str, int)):
-            raise TypeMismatch(
-                f"{self.kind}({output!r}): the argument names an output of the network; "
-                "to compute the loss there is .forward(y, t)"
-            )
-        self.output, self.weight = output, float(weight)
-        self._alone: LossAlone | None = None
+        if output is not None and not isinstance(output, str):
+            try:
+                output = operator.index(output)
+            except TypeError:
+                raise TypeMismatch(
+                    f"{self.kind}({output!r}): the argument names an output of the network; "
+                    "to compute the loss there is .forward(y, t)"
+                ) from None
+        self._fix(output=output, weight=real(weight, f"{self.kind}: the weight"))
+        self._alone = None
 
     def key(self) -> tuple[Any, ...]:
         return (*super().key(), self.output, self.weight)
 
     def __mul__(self, factor: float) -> Loss:
         scaled = copy.copy(self)
-        scaled.weight, scaled._alone = self.weight * float(factor), None
+        scaled._fix(weight=self.weight * real(factor, f"{self.kind}: the factor"), _alone=None)
         return scaled
 
     __rmul__ = __mul__
@@ -48,7 +56,7 @@ class Loss(Described):
     def alone(self) -> Loss:
         """The same loss of the first output."""
         made = copy.copy(self)
-        made.output = None
+        made._fix(output=None)
         return made
 
     # -- by itself -----------------------------------------------------------------------------------------------------
@@ -80,7 +88,7 @@ class Loss(Described):
         return {**own, **self.attributes, **weight}
 
     def state(self) -> dict[str, Any]:
-        return {"attributes": self.attributes, "output": self.output, "weight": self.weight, "_alone": None}
+        return {**super().state(), "output": self.output, "weight": self.weight, "_alone": None}
 
 
 def pick(values: Any, output: str | int | None) -> Any:
@@ -135,8 +143,9 @@ class Terms:
         self.losses = resolve(loss, outputs)
         self.indices = [output_index(term.output, outputs) for term in self.losses]
         self.names = [outputs[index] for index in self.indices]
-        # Means over rows may be taken batch by batch; of other losses the rows have to be seen at once.
-        self.is_mean = all(getattr(term, "reduction", None) in ("mean", "batch_mean") for term in self.losses)
+        # Means and sums over rows may be taken batch by batch; of other losses the rows have to be seen at once.
+        known = ("mean", "batch_mean", "sum")
+        self.is_by_rows = all(term._attribute("reduction") in known for term in self.losses)
         self.key = tuple((index, *term.key()) for index, term in zip(self.indices, self.losses))
 
 
@@ -178,5 +187,5 @@ def resolve(loss: Any, outputs: Sequence[str]) -> list[Loss]:
 def on(loss: Loss, output: str | int) -> Loss:
     """The loss, of that output."""
     placed = copy.copy(loss)
-    placed.output = output
+    placed._fix(output=output)
     return placed

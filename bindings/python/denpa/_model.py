@@ -10,8 +10,8 @@ import numpy as np
 
 from . import _abi as abi
 from . import _graph
-from ._arrays import DType, float_dtype, shape_tuple
-from ._call import Handle, check, create, library, path_bytes
+from ._arrays import SEEDS, DType, float_dtype, items, shape_tuple, whole
+from ._call import Closed, Handle, check, create, library, path_bytes
 from ._graph import Input, Value
 from ._inspecting import Inspecting
 from ._layer import Layer
@@ -45,21 +45,22 @@ class Model(Inspecting):
         seed: int = 0,
         names: str | None = None,
     ) -> None:
-        listed = [inputs] if isinstance(inputs, Value) else list(inputs)
+        listed = [inputs] if isinstance(inputs, Value) else items(inputs, "a Model is made of values of a graph")
         form, keys = "one", None
         if isinstance(outputs, Mapping):
             form, keys, values = "dict", list(outputs), list(outputs.values())
         elif isinstance(outputs, Value):
             values = [outputs]
         else:
-            form, values = "list", list(outputs)
+            form, values = "list", items(outputs, "a Model is made of values of a graph")
         for value in [*listed, *values]:
             if not isinstance(value, Value):
                 raise TypeMismatch(f"a Model is made of values of a graph, got {value!r}")
         if not values:
             raise InvalidArgument("a network needs an output")
         kind = _default_dtype if dtype is None else float_dtype(dtype)
-        super().__init__(_graph.model(listed, values, kind, int(seed)), names, keys, form)
+        number = whole(seed, "seed", 0, SEEDS)
+        super().__init__(_graph.model(listed, values, kind, number), names, keys, form)
 
     @classmethod
     def _wrap(cls, handle: Handle, names: str | None, keys: Sequence[str] | None, form: str) -> Model:
@@ -92,7 +93,7 @@ class Model(Inspecting):
         if status == abi.NOT_FOUND and not os.path.exists(path):
             raise MissingFile(os.fsdecode(path))
         check(status)
-        return loaded(Handle(pointer, library.denpa_model_destroy), names)
+        return loaded(Handle(pointer, "model"), names)
 
     @classmethod
     def from_bytes(cls, data: bytes, names: str | None = None) -> Model:
@@ -135,6 +136,8 @@ class Model(Inspecting):
         return "\n".join([table[0], "-" * max(map(len, table)), *table[1:], total])
 
     def __repr__(self) -> str:
+        if isinstance(self._handle, Closed):
+            return f"<{type(self).__name__}, closed>"
         nodes = " -> ".join(self.layers) if self._form == "one" else ", ".join(self.layers)
         return f"<{type(self).__name__} of {self.parameter_count} parameters, {self.dtype.name}: {nodes}>"
 
@@ -158,7 +161,7 @@ class Sequential(Model):
     ) -> None:
         value: Any = Input(shape_tuple(input_shape, "input_shape"), dtype=input_dtype)
         inputs = value
-        for layer in layers:
+        for layer in items(layers, "a Sequential is made of a list of layers"):
             if not isinstance(layer, Layer):
                 raise TypeMismatch(f"a Sequential is made of layers such as denpa.Dense(10), got {layer!r}")
             value = layer(value)
@@ -168,6 +171,8 @@ class Sequential(Model):
 
 
 def model_of(data: bytes) -> Handle:
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeMismatch(f"a network's bytes are what to_bytes returned, got {type(data).__name__}")
     return create(abi.Model, "denpa_model_load_bytes", bytes(data), len(data))
 
 

@@ -12,7 +12,7 @@ from . import _abi as abi
 from ._arrays import Array, ArrayLike, Memory, as_array, tensors
 from ._attributes import closest
 from ._call import Handle, c_text, check, library
-from .errors import InvalidArgument, NotFound, TypeMismatch
+from .errors import BadState, InvalidArgument, NotFound, TypeMismatch
 
 if TYPE_CHECKING:
     from ._core import Core
@@ -42,7 +42,7 @@ class Names:
     """Parameter names: those to be shown, and all that are understood."""
 
     def __init__(self, parameters: Sequence[str], scheme: str | None) -> None:
-        if scheme is not None and scheme not in SCHEMES:
+        if scheme is not None and not (isinstance(scheme, str) and scheme in SCHEMES):
             raise InvalidArgument(f'names must be None or "book", got {scheme!r}')
         self.scheme = scheme
         shown = SCHEMES[scheme](parameters) if scheme else {name: name for name in parameters}
@@ -51,7 +51,7 @@ class Names:
 
     def resolve(self, name: str) -> str:
         """The engine's name."""
-        if name not in self.full:
+        if not isinstance(name, str) or name not in self.full:
             known = ", ".join(self.shown.values())
             raise NotFound(f'there is no parameter "{name}"{closest(str(name), self.full)} The network has: {known}.')
         return self.full[name]
@@ -87,6 +87,22 @@ class Views:
         """Is any array that was handed out still there?"""
         return any(reference() is not None for reference in self.alive.values())
 
+    def copies(self) -> dict[str, tuple[Array, Array]]:
+        """The arrays that are out, each with a copy of its values."""
+        held = {name: reference() for name, reference in self.alive.items()}
+        arrays = {name: memory.array() for name, memory in held.items() if memory is not None}
+        return {name: (array, array.copy()) for name, array in arrays.items()}
+
+
+def refuse_writes(copies: Mapping[str, tuple[Array, Array]], names: Names) -> None:
+    """BadState where an array was written since it was copied: by what fit has called, as nobody else can."""
+    for full, (array, copy) in copies.items():
+        if array.tobytes() != copy.tobytes():
+            raise BadState(
+                f'parameter "{names.shown[full]}" was written while the network is in fit, which ends here: a callback or an '
+                "iterable of batches may read parameters, but not write them"
+            )
+
 
 class Parameters(MutableMapping[str, Array]):
     """Parameters by name, as arrays that look at the network's own memory.
@@ -102,12 +118,16 @@ class Parameters(MutableMapping[str, Array]):
         full = self._names.resolve(name)
         with self._core._lock:
             self._core._trainers.publish()
-            return self._core._views.memory(self._core._handle, full).array()
+            array = self._core._views.memory(self._core._handle, full).array()
+            if self._core._trainers.fitting:
+                array.flags.writeable = False  # fit would overwrite what is written now
+            return array
 
     def __setitem__(self, name: str, value: ArrayLike) -> None:
         full = self._names.resolve(name)
         array = as_array(value, f'the value of "{name}"')
         with self._core._lock:
+            self._core._not_fitting()
             if self._core._views.is_whole(full, array):
                 return  # p["W1"] -= ... has written already
             self._core._trainers.publish()
@@ -124,7 +144,7 @@ class Parameters(MutableMapping[str, Array]):
         return len(self._names.shown)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names.full
+        return isinstance(name, str) and name in self._names.full
 
     def __repr__(self) -> str:
         shapes = [f"{shown}: {self._core._parameter_shapes[full]}" for full, shown in self._names.shown.items()]
@@ -156,12 +176,20 @@ class Gradients(Mapping[str, Array]):
 class NodeView:
     """A layer of a network: its kind, attributes, parameters, and whether training changes it."""
 
+    _core: Core
+    name: str
+    kind: str
+    attributes: Any
+    inputs: Any
+
     def __init__(self, core: Core, description: Mapping[str, Any]) -> None:
-        self._core = core
-        self.name: str = description["name"]
-        self.kind: str = description["kind"]
-        self.attributes: Any = description.get("attributes")
-        self.inputs: Any = description.get("inputs")
+        values = {key: description.get(key) for key in ("name", "kind", "attributes", "inputs")}
+        self.__dict__.update(values, _core=core)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "trainable":
+            raise BadState(f'layer "{self.name}": {name} cannot be set: a network keeps the layers that it was made of')
+        object.__setattr__(self, name, value)
 
     @property
     def parameter_names(self) -> list[str]:

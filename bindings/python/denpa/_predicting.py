@@ -9,10 +9,10 @@ from typing import Any, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import Array, tensors
+from ._arrays import CODES, Array, tensors, whole
 from ._call import Handle, check, create, library, options
 from ._core import Core, Question
-from .errors import InvalidArgument, TypeMismatch
+from .errors import InvalidArgument
 
 CHUNK = 1024  # rows that one call predicts
 SMALL = 8192  # bytes of a question up to which its answer is prepared for the next one like it
@@ -23,9 +23,7 @@ _threads_generation = 0  # counts set_threads: sessions made before are not used
 def set_threads(count: int) -> None:
     """How many threads divided work uses: 1 to 64. Results never depend on it."""
     global _threads_generation
-    if not isinstance(count, (int, np.integer)) or isinstance(count, bool):
-        raise TypeMismatch(f"the number of threads must be an integer, got {count!r}")
-    check(library.denpa_set_thread_count(int(count)))
+    check(library.denpa_set_thread_count(whole(count, "the number of threads", 1, 64)))
     _threads_generation += 1
 
 
@@ -48,7 +46,7 @@ class Seat:
 
     def answers(self, x: Any) -> bool:
         """Is the call prepared for x?"""
-        return type(x) is np.ndarray and x.shape == self.shape and x.dtype is self.dtype
+        return type(x) is np.ndarray and x.dtype is self.dtype and x.shape == self.shape
 
     def answer(self, x: Array) -> Array:
         self.x[...] = x
@@ -101,8 +99,8 @@ class Predicting(Core):
             first += CHUNK
             if first >= question.rows:
                 break
-        plain = type(x) is np.ndarray and x.nbytes <= SMALL and self._form == "one"
-        if plain and len(question.arrays) == 1 and question.rows > 0:
+        plain = type(x) is np.ndarray and x.dtype in CODES and x.nbytes <= SMALL
+        if plain and self._form == "one" and len(question.arrays) == 1 and question.rows > 0:
             seat.prepare(x, question, outputs[0])
         self._seats.append(seat)
         return self._in_form(outputs, question.single)
@@ -112,8 +110,13 @@ class Predicting(Core):
 
         What the network says where it ends in a softmax or sigmoid; the softmax or sigmoid of it otherwise.
         """
+        return self._probabilities(x, "predict_proba")
+
+    def _probabilities(self, x: Any, asked: str) -> Array:
         if len(self._outputs) != 1:
-            raise InvalidArgument("predict_proba is for networks of one output: use predict")
+            raise InvalidArgument(
+                f"{asked} is for networks of one output, and this one has {', '.join(self._keys)}: use predict"
+            )
         answer = self.predict(x)
         y: Array = answer if self._form == "one" else list(answer.values() if self._form == "dict" else answer)[0]
         last = self.layers.get(self._outputs[0].name)
@@ -127,7 +130,7 @@ class Predicting(Core):
 
     def predict_classes(self, x: Any) -> Array:
         """The number of the most likely class for each row; 0 or 1 where there is a single output."""
-        p = self.predict_proba(x)
+        p = self._probabilities(x, "predict_classes")
         if p.shape[-1] == 1:
             return np.asarray(p[..., 0] > 0.5, "int64")
         return np.asarray(p.argmax(axis=-1), "int64")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import keyword
 import sys
-from typing import Any, Mapping, cast
+from typing import Any, Container, Iterable, Mapping, cast
 
 from . import initializers, layers, losses, optimizers
 from ._attributes import closest
@@ -12,7 +14,7 @@ from ._call import library, text
 from ._described import Described, DescribedClass, Entry, Initializer, Optimizer
 from ._layer import Layer, function_of
 from ._loss import Loss
-from .errors import AlreadyExists, NotRegistered
+from .errors import NotRegistered, TypeMismatch
 
 # Words that are not just capitalised: relu -> ReLU, leaky_relu -> LeakyReLU, conv2d -> Conv2D.
 WORDS = {
@@ -56,17 +58,42 @@ def capital(word: str) -> str:
     return word[:1].upper() + (word[1:-1] + "D" if dimensional else word[1:])
 
 
-def documentation(entry: Entry) -> str:
+def is_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def free(candidates: Iterable[str], taken: Container[str]) -> str:
+    """The first of these that is a name and not taken; the last one with a number where all are."""
+    name = ""
+    for name in candidates:
+        if is_name(name) and name not in taken:
+            return name
+    return next(f"{name}{number}" for number in itertools.count(2) if f"{name}{number}" not in taken)
+
+
+def attribute_names(entry: Entry, own: Iterable[str]) -> dict[str, Any]:
+    """The schemas by the names that attributes have in Python: `name_` where `name` is the class's own or a keyword."""
+    given = [schema["name"] for schema in entry["attributes"]]
+    found: dict[str, Any] = {}
+    for schema in entry["attributes"]:
+        name = schema["name"]
+        while not is_name(name) or name in own or name in found or (name != schema["name"] and name in given):
+            name += "_"
+        found[name] = schema
+    return found
+
+
+def documentation(entry: Entry, schemas: Mapping[str, Any]) -> str:
     """The docstring of a class: formula, attributes, parameters."""
     lines = [entry["summary"]]
     if entry.get("doc") and entry["doc"] != entry["summary"]:
         lines += ["", entry["doc"]]
     if entry["attributes"]:
         lines += ["", "Attributes:"]
-    for schema in entry["attributes"]:
+    for name, schema in schemas.items():
         default = "required" if schema["required"] else f"default {json.dumps(schema.get('default'))}"
         choices = f"; one of {', '.join(schema['choices'])}" if schema.get("choices") else ""
-        lines.append(f"    {schema['name']} ({schema['type']}, {default}{choices}): {schema.get('summary') or ''}")
+        lines.append(f"    {name} ({schema['type']}, {default}{choices}): {schema.get('summary') or ''}")
     if entry.get("parameters"):
         lines += ["", f"Parameters: {', '.join(entry['parameters'])}"]
     if entry.get("inputs"):
@@ -75,19 +102,22 @@ def documentation(entry: Entry) -> str:
 
 
 def make_class(category: str, entry: Entry) -> type[Described]:
-    name = class_name(entry["kind"])
+    base, kind = BASES[category], entry["kind"]
+    whole = "".join(class_name(part) for part in kind.split("."))
+    name = free([class_name(kind), whole], vars(NAMESPACES[category]))
+    schemas = attribute_names(entry, [own for own, _, _ in base.own_arguments])
     body = {
-        "__doc__": documentation(entry),
+        "__doc__": documentation(entry, schemas),
         "__module__": f"denpa.{category}",
         "entry": entry,
-        "kind": entry["kind"],
-        "schemas": {schema["name"]: schema for schema in entry["attributes"]},
+        "kind": kind,
+        "schemas": schemas,
     }
     return DescribedClass(name, (BASES[category],), body)  # type: ignore[return-value]
 
 
 def refresh() -> list[type[Described]]:
-    """Makes a class for every entry that has none yet. AlreadyExists where two would have one name."""
+    """Makes a class for every entry that has none yet."""
     described: Mapping[str, Any] = json.loads(text(library.denpa_registry, room=1 << 17))
     made = []
     for category, known in classes.items():
@@ -95,8 +125,7 @@ def refresh() -> list[type[Described]]:
             if entry["kind"] in known:
                 continue
             for schema in entry["attributes"]:
-                if schema["type"] == "spec" and isinstance(schema["default"], dict):
-                    schema["default"] = schema["default"]["kind"]
+                settle(schema)
             made_class = make_class(category, entry)
             known[entry["kind"]] = made_class
             publish(category, made_class)
@@ -104,24 +133,35 @@ def refresh() -> list[type[Described]]:
     return made
 
 
+def settle(schema: dict[str, Any]) -> None:
+    """Makes values of Python of what JSON cannot say: an infinite bound is none, a default may be infinite."""
+    for bound in ("minimum", "maximum"):
+        if isinstance(schema[bound], str):
+            schema[bound] = None
+    default = schema["default"]
+    if schema["type"] == "spec" and isinstance(default, dict):
+        schema["default"] = default["kind"]
+    elif schema["type"] == "float" and default is not None:
+        schema["default"] = float(default)
+    elif schema["type"] == "floats" and default is not None:
+        schema["default"] = [float(number) for number in default]
+
+
 def publish(category: str, made: type[Described]) -> None:
     """Puts a class into its namespace, and what is built in into `denpa` itself, with the function form of a layer."""
     namespace = NAMESPACES[category]
     entry = made.entry
-    taken = vars(namespace).get(made.__name__)
-    if taken is not None:
-        raise AlreadyExists(
-            f'the name denpa.{category}.{made.__name__} of "{made.kind}" is taken by "{taken.kind}"; '
-            f'denpa.create("{made.kind}", ...) makes one all the same'
-        )
+    setattr(namespace, made.__name__, made)
     names = {made.__name__: made}
-    function = function_of(cast("type[Layer]", made)) if category == "layers" else None
+    short, whole = entry["kind"].rpartition(".")[2], entry["kind"].replace(".", "_")
+    function = None
+    if category == "layers":
+        function = function_of(cast("type[Layer]", made), free([short, whole], vars(namespace)))
     if function is not None:
+        setattr(namespace, function.__name__, function)
         names[function.__name__] = cast(Any, function)
     package = vars(sys.modules["denpa"])
     for name, value in names.items():
-        if name not in vars(namespace):
-            setattr(namespace, name, value)
         if entry.get("plugin") is None and name not in package:
             package[name] = value
             package["__all__"].append(name)
@@ -129,6 +169,8 @@ def publish(category: str, made: type[Described]) -> None:
 
 def find(category: str, kind: str) -> type[Described]:
     """The class of a kind, or NotRegistered with the nearest names."""
+    if not isinstance(kind, str):
+        raise TypeMismatch(f"a kind is a string, got {kind!r}")
     kind = ALIASES.get(kind, kind)
     found = classes[category].get(kind)
     if found is None:
@@ -137,9 +179,9 @@ def find(category: str, kind: str) -> type[Described]:
     return found
 
 
-def create(kind: str, *arguments: Any, **attributes: Any) -> Any:
+def create(kind: str, /, *arguments: Any, **attributes: Any) -> Any:
     """Makes a layer, loss, optimizer or initializer by its registered kind: create("vendor.swish", beta=2)."""
     for category, known in classes.items():
-        if kind in known:
+        if isinstance(kind, str) and kind in known:
             return find(category, kind)(*arguments, **attributes)
     return find("layers", kind)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from ._arrays import Array, address, tensors
+import numpy as np
+
+from ._arrays import CODES, Array, address, tensors
 from ._call import check, library
 from ._core import Question
 from ._trainers import Trainer
@@ -13,12 +15,18 @@ from ._trainers import Trainer
 SMALL = 8192  # bytes up to which copying an array costs less than asking where it is
 
 
-class FastStep:
-    """train_batch for arrays of one form: everything of the call is made beforehand, and small arrays are copied into place."""
+def is_plain(array: Any) -> bool:
+    """Can the engine read it as it is? Nothing of another element type, behind a mask, or with a mind of its own."""
+    return (type(array) is np.ndarray or isinstance(array, np.generic)) and array.dtype in CODES
 
-    def __init__(self, trainer: Trainer, x: Any, t: Any, question: Question, targets: list[Array]) -> None:
+
+class FastStep:
+    """train_batch for plain arrays of one form: the call is made beforehand, and small arrays are copied into place."""
+
+    def __init__(self, trainer: Trainer, x: Array, t: Array, question: Question, targets: list[Array]) -> None:
         self.trainer = trainer
         self.x_shape, self.x_dtype, self.t_shape, self.t_dtype = x.shape, x.dtype, t.shape, t.dtype
+        self.x_type, self.t_type = type(x), type(t)
         self.x, self.t = question.arrays[0].copy(), targets[0].copy()
         self.copies_x, self.copies_t = self.x.nbytes <= SMALL, self.t.nbytes <= SMALL
         self.x_view, self.t_view = tensors([self.x]), tensors([self.t])
@@ -27,17 +35,16 @@ class FastStep:
         self.call = library.denpa_train_batch
 
     def fits(self, x: Any, t: Any) -> bool:
-        try:
-            return (
-                x.dtype is self.x_dtype
-                and t.dtype is self.t_dtype
-                and x.shape == self.x_shape
-                and t.shape == self.t_shape
-                and (self.copies_x or x.flags.c_contiguous)
-                and (self.copies_t or t.flags.c_contiguous)
-            )
-        except AttributeError:
-            return False
+        return (
+            type(x) is self.x_type
+            and type(t) is self.t_type
+            and x.dtype is self.x_dtype
+            and t.dtype is self.t_dtype
+            and x.shape == self.x_shape
+            and t.shape == self.t_shape
+            and (self.copies_x or x.flags.c_contiguous)
+            and (self.copies_t or t.flags.c_contiguous)
+        )
 
     def __call__(self, x: Array, t: Array) -> float:
         if self.copies_x:

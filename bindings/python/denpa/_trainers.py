@@ -8,7 +8,7 @@ each step and publishes after it.
 from __future__ import annotations
 
 import ctypes
-import weakref
+import threading
 from typing import TYPE_CHECKING, Any
 
 from . import _abi as abi
@@ -18,9 +18,10 @@ from ._described import Optimizer
 from ._loss import Terms
 
 if TYPE_CHECKING:
-    from ._core import Core
+    from ._parameters import Views
+    from ._step import FastStep
 
-LEAST = 128  # rows that a trainer has room for at least
+ROOM = 128  # rows that a trainer is laid out for at first: it grows with larger batches
 KEPT = 4  # trainers without optimizer that are kept, one for each loss
 
 
@@ -28,12 +29,12 @@ class Trainer:
     """One trainer of the engine, and what it was made with."""
 
     def __init__(
-        self, model: Handle, terms: Terms | None, optimizer: Optimizer | None, rows: int, input_gradients: bool
+        self, model: Handle, terms: Terms | None, optimizer: Optimizer | None, input_gradients: bool, rows: int
     ) -> None:
         self.terms, self.optimizer, self.input_gradients = terms, optimizer, input_gradients
-        self.max_batch = max(LEAST, 1 << (max(rows, 1) - 1).bit_length())
         self.version = -1
-        wanted = options(abi.TrainerOptions, max_batch=self.max_batch, input_gradients=int(input_gradients))
+        self.rate: float | None = None  # the learning rate, where it was set
+        wanted = options(abi.TrainerOptions, max_batch=max(rows, 1), input_gradients=int(input_gradients))
         keep: list[Any] = []
         if terms is not None:
             losses = (abi.Loss * len(terms.losses))()
@@ -46,6 +47,10 @@ class Trainer:
             keep.append(optimizer.encode())
             wanted.optimizer.kind, wanted.optimizer.attributes = optimizer.kind.encode(), keep[-1].pointer
         self.handle = create(abi.Trainer, "denpa_trainer_create", model.pointer, ctypes.byref(wanted))
+
+    def set_rate(self, rate: float) -> None:
+        check(library.denpa_trainer_set_learning_rate(self.handle.pointer, rate))
+        self.rate = rate
 
     def gradient(self, name: str) -> Array:
         """The gradient of a parameter, as an array that looks at the trainer's memory."""
@@ -64,49 +69,54 @@ class Trainer:
 class Trainers:
     """The main trainer (fit, train_batch), the open loop's (forward, backward, step), and those for gradients alone."""
 
-    def __init__(self, core: Core) -> None:
-        self.core: Core = weakref.proxy(core)
+    def __init__(self, model: Handle, views: Views, lock: threading.RLock) -> None:
+        self.model, self.views, self.lock = model, views, lock
         self.main: Trainer | None = None
+        self.fast: FastStep | None = None  # the main trainer's last step, made ready for another like it
         self.open: Trainer | None = None
         self.others: dict[Any, Trainer] = {}
         self.ahead: Trainer | None = None
         self.version = 0
         self.fitting = False
+        self.rate: float | None = None  # of the former main trainer, for the next one
 
     def make(
-        self, terms: Terms | None, optimizer: Optimizer | None, rows: int, input_gradients: bool = False
+        self, terms: Terms | None, optimizer: Optimizer | None, input_gradients: bool = False, rows: int = ROOM
     ) -> Trainer:
-        """A new trainer with the weights of now."""
+        """A new trainer with the weights of now, laid out for `rows` rows at first."""
         self.publish()
-        trainer = Trainer(self.core._handle, terms, optimizer, rows, input_gradients)
+        trainer = Trainer(self.model, terms, optimizer, input_gradients, rows)
         trainer.version = self.version
         return trainer
 
-    def training(self, terms: Terms, optimizer: Optimizer, rows: int, afresh: bool = False) -> Trainer:
-        """The main trainer; a new one where loss or optimizer are others, or where more rows come than it has room for."""
+    def training(self, terms: Terms, optimizer: Optimizer) -> Trainer:
+        """The main trainer; a new one where loss or optimizer are others."""
         main = self.main
-        if main is None or afresh or rows > main.max_batch or not main.fits(terms, optimizer):
-            main = self.main = self.make(terms, optimizer, rows)
+        if main is None or not main.fits(terms, optimizer):
+            made = self.make(terms, optimizer)
+            if main is None and self.rate is not None:
+                made.set_rate(self.rate)
+            main = self.main = made
+            self.rate = None
         return main
 
-    def gradients(self, terms: Terms | None, rows: int) -> Trainer:
+    def gradients(self, terms: Terms | None) -> Trainer:
         """A trainer without optimizer for this loss; None for the model's outputs themselves."""
         key = terms.key if terms else None
         found = self.others.get(key)
-        if found is None or rows > found.max_batch:
-            if len(self.others) >= KEPT and key not in self.others:
+        if found is None:
+            if len(self.others) >= KEPT:
                 self.others.pop(next(iter(self.others)))
-            found = self.others[key] = self.make(terms, None, rows, input_gradients=True)
+            found = self.others[key] = self.make(terms, None, input_gradients=True)
         return found
 
-    def open_loop(self, rows: int, optimizer: Optimizer | None = None) -> tuple[Trainer, Trainer | None]:
-        """The open loop's trainer; made anew for more rows or for another optimizer, and then the former one too."""
+    def open_loop(self, optimizer: Optimizer | None = None) -> Trainer:
+        """The open loop's trainer; for another optimizer a new one, which is not yet `open`."""
         old = self.open
         wanted = optimizer or (old.optimizer if old else None)
-        if old is not None and rows <= old.max_batch and old.fits(None, wanted):
-            return old, None
-        self.open = self.make(None, wanted, max(rows, old.max_batch if old else 1), input_gradients=True)
-        return self.open, old
+        if old is not None and old.fits(None, wanted):
+            return old
+        return self.make(None, wanted, input_gradients=True)
 
     # -- one set of weights -----------------------------------------------------------------------------------------------
 
@@ -114,38 +124,50 @@ class Trainers:
         """Makes the weights of the trainer that is ahead the model's."""
         if self.ahead is None:
             return
-        with self.core._lock:
-            trainer, self.ahead = self.ahead, None
+        with self.lock:
+            trainer = self.ahead
             if trainer is not None:
+                # In this order an interrupt between two lines makes somebody look or publish once more, and that is all.
+                self.published(trainer)
                 check(library.denpa_publish(trainer.handle.pointer))
-                self.version += 1
-                trainer.version = self.version
+                self.ahead = None
 
-    def begin(self, trainer: Trainer) -> None:
-        """Before a trainer works: gives it the weights of now."""
-        views = self.core._views
-        if views.touched:
+    def begin(self, trainer: Trainer, learns: bool = False) -> None:
+        """Before a trainer works: gives it the weights of now. One that `learns` is ahead from now on: then an interrupt between
+        the engine's step and Python's next line loses nothing."""
+        if self.views.touched:
             self.version += 1
-            views.touched = views.looked_at()
+            self.views.touched = self.views.looked_at()
         elif self.ahead is not trainer:
             self.publish()
         if trainer is not self.ahead and trainer.version != self.version:
             check(library.denpa_trainer_refresh(trainer.handle.pointer))
             trainer.version = self.version
+        if learns:
+            self.ahead = trainer
 
-    def learned(self, trainer: Trainer) -> None:
-        """After a trainer has changed its weights."""
-        self.ahead = trainer
-        if self.core._views.touched:
+    def learned(self) -> None:
+        """After a trainer has changed its weights, or has failed to."""
+        if self.views.touched:
             self.publish()
 
+    def looked(self, trainer: Trainer) -> None:
+        """After a trainer has computed as in training without learning: what layers noted meanwhile is to be forgotten."""
+        trainer.version = -1
+
     def published(self, trainer: Trainer) -> None:
-        """After the engine itself has published a trainer's weights."""
+        """A trainer's weights are the model's: others have to look again."""
         self.version += 1
         trainer.version = self.version
 
-    def forget(self) -> None:
-        """Lets all trainers go, after the weights of now were published."""
+    def afresh(self) -> None:
+        """Lets the main trainer go, after the weights of now were published."""
         self.publish()
-        self.main = self.open = None
+        self.main = self.fast = self.rate = None
+
+    def forget(self) -> None:
+        """Lets all trainers go, after the weights of now were published. The learning rate that was set stays."""
+        rate = self.main.rate if self.main is not None else self.rate
+        self.afresh()
+        self.open, self.rate = None, rate
         self.others.clear()

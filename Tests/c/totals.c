@@ -1,0 +1,106 @@
+/* What fit, validation and evaluate say of a whole epoch: means over its samples, sums over them where the loss is a sum. A
+ * rate of 0 keeps the weights, so that all of them see one function; the loss of all rows at once is the measure. */
+#include "nets.h"
+
+#define ROWS 23 /* no multiple of any batch here */
+
+static float xs[ROWS * 3], ts[ROWS * 2];
+static denpa_tensor X, T;
+
+static denpa_model *make(void) {
+  fill(xs, ROWS * 3, 1);
+  fill(ts, ROWS * 2, 2);
+  X = denpa_f32(xs, ROWS, 3);
+  T = denpa_f32(ts, ROWS, 2);
+  return two_layers(3, 5, "tanh", 2, DENPA_FLOAT64, 7);
+}
+
+/* A trainer of the same target twice, by two reductions; the second with the weight 0.25. */
+static denpa_trainer *trainer_of(denpa_model *m, const char *first, const char *second, int64_t max_batch) {
+  denpa_trainer *t = NULL;
+  denpa_loss losses[2];
+  denpa_attribute lists[3][2];
+  OPTIONS(denpa_trainer_options, o);
+  lists[0][0] = denpa_string("reduction", first);
+  lists[1][0] = denpa_string("reduction", second);
+  lists[2][0] = denpa_float("learning_rate", 0);
+  lists[0][1] = lists[1][1] = lists[2][1] = denpa_end();
+  losses[0] = denpa_loss_on(0, "mean_squared_error", lists[0]);
+  losses[1] = denpa_loss_on(0, "mean_squared_error", lists[1]);
+  losses[1].weight = 0.25;
+  o.max_batch = max_batch;
+  o.loss_count = 2;
+  o.losses = losses;
+  o.optimizer.kind = "sgd";
+  o.optimizer.attributes = lists[2];
+  OK(denpa_trainer_create(m, &o, &t));
+  return t;
+}
+
+/* Σ (y − t)², in the order of rows. */
+static double squares(denpa_model *m) {
+  double ys[ROWS * 2], sum = 0;
+  denpa_tensor Y = denpa_f64(ys, ROWS, 2);
+  denpa_session *s = new_session(m, ROWS, 0);
+  int i;
+  OK(denpa_predict(s, &X, 1, &Y, 1));
+  for (i = 0; i < ROWS * 2; i++) sum += (ys[i] - (double)ts[i]) * (ys[i] - (double)ts[i]);
+  return sum;
+}
+
+static denpa_progress told;
+static denpa_status tell(void *user_data, const denpa_progress *progress) {
+  (void)user_data;
+  if (progress->end_of_epoch) told = *progress;
+  return DENPA_OK;
+}
+
+static void totals(void) {
+  const char *const names[] = {"mean", "batch_mean", "sum"};
+  denpa_model *m = make();
+  double sum = squares(m), parts[3];
+  int first, second, batch;
+  parts[0] = sum / (ROWS * 2);
+  parts[1] = sum / ROWS;
+  parts[2] = sum;
+  for (first = 0; first < 3; first++)
+    for (second = 0; second < 3; second++)
+      for (batch = 1; batch <= ROWS; batch += 11) {
+        denpa_tensor targets[2];
+        double loss = 0, expected = parts[first] + 0.25 * parts[second];
+        denpa_trainer *t = trainer_of(m, names[first], names[second], batch);
+        OPTIONS(denpa_fit_options, o);
+        targets[0] = targets[1] = T;
+        OK(denpa_evaluate(t, &X, 1, targets, 2, &loss, NULL));
+        NEAR(loss, expected, 1e-12 * sum);
+        o.epochs = 2;
+        o.callback = tell;
+        o.validation_count = 1;
+        o.validation_inputs = &X;
+        o.validation_targets = targets;
+        OK(denpa_fit(t, &X, 1, targets, 2, &o, &loss));
+        NEAR(loss, expected, 1e-12 * sum);
+        NEAR(told.loss, expected, 1e-12 * sum);
+        NEAR(told.validation_loss, expected, 1e-12 * sum);
+        OK(denpa_trainer_destroy(t));
+      }
+}
+
+static void validation_without_rows(void) {
+  denpa_model *m = make();
+  denpa_trainer *t = new_trainer(m, "mean_squared_error", NULL, "sgd", 0.1, 8);
+  denpa_tensor noX = denpa_f32(xs, 0, 3), noT = denpa_f32(ts, 0, 2);
+  uint64_t before = model_hash(m);
+  OPTIONS(denpa_fit_options, o);
+  o.validation_count = 1;
+  o.validation_inputs = &noX;
+  o.validation_targets = &noT;
+  STATUS(denpa_fit(t, &X, 1, &T, 1, &o, NULL), DENPA_BAD_ARGUMENT);
+  CHECK(strstr(denpa_last_error(), "validation") != NULL);
+  OK(denpa_publish(t));
+  CHECK(model_hash(m) == before); /* said before the first epoch, not after it */
+}
+
+static const test_case tests[] = {{"totals", totals}, {"validation_without_rows", validation_without_rows}};
+
+int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

@@ -1,0 +1,45 @@
+"""When two results are the same."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from known import WITHOUT
+from memory import Disagreement
+
+TOLERANCE = 1e-9
+
+
+def same(got, wanted):
+    """Equal to 1e-9 of the largest number; NaN and infinity count as the same thing, at the same places."""
+    got, wanted = np.asarray(got), np.asarray(wanted)
+    if got.shape != wanted.shape:
+        return False
+    if (got == wanted).all():
+        return True
+    ours, theirs = np.isfinite(wanted), np.isfinite(got)
+    if (ours != theirs).any():
+        return False
+    if not ours.all():
+        got, wanted = got[ours], wanted[ours]
+    if not got.size:
+        return True
+    return bool(np.abs(got - wanted).max() <= TOLERANCE * max(1.0, np.abs(wanted).max()))
+
+
+def all_same(got, wanted):
+    return all(same(got[name], wanted[name]) for name in wanted)
+
+
+def require(got, wanted, what):
+    if not same(got, wanted):
+        raise Disagreement(
+            f"{what}:\n       got {np.asarray(got).tolist()}\n  expected {np.asarray(wanted).tolist()}"
+        )
+
+
+def require_all(got, wanted, what):
+    for name in wanted:
+        if "random" in WITHOUT and name.endswith(".draw"):
+            continue
+        require(got[name], wanted[name], f"{what} {name}")

@@ -1,0 +1,375 @@
+"""What must hold, as the manual says: models, sessions and trainers with their values and their order of calls, without an engine.
+
+Each call of the API has a method here that returns its ways: pairs of a status that is allowed and what happens then, a function that
+changes the state and returns the results to compare with, or None where nothing may change."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+
+import numpy as np
+
+from denpa import _abi as abi
+from networks import TRAINED, BadClass, LayerFails, Meter
+from philox import permutation
+
+
+def finite(arrays):
+    return all(np.isfinite(a).all() for a in arrays)
+
+
+class ModelState:
+    def __init__(self, net, seed, parameters):
+        self.net, self.seed = net, seed
+        self.parameters = {name: np.array(value) for name, value in parameters.items()}
+        self.trainable = {name: True for name in parameters}
+        self.published = []  # by fit, epoch by epoch
+
+    def is_trained(self, name):
+        return self.trainable[name] and self.net.roles[name] == TRAINED
+
+    def copy(self):
+        return copy.deepcopy(self)
+
+    def __deepcopy__(self, memo):
+        made = ModelState(self.net, self.seed, self.parameters)
+        made.trainable = dict(self.trainable)
+        return made
+
+    def predict(self, batch):
+        fault = batch.fault(self.net, outputs=True)
+        if fault is not None:
+            return [(fault, None)]
+        try:
+            outputs = self.net.forward(self.parameters, batch.inputs(self.net))[0]
+        except LayerFails:
+            return [(abi.LAYER_FAILED, None)]
+        return [(abi.OK, lambda: outputs)]
+
+
+@dataclasses.dataclass
+class Forward:
+    """A forward that waits for its backward."""
+
+    batch: object
+    kept: object
+    weights: dict
+    doubtful: bool = (
+        False  # a later call that failed may have overwritten what was kept: backward may be refused
+    )
+
+
+@dataclasses.dataclass
+class Epoch:
+    """What fit tells after an epoch, and what it has published."""
+
+    loss: float
+    accuracy: float
+    samples: int
+    batches: int
+    published: dict
+    validation: tuple = (float("nan"), float("nan"))
+
+
+class TrainerState:
+    rate_was_set = False  # by a caller of the Python package
+
+    def __init__(self, model, terms, rule, max_batch, input_gradients, draw):
+        self.model, self.net, self.terms, self.rule = model, model.net, terms, rule
+        self.max_batch, self.input_gradients, self.draw = max_batch, input_gradients, draw
+        self.weights = copy.deepcopy(model.parameters)
+        self.trained = [name for name in model.parameters if model.is_trained(name)]
+        zeros = {name: np.zeros(self.net.shapes[name]) for name in self.trained}
+        # The gradients, as they may be: where the manual leaves it open what is there after a step there are several, until
+        # the machine has looked.
+        self.candidates = [zeros]
+        # At first, and after a step of the closed loop, the next gradients may be added to what is seen, or to zero.
+        self.restarts = True
+        self.moments = {
+            name: [np.zeros(self.net.shapes[name])] * (rule.moments if rule else 0) for name in self.trained
+        }
+        # Steps of the optimizer; forwards of training, each with random numbers of its own; epochs of fit.
+        self.steps = self.forwards = self.epochs = 0
+        self.rate = rule.value("learning_rate") if rule else 0.0
+        self.pending = None
+
+    def clone(self):
+        made = copy.copy(self)
+        made.weights = dict(self.weights)
+        made.moments = {name: list(moments) for name, moments in self.moments.items()}
+        made.candidates = list(self.candidates)
+        return made
+
+    def adopt(self, clone):
+        self.__dict__.update(clone.__dict__)
+
+    @property
+    def zeros(self):
+        return {name: np.zeros(self.net.shapes[name]) for name in self.trained}
+
+    @property
+    def gradients(self):
+        assert len(self.candidates) == 1, "the machine looks at the gradients after each call"
+        return self.candidates[0]
+
+    # -- what all calls with a batch share ----------------------------------------------------------------------------
+
+    def refusals(self, batch, learns=False, losses=True, outputs=False, strided=False):
+        """Statuses that are due before anything is computed."""
+        found = set()
+        if learns and self.rule is None or losses and not self.terms:
+            found.add(abi.BAD_STATE)
+        fault = batch.fault(self.net, self.terms if losses else None, outputs, strided) if batch else None
+        if fault is not None:
+            found.add(fault)
+        return [(status, None) for status in found]
+
+    def forward_pass(self, inputs, training):
+        return self.net.forward(self.weights, inputs, training, self.draw(self.model.seed, self.forwards))
+
+    def whole(self, inputs, targets):
+        """Forward, loss, backward: (status, the terms' losses, gradients, input gradients, states, outputs)."""
+        try:
+            outputs, kept, states = self.forward_pass(inputs, True)
+            values, doutputs = self.net.loss(self.terms, outputs, targets)
+        except LayerFails:
+            return abi.LAYER_FAILED, [], None, None, None, None
+        except BadClass:
+            return abi.BAD_ARGUMENT, [], None, None, None, None
+        gradients, dinputs = self.net.backward(self.weights, kept, doutputs)
+        gradients = {name: gradients[name] for name in self.trained}
+        if self.net.backward_fails(inputs) and (self.input_gradients or "center.gain" in self.trained):
+            return abi.LAYER_FAILED, [], None, None, None, None
+        return abi.OK, values, gradients, dinputs, states, outputs
+
+    def optimize(self, gradients):
+        self.steps += 1
+        self.pending = None
+        for name in self.trained:
+            self.weights[name] = self.rule.apply(
+                self.weights[name], gradients[name], self.moments[name], self.steps, self.rate
+            )
+
+    def learn(self, inputs, targets, meter=None):
+        """One step in place: (status, loss)."""
+        if len(inputs[0]) == 0:
+            return abi.OK, 0.0
+        status, values, gradients, _, states, outputs = self.whole(inputs, targets)
+        if status != abi.OK:
+            self.candidates = self.candidates + [self.zeros]
+            return status, 0.0
+        if not np.isfinite(sum(values)) or not finite(gradients.values()):
+            self.candidates, self.restarts = [self.zeros], False
+            return abi.NOT_FINITE, 0.0
+        self.weights.update(states)
+        self.forwards += 1
+        self.optimize(gradients)
+        self.candidates, self.restarts = [gradients], True
+        if meter is not None:
+            meter.add(values, outputs, targets)
+        return abi.OK, sum(values)
+
+    # -- the closed loop ----------------------------------------------------------------------------------------------
+
+    def train_batch(self, batch):
+        refusals = self.refusals(batch, learns=True)
+        if refusals:
+            return refusals
+        clone = self.clone()
+        status, loss = clone.learn(batch.inputs(self.net), batch.targets(self.net, self.terms))
+
+        def commit():
+            self.adopt(clone)
+            return loss
+
+        return [(status, commit)]
+
+    def evaluate(self, batch):
+        refusals = self.refusals(batch, strided=True)
+        if refusals:
+            return refusals
+        if batch.rows == 0:
+            return [(abi.BAD_ARGUMENT, None), (abi.OK, lambda: (0.0, float("nan")))]
+        inputs, targets = batch.inputs(self.net), batch.targets(self.net, self.terms)
+        try:
+            result = self.evaluated(inputs, targets)
+        except LayerFails:
+            return [(abi.LAYER_FAILED, None)]
+        except BadClass:
+            return [(abi.BAD_ARGUMENT, None)]
+        return [(abi.OK, lambda: result)]
+
+    def evaluated(self, inputs, targets):
+        """(loss, accuracy); the trainer's batches do not matter."""
+        meter = Meter(self.net, self.terms)
+        outputs = self.forward_pass(inputs, False)[0]
+        meter.add(self.net.loss(self.terms, outputs, targets)[0], outputs, targets)
+        return meter.loss, meter.accuracy
+
+    # -- fit ----------------------------------------------------------------------------------------------------------
+
+    def fit(self, batches, epochs, stop, validation):
+        """Trains a clone: (status, loss, epochs, clone, what is published at the end or None).
+
+        `batches(clone)` gives the batches of one epoch: pairs (inputs, targets), or a status that ends the training."""
+        clone, told, learned, loss, published = self.clone(), [], False, 0.0, None
+        for epoch in range(epochs):
+            meter, count = Meter(self.net, self.terms), 0
+            for item in batches(clone):
+                status = item if isinstance(item, int) else clone.learn(*item, meter)[0]
+                if status != abi.OK:
+                    return status, 0.0, told, clone, dict(clone.weights) if learned else published
+                learned, count = True, count + 1
+            clone.epochs += 1
+            published, loss = dict(clone.weights), meter.loss
+            epoch_told = Epoch(loss, meter.accuracy, meter.samples, count, published)
+            told.append(epoch_told)
+            if validation is not None:
+                data = validation.inputs(self.net), validation.targets(self.net, self.terms)
+                try:
+                    epoch_told.validation = clone.evaluated(*data)
+                except (LayerFails, BadClass) as error:
+                    told.pop()
+                    status = abi.LAYER_FAILED if isinstance(error, LayerFails) else abi.BAD_ARGUMENT
+                    return status, 0.0, told, clone, published
+            if stop is not None and epoch >= stop:
+                return abi.STOPPED, 0.0, told, clone, published
+        return abi.OK, loss, told, clone, published
+
+    def rows_in_order(self, inputs, targets, batch_size, shuffle):
+        """The batches of denpa_fit."""
+
+        def batches(clone):
+            count = len(inputs[0])
+            order = permutation(self.model.seed, clone.epochs, count) if shuffle else list(range(count))
+            for first in range(0, count, batch_size):
+                part = order[first : first + batch_size]
+                yield [x[part] for x in inputs], [t[part] for t in targets]
+
+        return batches
+
+    # -- the open loop ------------------------------------------------------------------------------------------------
+
+    def forward(self, batch, training):
+        refusals = self.refusals(batch, losses=False, outputs=True)
+        if refusals:
+            return refusals
+        doubt = self.doubt if training else None
+        try:
+            outputs, kept, states = self.forward_pass(batch.inputs(self.net), training)
+        except LayerFails:
+            return [(abi.LAYER_FAILED, doubt)]
+
+        def commit():
+            if training:
+                self.weights.update(states)
+                self.forwards += 1
+                self.pending = Forward(batch, kept, dict(self.weights))
+            return outputs
+
+        if training and not finite(states.values()):
+            # A state that was not finite before does not become so.
+            before = [name for name in states if not np.isfinite(self.weights[name]).all()]
+            spoiled = [name for name in states if name not in before and not np.isfinite(states[name]).all()]
+            return [(abi.NOT_FINITE, doubt)] + ([] if spoiled else [(abi.OK, commit)])
+        return [(abi.OK, commit)]
+
+    def doubt(self):
+        """A call has failed half-way: what an earlier forward kept may be gone."""
+        if self.pending is not None:
+            self.pending = dataclasses.replace(self.pending, doubtful=True)
+
+    def backward(self, doutputs, fault, wants_inputs):
+        """`doutputs`: arrays or None, called with the rows of the forward; `fault`: what is wrong with how they are given."""
+        found = set() if fault is None else {fault}
+        if self.pending is None or wants_inputs and not self.input_gradients:
+            found.add(abi.BAD_STATE)
+        if found:
+            return [(status, None) for status in found]
+        pending = self.pending
+        zeros = [np.zeros((pending.batch.rows, self.net.widths[name])) for name in self.net.outputs]
+        given = [zero if d is None else d for d, zero in zip(doutputs, zeros)]
+        gradients, dinputs = self.net.backward(pending.weights, pending.kept, given)
+
+        def fail():
+            self.doubt()
+            self.candidates = self.candidates + [self.zeros]
+
+        def commit():
+            self.accumulate(gradients)
+            self.pending = None
+            return dinputs
+
+        if self.net.backward_fails(pending.batch.inputs(self.net)):
+            ways = [(abi.LAYER_FAILED, fail)]
+            if "center.gain" not in self.trained and not wants_inputs:
+                ways.append((abi.OK, commit))
+        else:
+            ways = [(abi.OK, commit)]
+        return ways + ([(abi.BAD_STATE, None)] if pending.doubtful else [])
+
+    def accumulate(self, gradients):
+        """Adds to the gradients; whether they are finite then."""
+        before = [self.gradients] + [self.zeros] * self.restarts
+        self.candidates = [{name: old[name] + gradients[name] for name in self.trained} for old in before]
+        self.restarts = False
+        return finite(self.candidates[0].values())
+
+    def gradients_of(self, batch, wants_inputs):
+        refusals = self.refusals(batch)
+        if wants_inputs and not self.input_gradients:
+            refusals.append((abi.BAD_STATE, None))
+        if refusals:
+            return refusals
+        status, values, gradients, dinputs, states, _ = self.whole(
+            batch.inputs(self.net), batch.targets(self.net, self.terms)
+        )
+
+        def commit():
+            loss = sum(values)
+            if self.accumulate(gradients) and np.isfinite(loss):
+                self.weights.update(states)
+                self.forwards += 1
+            return loss, dinputs
+
+        def fail():
+            self.candidates = self.candidates + [self.zeros]
+
+        return [(status, commit if status == abi.OK else fail)]
+
+    def step(self):
+        if self.rule is None:
+            return [(abi.BAD_STATE, None)]
+        if not finite(self.gradients.values()):
+            return [(abi.NOT_FINITE, None)]
+        return [(abi.OK, lambda: self.optimize(self.gradients))]
+
+    def zero_gradients(self):
+        def commit():
+            self.candidates, self.restarts = [self.zeros], False
+
+        return [(abi.OK, commit)]
+
+    # -- weights ------------------------------------------------------------------------------------------------------
+
+    def publish(self):
+        return [(abi.OK, lambda: self.model.parameters.update(self.weights))]
+
+    def refresh(self):
+        def commit():
+            self.weights = dict(self.model.parameters)
+            self.pending = None
+
+        return [(abi.OK, commit)]
+
+    def set_rate(self, rate):
+        if self.rule is None:
+            return [(abi.BAD_STATE, None)]
+        if not 0 <= rate <= 1e30:
+            return [(abi.BAD_ARGUMENT, None)]
+
+        def commit():
+            self.rate = rate
+
+        return [(abi.OK, commit)]

@@ -1,0 +1,276 @@
+"""The networks of the campaign, and what they must compute: forward, losses and backward in NumPy, written from the formulas of the
+manual and of docs, never from the engine. All in float64."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+FORWARD_FAILS, BACKWARD_FAILS = 777.0, 778.0  # what lets center.c fail
+TRAINED, STATE = "trained", "state"
+
+
+class LayerFails(Exception):
+    """A callback of the plugin layer returns an error."""
+
+
+class BadClass(Exception):
+    """A class number is out of range."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    kind: str  # "dense", "add", "calls.center"
+    name: str
+    sources: tuple[str, ...]
+    units: int = 0
+    activation: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """One loss: weight * kind(output)."""
+
+    output: int
+    kind: str
+    weight: float = 1.0
+    reduction: str = "mean"
+
+    def __repr__(self):
+        return f"{self.weight} * {self.kind} ({self.reduction}) of output {self.output}"
+
+
+MSE, CE = "mean_squared_error", "softmax_cross_entropy"
+
+
+class Net:
+    """A fixed graph: inputs by name and width, nodes in order, the names of the values that are its outputs."""
+
+    def __init__(self, name, inputs, nodes, outputs, losses):
+        self.name, self.inputs, self.nodes, self.outputs = name, inputs, nodes, outputs
+        self.losses = losses  # the lists of terms that trainers are made with
+        self.widths = dict(inputs)
+        self.shapes, self.roles = {}, {}
+        for node in nodes:
+            width = self.widths[node.sources[0]]
+            self.widths[node.name] = node.units or width
+            own = {}
+            if node.kind == "dense":
+                own = {"W": ((width, node.units), TRAINED), "b": ((node.units,), TRAINED)}
+            elif node.kind == "calls.center":
+                own = {"gain": ((width,), TRAINED), "mean": ((width,), STATE), "draw": ((1,), STATE)}
+            for short, (shape, role) in own.items():
+                self.shapes[f"{node.name}.{short}"], self.roles[f"{node.name}.{short}"] = shape, role
+        self.has_state = STATE in self.roles.values()
+
+    def __repr__(self):
+        return self.name
+
+    def zeros(self):
+        return {name: np.zeros(shape) for name, shape in self.shapes.items()}
+
+    # -- forward ------------------------------------------------------------------------------------------------------
+
+    def forward(self, parameters, inputs, training=False, draw=0.0):
+        """(outputs, what backward needs, the states as they are afterwards)."""
+        values = {name: x for (name, _), x in zip(self.inputs, inputs)}
+        kept, states = {}, {}
+        for node in self.nodes:
+            x = values[node.sources[0]]
+            if node.kind == "add":
+                values[node.name] = x + values[node.sources[1]]
+            elif node.kind == "dense":
+                u = x @ parameters[node.name + ".W"] + parameters[node.name + ".b"]
+                values[node.name] = np.tanh(u) if node.activation == "tanh" else u
+            else:
+                mean = parameters[node.name + ".mean"]
+                kept[node.name] = x - mean
+                values[node.name] = parameters[node.name + ".gain"] * (x - mean)
+                if (x == FORWARD_FAILS).any():
+                    raise LayerFails
+                if training and len(x):
+                    states[node.name + ".mean"] = mean + 0.25 * (x.mean(axis=0) - mean)
+                    states[node.name + ".draw"] = np.array([draw])
+        return [values[name] for name in self.outputs], (values, kept), states
+
+    # -- backward -----------------------------------------------------------------------------------------------------
+
+    def backward(self, parameters, kept, doutputs):
+        """(gradients of the trained parameters, of the inputs). None among `doutputs`: nothing comes from there."""
+        values, centered = kept
+        d = {}
+        gradients = {
+            name: np.zeros(shape) for name, shape in self.shapes.items() if self.roles[name] == TRAINED
+        }
+
+        def add(name, gradient):
+            d[name] = d[name] + gradient if name in d else gradient
+
+        for name, gradient in zip(self.outputs, doutputs):
+            if gradient is not None:
+                add(name, gradient)
+        for node in reversed(self.nodes):
+            if node.name not in d:
+                continue
+            dy, x = d[node.name], values[node.sources[0]]
+            if node.kind == "add":
+                add(node.sources[0], dy)
+                add(node.sources[1], dy)
+            elif node.kind == "dense":
+                du = dy * (1 - values[node.name] ** 2) if node.activation == "tanh" else dy
+                gradients[node.name + ".W"] += x.T @ du
+                gradients[node.name + ".b"] += du.sum(axis=0)
+                add(node.sources[0], du @ parameters[node.name + ".W"].T)
+            else:
+                gradients[node.name + ".gain"] += (dy * centered[node.name]).sum(axis=0)
+                add(node.sources[0], dy * parameters[node.name + ".gain"])
+        return gradients, [d.get(name, np.zeros_like(values[name])) for name, _ in self.inputs]
+
+    def backward_fails(self, inputs):
+        return self.has_state and bool((inputs[0] == BACKWARD_FAILS).any())
+
+    # -- losses -------------------------------------------------------------------------------------------------------
+
+    def loss(self, terms, outputs, targets):
+        """(the weighted loss of each term, gradient by each output or None). BadClass for class numbers out of range."""
+        values, doutputs = [], [None] * len(outputs)
+        for term, t in zip(terms, targets):
+            y = outputs[term.output]
+            rows = len(y)
+            if term.kind == MSE:
+                share = 1.0 if term.reduction == "sum" else 1.0 / max(y.size, 1)
+                value, dy = ((y - t) ** 2).sum() * share, 2 * (y - t) * share
+            else:
+                if ((t < 0) | (t >= y.shape[1])).any():
+                    raise BadClass
+                share = 1.0 if term.reduction == "sum" else 1.0 / max(rows, 1)
+                shifted = y - y.max(axis=1, keepdims=True) if rows else y
+                p = np.exp(shifted)
+                p = p / p.sum(axis=1, keepdims=True)
+                at = np.arange(rows), t
+                value = -(shifted[at] - np.log(np.exp(shifted).sum(axis=1))).sum() * share
+                dy = p.copy()
+                dy[at] -= 1
+                dy *= share
+            values.append(term.weight * float(value))
+            old = doutputs[term.output]
+            doutputs[term.output] = term.weight * dy + (0 if old is None else old)
+        return values, doutputs
+
+    def accuracy(self, terms, outputs, targets):
+        """(right decisions, decisions) of the first loss, where it has classes."""
+        if terms[0].kind != CE:
+            return 0, 0
+        return int((outputs[terms[0].output].argmax(axis=1) == targets[0]).sum()), len(targets[0])
+
+
+def dense(name, source, units, activation=""):
+    return Node("dense", name, (source,), units, activation)
+
+
+NETS = [
+    # Two outputs with branches of their own over a shared trunk; two inputs.
+    Net(
+        "branches",
+        [("a", 3), ("u", 4)],
+        [
+            dense("trunk", "a", 4, "tanh"),
+            Node("add", "joint", ("trunk", "u")),
+            dense("left", "joint", 2),
+            dense("right", "joint", 3),
+        ],
+        ["left", "right"],
+        [(Term(0, MSE),), (Term(1, CE), Term(0, MSE, 0.5)), (Term(1, CE),), (Term(0, MSE, 0.1, "sum"),), ()],
+    ),
+    # A plugin layer with states in front.
+    Net(
+        "center",
+        [("x", 3)],
+        [
+            Node("calls.center", "center", ("x",)),
+            dense("hidden", "center", 4, "tanh"),
+            dense("out", "hidden", 2),
+        ],
+        ["out"],
+        [(Term(0, MSE),), (Term(0, CE),), (Term(0, MSE, 2.0), Term(0, CE)), ()],
+    ),
+    # One value as two outputs, and a third that is computed from it.
+    Net(
+        "twice",
+        [("x", 3)],
+        [dense("h", "x", 2, "tanh"), dense("g", "h", 2)],
+        ["h", "h", "g"],
+        [(Term(0, MSE), Term(1, MSE, 0.5)), (Term(1, MSE),), (Term(2, CE), Term(0, MSE)), ()],
+    ),
+]
+
+
+class Meter:
+    """The numbers of an epoch: the mean of losses over its samples, the sum of those with reduction "sum", and the accuracy."""
+
+    def __init__(self, net, terms):
+        self.net, self.terms = net, terms
+        self.sums, self.samples, self.right, self.decisions = [0.0] * len(terms), 0, 0, 0
+
+    def add(self, values, outputs, targets):
+        rows = len(outputs[0])
+        for k, (term, value) in enumerate(zip(self.terms, values)):
+            self.sums[k] += value if term.reduction == "sum" else value * rows
+        self.samples += rows
+        right, decisions = self.net.accuracy(self.terms, outputs, targets)
+        self.right, self.decisions = self.right + right, self.decisions + decisions
+
+    @property
+    def loss(self):
+        each = zip(self.terms, self.sums)
+        return sum(s if term.reduction == "sum" else s / max(self.samples, 1) for term, s in each)
+
+    @property
+    def accuracy(self):
+        return self.right / self.decisions if self.decisions else float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """An optimizer with its attributes."""
+
+    kind: str
+    attributes: tuple[tuple[str, float | bool], ...]
+
+    def __repr__(self):
+        return f"{self.kind}({', '.join(f'{name}={value}' for name, value in self.attributes)})"
+
+    def value(self, name, default=0.0):
+        return dict(self.attributes).get(name, default)
+
+    @property
+    def moments(self):
+        return 2 if self.kind == "adam" else 1 if self.value("momentum") else 0
+
+    def apply(self, weight, gradient, moments, step, rate):
+        """The new weight; `moments` are changed in place. `step` counts from 1."""
+        gradient = gradient + self.value("weight_decay") * weight
+        if self.kind == "adam":
+            beta1, beta2 = 0.9, 0.999
+            moments[0] = beta1 * moments[0] + (1 - beta1) * gradient
+            moments[1] = beta2 * moments[1] + (1 - beta2) * gradient**2
+            first, second = moments[0] / (1 - beta1**step), moments[1] / (1 - beta2**step)
+            return weight - rate * first / (np.sqrt(second) + self.value("epsilon"))
+        if not moments:
+            return weight - rate * gradient
+        momentum = self.value("momentum")
+        moments[0] = momentum * moments[0] + gradient
+        return weight - rate * (gradient + momentum * moments[0] if self.value("nesterov") else moments[0])
+
+
+# Rates that are small enough for training not to diverge: rounding errors would grow with it. A large epsilon keeps Adam
+# from making much of rounding errors in gradients that are zero.
+RULES = [
+    Rule("sgd", (("learning_rate", 0.05),)),
+    Rule("sgd", (("learning_rate", 0.01), ("momentum", 0.9))),
+    Rule("adam", (("learning_rate", 0.02), ("epsilon", 1e-3))),
+    Rule("sgd", (("learning_rate", 0.02), ("momentum", 0.5), ("nesterov", True), ("weight_decay", 0.01))),
+    Rule("adam", (("learning_rate", 0.03), ("epsilon", 1e-3), ("weight_decay", 0.1))),
+    None,
+]

@@ -1,0 +1,132 @@
+"""The Python package, called as a program would: each call is written down first, and its exception becomes the status that it has."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+
+import numpy as np
+
+import denpa as dp
+from c_api import status_name
+from denpa import _abi as abi
+from denpa import errors
+from networks import CE
+
+STATUSES = {
+    errors.ShapeError: abi.BAD_SHAPE,
+    errors.TypeMismatch: abi.BAD_DTYPE,
+    errors.InvalidArgument: abi.BAD_ARGUMENT,
+    errors.NotFound: abi.NOT_FOUND,
+    errors.BadState: abi.BAD_STATE,
+    errors.NotFinite: abi.NOT_FINITE,
+    errors.PluginError: abi.LAYER_FAILED,
+    errors.ProofFailed: abi.PROOF_FAILED,
+    errors.Stopped: abi.STOPPED,
+}
+
+
+class Stop(Exception):
+    """A callback of the machine's ends fit."""
+
+
+class PythonApi:
+    def __init__(self, recorder):
+        self.recorder, self.status = recorder, abi.OK
+
+    def call(self, text, function, *arguments, **named):
+        """What the call returns; None where it raised, and `status` says which exception."""
+        self.recorder.call(text)
+        self.status, result, said = abi.OK, None, ""
+        try:
+            result = function(*arguments, **named)
+        except dp.DenpaError as error:
+            self.status, said = STATUSES[type(error)], f" ({error})"
+        except Stop:
+            self.status = abi.STOPPED
+        self.recorder.result(status_name(self.status) + said)
+        return result
+
+
+def build(net, seed):
+    """The network as a dp.Model."""
+    values = {name: dp.Input((width,), name=name) for name, width in net.inputs}
+    for node in net.nodes:
+        given = {"units": node.units} if node.kind == "dense" else {}
+        if node.activation:
+            given["activation"] = node.activation
+        values[node.name] = dp.create(node.kind, name=node.name, **given)(
+            *[values[name] for name in node.sources]
+        )
+    inputs, outputs = [values[name] for name, _ in net.inputs], [values[name] for name in net.outputs]
+    return dp.Model(inputs, outputs if len(outputs) > 1 else outputs[0], dtype="float64", seed=seed)
+
+
+def loss_of(terms):
+    """The terms as a loss object."""
+    made = [
+        (dp.SoftmaxCrossEntropy if term.kind == CE else dp.MeanSquaredError)(
+            term.output, weight=term.weight, reduction=term.reduction
+        )
+        for term in terms
+    ]
+    return made[0] if len(made) == 1 else dp.Sum(*made)
+
+
+def optimizer_of(rule):
+    return dp.create(rule.kind, **dict(rule.attributes))
+
+
+def copies(net, how):
+    """The three ways to another network like it."""
+    return {
+        "deepcopy": lambda: copy.deepcopy(net),
+        "bytes": lambda: dp.from_bytes(net.to_bytes()),
+        "pickle": lambda: pickle.loads(pickle.dumps(net)),
+    }[how]
+
+
+def listed(result):
+    """Outputs as a list, whatever their form."""
+    if isinstance(result, dict):
+        return list(result.values())
+    return list(result) if isinstance(result, list) else [result]
+
+
+FAULTS = {abi.BAD_SHAPE, abi.BAD_ARGUMENT, abi.BAD_DTYPE}  # what Python may say of a mistake
+POSSIBLE = {
+    "input width",
+    "input rank",
+    "input rows",
+    "input dtype",
+    "input count",
+    "target width",
+    "target rows",
+}
+
+
+def possible(batch, net):
+    """The batch without mistakes that cannot be made from Python."""
+    keep = batch.mistake in POSSIBLE and (batch.mistake != "input rows" or len(net.inputs) > 1)
+    keep = keep and not (batch.mistake == "input count" and batch.is_single)  # a list of samples is a batch
+    return batch if keep else dataclasses.replace(batch, mistake=None)
+
+
+def spoiled(arrays, batch, what):
+    """The arrays with the mistake of the batch, where it is one of `what` (input, target); a list."""
+    arrays = [np.array(a) for a in arrays]
+    if batch.mistake is None or not batch.mistake.startswith(what):
+        return arrays
+    kind = batch.mistake.split()[1]
+    if kind == "width":
+        arrays[0] = np.zeros((batch.rows, 7)[batch.is_single :], arrays[0].dtype)
+    elif kind == "rank":
+        arrays[0] = arrays[0][..., None, None, None]
+    elif kind == "rows":
+        arrays[-1] = np.zeros((batch.rows + 5, *arrays[-1].shape[1 - batch.is_single :]), arrays[-1].dtype)
+    elif kind == "dtype":
+        arrays[0] = arrays[0].astype(str)
+    elif kind == "count":
+        arrays.append(arrays[0])
+    return arrays

@@ -1,0 +1,110 @@
+"""What must hold of a network of the Python package: one set of weights for everybody, and trainers that are never seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from expected import TrainerState
+from networks import Rule
+
+DEFAULT = Rule("sgd", (("learning_rate", 0.01),))
+ROOM = 2**31  # trainers of the package have room for every batch
+
+
+class NetState:
+    """A ModelState, the trainer of fit and train_batch, and that of the open loop, each brought up to date before it works."""
+
+    def __init__(self, model, draw):
+        self.model, self.net, self.draw = model, model.net, draw
+        self.terms = self.rule = self.main = self.open = None
+        self.rate = None  # was set, and waits for the next main trainer
+
+    def copy(self):
+        made = NetState(self.model.copy(), self.draw)
+        made.terms, made.rule = self.terms, self.rule
+        return made
+
+    def make(self, terms, rule, input_gradients):
+        return TrainerState(self.model, terms, rule, ROOM, input_gradients, self.draw)
+
+    def bring(self, trainer):
+        """Gives a trainer the weights of now. What a forward kept may be lost with the old ones."""
+        changed = any(
+            not np.array_equal(trainer.weights[n], w, equal_nan=True)
+            for n, w in self.model.parameters.items()
+        )
+        if changed:
+            trainer.doubt()
+        trainer.weights = dict(self.model.parameters)
+
+    def share(self, trainer):
+        self.model.parameters.update(trainer.weights)
+        if self.open is not None and self.open is not trainer:
+            self.bring(self.open)
+
+    # -- the main trainer ---------------------------------------------------------------------------------------------
+
+    def compile(self, terms, rule):
+        self.terms, self.rule = terms, rule
+        self.afresh()
+
+    def afresh(self):
+        self.main = self.rate = None
+
+    def forget(self):
+        """Another set of parameters is trained from now on. A learning rate that was set stays."""
+        rate = self.main.rate if self.main is not None and self.main.rate_was_set else self.rate
+        self.afresh()
+        self.open, self.rate = None, rate
+
+    def training(self, terms=None, rule=None):
+        """The main trainer for a call that is given these; None where there is no loss."""
+        terms = terms or self.terms
+        if not terms:
+            return None
+        self.terms, self.rule = terms, rule or self.rule or DEFAULT
+        if self.main is None or self.main.terms != terms or self.main.rule != self.rule:
+            kept = self.rate if self.main is None else None
+            self.main = self.make(terms, self.rule, False)
+            self.main.rate_was_set = kept is not None
+            if kept is not None:
+                self.main.rate = kept
+            self.rate = None
+        self.bring(self.main)
+        return self.main
+
+    # -- the open loop ------------------------------------------------------------------------------------------------
+
+    def opened(self, rule=None):
+        """The open loop's trainer; another optimizer makes it anew, and its gradients stay."""
+        if self.open is None or rule is not None and self.open.rule != rule:
+            old, self.open = self.open, self.make((), rule, True)
+            if old is not None:
+                self.open.candidates, self.open.restarts = [old.gradients], False
+        self.bring(self.open)
+        return self.open
+
+    # -- without a trainer --------------------------------------------------------------------------------------------
+
+    def looked(self, terms=()):
+        """A trainer whose gradients are looked at and which is forgotten then."""
+        made = self.make(terms, None, True)
+        made.restarts = False
+        return made
+
+    def initialize(self, known):
+        """All trainers begin anew, and so does a learning rate that was set."""
+        self.model.parameters.update(known)
+        self.afresh()
+        self.open = None
+
+    def set(self, name, value):
+        self.model.parameters[name] = value
+        if self.open is not None:
+            self.bring(self.open)
+
+    def set_trainable(self, names, trainable):
+        before = [self.model.is_trained(name) for name in self.model.trainable]
+        self.model.trainable.update({name: trainable for name in names})
+        if before != [self.model.is_trained(name) for name in self.model.trainable]:
+            self.forget()
