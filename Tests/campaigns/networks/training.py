@@ -189,7 +189,7 @@ def fit(case):
     sums = {term["attributes"].get("reduction") == "sum" for term in case.net.losses}
 
     def stepping(trainer):
-        """The loss of the last epoch; it does not follow from those of steps where sums and means are mixed."""
+        """The last epoch's loss; it does not follow from those of steps where sums and means are mixed."""
         for _ in range(epochs):
             steps = [
                 (trainer.train(*parts(first)), min(batch, rows - first)) for first in range(0, rows, batch)
