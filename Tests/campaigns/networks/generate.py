@@ -55,13 +55,20 @@ def tiny(draw):
     return {"rows": draw.log(1, 64), "shape": None, "nodes": draw.log(1, 12)}
 
 
+def wide(draw):
+    """Many nodes, inputs and outputs, small all of them."""
+    draw.largest = draw.choice([2, 5, 9])
+    wanted = {"rows": draw.log(1, 20), "shape": None, "nodes": draw.log(12, 60)}
+    return {**wanted, "inputs": draw.log(1, 10), "outputs": draw.log(1, 24)}
+
+
 def product(draw):
     """A dense layer whose forward, or one of whose gradients, is at some threshold."""
     vector, tile = draw.choice([2, 4, 8, 16]), draw.choice([6, 12, 14])
     block = AT["block"][draw.choice(["float32", "float64"])]
     m, n, k = draw.log(1, 100), draw.log(1, 100), draw.log(1, 100)
     for _ in range(draw.choice([1, 2, 2, 3])):
-        rule = draw.randrange(16)
+        rule = draw.randrange(18)
         if rule < 3:
             k = draw.near(block * draw.choice([1, 1, 2, 3, 4, 5, 6]))
         elif rule < 5:
@@ -85,6 +92,10 @@ def product(draw):
             n = draw.near(AT["pack from"] // k or 1)
         elif rule == 14:
             m, n = 1, draw.near(AT["one row"] // k or 1)
+        elif rule < 17:
+            # One extent long, the others as they come.
+            long = draw.choice([draw.near(AT["chunk"]), draw.log(1 << 12, 1 << 17)])
+            m, n, k = draw.choice([(long, n, k), (m, long, k), (m, n, long), (draw.log(1, 50), n, long)])
         else:
             m, k = draw.near(AT["pack rows"]), draw.near(AT["pack"] // draw.choice([4, 8]) // n)
     most = draw.choice([MOST_WORK >> 5] * 4 + [MOST_WORK >> 2, MOST_WORK])
@@ -151,7 +162,7 @@ def sample(draw):
     return {"rows": 1, "shape": [inputs], "units": units, "nodes": draw.log(1, 6), "dense": True}
 
 
-THEMES = [(tiny, 56), (product, 17), (elements, 7), (classes, 6), (sums, 3), (sample, 11)]
+THEMES = [(tiny, 53), (wide, 3), (product, 17), (elements, 7), (classes, 6), (sums, 3), (sample, 11)]
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -262,7 +273,7 @@ def attempt(seed, registry, variant):
     wanted = theme(draw)
     net = Growing(draw, registry)
     rows = wanted["rows"]
-    for _ in range(1 if wanted["shape"] else draw.choice([1, 1, 1, 2, 3])):
+    for _ in range(1 if wanted["shape"] else wanted.get("inputs") or draw.choice([1, 1, 1, 2, 3])):
         integer = not wanted["shape"] and draw.chance(0.1)
         net.input(
             wanted["shape"] or shape(draw),
@@ -290,7 +301,7 @@ def attempt(seed, registry, variant):
                 break
     floats = [i for i, dtype in enumerate(net.dtypes) if dtype == "float"]
     outputs = [floats[-1]]
-    for _ in range(draw.choice([0, 0, 1, 1, 2, 3])):
+    for _ in range(wanted.get("outputs") or draw.choice([0, 0, 1, 1, 2, 3])):
         others = [value for value in range(len(net.shapes)) if value not in outputs]
         outputs.append(draw.choice(outputs) if draw.chance(0.1) or not others else draw.choice(others))
     draw.shuffle(outputs)

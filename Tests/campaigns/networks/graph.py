@@ -137,14 +137,20 @@ class Pass:
     def outputs(self):
         return [self.values[value] for value in self.net.outputs]
 
-    def loss(self, targets):
-        """(the loss, the gradient by each output or None)."""
+    def loss(self, targets, samples=None):
+        """(the loss, the gradient by each output or None).
+
+        Of a part of so many `samples` it is what the part adds to the loss of them all: sums add up, the rest
+        is averaged over the samples.
+        """
         total, gradients = Tracked(0.0), [None] * len(self.net.outputs)
         for loss, target in zip(self.net.losses, targets):
             y = self.values[self.net.outputs[loss["output"]]]
             value, dy = LOSSES[loss["kind"]].value(loss["attributes"], y, target, self.rows)
             weight = Tracked(loss["weight"], Tracked.unit * abs(loss["weight"]))
-            total = total + value * weight
+            is_sum = loss["attributes"].get("reduction") == "sum"
+            share = 1.0 if samples is None or is_sum else self.rows / samples
+            total = total + value * weight * share
             dy, before = dy * weight, gradients[loss["output"]]
             gradients[loss["output"]] = dy if before is None else before + dy
         return total, gradients

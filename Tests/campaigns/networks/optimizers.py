@@ -32,11 +32,11 @@ class SGD:
 
     def step(self, name, w, g):
         """The new weights, and how large what was added up is."""
+        size = self.size(name, np.abs(g) + self.of["weight_decay"] * np.abs(w))
         g = g + self.of["weight_decay"] * w
         rate, momentum = self.of["learning_rate"], self.of["momentum"]
         v = self.velocity[name] = momentum * self.velocity.get(name, 0.0) + g
         direction = g + momentum * v if self.of["nesterov"] else v
-        size = self.size(name, np.abs(g))
         return w - rate * direction, np.abs(w) + rate * size
 
     def size(self, name, g):
@@ -73,11 +73,12 @@ class Adam:
         self.t += 1
 
     def step(self, name, w, g):
+        summands = np.abs(g) + self.of["weight_decay"] * np.abs(w)
         g = g + self.of["weight_decay"] * w
         rate, beta1, beta2 = self.of["learning_rate"], self.of["beta1"], self.of["beta2"]
         m = self.first[name] = beta1 * self.first.get(name, 0.0) + (1 - beta1) * g
         v = self.second[name] = beta2 * self.second.get(name, 0.0) + (1 - beta2) * g * g
-        size = self.sizes[name] = beta1 * self.sizes.get(name, 0.0) + (1 - beta1) * np.abs(g)
+        size = self.sizes[name] = beta1 * self.sizes.get(name, 0.0) + (1 - beta1) * summands
         divisor = np.sqrt(v / (1 - beta2**self.t)) + self.of["epsilon"]
         correction = 1 - beta1**self.t
         return w - rate * (m / correction) / divisor, np.abs(w) + rate * (size / correction) / divisor

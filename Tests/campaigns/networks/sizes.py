@@ -80,6 +80,7 @@ class Census:
         self.mark(f"{what}: k, a block", k, self.block)
         self.mark(f"{what}: k, many blocks", k, (AT["many blocks"] - 1) * self.block)
         self.mark(f"{what}: k, an edge's", k, AT["edge steps"])
+        self.mark(f"{what}: k, a chunk", k, AT["chunk"])
         self.mark(f"{what}: n, two vectors", n, 2 * w)
         self.mark(f"{what}: n, eight vectors", n, 8 * w)
         self.mark(f"{what}: n, columns at once", n, AT["columns"])
