@@ -20,6 +20,8 @@ import tempfile
 import time
 import traceback
 
+from .known import WITHOUT
+
 HERE = pathlib.Path(__file__).resolve().parent
 # Module, class, programs in a block, share of the programs.
 MACHINES = {
@@ -113,7 +115,7 @@ class Child:
         self.command = ["-m", "calls", "--machine", self.machine, "--seed", self.seed, "--count", self.count]
         self.command += ["--quick"] * given.quick + ["--block"]
         environment = dict(os.environ)
-        guarded = self.seed % GUARDED == GUARDED - 1 and "DENPA_GUARD" not in environment
+        guarded = self.seed % GUARDED == GUARDED - 1 and not {"DENPA_GUARD", "guard"} & (environment.keys() | WITHOUT)
         self.mode = "DENPA_GUARD=1 " if guarded else ""
         if guarded:
             environment["DENPA_GUARD"] = "1"
