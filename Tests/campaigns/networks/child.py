@@ -15,6 +15,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 LONGEST = 180  # seconds that a network may take
+TURN = 5  # seconds between two looks at whether it answers
 
 
 def kernel_sets():
@@ -63,10 +64,14 @@ class Child:
             self.process.stdin.flush()
         except BrokenPipeError:
             return self.dead()
-        answer = b""
+        answer, waited = b"", 0
         while not answer.endswith(b"\n"):
-            ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+            # Counted in turns: where all processes were stopped for a while, that time does not count.
+            ready, _, _ = select.select([self.process.stdout], [], [], TURN)
             if not ready:
+                waited += TURN
+                if waited < seconds:
+                    continue
                 self.process.kill()
                 return {**self.dead(), "died": f"no answer for {seconds} s"}
             part = os.read(self.process.stdout.fileno(), 1 << 16)
