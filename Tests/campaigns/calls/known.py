@@ -10,8 +10,6 @@ KNOWN = {
     "closed loop, is overwritten by the next backward, not added to.",
     "outputs": "A forward in training that is refused with DENPA_NOT_FINITE, or because a layer failed, has "
     "written its outputs.",
-    "guard": "With DENPA_GUARD=1, what a call that failed was to write is written by the next one that succeeds, "
-    "into memory that may be somebody else's by then.",
     "replace": "A training in Python that is refused has taken over the loss and optimizer it was given.",
     "same names": "A network with one value as two outputs has one of them after from_bytes.",
     "loss keys": "A loss of the same output, by number or by name, counts as another one in Python: the "
