@@ -26,7 +26,9 @@ def disturb(case, trainer, first, rows):
 
 
 def refused(case, trainer, inputs, targets):
-    """A class number that there is not, in the last row, and targets of too few rows."""
+    """A class number that there is not, in the last row, and targets of too few rows: where there is a row."""
+    if any(len(array) == 0 for array in targets):
+        return
     for number, (term, target) in enumerate(zip(case.net.losses, targets)):
         shape = (*target.shape[:1], *case.net.shapes[case.net.outputs[term["output"]]])
         is_numbers = term["kind"].endswith("cross_entropy") and target.dtype.kind in "iu"
