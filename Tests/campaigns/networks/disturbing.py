@@ -26,13 +26,11 @@ def disturb(case, trainer, first, rows):
 
 
 def refused(case, trainer, inputs, targets):
-    """A class number that there is not, in the last row, and targets of too few rows: where there is a row."""
-    if any(len(array) == 0 for array in targets):
-        return
+    """A class number that there is not, in the last row, and targets of too few rows."""
     for number, (term, target) in enumerate(zip(case.net.losses, targets)):
         shape = (*target.shape[:1], *case.net.shapes[case.net.outputs[term["output"]]])
         is_numbers = term["kind"].endswith("cross_entropy") and target.dtype.kind in "iu"
-        if not is_numbers or (target.shape == shape and shape[-1] != 1) or shape[-1] > 255:
+        if not is_numbers or target.size == 0 or (target.shape == shape and shape[-1] != 1) or shape[-1] > 255:
             continue
         bad = [array.copy() for array in targets]
         bad[number].reshape(-1)[-1] = shape[-1]
