@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Clients under ThreadSanitizer and valgrind: with the suppressions that are installed they see no report of the library's,
-and still see their own."""
+"""Clients under ThreadSanitizer and valgrind: with the suppressions that are installed they see no report of the
+library's, and still see their own."""
 
 import os
 import pathlib
@@ -19,19 +19,48 @@ REPORTED = 66
 def run(command, **environment):
     """(exit code, lines)"""
     variables = {**os.environ, **environment}
-    done = subprocess.run([str(c) for c in command], env=variables, capture_output=True, text=True, errors="replace", timeout=240)
+    done = subprocess.run(
+        [str(c) for c in command],
+        env=variables,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=240,
+    )
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
 def check_run(name, command, wanted=0, **environment):
     code, lines = run(command, **environment)
-    check(name, [] if code == wanted and any("done: " in line for line in lines) else [f"exit code {code}"] + lines[:30])
+    check(
+        name,
+        []
+        if code == wanted and any("done: " in line for line in lines)
+        else [f"exit code {code}"] + lines[:30],
+    )
 
 
 def compiled(folder, *flags):
     target = pathlib.Path(folder) / "client"
-    code, lines = run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", *flags, "-I", ROOT / "include", SOURCE, "-o", target, LIBRARY,
-                       f"-Wl,-rpath,{LIBRARY.parent}", "-lm", "-pthread"])
+    code, lines = run(
+        [
+            "cc",
+            "-std=c11",
+            "-D_GNU_SOURCE",
+            "-O1",
+            "-g",
+            *flags,
+            "-I",
+            ROOT / "include",
+            SOURCE,
+            "-o",
+            target,
+            LIBRARY,
+            f"-Wl,-rpath,{LIBRARY.parent}",
+            "-lm",
+            "-pthread",
+        ]
+    )
     check(f"client.c compiles {' '.join(flags)}", [] if code == 0 else lines)
     return target
 

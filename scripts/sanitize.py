@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """Builds the library with sanitizers and runs tests on it.
 
-usage: scripts/sanitize.py [address] [thread] [--list] [PART ...]      (make sanitize, make sanitize PARTS="thread c")
+usage: scripts/sanitize.py [address] [thread] [--list] [PART ...]   (make sanitize PARTS="thread c")
 
-"address" is AddressSanitizer, its leak detection, and UndefinedBehaviorSanitizer for what is written in C (headers that Swift
-imports included); "thread" is ThreadSanitizer. Without either, both. There are no suppressions. The library is linked with
-Swift's static standard library as always; its wrapped allocator calls the sanitizer's.
+"address" is AddressSanitizer, its leak detection, and UndefinedBehaviorSanitizer for what is written in C
+(headers that Swift imports included); "thread" is ThreadSanitizer. Without either, both. There are no
+suppressions. The library is linked with Swift's static standard library as always; its wrapped allocator calls
+the sanitizer's.
 
-The C tests are compiled with the toolchain's clang and the same sanitizer; Python gets the sanitizer's runtime by
-LD_PRELOAD. Each report of any process is a file in build/sanitize-logs/SANITIZER/reports, and a failure of its part. The
-last line is "N passed, N failed".
+The C tests are compiled with the toolchain's clang and the same sanitizer; Python gets the sanitizer's runtime
+by LD_PRELOAD. Each report of any process is a file in build/sanitize-logs/SANITIZER/reports, and a failure of
+its part. The last line is "N passed, N failed".
 
-DENPA_SANITIZE_COMMANDS has more commands, one a line, which run as Python's tests do (PYTHON is the interpreter):
-campaigns of random networks, for example.
+DENPA_SANITIZE_COMMANDS has more commands, one a line, which run as Python's tests do (PYTHON is the
+interpreter): campaigns of random networks, for example.
 """
 
 import json
@@ -56,7 +57,9 @@ class Sanitizer:
         self.reports = self.logs / "reports"
         self.library = self.folder / LIBRARY.name
         self.short = {"address": "asan", "thread": "tsan"}[name]
-        self.runtime = [output(self.clang, f"-print-file-name=libclang_rt.{self.short}-{os.uname().machine}.so")]
+        self.runtime = [
+            output(self.clang, f"-print-file-name=libclang_rt.{self.short}-{os.uname().machine}.so")
+        ]
         self.link = []
         if name == "thread":
             # ThreadSanitizer's runtime of Swift's clang knows libdispatch, and wants it.
@@ -66,8 +69,7 @@ class Sanitizer:
 
     @property
     def flags(self):
-        # Functions are called by other types of pointers than their own where C++ compiles the tests, never in the library.
-        return ["-fsanitize=address,undefined", "-fno-sanitize=function"] if self.name == "address" else ["-fsanitize=thread"]
+        return ["-fsanitize=address,undefined"] if self.name == "address" else ["-fsanitize=thread"]
 
     def environment(self, leaks):
         report = f"log_path={self.reports}/report"
@@ -83,45 +85,100 @@ class Sanitizer:
         """The part that builds the library; its products are linked to where tests look."""
         scratch = f".build/{self.short}"
         # C as Swift imports it, too. Swift's lazy globals: Sources/CShim/SwiftRuntime.c.
-        more = {"address": ["-Xcc", "-fsanitize=undefined"], "thread": ["-Xlinker", "--wrap=swift_once"]}[self.name]
+        more = {"address": ["-Xcc", "-fsanitize=undefined"], "thread": ["-Xlinker", "--wrap=swift_once"]}[
+            self.name
+        ]
         options = ["--sanitize", self.name, *more]
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in (LIBRARY.name, "libdenpa.so"):
             link = self.folder / name
             link.unlink(missing_ok=True)
             link.symlink_to(ROOT / scratch / "release" / "libdenpa.so")
-        return ["swift", "build", "-c", "release", "--product", "denpa", "--disable-local-rpath", "--scratch-path", scratch, *options]
+        return [
+            "swift",
+            "build",
+            "-c",
+            "release",
+            "--product",
+            "denpa",
+            "--disable-local-rpath",
+            "--scratch-path",
+            scratch,
+            *options,
+        ]
 
     def compiled(self):
         """The part that compiles the C tests."""
-        common = [self.clang, "-std=c11", "-D_GNU_SOURCE", "-g", "-O1", "-fno-omit-frame-pointer", "-fuse-ld=lld", *self.flags,
-                  "-Iinclude"]
-        link = [f"-L{self.folder}", "-ldenpa", "-lm", "-pthread", "-ldl", f"-Wl,-rpath,{self.folder}", *self.link]
-        lines = [" ".join(map(str, [*common, source, "-o", self.folder / source.stem, *link])) for source in c_tests()]
+        common = [
+            self.clang,
+            "-std=c11",
+            "-D_GNU_SOURCE",
+            "-g",
+            "-O1",
+            "-fno-omit-frame-pointer",
+            "-fuse-ld=lld",
+            *self.flags,
+            "-Iinclude",
+        ]
+        link = [
+            f"-L{self.folder}",
+            "-ldenpa",
+            "-lm",
+            "-pthread",
+            "-ldl",
+            f"-Wl,-rpath,{self.folder}",
+            *self.link,
+        ]
+        lines = [
+            " ".join(map(str, [*common, source, "-o", self.folder / source.stem, *link]))
+            for source in c_tests()
+        ]
         return ["bash", "-ec", "\n".join(lines)]
 
     def parts(self):
         """As test.py's."""
-        yield f"{self.name}-build", "command", 1800, self.build(), {"DENPA_STDLIB": str(ROOT / "build" / "swift")}
+        yield (
+            f"{self.name}-build",
+            "command",
+            1800,
+            self.build(),
+            {"DENPA_STDLIB": str(ROOT / "build" / "swift")},
+        )
         yield f"{self.name}-compile", "command", 300, self.compiled(), {}
         settings = {"DENPA_LIBRARY": str(self.library), "DENPA_RANDOM_CALLS": RANDOM_CALLS}
         here = {**settings, **self.environment(leaks=True)}
         for source in c_tests():
             program = f"build/sanitize/{self.name}/{source.stem}"
             left_out = LEFT_OUT[self.name].get(source.stem)
-            command = ["bash", "-c", f"{program} $({program} --list | grep -vx {left_out})"] if left_out else [program]
+            command = (
+                ["bash", "-c", f"{program} $({program} --list | grep -vx {left_out})"]
+                if left_out
+                else [program]
+            )
             yield f"{self.name}-c-{source.stem}", "plain", 900, command, here
         for kernels in kernel_sets():
             for name in ("values", "training", "strides"):
-                yield (f"{self.name}-c-{name}-{kernels}", "plain", 300, [f"build/sanitize/{self.name}/{name}"],
-                       {**here, "DENPA_KERNELS": kernels})
+                yield (
+                    f"{self.name}-c-{name}-{kernels}",
+                    "plain",
+                    300,
+                    [f"build/sanitize/{self.name}/{name}"],
+                    {**here, "DENPA_KERNELS": kernels},
+                )
         # Python and NumPy keep much until the end.
-        python = {**settings, **self.environment(leaks=False), "LD_PRELOAD": ":".join(map(str, self.runtime)), "PYTHON": PYTHON}
+        python = {
+            **settings,
+            **self.environment(leaks=False),
+            "LD_PRELOAD": ":".join(map(str, self.runtime)),
+            "PYTHON": PYTHON,
+        }
         pytest = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         yield f"{self.name}-python", "pytest", 1800, [*pytest, "Tests/python", "-k", OTHERS], python
         yield f"{self.name}-plugins", "pytest", 1800, [*pytest, "Tests/plugins", "-k", OTHERS], python
         extra = [line for line in os.environ.get("DENPA_SANITIZE_COMMANDS", "").splitlines() if line.strip()]
-        campaigns = CAMPAIGNS + [(f"command-{n}", 3600, ["bash", "-c", line]) for n, line in enumerate(extra, start=1)]
+        campaigns = CAMPAIGNS + [
+            (f"command-{n}", 3600, ["bash", "-c", line]) for n, line in enumerate(extra, start=1)
+        ]
         for name, seconds, command in campaigns:
             yield f"{self.name}-{name}", "command", seconds, command, python
 
@@ -135,7 +192,10 @@ class Sanitizer:
             good, bad = run_all([part], self.logs)
             found = 0
             for report in sorted(set(self.reports.iterdir()) - before):
-                line = next((line for line in report.read_text(errors="replace").splitlines() if REPORT.search(line)), None)
+                line = next(
+                    (line for line in report.read_text(errors="replace").splitlines() if REPORT.search(line)),
+                    None,
+                )
                 if line is None:
                     report.unlink()  # a remark: an allocation that failed, a thread that a fork left behind
                     continue
@@ -146,9 +206,12 @@ class Sanitizer:
 
 
 # C tests that the sanitizer itself breaks: ThreadSanitizer has a thread of its own, and makes system calls.
-LEFT_OUT = {"address": {}, "thread": {"process": "loading_starts_no_thread", "memory": "real_time_makes_no_system_call"}}
-# Python's tests that say nothing of the library here: of memory taken and of time, of compilers and programs that Python starts (they
-# would need the sanitizer's runtime themselves), of its types.
+LEFT_OUT = {
+    "address": {},
+    "thread": {"process": "loading_starts_no_thread", "memory": "real_time_makes_no_system_call"},
+}
+# Python's tests that say nothing of the library here: of memory taken, of compilers and programs that Python
+# starts (they would need the sanitizer's runtime themselves), of its types.
 OTHERS = "not test_memory and not test_from_c and not templates and not types_hold and not is_typed"
 
 

@@ -24,8 +24,8 @@ DENPA_INTERNAL const char *__wrap__swift_stdlib_getNameAlias(uint32_t scalar) {
   return NULL;
 }
 
-// The runtime is not compiled with ThreadSanitizer, which therefore does not see that who finds a global made by another
-// thread comes after its making. In builds with it (scripts/sanitize.py, which wraps the function) it is told.
+// The runtime is not compiled with ThreadSanitizer, which therefore does not see that whoever finds a global made
+// comes after its making. In builds with it (scripts/sanitize.py, which wraps the function) it is told.
 #if __has_feature(thread_sanitizer)
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);

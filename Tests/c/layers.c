@@ -186,7 +186,8 @@ static void registers_and_trains(void) {
 
 static void wrong_layers_are_refused(void) {
   static const char *const names[] = {"", "test.gradient", "test.adding", "test.beyond", "test.noise", "test.shape", "test.fails", "test.holes"};
-  static const char *const words[] = {"", "gradient", "accumulate", "past the end", "repeatab", "shape", "the power is out", "did not write"};
+  static const char *const words[] = {"", "gradient", "accumulate", "past the end", "repeatab",
+                                      "shape", "the power is out", "did not write"};
   int mode;
   for (mode = WRONG_GRADIENT; mode <= LEAVES_HOLES; mode++) {
     denpa_graph *g = new_graph();

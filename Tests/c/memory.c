@@ -309,9 +309,10 @@ static void too_large(void) {
   denpa_session *s = NULL;
   int64_t handles;
   OPTIONS(denpa_session_options, o);
-  STATUS(denpa_graph_add(g, "dense", "big", DENPA_ATTRIBUTES(denpa_int("units", (int64_t)1 << 40)), &x, 1, &y, 1), DENPA_BAD_ARGUMENT);
-  STATUS(denpa_graph_add(g, "dense", "big", DENPA_ATTRIBUTES(denpa_int("units", INT32_MAX)), &x, 1, &y, 1), DENPA_LIMIT_EXCEEDED);
-  OK(denpa_graph_add(g, "dense", "big", DENPA_ATTRIBUTES(denpa_int("units", 15 << 21)), &x, 1, &y, 1));
+#define UNITS(count) denpa_graph_add(g, "dense", "big", DENPA_ATTRIBUTES(denpa_int("units", count)), &x, 1, &y, 1)
+  STATUS(UNITS((int64_t)1 << 40), DENPA_BAD_ARGUMENT);
+  STATUS(UNITS(INT32_MAX), DENPA_LIMIT_EXCEEDED);
+  OK(UNITS(15 << 21));
   handles = denpa_test_handles();
   STATUS(denpa_model_create(g, &y, 1, NULL, &m), DENPA_OUT_OF_MEMORY);
   CHECK(m == NULL);

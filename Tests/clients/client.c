@@ -1,5 +1,6 @@
-/* A client as ThreadSanitizer and valgrind see it: a fit on two threads, readers beside one who publishes, a fork. With the
- * argument "race" it has a race of its own, in its callback and in a reader, which must be reported.
+/* A client as ThreadSanitizer and valgrind see it: a fit on two threads, readers beside one who publishes, a
+ * fork. With the argument "race" it has a race of its own, in its callback and in a reader, which must be
+ * reported.
  */
 #include <denpa.h>
 #include <pthread.h>
@@ -9,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TRY(call)                                                                                                     \
-  do {                                                                                                                \
-    if ((call) != DENPA_OK) printf("%s: %s\n", #call, denpa_last_error()), exit(1);                                   \
+#define TRY(call)                                                                    \
+  do {                                                                               \
+    if ((call) != DENPA_OK) printf("%s: %s\n", #call, denpa_last_error()), exit(1);  \
   } while (0)
 
 enum { ROWS = 64, IN = 128, UNITS = 256, OUT = 8, READERS = 3, ROUNDS = 4, MISTAKEN = 4 };
@@ -56,10 +57,13 @@ int main(int argc, char **argv) {
   denpa_trainer *trainer = NULL;
   denpa_session *s = NULL;
   denpa_loss loss = denpa_loss_on(0, "mean_squared_error", NULL);
-  denpa_trainer_options how = {sizeof how, .max_batch = ROWS, .threads = 2, .loss_count = 1, .losses = &loss, .optimizer = {"adam", NULL}};
+  denpa_trainer_options how = {sizeof how, .max_batch = ROWS, .threads = 2, .loss_count = 1, .losses = &loss,
+                               .optimizer = {"adam", NULL}};
   denpa_session_options so = {sizeof so, .max_batch = ROWS, .threads = 2};
-  denpa_fit_options fit = {sizeof fit, .epochs = 1, .batch_size = 32, .callback = progress, .user_data = &samples};
+  denpa_fit_options fit = {sizeof fit, .epochs = 1, .batch_size = 32, .callback = progress,
+                           .user_data = &samples};
   denpa_tensor X = denpa_f32(x, ROWS, IN), T = denpa_f32(t, ROWS, OUT), Y = denpa_f32(y, ROWS, OUT);
+  denpa_tensor bias = {.data = t, .dtype = DENPA_FLOAT32, .rank = 1, .dim = {OUT}};
   static unsigned char bytes[1 << 20];
   int64_t length = 0;
   has_race = argc > 1 && strcmp(argv[1], "race") == 0;
@@ -67,7 +71,9 @@ int main(int argc, char **argv) {
   for (int i = 0; i < ROWS * OUT; i++) t[i] = (float)(i % 3);
   TRY(denpa_graph_create(&g));
   TRY(denpa_graph_input(g, "x", DENPA_FLOAT32, 1, &width, &in));
-  TRY(denpa_graph_add(g, "dense", NULL, DENPA_ATTRIBUTES(denpa_int("units", UNITS), denpa_string("activation", "tanh")), &in, 1, &hidden, 1));
+  TRY(denpa_graph_add(g, "dense", NULL,
+                      DENPA_ATTRIBUTES(denpa_int("units", UNITS), denpa_string("activation", "tanh")), &in, 1,
+                      &hidden, 1));
   TRY(denpa_graph_add(g, "dense", NULL, DENPA_ATTRIBUTES(denpa_int("units", OUT)), &hidden, 1, &out, 1));
   TRY(denpa_model_create(g, &out, 1, NULL, &model));
   TRY(denpa_trainer_create(model, &how, &trainer));
@@ -78,7 +84,7 @@ int main(int argc, char **argv) {
     memset(t, 0, sizeof t); /* the caller's own again after each call */
     TRY(denpa_train_batch(trainer, &X, 1, &T, 1, NULL));
     TRY(denpa_publish(trainer));
-    TRY(denpa_model_set(model, "dense_2.b", &(denpa_tensor){.data = t, .dtype = DENPA_FLOAT32, .rank = 1, .dim = {OUT}}));
+    TRY(denpa_model_set(model, "dense_2.b", &bias));
     TRY(denpa_predict(s, &X, 1, &Y, 1));
     for (int k = 0; k < ROWS * OUT; k++) sum += (double)y[k];
   }
@@ -99,6 +105,7 @@ int main(int argc, char **argv) {
   TRY(denpa_trainer_destroy(trainer));
   TRY(denpa_model_destroy(model));
   TRY(denpa_graph_destroy(g));
-  printf("%s: %d samples, child %d, %d handles\n", sum == sum ? "done" : "NaN", (int)samples, status, (int)denpa_test_handles());
+  printf("%s: %d samples, child %d, %d handles\n", sum == sum ? "done" : "NaN", (int)samples, status,
+         (int)denpa_test_handles());
   return status != 0 || samples == 0;
 }

@@ -56,9 +56,9 @@ void denpa_name_worker(uint32_t number);
 // Asks for huge pages; a refusal is no failure.
 void denpa_advise_huge_pages(void *start, uint64_t size);
 
-// The thread's floating-point control and sticky status flags in one number: MXCSR, or FPCR << 32 | FPSR. In assembly: of the
-// compiler's own intrinsic it concludes that a function which reads the register depends on nothing, and calls that once for
-// before and after.
+// The thread's floating-point control and sticky status flags in one number: MXCSR, or FPCR << 32 | FPSR. In
+// assembly: of a function that reads the register by the compiler's own intrinsic LLVM concludes that it depends
+// on nothing, and lets one call stand for before and after.
 static inline uint64_t denpa_fp_state(void) {
 #if defined(__x86_64__)
   uint32_t control;
