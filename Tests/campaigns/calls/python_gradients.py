@@ -181,9 +181,10 @@ class PythonMachine(PythonTraining):
         )
         trainer = state.looked()
         ways = self.faults(batch, False) or trainer.forward(dataclasses.replace(batch, mistake=None), True)
-        if ways[0][0] == abi.OK:
-            ways[0][1]()
-            ways = trainer.backward(douts, None, True)
+        goes_on = dict(ways).get(abi.OK)
+        if goes_on:
+            goes_on()
+            ways = trainer.backward(douts, None, True) + [way for way in ways if way[0] != abi.OK]
         wanted = self.settle(ways)
         if self.api.status == abi.OK:
             require_all(got, trainer.gradients, "gradient")
