@@ -187,7 +187,8 @@ class TrainerMachine(ModelMachine):
         like = pending.batch if pending else Batch(rows, 0)
         rooms = None if dx is None else self.api.rooms_for_input_gradients(like, net, dx)
         shown = ", ".join("NULL" if d is None else f"{rows} rows" for d in given)
-        text = f"{owner.handle} backward [{shown}] seed {seed}{f', {trouble}' * bool(trouble)}{self.shown_gap(dx)}"
+        text = f"{owner.handle} backward [{shown}] seed {seed}"
+        text += f"{f', {trouble}' * bool(trouble)}{self.shown_gap(dx)}"
         self.api.call(
             text,
             "trainer_backward",

@@ -7,8 +7,8 @@ import os
 
 KNOWN = {
     "input gradients": "Where a layer fails in backward, gradients of inputs have been written.",
-    "new optimizer": "What was gathered in Python is overwritten by the first backward after a step with an optimizer "
-    "other than that of the step before, not added to.",
+    "new optimizer": "What was gathered in Python is overwritten by the first backward after a step with "
+    "another optimizer than that of the step before (or with the first one), not added to.",
     "replace": "A training in Python that is refused has taken over the loss and optimizer it was given.",
     "same names": "A network with one value as two outputs has one of them after from_bytes.",
     "loss keys": "A loss of the same output, by number or by name, counts as another one in Python: the "
