@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 
 KNOWN = {
+    "refused forward": "After a layer has failed in backward once, the next call of that kind that is refused "
+    "with DENPA_NOT_FINITE or DENPA_OUT_OF_MEMORY lets the gradients become zero.",
     "input gradients": "Where a layer fails in backward, gradients of inputs have been written.",
     "new optimizer": "What was gathered in Python is overwritten by the first backward after a step with "
     "another optimizer than that of the step before (or with the first one), not added to.",
