@@ -118,6 +118,8 @@ class TrainerMachine(ModelMachine):
         batch = self.within(state, batch)
         loss = ctypes.c_double(SENTINEL)
         arrays = *self.api.inputs(batch, state.net), *self.api.targets(batch, state.net, state.terms)
+        if batch.rows == 0 and not all(np.isfinite(g).all() for g in state.gradients.values()):
+            return  # whether no rows count as a forward then is open
         dx = self.possible_gap(dx, state.net)
         rooms = None if dx is None else self.api.rooms_for_input_gradients(batch, state.net, dx)
         text = f"{owner.handle} gradients {batch}{self.shown_gap(dx)}"

@@ -341,9 +341,8 @@ class TrainerState:
 
         def commit():
             loss = sum(values)
-            # What was not finite before spoils the sum, but nothing of a batch without rows.
-            is_finite = self.accumulate(gradients) or batch.rows == 0
-            if is_finite and np.isfinite(loss):
+            # What was not finite before spoils the sum, and so the states.
+            if self.accumulate(gradients) and np.isfinite(loss):
                 self.weights.update(states)
                 self.forwards += 1
             return loss, dinputs
