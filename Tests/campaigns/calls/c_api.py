@@ -105,8 +105,9 @@ class CApi:
         self.recorder.result(status_name(self.status) + said)
         return self.status
 
-    def finish(self):
-        return self.memory.settle(self.status == abi.OK)
+    def finish(self, may_write=False):
+        """The outputs. `may_write`: those of a call that failed may have been written."""
+        return self.memory.settle(self.status == abi.OK, may_write)
 
     def create(self, kind, label, text, name, *arguments):
         """The handle, or None where the call failed."""

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from .batches import BATCH, SEED, Batch, numbers
 from .c_api import CApi, Draws, last_error, status_name
-from .compare import all_same, require, require_all
+from .compare import require, require_all
 from denpa import _abi as abi
 from denpa._call import library, options
 from .expected import ModelState, TrainerState
@@ -52,6 +52,8 @@ class ModelMachine(RuleBasedStateMachine):
         with."""
         status = self.api.status if status is None else status
         if status == abi.OUT_OF_MEMORY and self.api.starved:
+            for owner in self.trainers.values():
+                owner.state.may_be_zero = owner.state.may_be_zero or "refused forward" in WITHOUT
             return None
         for allowed, commit in ways:
             if allowed == status:
@@ -65,10 +67,7 @@ class ModelMachine(RuleBasedStateMachine):
         for owner in self.models.values():
             require_all(self.parameters(owner), owner.state.parameters, f"{owner.handle}: parameter")
         for owner in self.trainers.values():
-            candidates = [c for c in owner.state.candidates if all_same(owner.views, c)]
-            if not candidates:
-                require_all(owner.views, owner.state.candidates[0], f"{owner.handle}: gradient")
-            owner.state.candidates = candidates[:1]
+            owner.state.see(owner.views, f"{owner.handle}: gradient")
         if self.probes:
             for owner in self.trainers.values():
                 self.probe(owner)

@@ -118,11 +118,13 @@ class TrainerMachine(ModelMachine):
         batch = self.within(state, batch)
         loss = ctypes.c_double(SENTINEL)
         arrays = *self.api.inputs(batch, state.net), *self.api.targets(batch, state.net, state.terms)
+        if batch.rows == 0 and not all(np.isfinite(g).all() for g in state.gradients.values()):
+            return  # whether no rows count as a forward then is open
         dx = self.possible_gap(dx, state.net)
         rooms = None if dx is None else self.api.rooms_for_input_gradients(batch, state.net, dx)
         text = f"{owner.handle} gradients {batch}{self.shown_gap(dx)}"
         self.api.call(text, "trainer_gradients", pointer, *arrays, rooms, ctypes.byref(loss))
-        got = self.api.finish()
+        got = self.api.finish(may_write="input gradients" in WITHOUT)
         wanted = self.settle(state.gradients_of(batch, dx is not None))
         self.compare_loss(loss, wanted and wanted[0])
         if wanted and dx is not None:
@@ -149,7 +151,7 @@ class TrainerMachine(ModelMachine):
         arrays = *self.api.inputs(batch, state.net), *self.api.outputs(batch, state.net)
         text = f"{owner.handle} forward {batch}, training {int(training)}"
         self.api.call(text, "trainer_forward", pointer, *arrays, int(training))
-        got = self.api.finish()
+        got = self.api.finish(may_write=training)
         for one, wanted in zip(got, self.settle(state.forward(batch, training)) or []):
             require(one, wanted[0] if batch.is_single else wanted, "output")
         if training and self.api.status == abi.OUT_OF_MEMORY:
@@ -187,7 +189,8 @@ class TrainerMachine(ModelMachine):
         like = pending.batch if pending else Batch(rows, 0)
         rooms = None if dx is None else self.api.rooms_for_input_gradients(like, net, dx)
         shown = ", ".join("NULL" if d is None else f"{rows} rows" for d in given)
-        text = f"{owner.handle} backward [{shown}] seed {seed}{f', {trouble}' * bool(trouble)}{self.shown_gap(dx)}"
+        text = f"{owner.handle} backward [{shown}] seed {seed}"
+        text += f"{f', {trouble}' * bool(trouble)}{self.shown_gap(dx)}"
         self.api.call(
             text,
             "trainer_backward",
@@ -197,7 +200,7 @@ class TrainerMachine(ModelMachine):
             rooms,
             0 if dx is None else len(net.inputs),
         )
-        got = self.api.finish()
+        got = self.api.finish(may_write="input gradients" in WITHOUT)
         wanted = self.settle(state.backward(given, fault, dx is not None))
         if self.api.status == abi.OUT_OF_MEMORY:
             state.doubt()
@@ -266,7 +269,7 @@ class TrainerMachine(ModelMachine):
     )
     def write_gradient(self, trainer, which, seed, what):
         owner, state, _ = self.trainer(trainer)
-        if not state.trained or what in WITHOUT or state.restarts and "early views" in WITHOUT:
+        if not state.trained or what in WITHOUT:
             return
         name = state.trained[which % len(state.trained)]
         gradients = dict(state.gradients)
@@ -282,7 +285,7 @@ class TrainerMachine(ModelMachine):
         for n, g in gradients.items():
             if g is not state.gradients[n]:
                 owner.views[n][...] = g
-        state.candidates, state.restarts = [gradients], False
+        state.gradients = gradients
         self.recorder.result("written")
         self.look()
 

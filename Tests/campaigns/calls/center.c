@@ -1,9 +1,9 @@
 /* center.c: a layer with states, for the campaign of random calls. y = gain * (x - mean), for float64.
  *
  * `gain` is trained. In training `mean` moves a quarter of the way to the mean of the batch's rows, after y
- * was computed with what it was, and `draw` becomes one random number of the forward: so a step that was refused
- * but left its state, or took random numbers from the next one, can be seen from outside. An input of 777 lets
- * forward fail, one of 778 lets backward fail.
+ * was computed with what it was, and `draw` becomes one random number of the forward: so a step that was
+ * refused but left its state, or took random numbers from the next one, can be seen from outside. An input of
+ * 777 lets forward fail, one of 778 lets backward fail.
  */
 #include <denpa_plugin.h>
 

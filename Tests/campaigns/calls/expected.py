@@ -13,6 +13,8 @@ import dataclasses
 import numpy as np
 
 from denpa import _abi as abi
+from .compare import all_same, require_all
+from .known import WITHOUT
 from .nets import TRAINED, BadClass, LayerFails, Meter
 from .philox import permutation
 
@@ -82,13 +84,11 @@ class TrainerState:
         self.max_batch, self.input_gradients, self.draw = max_batch, input_gradients, draw
         self.weights = copy.deepcopy(model.parameters)
         self.trained = [name for name in model.parameters if model.is_trained(name)]
-        zeros = {name: np.zeros(self.net.shapes[name]) for name in self.trained}
-        # The gradients, as they may be: where the manual leaves it open what is there after a step there
-        # are several, until the machine has looked.
-        self.candidates = [zeros]
-        # At first, and after a step of the closed loop, the next gradients may be added to what is seen, or
-        # to zero.
+        self.gradients = self.zeros
+        # At first, and after a step of the closed loop, the next gradients overwrite what is there.
         self.restarts = True
+        # A call of the open loop has failed in backward: the gradients may have become zero.
+        self.may_be_zero = False
         self.moments = {
             name: [np.zeros(self.net.shapes[name])] * (rule.moments if rule else 0) for name in self.trained
         }
@@ -101,7 +101,6 @@ class TrainerState:
         made = copy.copy(self)
         made.weights = dict(self.weights)
         made.moments = {name: list(moments) for name, moments in self.moments.items()}
-        made.candidates = list(self.candidates)
         return made
 
     def adopt(self, clone):
@@ -111,10 +110,15 @@ class TrainerState:
     def zeros(self):
         return {name: np.zeros(self.net.shapes[name]) for name in self.trained}
 
-    @property
-    def gradients(self):
-        assert len(self.candidates) == 1, "the machine looks at the gradients after each call"
-        return self.candidates[0]
+    def see(self, views, what):
+        """Compares the gradients with what their views show."""
+        if self.may_be_zero and all_same(views, self.zeros):
+            self.clear()
+        self.may_be_zero = False
+        require_all(views, self.gradients, what)
+
+    def clear(self):
+        self.gradients, self.restarts = self.zeros, False
 
     # -- what all calls with a batch share ------------------------------------------------------------------
 
@@ -133,7 +137,7 @@ class TrainerState:
 
     def whole(self, inputs, targets):
         """Forward, loss, backward: (status, the terms' losses, gradients, input gradients, states,
-        outputs)."""
+        outputs). No losses: it has failed before backward."""
         try:
             outputs, kept, states = self.forward_pass(inputs, True)
             values, doutputs = self.net.loss(self.terms, outputs, targets)
@@ -144,7 +148,7 @@ class TrainerState:
         gradients, dinputs = self.net.backward(self.weights, kept, doutputs)
         gradients = {name: gradients[name] for name in self.trained}
         if self.net.backward_fails(inputs) and (self.input_gradients or "center.gain" in self.trained):
-            return abi.LAYER_FAILED, [], None, None, None, None
+            return abi.LAYER_FAILED, values, None, None, None, None
         return abi.OK, values, gradients, dinputs, states, outputs
 
     def optimize(self, gradients):
@@ -160,16 +164,16 @@ class TrainerState:
         if len(inputs[0]) == 0:
             return abi.OK, 0.0
         status, values, gradients, _, states, outputs = self.whole(inputs, targets)
+        if status == abi.OK and not (np.isfinite(sum(values)) and finite(gradients.values())):
+            status = abi.NOT_FINITE
         if status != abi.OK:
-            self.candidates = self.candidates + [self.zeros]
+            if values:
+                self.clear()
             return status, 0.0
-        if not np.isfinite(sum(values)) or not finite(gradients.values()):
-            self.candidates, self.restarts = [self.zeros], False
-            return abi.NOT_FINITE, 0.0
         self.weights.update(states)
         self.forwards += 1
         self.optimize(gradients)
-        self.candidates, self.restarts = [gradients], True
+        self.gradients, self.restarts = gradients, True
         if meter is not None:
             meter.add(values, outputs, targets)
         return abi.OK, sum(values)
@@ -284,6 +288,7 @@ class TrainerState:
         """A call has failed half-way: what an earlier forward kept may be gone."""
         if self.pending is not None:
             self.pending = dataclasses.replace(self.pending, doubtful=True)
+        self.may_be_zero = self.may_be_zero or "refused forward" in WITHOUT
 
     def backward(self, doutputs, fault, wants_inputs):
         """`doutputs`: arrays or None, called with the rows of the forward; `fault`: what is wrong with how
@@ -302,7 +307,7 @@ class TrainerState:
 
         def fail():
             self.doubt()
-            self.candidates = self.candidates + [self.zeros]
+            self.may_be_zero = True
 
         def commit():
             self.accumulate(gradients)
@@ -319,10 +324,10 @@ class TrainerState:
 
     def accumulate(self, gradients):
         """Adds to the gradients; whether they are finite then."""
-        before = [self.gradients] + [self.zeros] * self.restarts
-        self.candidates = [{name: old[name] + gradients[name] for name in self.trained} for old in before]
+        before = self.zeros if self.restarts else self.gradients
+        self.gradients = {name: before[name] + gradients[name] for name in self.trained}
         self.restarts = False
-        return finite(self.candidates[0].values())
+        return finite(self.gradients.values())
 
     def gradients_of(self, batch, wants_inputs):
         refusals = self.refusals(batch)
@@ -336,13 +341,14 @@ class TrainerState:
 
         def commit():
             loss = sum(values)
+            # What was not finite before spoils the sum, and so the states.
             if self.accumulate(gradients) and np.isfinite(loss):
                 self.weights.update(states)
                 self.forwards += 1
             return loss, dinputs
 
         def fail():
-            self.candidates = self.candidates + [self.zeros]
+            self.may_be_zero = bool(values)
 
         return [(status, commit if status == abi.OK else fail)]
 
@@ -354,10 +360,7 @@ class TrainerState:
         return [(abi.OK, lambda: self.optimize(self.gradients))]
 
     def zero_gradients(self):
-        def commit():
-            self.candidates, self.restarts = [self.zeros], False
-
-        return [(abi.OK, commit)]
+        return [(abi.OK, self.clear)]
 
     # -- weights --------------------------------------------------------------------------------------------
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 
 KNOWN = {
-    "early views": "What is written into a gradient's view before the first backward, or after a step of the "
-    "closed loop, is overwritten by the next backward, not added to.",
-    "outputs": "A forward in training that is refused with DENPA_NOT_FINITE, or because a layer failed, has "
-    "written its outputs.",
+    "refused forward": "After a layer has failed in backward once, the next call of that kind that is refused "
+    "with DENPA_NOT_FINITE or DENPA_OUT_OF_MEMORY lets the gradients become zero.",
+    "input gradients": "Where a layer fails in backward, gradients of inputs have been written.",
+    "new optimizer": "What was gathered in Python is overwritten by the first backward after a step with "
+    "another optimizer than that of the step before (or with the first one), not added to.",
     "replace": "A training in Python that is refused has taken over the loss and optimizer it was given.",
     "same names": "A network with one value as two outputs has one of them after from_bytes.",
     "loss keys": "A loss of the same output, by number or by name, counts as another one in Python: the "

@@ -83,8 +83,7 @@ class NetState:
         if self.open is None or rule is not None and self.open.rule != rule:
             old, self.open = self.open, self.make((), rule, True)
             if old is not None:
-                # They are written into its views, so this defect shows here too.
-                self.open.candidates, self.open.restarts = [old.gradients], "early views" in WITHOUT
+                self.open.gradients, self.open.restarts = old.gradients, "new optimizer" in WITHOUT
         self.bring(self.open)
         return self.open
 

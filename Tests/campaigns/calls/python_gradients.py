@@ -147,13 +147,7 @@ class PythonMachine(PythonTraining):
     def write_gradient(self, net, which, seed, trouble):
         owner, net, state = self.pick(net)
         opened = state.open
-        if (
-            opened is None
-            or not opened.trained
-            or trouble in WITHOUT
-            or opened.restarts
-            and "early views" in WITHOUT
-        ):
+        if opened is None or not opened.trained or trouble in WITHOUT:
             return
         name = opened.trained[which % len(opened.trained)]
         value = numbers(seed, *state.net.shapes[name])
@@ -161,7 +155,7 @@ class PythonMachine(PythonTraining):
             value.reshape(-1)[seed % value.size] = np.nan
         self.recorder.call(f"{owner}.grads[{name!r}][:] = {value.tolist()}")
         net.grads[name][:] = value
-        opened.candidates, opened.restarts = [{**opened.gradients, name: value}], False
+        opened.gradients = {**opened.gradients, name: value}
         self.recorder.result("written")
         self.look()
 
@@ -181,9 +175,10 @@ class PythonMachine(PythonTraining):
         )
         trainer = state.looked()
         ways = self.faults(batch, False) or trainer.forward(dataclasses.replace(batch, mistake=None), True)
-        if ways[0][0] == abi.OK:
-            ways[0][1]()
-            ways = trainer.backward(douts, None, True)
+        goes_on = dict(ways).get(abi.OK)
+        if goes_on:
+            goes_on()
+            ways = trainer.backward(douts, None, True) + [way for way in ways if way[0] != abi.OK]
         wanted = self.settle(ways)
         if self.api.status == abi.OK:
             require_all(got, trainer.gradients, "gradient")

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from .batches import BATCH, SEED, Batch, numbers
 from .c_api import Draws, last_error, status_name
-from .compare import all_same, require, require_all
+from .compare import require, require_all
 from denpa import _abi as abi
 from denpa._call import library
 from .expected import ModelState
@@ -83,10 +83,7 @@ class PythonBase(RuleBasedStateMachine):
                 require(got, other, f"{owner}: prediction")
         if state.open is not None:
             views = {name: net.grads[name] for name in state.open.trained}
-            found = [c for c in state.open.candidates if all_same(views, c)]
-            if not found:
-                require_all(views, state.open.candidates[0], f"{owner}: gradient")
-            state.open.candidates = found[:1]
+            state.open.see(views, f"{owner}: gradient")
 
     @staticmethod
     def given(arrays):
