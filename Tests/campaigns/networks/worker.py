@@ -5,6 +5,7 @@ they die of.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -62,7 +63,11 @@ def main():
                 json.dumps({"unknown": [*unknown(registry), *sizes.MISSING], "kernels": kernels}), flush=True
             )
             continue
-        spec = asked["spec"] if "spec" in asked else network(asked["seed"], registry)
+        spec = (
+            asked["spec"]
+            if "spec" in asked
+            else network(asked["seed"], registry, os.environ.get("DENPA_NETWORKS_THEME"))
+        )
         if asked.get("show"):
             print(json.dumps(spec), flush=True)
             continue
