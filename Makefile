@@ -26,7 +26,7 @@ CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c)
   $(patsubst Tests/c/%.cpp,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.cpp))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
-.PHONY: all help lib demo test sanitize bench bench-peers bench-check bench-product bench-programs campaign-networks examples c-tests c++-tests install uninstall clean format lint tools venv
+.PHONY: all help lib demo test sanitize bench bench-peers bench-former bench-check bench-product bench-programs campaign-networks campaign-calls examples c-tests c++-tests install uninstall clean format lint tools venv
 all: lib
 
 help: ## this list
@@ -74,6 +74,9 @@ sanitize: $(STDLIB)/Glibc.o venv ## tests with sanitizers, for half an hour; PAR
 campaign-networks: lib venv ## random networks beside NumPy: N=20000 of them from SEED=1 on (an hour)
 	@PYTHONPATH=Tests/campaigns:bindings/python $(PYTHON) -m networks --count $(or $(N),20000) --seed $(or $(SEED),1)
 
+campaign-calls: lib venv ## random orders of calls beside a model of what must hold: N=20000 programs, SEED=1 (an hour)
+	@PYTHONPATH=Tests/campaigns:bindings/python $(PYTHON) -m calls --count $(or $(N),20000) --seed $(or $(SEED),1)
+
 c-tests: $(C_TESTS)
 c++-tests: $(CXX_TESTS)
 examples: $(EXAMPLES)
@@ -103,6 +106,9 @@ bench: lib venv bench-programs ## times Denpa alone; WORKLOADS="book-mlp loading
 
 bench-peers: lib bench-programs $(PEERS_VENV)/.complete $(BUILD)/bench/fann_peer ## Denpa beside PyTorch, JAX, NumPy, scikit-learn, FANN (6 GB)
 	@$(PEERS_PYTHON) benchmarks/bench_peers.py $(WORKLOADS)
+
+bench-former: lib bench-programs ## Denpa beside a former commit's library: FORMER=path/to/libdenpa.so.0
+	@python3 benchmarks/compare.py $(FORMER) $(WORKLOADS)
 
 bench-check: lib $(PEERS_VENV)/.complete ## that Denpa and its peers compute the same losses
 	@$(PEERS_PYTHON) benchmarks/check.py $(WORKLOADS)

@@ -124,6 +124,7 @@ def parts():
     ], {"DENPA_GUARD": "1"}
     campaigns = {"PYTHONPATH": f"{ROOT / 'Tests' / 'campaigns'}:{ROOT / 'bindings' / 'python'}"}
     yield "networks", "plain", 600, [PYTHON, "-m", "networks", "--count", "600"], campaigns
+    yield "calls", "plain", 1200, [PYTHON, "-m", "calls", "--count", "800"], campaigns
     yield "python-types", "command", 120, [
         PYTHON, "-m", "mypy", "--config-file", "bindings/python/pyproject.toml", "bindings/python/denpa"], {}
     yield "benchmarks", "plain", 300, [PYTHON, "scripts/check_benchmarks.py"], {}

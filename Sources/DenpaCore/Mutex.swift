@@ -4,9 +4,9 @@ import Glibc
 /// A lock for the paths that are allowed one. A pthread mutex, at an address of its own: ThreadSanitizer understands it,
 /// and it never moves. In a forked child it begins anew: whoever held it may not have come along.
 public final class Mutex: @unchecked Sendable {
-  private let raw: UnsafeMutablePointer<pthread_mutex_t>
+  @usableFromInline let raw: UnsafeMutablePointer<pthread_mutex_t>
   /// The process that `raw` was last made in.
-  private var generation: UInt32
+  @usableFromInline var generation: UInt32
 
   public init() {
     denpa_count_forks()
@@ -21,11 +21,13 @@ public final class Mutex: @unchecked Sendable {
     raw.deallocate()
   }
 
+  @inlinable
   public func lock() {
     if generation != denpa_fork_generation() { beginAnew() }
     pthread_mutex_lock(raw)
   }
 
+  @inlinable
   public func unlock() { pthread_mutex_unlock(raw) }
 
   public func tryLock() -> Bool {
@@ -34,7 +36,8 @@ public final class Mutex: @unchecked Sendable {
   }
 
   /// A child has one thread when it begins, so there is nobody to race with.
-  private func beginAnew() {
+  @usableFromInline
+  func beginAnew() {
     raw.initialize(to: pthread_mutex_t())
     pthread_mutex_init(raw, nil)
     generation = denpa_fork_generation()

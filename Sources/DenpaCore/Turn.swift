@@ -4,8 +4,9 @@ import Glibc
 /// A mutex that knows which thread has it: a thread that comes again, from a callback of the work that it is doing, is
 /// turned away, where it would wait for itself.
 public final class Turn: @unchecked Sendable {
-  private let mutex = Mutex()
-  private let owner: UnsafeMutablePointer<UInt64>
+  // What is part of each step of a small network is inlined into other modules.
+  @usableFromInline let mutex = Mutex()
+  @usableFromInline let owner: UnsafeMutablePointer<UInt64>
 
   public init() {
     owner = .allocate(capacity: 1)
@@ -15,7 +16,7 @@ public final class Turn: @unchecked Sendable {
   deinit { owner.deallocate() }
 
   /// Waits for the turn; false: this thread has it already.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func begin() -> Bool {
     let me = UInt64(pthread_self())
     guard denpa_atomic_load_relaxed_u64(owner) != me else { return false }
@@ -24,19 +25,24 @@ public final class Turn: @unchecked Sendable {
     return true
   }
 
+  @inlinable @inline(__always)
   public func end() {
     denpa_atomic_store_u64(owner, 0)
     mutex.unlock()
   }
 
-  @inline(__always)
+  @inlinable @inline(__always)
   public func take<R>(
-    or refusal: @autoclosure () -> Message, _ body: () throws(DenpaError) -> R
+    or refusal: StaticString, _ body: () throws(DenpaError) -> R
   ) throws(DenpaError) -> R {
-    guard begin() else { throw DenpaError(.badState, refusal()) }
+    guard begin() else { throw Turn.refused(refusal) }
     defer { end() }
     return try body()
   }
+
+  /// Said in one place, because the code that makes an error is long.
+  @inline(never)
+  public static func refused(_ sentence: StaticString) -> DenpaError { DenpaError(.badState, "\(sentence)") }
 }
 
 /// Code that is not the engine's: a layer's callbacks.

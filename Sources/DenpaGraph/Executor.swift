@@ -22,7 +22,7 @@ public final class Executor: @unchecked Sendable {
   private let infers: Bool
   private let isGuarded: Bool
   /// The plan writes the gradient of every trained parameter.
-  private let isComplete: Bool
+  public let isComplete: Bool
   private let control: Buffer
   let failure: UnsafeMutablePointer<ForeignFailure>
   private let run: UnsafeMutablePointer<Run>
@@ -351,7 +351,7 @@ public final class Executor: @unchecked Sendable {
 
   /// Gradients of trained parameters that this plan does not write: zeros, where gradients are not accumulated.
   public func clearUnreachedGradients() {
-    guard !isComplete, let gradients else { return }
+    guard let gradients else { return }
     for number in plan.unreachedParameters {
       (gradients.base + parameterLayout.offsets[number]).initializeMemory(
         as: UInt8.self, repeating: 0, count: parameterLayout.extents[number])

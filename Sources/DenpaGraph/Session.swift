@@ -78,7 +78,7 @@ public final class Session: @unchecked Sendable {
   public func enter() throws(DenpaError) {
     guard isRealtime else {
       guard turn.begin() else {
-        throw DenpaError(.badState, "the session is predicting in this thread: a layer's callback must not use it")
+        throw Turn.refused("the session is predicting in this thread: a layer's callback must not use it")
       }
       return
     }

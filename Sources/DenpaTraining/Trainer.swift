@@ -332,7 +332,7 @@ public final class Trainer: @unchecked Sendable {
     let flagged = executor.takeFlagged()
     guard loss.isFinite, flagged == nil else { throw notFinite(executor, rows, flagged) }
     hasGradients = false
-    executor.clearUnreachedGradients()
+    if !executor.isComplete { executor.clearUnreachedGradients() }
     forwardCount += 1
     try applyOptimizer()
     return loss

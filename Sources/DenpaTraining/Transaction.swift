@@ -78,7 +78,7 @@ extension Trainer {
 
   /// After gradients were computed: those that the plan does not reach are zero, unless they were accumulated.
   func gathered(_ executor: Executor) {
-    if !hasGradients { executor.clearUnreachedGradients() }
+    if !hasGradients, !executor.isComplete { executor.clearUnreachedGradients() }
     hasGradients = true
   }
 

@@ -19,20 +19,20 @@ static denpa_model *make(void) {
 static denpa_trainer *trainer_of(denpa_model *m, const char *first, const char *second, int64_t max_batch) {
   denpa_trainer *t = NULL;
   denpa_loss losses[2];
-  denpa_attribute lists[3][2];
+  denpa_attribute one[2], two[2], still[2];
   OPTIONS(denpa_trainer_options, o);
-  lists[0][0] = denpa_string("reduction", first);
-  lists[1][0] = denpa_string("reduction", second);
-  lists[2][0] = denpa_float("learning_rate", 0);
-  lists[0][1] = lists[1][1] = lists[2][1] = denpa_end();
-  losses[0] = denpa_loss_on(0, "mean_squared_error", lists[0]);
-  losses[1] = denpa_loss_on(0, "mean_squared_error", lists[1]);
+  one[0] = denpa_string("reduction", first);
+  two[0] = denpa_string("reduction", second);
+  still[0] = denpa_float("learning_rate", 0);
+  one[1] = two[1] = still[1] = denpa_end();
+  losses[0] = denpa_loss_on(0, "mean_squared_error", one);
+  losses[1] = denpa_loss_on(0, "mean_squared_error", two);
   losses[1].weight = 0.25;
   o.max_batch = max_batch;
   o.loss_count = 2;
   o.losses = losses;
   o.optimizer.kind = "sgd";
-  o.optimizer.attributes = lists[2];
+  o.optimizer.attributes = still;
   OK(denpa_trainer_create(m, &o, &t));
   return t;
 }

@@ -43,7 +43,7 @@ def test_names_that_python_cannot_spell(tmp_path):
     load(tmp_path, "odd.none odd.2d odd.any odd.lambda")
     odd = [layer for layer in vars(dp.layers).values() if getattr(layer, "kind", "").startswith("odd.")]
     names = {layer.__name__: layer.kind for layer in odd}
-    assert names == {"OddNone": "odd.none", "Odd2d": "odd.2d", "OddAny": "odd.any", "Lambda": "odd.lambda"}
+    assert names == {"None": "odd.none", "Odd2d": "odd.2d", "OddAny": "odd.any", "Lambda": "odd.lambda"}
     assert_allclose(dp.layers.odd_lambda([[2.0]]), [[2]])
 
 

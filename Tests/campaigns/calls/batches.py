@@ -1,4 +1,5 @@
-"""The batches that the campaign trains and predicts with: small, repeatable, and sometimes wrong on purpose."""
+"""The batches that the campaign trains and predicts with: small, repeatable, and sometimes wrong on
+purpose."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from denpa import _abi as abi
-from known import WITHOUT
-from networks import BACKWARD_FAILS, CE, FORWARD_FAILS
+from .known import WITHOUT
+from .nets import BACKWARD_FAILS, CE, FORWARD_FAILS
 
 # What is wrong with a batch's values.
 POISONS = ["nan x", "nan t", "inf x", "huge t", "class -1", "class n", "forward fails", "backward fails"]

@@ -1,4 +1,5 @@
-"""The C API, called as a C program would: each call is written down first, its tensors lie in guarded memory."""
+"""The C API, called as a C program would: each call is written down first, its tensors lie in guarded
+memory."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ import numpy as np
 import denpa
 from denpa import _abi as abi
 from denpa._call import library, options
-from batches import Batch
-from memory import CallerMemory, Disagreement, misdescribe, pack, tensor, view
-from networks import NETS, RULES
-from recorder import Recorder
+from .batches import Batch
+from .memory import CallerMemory, Disagreement, misdescribe, pack, tensor, view
+from .nets import NETS, RULES
+from .recorder import Recorder
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 # Calls that end entirely or not at all where memory is short: those of fit keep what was learned before.
@@ -118,7 +119,7 @@ class CApi:
     def destroy(self, handle):
         return self.call(f"destroy {handle}", f"{handle.kind}_destroy", handle.pointer)
 
-    # -- models -------------------------------------------------------------------------------------------------------
+    # -- models ---------------------------------------------------------------------------------------------
 
     def create_model(self, label, net, seed):
         graph, values = ctypes.POINTER(abi.Graph)(), {}
@@ -209,10 +210,11 @@ class CApi:
         )
         return buffer.raw[: length.value]
 
-    # -- tensors of a batch -------------------------------------------------------------------------------------------
+    # -- tensors of a batch ---------------------------------------------------------------------------------
 
     def inputs(self, batch, net, strided=None):
-        """(C array, count) of a batch's inputs. `strided`: whether they are so, where the call takes any strides."""
+        """(C array, count) of a batch's inputs. `strided`: whether they are so, where the call takes any
+        strides."""
         return self.described(batch, "input", net, (), batch.given_inputs(net), strided)
 
     def targets(self, batch, net, terms, strided=None):
@@ -260,7 +262,7 @@ class CApi:
         lead = () if batch.is_single else (batch.rows,)
         return pack([tensor(self.memory.room((*lead, width))) for _, width in net.inputs])
 
-    # -- trainers -----------------------------------------------------------------------------------------------------
+    # -- trainers -------------------------------------------------------------------------------------------
 
     def create_trainer(self, label, model, terms, rule, max_batch, input_gradients, threads=1):
         wanted = options(
@@ -276,7 +278,8 @@ class CApi:
         if rule is not None:
             held.append(attributes(dict(rule.attributes)))
             wanted.optimizer.kind, wanted.optimizer.attributes = rule.kind.encode(), held[-1]
-        text = f"trainer({model}, {list(terms) or 'no loss'}, {rule or 'no optimizer'}, max_batch {max_batch}{', input_gradients' * input_gradients})"
+        text = f"trainer({model}, {list(terms) or 'no loss'}, {rule or 'no optimizer'}, max_batch {max_batch}"
+        text += f"{', input_gradients' * input_gradients}{', 2 threads' * (threads > 1)})"
         return self.create("trainer", label, text, "trainer_create", model.pointer, ctypes.byref(wanted))
 
     def gradient_views(self, trainer, net, trained):
@@ -293,7 +296,8 @@ class CApi:
 
 
 class Draws:
-    """The random numbers that center.c gets, by seed and number of the forward: they depend on nothing else."""
+    """The random numbers that center.c gets, by seed and number of the forward: they depend on nothing
+    else."""
 
     def __init__(self):
         self.known = {}

@@ -1,4 +1,5 @@
-"""Random orders of calls of the C API: denpa_fit and denpa_fit_source, with callbacks that look, stop and fail."""
+"""Random orders of calls of the C API: denpa_fit and denpa_fit_source, with callbacks that look, stop and
+fail."""
 
 from __future__ import annotations
 
@@ -9,15 +10,15 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from batches import BATCH, GOOD_BATCH, Batch
-from c_api import last_error, status_name
-from c_models import PICK
-from c_training import TrainerMachine
-from compare import require, require_all
+from .batches import BATCH, GOOD_BATCH, Batch
+from .c_api import last_error, status_name
+from .c_models import PICK
+from .c_training import TrainerMachine
+from .compare import require, require_all
 from denpa import _abi as abi
 from denpa._call import library, options
-from known import WITHOUT
-from memory import SENTINEL, CallerMemory, Disagreement, pack, tensor
+from .known import WITHOUT
+from .memory import SENTINEL, CallerMemory, Disagreement, pack, tensor
 
 STOP = st.sampled_from([None, None, None, 0, 1])
 EPOCHS = st.sampled_from([1, 1, 2, 3])
@@ -27,7 +28,7 @@ VALIDATION = st.one_of(
 
 
 class CMachine(TrainerMachine):
-    # -- what both have in common -------------------------------------------------------------------------------------
+    # -- what both have in common ----------------------------------------------------------------------------
 
     def options(self, owner, epochs, stop, validation, told, batches, **given):
         """The options of a fit whose callback compares what it is told."""
@@ -59,7 +60,8 @@ class CMachine(TrainerMachine):
         require(got, [epochs, epoch.batches, batches or -1, epoch.samples], "epochs, batch, batches, samples")
         require(progress.loss, epoch.loss, "loss of the epoch")
         require(progress.accuracy, epoch.accuracy, "accuracy of the epoch")
-        require([progress.validation_loss, progress.validation_accuracy], epoch.validation, "validation")
+        require(progress.validation_loss, epoch.validation[0], "loss of the validation")
+        require(progress.validation_accuracy, epoch.validation[1], "accuracy of the validation")
         for model in self.models.values():
             if model.state is owner.state.model:
                 require_all(
@@ -108,7 +110,7 @@ class CMachine(TrainerMachine):
 
         return [(status, commit)]
 
-    # -- data in memory -----------------------------------------------------------------------------------------------
+    # -- data in memory -------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.trainers)
     @rule(
@@ -175,7 +177,7 @@ class CMachine(TrainerMachine):
             else batch
         )
 
-    # -- a source -----------------------------------------------------------------------------------------------------
+    # -- a source -------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.trainers)
     @rule(

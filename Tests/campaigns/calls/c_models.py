@@ -8,16 +8,16 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from batches import BATCH, SEED, Batch, numbers
-from c_api import CApi, Draws, last_error, status_name
-from compare import all_same, require, require_all
+from .batches import BATCH, SEED, Batch, numbers
+from .c_api import CApi, Draws, last_error, status_name
+from .compare import all_same, require, require_all
 from denpa import _abi as abi
 from denpa._call import library, options
-from expected import ModelState, TrainerState
-from known import WITHOUT
-from memory import Disagreement
-from networks import NETS, RULES
-from recorder import Recorder
+from .expected import ModelState, TrainerState
+from .known import WITHOUT
+from .memory import Disagreement
+from .nets import NETS, RULES
+from .recorder import Recorder
 
 SLOT = st.integers(0, 2)
 PICK = st.sampled_from(range(12))
@@ -45,10 +45,11 @@ class ModelMachine(RuleBasedStateMachine):
         self.probes = False
         self.handles = library.denpa_test_handles()
 
-    # -- looking ------------------------------------------------------------------------------------------------------
+    # -- looking --------------------------------------------------------------------------------------------
 
     def settle(self, ways, status=None):
-        """Compares a status with those that are allowed, and changes what must hold: the results to compare with."""
+        """Compares a status with those that are allowed, and changes what must hold: the results to compare
+        with."""
         status = self.api.status if status is None else status
         if status == abi.OUT_OF_MEMORY and self.api.starved:
             return None
@@ -110,7 +111,7 @@ class ModelMachine(RuleBasedStateMachine):
             raise Disagreement(f"destroy: {last_error()}")
         self.stale.append(owner.handle)
 
-    # -- models -------------------------------------------------------------------------------------------------------
+    # -- models ---------------------------------------------------------------------------------------------
 
     @initialize(
         net=st.sampled_from(NETS),
@@ -246,7 +247,7 @@ class ModelMachine(RuleBasedStateMachine):
             raise Disagreement(f"{owner.handle}: other parameters are trainable")
         self.look()
 
-    # -- sessions -----------------------------------------------------------------------------------------------------
+    # -- sessions -------------------------------------------------------------------------------------------
 
     def new_session(self, slot, owner, rows, realtime):
         wanted = options(abi.SessionOptions, max_batch=rows, threads=1, realtime=int(realtime))
@@ -286,7 +287,7 @@ class ModelMachine(RuleBasedStateMachine):
             require(one, wanted[0] if batch.is_single else wanted, "prediction")
         self.look()
 
-    # -- trainers -----------------------------------------------------------------------------------------------------
+    # -- trainers -------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.models)
     @rule(

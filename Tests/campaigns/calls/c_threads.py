@@ -1,5 +1,5 @@
-"""Random orders of calls of the C API while other threads predict: each prediction must be that of one published set of parameters,
-and none older than what the same thread has seen before."""
+"""Random orders of calls of the C API while other threads predict: each prediction must be that of one
+published set of parameters, and none older than what the same thread has seen before."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
-from batches import Batch
-from c_api import last_error, status_name
-from c_fitting import CMachine
-from c_models import PICK
-from compare import same
+from .batches import Batch
+from .c_api import last_error, status_name
+from .c_fitting import CMachine
+from .c_models import PICK
+from .compare import same
 from denpa import _abi as abi
 from denpa._call import library, options
-from memory import Disagreement, pack, tensor
-from networks import NETS
+from .memory import Disagreement, pack, tensor
+from .nets import NETS
 
 ROWS = Batch(3, 4)
 
@@ -76,7 +76,7 @@ class Predictor(threading.Thread):
             if not later:
                 what = "older parameters than before" if found else "parameters that were never published"
                 raise Disagreement(
-                    f"a prediction in another thread{' (real time)' * self.realtime} is that of {what}: {outputs}"
+                    f"a prediction in another thread{' (real time)' * self.realtime} has {what}: {outputs}"
                 )
             position = later[0]
 

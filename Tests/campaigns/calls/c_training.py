@@ -10,14 +10,14 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from batches import BATCH, GOOD_BATCH, SEED, numbers
-from c_api import status_name
-from c_models import PICK, ModelMachine
-from compare import require, require_all
+from .batches import BATCH, GOOD_BATCH, SEED, numbers
+from .c_api import status_name
+from .c_models import PICK, ModelMachine
+from .compare import require, require_all
 from denpa import _abi as abi
 from denpa._call import library
-from known import WITHOUT
-from memory import SENTINEL, Disagreement, pack, tensor
+from .known import WITHOUT
+from .memory import SENTINEL, Disagreement, pack, tensor
 
 FEED = st.sampled_from([None] * 8 + [w for w in ("nan", "inf", "width", "dtype") if w not in WITHOUT])
 
@@ -35,7 +35,7 @@ class TrainerMachine(ModelMachine):
             else batch
         )
 
-    # -- the closed loop ----------------------------------------------------------------------------------------------
+    # -- the closed loop ------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.trainers)
     @rule(trainer=PICK, batch=BATCH, again=st.sampled_from([0, 0, 0, 2]))
@@ -106,7 +106,7 @@ class TrainerMachine(ModelMachine):
         self.settle(ways)
         self.look()
 
-    # -- the open loop ------------------------------------------------------------------------------------------------
+    # -- the open loop --------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.trainers)
     @rule(trainer=PICK, batch=BATCH, dx=st.sampled_from([False, False, True]))
@@ -175,7 +175,9 @@ class TrainerMachine(ModelMachine):
         if dx and not pending:
             rooms = pack([tensor(self.api.memory.room((rows, width))) for _, width in net.inputs])
         shown = ", ".join("NULL" if d is None else f"{rows} rows" for d in given)
-        text = f"{owner.handle} backward [{shown}] seed {seed}{f', {trouble}' if trouble else ''}{', and of the inputs' * dx}"
+        text = (
+            f"{owner.handle} backward [{shown}] seed {seed}{f', {trouble}' * bool(trouble)}{', dx too' * dx}"
+        )
         self.api.call(
             text,
             "trainer_backward",
@@ -274,7 +276,7 @@ class TrainerMachine(ModelMachine):
         self.recorder.result("written")
         self.look()
 
-    # -- the end ------------------------------------------------------------------------------------------------------
+    # -- the end --------------------------------------------------------------------------------------------
 
     @rule(
         what=st.sampled_from(["check", "rate", "models", "sessions", "trainers", "stale", "memory"]),

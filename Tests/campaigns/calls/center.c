@@ -1,8 +1,9 @@
 /* center.c: a layer with states, for the campaign of random calls. y = gain * (x - mean), for float64.
  *
- * `gain` is trained. In training `mean` moves a quarter of the way to the mean of the batch's rows, after y was computed with what it
- * was, and `draw` becomes one random number of the step: so a step that was refused but left its state, or took other random
- * numbers than the next one, can be seen from outside. An input of 777 lets forward fail, one of 778 lets backward fail.
+ * `gain` is trained. In training `mean` moves a quarter of the way to the mean of the batch's rows, after y
+ * was computed with what it was, and `draw` becomes one random number of the forward: so a step that was refused
+ * but left its state, or took random numbers from the next one, can be seen from outside. An input of 777 lets
+ * forward fail, one of 778 lets backward fail.
  */
 #include <denpa_plugin.h>
 
@@ -10,8 +11,8 @@ enum { GAIN, MEAN, DRAW };
 #define FORWARD_FAILS 777.0
 #define BACKWARD_FAILS 778.0
 
-static denpa_status parameter(const denpa_host *host, void *user_data, void *instance, const denpa_tensor *const *inputs,
-                              int32_t index, denpa_parameter *p) {
+static denpa_status parameter(const denpa_host *host, void *user_data, void *instance,
+                              const denpa_tensor *const *inputs, int32_t index, denpa_parameter *p) {
   (void)host, (void)user_data, (void)instance;
   p->name = index == GAIN ? "gain" : index == MEAN ? "mean" : "draw";
   p->role = index == GAIN ? DENPA_TRAINED : DENPA_STATE;
@@ -21,8 +22,8 @@ static denpa_status parameter(const denpa_host *host, void *user_data, void *ins
   return DENPA_OK;
 }
 
-static denpa_status saved(const denpa_host *host, void *user_data, void *instance, const denpa_tensor *const *inputs,
-                          int32_t index, denpa_tensor *tensor) {
+static denpa_status saved(const denpa_host *host, void *user_data, void *instance,
+                          const denpa_tensor *const *inputs, int32_t index, denpa_tensor *tensor) {
   (void)host, (void)user_data, (void)instance, (void)index;
   *tensor = *inputs[0];
   tensor->data = NULL;
@@ -55,8 +56,8 @@ static denpa_status forward(const denpa_call *call) {
 
 static denpa_status backward(const denpa_call *call) {
   const int64_t rows = call->rows, columns = call->inputs[0]->dim[1];
-  const double *x = call->inputs[0]->data, *gain = call->parameters[GAIN]->data, *centered = call->saved[0]->data;
-  const double *dy = call->doutputs[0]->data;
+  const double *x = call->inputs[0]->data, *gain = call->parameters[GAIN]->data;
+  const double *centered = call->saved[0]->data, *dy = call->doutputs[0]->data;
   if (call->dinputs[0] != NULL) {
     double *dx = call->dinputs[0]->data;
     for (int64_t i = 0; i < rows * columns; i++)
@@ -66,7 +67,7 @@ static denpa_status backward(const denpa_call *call) {
     double *dgain = call->dparameters[GAIN]->data;
     for (int64_t column = 0; column < columns; column++) {
       double sum = 0;
-      for (int64_t row = 0; row < rows; row++) sum += dy[row * columns + column] * centered[row * columns + column];
+      for (int64_t i = column; i < rows * columns; i += columns) sum += dy[i] * centered[i];
       dgain[column] = sum + (call->accumulate_parameters[GAIN] ? dgain[column] : 0);
     }
   }

@@ -1,7 +1,9 @@
-"""What must hold, as the manual says: models, sessions and trainers with their values and their order of calls, without an engine.
+"""What must hold, as the manual says: models, sessions and trainers with their values and their order of
+calls, without an engine.
 
-Each call of the API has a method here that returns its ways: pairs of a status that is allowed and what happens then, a function that
-changes the state and returns the results to compare with, or None where nothing may change."""
+Each call of the API has a method here that returns its ways: pairs of a status that is allowed and what
+happens then, a function that changes the state and returns the results to compare with, or None where
+nothing may change."""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ import dataclasses
 import numpy as np
 
 from denpa import _abi as abi
-from networks import TRAINED, BadClass, LayerFails, Meter
-from philox import permutation
+from .nets import TRAINED, BadClass, LayerFails, Meter
+from .philox import permutation
 
 
 def finite(arrays):
@@ -81,10 +83,11 @@ class TrainerState:
         self.weights = copy.deepcopy(model.parameters)
         self.trained = [name for name in model.parameters if model.is_trained(name)]
         zeros = {name: np.zeros(self.net.shapes[name]) for name in self.trained}
-        # The gradients, as they may be: where the manual leaves it open what is there after a step there are several, until
-        # the machine has looked.
+        # The gradients, as they may be: where the manual leaves it open what is there after a step there
+        # are several, until the machine has looked.
         self.candidates = [zeros]
-        # At first, and after a step of the closed loop, the next gradients may be added to what is seen, or to zero.
+        # At first, and after a step of the closed loop, the next gradients may be added to what is seen, or
+        # to zero.
         self.restarts = True
         self.moments = {
             name: [np.zeros(self.net.shapes[name])] * (rule.moments if rule else 0) for name in self.trained
@@ -113,7 +116,7 @@ class TrainerState:
         assert len(self.candidates) == 1, "the machine looks at the gradients after each call"
         return self.candidates[0]
 
-    # -- what all calls with a batch share ----------------------------------------------------------------------------
+    # -- what all calls with a batch share ------------------------------------------------------------------
 
     def refusals(self, batch, learns=False, losses=True, outputs=False, strided=False):
         """Statuses that are due before anything is computed."""
@@ -129,7 +132,8 @@ class TrainerState:
         return self.net.forward(self.weights, inputs, training, self.draw(self.model.seed, self.forwards))
 
     def whole(self, inputs, targets):
-        """Forward, loss, backward: (status, the terms' losses, gradients, input gradients, states, outputs)."""
+        """Forward, loss, backward: (status, the terms' losses, gradients, input gradients, states,
+        outputs)."""
         try:
             outputs, kept, states = self.forward_pass(inputs, True)
             values, doutputs = self.net.loss(self.terms, outputs, targets)
@@ -170,7 +174,7 @@ class TrainerState:
             meter.add(values, outputs, targets)
         return abi.OK, sum(values)
 
-    # -- the closed loop ----------------------------------------------------------------------------------------------
+    # -- the closed loop ------------------------------------------------------------------------------------
 
     def train_batch(self, batch):
         refusals = self.refusals(batch, learns=True)
@@ -207,12 +211,13 @@ class TrainerState:
         meter.add(self.net.loss(self.terms, outputs, targets)[0], outputs, targets)
         return meter.loss, meter.accuracy
 
-    # -- fit ----------------------------------------------------------------------------------------------------------
+    # -- fit ------------------------------------------------------------------------------------------------
 
     def fit(self, batches, epochs, stop, validation):
         """Trains a clone: (status, loss, epochs, clone, what is published at the end or None).
 
-        `batches(clone)` gives the batches of one epoch: pairs (inputs, targets), or a status that ends the training."""
+        `batches(clone)` gives the batches of one epoch: pairs (inputs, targets), or a status that ends the
+        training."""
         clone, told, learned, loss, published = self.clone(), [], False, 0.0, None
         for epoch in range(epochs):
             meter, count = Meter(self.net, self.terms), 0
@@ -249,7 +254,7 @@ class TrainerState:
 
         return batches
 
-    # -- the open loop ------------------------------------------------------------------------------------------------
+    # -- the open loop --------------------------------------------------------------------------------------
 
     def forward(self, batch, training):
         refusals = self.refusals(batch, losses=False, outputs=True)
@@ -281,9 +286,12 @@ class TrainerState:
             self.pending = dataclasses.replace(self.pending, doubtful=True)
 
     def backward(self, doutputs, fault, wants_inputs):
-        """`doutputs`: arrays or None, called with the rows of the forward; `fault`: what is wrong with how they are given."""
+        """`doutputs`: arrays or None, called with the rows of the forward; `fault`: what is wrong with how
+        they are given."""
         found = set() if fault is None else {fault}
         if self.pending is None or wants_inputs and not self.input_gradients:
+            found.add(abi.BAD_STATE)
+        if found and self.pending is not None and self.pending.doubtful:
             found.add(abi.BAD_STATE)
         if found:
             return [(status, None) for status in found]
@@ -351,7 +359,7 @@ class TrainerState:
 
         return [(abi.OK, commit)]
 
-    # -- weights ------------------------------------------------------------------------------------------------------
+    # -- weights --------------------------------------------------------------------------------------------
 
     def publish(self):
         return [(abi.OK, lambda: self.model.parameters.update(self.weights))]

@@ -1,4 +1,5 @@
-"""Memory as a caller has it: guarded, compared after each call, and overwritten then, so that whoever looks at it later is found out."""
+"""Memory as a caller has it: guarded, compared after each call, and overwritten then, so that whoever looks
+at it later is found out."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from denpa import _abi as abi
 from denpa._arrays import CODES, DTYPES
-from known import WITHOUT
+from .known import WITHOUT
 
 GUARD = 8  # elements in front and behind
 SENTINEL = 1.2345e77  # what outputs hold before a call
@@ -24,7 +25,8 @@ class CallerMemory:
 
     def __init__(self):
         self.blocks = []
-        self.kept = []  # memory of earlier calls: overwritten, never given back, so that a late look finds junk and no crash
+        # Memory of earlier calls: overwritten, never given back, so that a late look finds junk and no crash.
+        self.kept = []
 
     def place(self, array, output=False):
         """`array` in guarded memory."""
@@ -41,7 +43,8 @@ class CallerMemory:
         return self.place(np.full(shape, SENTINEL, dtype), output=True)
 
     def settle(self, succeeded):
-        """After the call: what may not be written is as it was; outputs are written on success only. Then everything becomes junk."""
+        """After the call: what may not be written is as it was; outputs are written on success only. Then
+        everything becomes junk."""
         for block, before, inside, output in self.blocks:
             start, end = GUARD, GUARD + inside.size
             if output and succeeded:
@@ -91,7 +94,8 @@ def view(t):
 
 
 def misdescribe(tensors, arrays, mistake, place):
-    """Does the mistake that its name says to the list of tensors; returns how many there are. `place`: guarded memory for more rows."""
+    """Does the mistake that its name says to the list of tensors; returns how many there are. `place`:
+    guarded memory for more rows."""
     which = mistake.split()[1]
     count = len(tensors)
     if which == "count":

@@ -1,4 +1,4 @@
-"""The order in which denpa_fit shuffles: Fisher and Yates over Philox4x32-10, as docs/design.md names them."""
+"""The order in which denpa_fit shuffles: Fisher and Yates over Philox4x32-10 (docs/design.md)."""
 
 from __future__ import annotations
 

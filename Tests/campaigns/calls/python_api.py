@@ -1,4 +1,5 @@
-"""The Python package, called as a program would: each call is written down first, and its exception becomes the status that it has."""
+"""The Python package, called as a program would: each call is written down first, and its exception becomes
+the status that it has."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ import pickle
 import numpy as np
 
 import denpa as dp
-from c_api import status_name
+from .c_api import status_name
 from denpa import _abi as abi
 from denpa import errors
-from networks import CE
+from .nets import CE
 
 STATUSES = {
     errors.ShapeError: abi.BAD_SHAPE,

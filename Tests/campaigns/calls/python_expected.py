@@ -1,18 +1,21 @@
-"""What must hold of a network of the Python package: one set of weights for everybody, and trainers that are never seen."""
+"""What must hold of a network of the Python package: one set of weights for everybody, and trainers that
+are never seen."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from expected import TrainerState
-from networks import Rule
+from .expected import TrainerState
+from .known import WITHOUT
+from .nets import Rule
 
 DEFAULT = Rule("sgd", (("learning_rate", 0.01),))
 ROOM = 2**31  # trainers of the package have room for every batch
 
 
 class NetState:
-    """A ModelState, the trainer of fit and train_batch, and that of the open loop, each brought up to date before it works."""
+    """A ModelState, the trainer of fit and train_batch, and that of the open loop, each brought up to date
+    before it works."""
 
     def __init__(self, model, draw):
         self.model, self.net, self.draw = model, model.net, draw
@@ -42,7 +45,7 @@ class NetState:
         if self.open is not None and self.open is not trainer:
             self.bring(self.open)
 
-    # -- the main trainer ---------------------------------------------------------------------------------------------
+    # -- the main trainer -----------------------------------------------------------------------------------
 
     def compile(self, terms, rule):
         self.terms, self.rule = terms, rule
@@ -73,18 +76,19 @@ class NetState:
         self.bring(self.main)
         return self.main
 
-    # -- the open loop ------------------------------------------------------------------------------------------------
+    # -- the open loop --------------------------------------------------------------------------------------
 
     def opened(self, rule=None):
         """The open loop's trainer; another optimizer makes it anew, and its gradients stay."""
         if self.open is None or rule is not None and self.open.rule != rule:
             old, self.open = self.open, self.make((), rule, True)
             if old is not None:
-                self.open.candidates, self.open.restarts = [old.gradients], False
+                # They are written into its views, so this defect shows here too.
+                self.open.candidates, self.open.restarts = [old.gradients], "early views" in WITHOUT
         self.bring(self.open)
         return self.open
 
-    # -- without a trainer --------------------------------------------------------------------------------------------
+    # -- without a trainer ----------------------------------------------------------------------------------
 
     def looked(self, terms=()):
         """A trainer whose gradients are looked at and which is forgotten then."""

@@ -8,18 +8,18 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from batches import BATCH, SEED, Batch, numbers
-from c_api import Draws, last_error, status_name
-from compare import all_same, require, require_all
+from .batches import BATCH, SEED, Batch, numbers
+from .c_api import Draws, last_error, status_name
+from .compare import all_same, require, require_all
 from denpa import _abi as abi
 from denpa._call import library
-from expected import ModelState
-from known import WITHOUT
-from memory import Disagreement
-from networks import NETS, RULES
-from python_api import FAULTS, PythonApi, build, copies, listed, loss_of, optimizer_of, possible, spoiled
-from python_expected import NetState
-from recorder import Recorder
+from .expected import ModelState
+from .known import WITHOUT
+from .memory import Disagreement
+from .nets import NETS, RULES
+from .python_api import FAULTS, PythonApi, build, copies, listed, loss_of, optimizer_of, possible, spoiled
+from .python_expected import NetState
+from .recorder import Recorder
 
 PICK = st.sampled_from(range(12))
 SLOT = st.integers(0, 1)
@@ -52,7 +52,7 @@ class PythonBase(RuleBasedStateMachine):
         self.look_by = "never"
         self.handles = library.denpa_test_handles()
 
-    # -- looking ------------------------------------------------------------------------------------------------------
+    # -- looking --------------------------------------------------------------------------------------------
 
     def settle(self, ways):
         for allowed, commit in ways:
@@ -60,7 +60,7 @@ class PythonBase(RuleBasedStateMachine):
                 return commit() if commit else None
         names = " or ".join(sorted({status_name(allowed) for allowed, _ in ways}))
         raise Disagreement(
-            f"expected {names}, got {status_name(self.api.status)} ({last_error() if self.api.status else ''})"
+            f"expected {names}, got {status_name(self.api.status)} ({last_error() * bool(self.api.status)})"
         )
 
     def look(self):
@@ -119,7 +119,7 @@ class PythonBase(RuleBasedStateMachine):
         self.settle([(abi.OK, None)])
         self.closed.append(owner)
 
-    # -- networks -----------------------------------------------------------------------------------------------------
+    # -- networks -------------------------------------------------------------------------------------------
 
     @initialize(
         which=st.sampled_from(NETS),
@@ -133,7 +133,25 @@ class PythonBase(RuleBasedStateMachine):
         self.compile(0, terms, opt)
         self.look_by = look
 
-    @rule(slot=SLOT, which=st.sampled_from(NETS), seed=st.integers(0, 2))
+    # What is done seldom by a program shares a rule, so that training is most of what is done.
+    @rule(
+        slot=SLOT,
+        net=PICK,
+        which=st.sampled_from(NETS),
+        seed=st.integers(0, 2),
+        what=st.sampled_from(["deepcopy", "bytes", "pickle", "new", "close", "use after close"]),
+    )
+    def change_nets(self, slot, net, which, seed, what):
+        if what == "use after close" and self.closed:
+            self.use_after_close(net)
+        elif what == "close" and slot in self.nets:
+            self.close_owner(slot)
+            self.look()
+        elif what in ("deepcopy", "bytes", "pickle") and self.nets:
+            self.copy_net(net, slot, what)
+        elif what == "new" or not self.nets:
+            self.new_net(slot, which, seed)
+
     def new_net(self, slot, which, seed):
         net = self.api.call(f"n{self.made + 1} = Model {which}, seed {seed}", build, which, seed)
         self.settle([(abi.OK, None)])
@@ -143,8 +161,6 @@ class PythonBase(RuleBasedStateMachine):
         self.add(slot, net, NetState(ModelState(which, seed, first), DRAWS))
         self.look()
 
-    @precondition(lambda self: self.nets)
-    @rule(net=PICK, slot=SLOT, how=st.sampled_from(["deepcopy", "bytes", "pickle"]))
     def copy_net(self, net, slot, how):
         owner, net, state = self.pick(net)
         if (
@@ -162,10 +178,25 @@ class PythonBase(RuleBasedStateMachine):
         self.look()
 
     @precondition(lambda self: self.nets)
-    @rule(net=PICK, terms=PICK, opt=PICK)
+    @rule(
+        net=PICK,
+        terms=PICK,
+        opt=PICK,
+        seed=st.integers(0, 2),
+        node=st.booleans(),
+        what=st.sampled_from(["compile", "compile", "initialize", "freeze", "free"]),
+    )
+    def change_settings(self, net, terms, opt, seed, node, what):
+        if what == "compile":
+            self.compile(net, terms, opt)
+        elif what == "initialize":
+            self.draw_anew(net, seed)
+        else:
+            self.set_trainable(net, terms, node, what == "free")
+
     def compile(self, net, terms, opt):
         owner, net, state = self.pick(net)
-        losses, chosen = self.losses(state, terms), RULES[opt % len(RULES)]
+        losses, chosen = self.losses(state, terms), RULES[opt % 5] if opt < 11 else None
         optimizer = optimizer_of(chosen) if chosen else None
         self.api.call(f"{owner}.compile({losses}, {chosen})", net.compile, loss_of(losses), optimizer)
         self.settle([(abi.OK, lambda: state.compile(losses, chosen))])
@@ -177,8 +208,6 @@ class PythonBase(RuleBasedStateMachine):
         some = [terms for terms in state.net.losses if terms]
         return some[number % len(some)]
 
-    @precondition(lambda self: self.nets)
-    @rule(net=PICK, seed=st.integers(0, 2))
     def draw_anew(self, net, seed):
         owner, net, state = self.pick(net)
         known = self.initial.get((state.net.name, seed))
@@ -187,8 +216,6 @@ class PythonBase(RuleBasedStateMachine):
             self.settle([(abi.OK, lambda: state.initialize(known))])
             self.look()
 
-    @precondition(lambda self: self.nets)
-    @rule(net=PICK, which=PICK, node=st.booleans(), trainable=st.booleans())
     def set_trainable(self, net, which, node, trainable):
         owner, net, state = self.pick(net)
         names = list(state.model.parameters)
@@ -199,7 +226,7 @@ class PythonBase(RuleBasedStateMachine):
         self.settle([(abi.OK, lambda: state.set_trainable(chosen, trainable))])
         self.look()
 
-    # -- parameters ---------------------------------------------------------------------------------------------------
+    # -- parameters -----------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.nets)
     @rule(
@@ -269,16 +296,8 @@ class PythonBase(RuleBasedStateMachine):
         for one, other in zip(listed(got), wanted or []):
             require(one, other[0] if batch.is_single else other, "output")
 
-    # -- the end ------------------------------------------------------------------------------------------------------
+    # -- the end --------------------------------------------------------------------------------------------
 
-    @rule(slot=SLOT)
-    def close(self, slot):
-        if slot in self.nets:
-            self.close_owner(slot)
-            self.look()
-
-    @precondition(lambda self: self.closed)
-    @rule(which=PICK)
     def use_after_close(self, which):
         owner = self.closed[which % len(self.closed)]
         batch, net, state = Batch(2, 0), owner.net, owner.state

@@ -1,4 +1,5 @@
-"""The flight recorder: every call is written to a file before it is made, so that a crash leaves the program that led to it."""
+"""The flight recorder: every call is written to a file before it is made, so that a crash leaves the
+program that led to it."""
 
 from __future__ import annotations
 

@@ -63,10 +63,10 @@ def is_name(name: str) -> bool:
 
 
 def free(candidates: Iterable[str], taken: Container[str]) -> str:
-    """The first of these that is a name and not taken; the last one with a number where all are."""
+    """The first of these that is not taken; the last one with a number where all are."""
     name = ""
     for name in candidates:
-        if is_name(name) and name not in taken:
+        if name.isidentifier() and name not in taken:
             return name
     return next(f"{name}{number}" for number in itertools.count(2) if f"{name}{number}" not in taken)
 
@@ -156,7 +156,8 @@ def publish(category: str, made: type[Described]) -> None:
     short, whole = entry["kind"].rpartition(".")[2], entry["kind"].replace(".", "_")
     function = None
     if category == "layers":
-        function = function_of(cast("type[Layer]", made), free([short, whole], vars(namespace)))
+        candidates = [short, whole] if is_name(short) else [whole]
+        function = function_of(cast("type[Layer]", made), free(candidates, vars(namespace)))
     if function is not None:
         setattr(namespace, function.__name__, function)
         names[function.__name__] = cast(Any, function)

@@ -1,5 +1,5 @@
-"""The networks of the campaign, and what they must compute: forward, losses and backward in NumPy, written from the formulas of the
-manual and of docs, never from the engine. All in float64."""
+"""The networks of the campaign, and what they must compute: forward, losses and backward in NumPy, written
+from the formulas of the manual and of docs, never from the engine. All in float64."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ MSE, CE = "mean_squared_error", "softmax_cross_entropy"
 
 
 class Net:
-    """A fixed graph: inputs by name and width, nodes in order, the names of the values that are its outputs."""
+    """A fixed graph: inputs by name and width, nodes in order, the names of the values that are its
+    outputs."""
 
     def __init__(self, name, inputs, nodes, outputs, losses):
         self.name, self.inputs, self.nodes, self.outputs = name, inputs, nodes, outputs
@@ -70,7 +71,7 @@ class Net:
     def zeros(self):
         return {name: np.zeros(shape) for name, shape in self.shapes.items()}
 
-    # -- forward ------------------------------------------------------------------------------------------------------
+    # -- forward --------------------------------------------------------------------------------------------
 
     def forward(self, parameters, inputs, training=False, draw=0.0):
         """(outputs, what backward needs, the states as they are afterwards)."""
@@ -94,10 +95,11 @@ class Net:
                     states[node.name + ".draw"] = np.array([draw])
         return [values[name] for name in self.outputs], (values, kept), states
 
-    # -- backward -----------------------------------------------------------------------------------------------------
+    # -- backward -------------------------------------------------------------------------------------------
 
     def backward(self, parameters, kept, doutputs):
-        """(gradients of the trained parameters, of the inputs). None among `doutputs`: nothing comes from there."""
+        """(gradients of the trained parameters, of the inputs). None among `doutputs`: nothing comes from
+        there."""
         values, centered = kept
         d = {}
         gradients = {
@@ -130,10 +132,11 @@ class Net:
     def backward_fails(self, inputs):
         return self.has_state and bool((inputs[0] == BACKWARD_FAILS).any())
 
-    # -- losses -------------------------------------------------------------------------------------------------------
+    # -- losses ---------------------------------------------------------------------------------------------
 
     def loss(self, terms, outputs, targets):
-        """(the weighted loss of each term, gradient by each output or None). BadClass for class numbers out of range."""
+        """(the weighted loss of each term, gradient by each output or None). BadClass for class numbers out
+        of range."""
         values, doutputs = [], [None] * len(outputs)
         for term, t in zip(terms, targets):
             y = outputs[term.output]
@@ -159,9 +162,11 @@ class Net:
         return values, doutputs
 
     def accuracy(self, terms, outputs, targets):
-        """(right decisions, decisions) of the first loss, where it has classes."""
+        """(right decisions, decisions) of the first loss, where it has classes; None: nobody says."""
         if terms[0].kind != CE:
             return 0, 0
+        if not np.isfinite(outputs[terms[0].output]).all():
+            return None
         return int((outputs[terms[0].output].argmax(axis=1) == targets[0]).sum()), len(targets[0])
 
 
@@ -207,18 +212,22 @@ NETS = [
 
 
 class Meter:
-    """The numbers of an epoch: the mean of losses over its samples, the sum of those with reduction "sum", and the accuracy."""
+    """The numbers of an epoch: the mean of losses over its samples, the sum of those with reduction "sum",
+    and the accuracy."""
 
     def __init__(self, net, terms):
         self.net, self.terms = net, terms
         self.sums, self.samples, self.right, self.decisions = [0.0] * len(terms), 0, 0, 0
+        self.is_known = True
 
     def add(self, values, outputs, targets):
         rows = len(outputs[0])
         for k, (term, value) in enumerate(zip(self.terms, values)):
             self.sums[k] += value if term.reduction == "sum" else value * rows
         self.samples += rows
-        right, decisions = self.net.accuracy(self.terms, outputs, targets)
+        found = self.net.accuracy(self.terms, outputs, targets)
+        self.is_known = self.is_known and found is not None
+        right, decisions = found or (0, 0)
         self.right, self.decisions = self.right + right, self.decisions + decisions
 
     @property
@@ -228,6 +237,9 @@ class Meter:
 
     @property
     def accuracy(self):
+        """NaN where there is none; None where it may be anything."""
+        if not self.is_known:
+            return None
         return self.right / self.decisions if self.decisions else float("nan")
 
 
@@ -264,8 +276,8 @@ class Rule:
         return weight - rate * (gradient + momentum * moments[0] if self.value("nesterov") else moments[0])
 
 
-# Rates that are small enough for training not to diverge: rounding errors would grow with it. A large epsilon keeps Adam
-# from making much of rounding errors in gradients that are zero.
+# Rates that are small enough for training not to diverge: rounding errors would grow with it. A large
+# epsilon keeps Adam from making much of rounding errors in gradients that are zero.
 RULES = [
     Rule("sgd", (("learning_rate", 0.05),)),
     Rule("sgd", (("learning_rate", 0.01), ("momentum", 0.9))),

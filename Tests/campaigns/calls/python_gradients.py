@@ -1,0 +1,192 @@
+"""Random orders of calls of the Python package: gradients and the open loop."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from denpa import _abi as abi
+from .batches import BATCH, GOOD_BATCH, SEED, numbers
+from .compare import require, require_all
+from .known import WITHOUT
+from .nets import RULES
+from .python_api import listed, optimizer_of, possible
+from .python_machine import MAYBE, PICK
+from .python_training import PythonTraining
+
+
+class PythonMachine(PythonTraining):
+    # -- gradients ------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.nets)
+    @rule(net=PICK, batch=BATCH, terms=MAYBE, dx=st.booleans())
+    def gradients(self, net, batch, terms, dx):
+        owner, net, state = self.pick(net)
+        batch = possible(batch, state.net)
+        losses, _, named, words = self.choices(state, terms, None)
+        used = losses or state.terms
+        trainer = state.looked(used or ())
+        inputs = [name for name, _ in state.net.inputs]
+        wrt = trainer.trained + inputs if dx else None
+        t = self.t(batch, state, used or self.losses(state, 0))
+        function = net.gradients if dx else net.loss_and_gradients
+        named.update({"wrt": wrt} if dx else {})
+        got = self.api.call(
+            f"{owner}.{function.__name__}({batch}{words})", function, self.x(batch, state), t, **named
+        )
+        ways = self.faults(batch) + ([(abi.BAD_STATE, None)] if used is None else [])
+        wanted = self.settle(ways or trainer.gradients_of(batch, dx))
+        if self.api.status == abi.OK:
+            found = got if dx else got[1]
+            require_all(found, trainer.gradients, "gradient")
+            if not dx:
+                require(got[0], wanted[0], "loss")
+            for name, other in zip(inputs if dx else [], wanted[1]):
+                require(found[name], other[0] if batch.is_single else other, f"gradient of {name}")
+        self.look()
+
+    @precondition(lambda self: self.nets)
+    @rule(net=PICK, batch=BATCH, training=st.sampled_from([True, True, False]))
+    def forward(self, net, batch, training):
+        owner, net, state = self.pick(net)
+        batch = possible(batch, state.net)
+        got = self.api.call(
+            f"{owner}.forward({batch}, training={training})",
+            net.forward,
+            self.x(batch, state),
+            training=training,
+        )
+        ways = self.faults(batch, False)
+        if not ways:
+            trainer = state.opened()
+            ways = trainer.forward(dataclasses.replace(batch, mistake=None), training)
+        wanted = self.settle(ways)
+        if self.api.status == abi.OK:
+            self.compare_outputs(got, wanted, batch)
+            state.share(trainer)
+            if not training:
+                trainer.doubt()
+        self.look()
+
+    @precondition(lambda self: self.nets)
+    @rule(
+        net=PICK,
+        seed=SEED,
+        gaps=st.lists(st.booleans(), min_size=3, max_size=3),
+        trouble=st.sampled_from([None] * 6 + ["nan", "width"]),
+    )
+    def backward(self, net, seed, gaps, trouble):
+        owner, net, state = self.pick(net)
+        pending = state.open.pending if state.open else None
+        rows = pending.batch.rows if pending else 2
+        names = state.net.outputs
+        given = [
+            None if gap and len(names) > 1 else numbers(seed + 50 * k, rows, state.net.widths[name])
+            for k, (name, gap) in enumerate(zip(names, gaps))
+        ]
+        first = next((d for d in given if d is not None and d.size), None)
+        trouble = trouble if first is not None and trouble not in WITHOUT else None
+        if trouble == "nan":
+            first.reshape(-1)[seed % first.size] = np.nan
+        single = pending is not None and pending.batch.is_single
+        handed = [d if d is None else d[0] if single else d for d in given]
+        if trouble == "width":
+            handed = [np.zeros((*d.shape[:-1], 7)) if d is not None else None for d in handed]
+        got = self.api.call(
+            f"{owner}.backward(seed {seed}, gaps {gaps}, {trouble})",
+            net.backward,
+            handed if len(names) > 1 else handed[0],
+        )
+        fault = abi.BAD_SHAPE if trouble == "width" else None
+        ways = state.open.backward(given, fault, False) if state.open else [(abi.BAD_STATE, None)]
+        if pending is None:  # Python looks at the shapes first, where it still has an earlier forward's
+            ways.append((abi.BAD_SHAPE, None))
+        wanted = self.settle(ways)
+        if self.api.status == abi.OK:
+            for one, other in zip(listed(got), wanted):
+                require(one, other[0] if single else other, "gradient of an input")
+        self.look()
+
+    @precondition(lambda self: self.nets)
+    @rule(net=PICK, batch=GOOD_BATCH, count=st.integers(1, 2), opt=MAYBE)
+    def micro_batches(self, net, batch, count, opt):
+        """What a loop of one's own does, so that it is done often."""
+        for k in range(count):
+            self.forward(net, dataclasses.replace(batch, seed=batch.seed + k), True)
+            self.backward(net, batch.seed, [False] * 3, None)
+        if opt is not None:
+            self.step(net, opt)
+
+    @precondition(lambda self: self.nets)
+    @rule(net=PICK, opt=PICK)
+    def step(self, net, opt):
+        owner, net, state = self.pick(net)
+        chosen = RULES[opt % 5]
+        optimizer = optimizer_of(chosen)
+        self.api.call(f"{chosen}.step({owner})", optimizer.step, net)
+        # A first forward that was refused may have left a trainer without gradients, or none.
+        trainer = state.opened(chosen) if state.open or self.api.status == abi.OK else None
+        self.settle(trainer.step() if trainer else [(abi.BAD_STATE, None)])
+        if self.api.status == abi.OK:
+            state.share(trainer)
+        self.look()
+
+    @precondition(lambda self: self.nets)
+    @rule(net=PICK)
+    def zero_grads(self, net):
+        owner, net, state = self.pick(net)
+        self.api.call(f"{owner}.zero_grads()", net.zero_grads)
+        self.settle(state.open.zero_gradients() if state.open else [(abi.OK, None)])
+        self.look()
+
+    @precondition(lambda self: self.nets)
+    @rule(net=PICK, which=PICK, seed=SEED, trouble=st.sampled_from([None, None, "nan"]))
+    def write_gradient(self, net, which, seed, trouble):
+        owner, net, state = self.pick(net)
+        opened = state.open
+        if (
+            opened is None
+            or not opened.trained
+            or trouble in WITHOUT
+            or opened.restarts
+            and "early views" in WITHOUT
+        ):
+            return
+        name = opened.trained[which % len(opened.trained)]
+        value = numbers(seed, *state.net.shapes[name])
+        if trouble:
+            value.reshape(-1)[seed % value.size] = np.nan
+        self.recorder.call(f"{owner}.grads[{name!r}][:] = {value.tolist()}")
+        net.grads[name][:] = value
+        opened.candidates, opened.restarts = [{**opened.gradients, name: value}], False
+        self.recorder.result("written")
+        self.look()
+
+    @precondition(lambda self: self.nets)
+    @rule(net=PICK, batch=BATCH, seed=SEED)
+    def vjp(self, net, batch, seed):
+        owner, net, state = self.pick(net)
+        batch = possible(batch, state.net)
+        names = state.net.outputs
+        douts = [numbers(seed + 50 * k, batch.rows, state.net.widths[name]) for k, name in enumerate(names)]
+        handed = [d[0] if batch.is_single else d for d in douts]
+        got = self.api.call(
+            f"{owner}.vjp({batch}, seed {seed})",
+            net.vjp,
+            self.x(batch, state),
+            handed if len(names) > 1 else handed[0],
+        )
+        trainer = state.looked()
+        ways = self.faults(batch, False) or trainer.forward(dataclasses.replace(batch, mistake=None), True)
+        if ways[0][0] == abi.OK:
+            ways[0][1]()
+            ways = trainer.backward(douts, None, True)
+        wanted = self.settle(ways)
+        if self.api.status == abi.OK:
+            require_all(got, trainer.gradients, "gradient")
+            for (name, _), other in zip(state.net.inputs, wanted):
+                require(got[name], other[0] if batch.is_single else other, f"gradient of {name}")
+        self.look()
