@@ -353,7 +353,9 @@ denpa_status denpa_trainer_refresh(denpa_trainer *trainer);
  *     loss or gradient that is not finite is left to be looked at; states are then what they were;
  *   step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
  *     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
- *   zero_gradients: they start anew.
+ *   zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
+ *     first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
+ * Outputs of a forward in training that is refused may have been written.
  * Each forward in training draws random numbers of its own, and its backward sees the same. */
 denpa_status denpa_trainer_forward(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                                    const denpa_tensor *outputs, int32_t output_count, int32_t training);

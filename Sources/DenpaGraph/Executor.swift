@@ -161,6 +161,7 @@ public final class Executor: @unchecked Sendable {
       staging[slot] = memory
     }
     guard isGuarded else { return memory.base }
+    stagedOutputs.removeAll { $0.slot == slot }
     GuardMode.poison(memory.base, memory.byteCount)
     return memory.base + (Arena.placeBytes(memory.byteCount) - elements * plan.slots[slot].type.dtype.size)
   }
@@ -207,12 +208,13 @@ public final class Executor: @unchecked Sendable {
     if isGuarded {
       let memory = try stagingMemory(slot, elements: view.type.shape.count)
       slots[slot] = memory
-      stagedOutputs.append(StagedOutput(staged: memory, data: data, byteCount: view.type.byteCount))
+      stagedOutputs.append(StagedOutput(slot: slot, staged: memory, data: data, byteCount: view.type.byteCount))
     }
   }
 
   /// In guard mode: an output that is written to memory of the executor's own, and where it is copied afterwards.
   private struct StagedOutput {
+    var slot: Int
     var staged: UnsafeMutableRawPointer
     var data: UnsafeMutableRawPointer
     var byteCount: Int
@@ -271,6 +273,9 @@ public final class Executor: @unchecked Sendable {
     let first = part == .backward ? forward : program.pointee.steps
     let end = part == .forward ? forward : program.pointee.steps + program.pointee.stepCount
     if !isGuarded { return try walk(first, end, forward) }
+    // What a run that fails was to write is nobody's afterwards.
+    let outputs = stagedOutputs
+    stagedOutputs = []
     if part != .backward {
       poisonValues()
       try walk(first, forward, forward)
@@ -279,7 +284,8 @@ public final class Executor: @unchecked Sendable {
       if !accumulate { poisonGradients() }
       try walk(forward, end, forward)
     }
-    handOver()
+    // The caller's memory gets what was written to memory beside an inaccessible page.
+    for output in outputs { output.data.copyMemory(from: output.staged, byteCount: output.byteCount) }
   }
 
   @inline(__always)
@@ -312,12 +318,6 @@ public final class Executor: @unchecked Sendable {
     for number in plan.reachedParameters {
       GuardMode.poison(gradients.base + parameterLayout.offsets[number], parameterLayout.extents[number])
     }
-  }
-
-  /// In guard mode, after a run: the caller's memory gets what was written to memory beside an inaccessible page.
-  private func handOver() {
-    for output in stagedOutputs { output.data.copyMemory(from: output.staged, byteCount: output.byteCount) }
-    stagedOutputs.removeAll(keepingCapacity: true)
   }
 
   // MARK: Looking

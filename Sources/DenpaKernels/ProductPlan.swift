@@ -165,7 +165,8 @@ func multiply<V: Vector>(
   var chunks = plan.pointee.tiledColumns == 0 ? 0 : ((tiles &- 1) / plan.pointee.tilesPerChunk &+ 1) &* chunksAcross
   plan.pointee.tileChunks = chunks
   if plan.pointee.tiledColumns < plan.pointee.columns {
-    let rows = alone ? plan.pointee.m : Swift.max(plan.pointee.m / 40, (1 << 14) / plan.pointee.k)
+    // At least one: a long k beside few rows would leave none.
+    let rows = alone ? plan.pointee.m : Swift.max(1, plan.pointee.m / 40, (1 << 14) / plan.pointee.k)
     plan.pointee.rowsPerEdgeChunk = roundUp(rows, plan.pointee.panel)
     chunks &+= (plan.pointee.m &- 1) / plan.pointee.rowsPerEdgeChunk &+ 1
   }

@@ -72,6 +72,38 @@ static void gradients_of_large_batches_do_not_depend_on_threads(void) {
   }
 }
 
+/* dx of a wide layer on a few rows: the edge of the product was divided into chunks of no rows at all. */
+static void a_wide_layer_on_few_rows(void) {
+  enum { MOST = 40, IN = 194, UNITS = 17000 }; /* two columns beyond the last vector, whatever its width */
+  static float x[MOST * IN], target[MOST * UNITS];
+  float first[MOST * IN], dx[MOST * IN];
+  static const int32_t threads[] = {1, 2, 3};
+  static const int64_t rows[] = {8, 9, 17, 33, 39};
+  denpa_graph *g = new_graph();
+  denpa_value in = add_input(g, "x", IN), out = add_dense(g, "d", in, UNITS, "tanh");
+  denpa_model *m = finish_model(g, &out, 1, DENPA_FLOAT32, 1);
+  int i, k;
+  fill(x, MOST * IN, 1);
+  fill(target, MOST * UNITS, 2);
+  for (k = 0; k < COUNT(rows); k++) {
+    denpa_tensor X = denpa_f32(x, rows[k], IN), T = denpa_f32(target, rows[k], UNITS), D = denpa_f32(dx, rows[k], IN);
+    for (i = 0; i < COUNT(threads); i++) {
+      denpa_trainer *t = NULL;
+      denpa_loss l = denpa_loss_on(0, "mean_squared_error", NULL);
+      OPTIONS(denpa_trainer_options, o);
+      o.threads = threads[i];
+      o.loss_count = 1;
+      o.losses = &l;
+      o.input_gradients = 1;
+      OK(denpa_trainer_create(m, &o, &t));
+      OK(denpa_trainer_gradients(t, &X, 1, &T, 1, &D, NULL));
+      if (i == 0) memcpy(first, dx, sizeof first);
+      CHECK(memcmp(first, dx, (size_t)rows[k] * IN * sizeof *dx) == 0);
+      OK(denpa_trainer_destroy(t));
+    }
+  }
+}
+
 static void the_loss_reaches_one_branch_and_the_other_one_stays(void) {
   double y[2], z[2], seed[] = {1, 1}, before, ungradient;
   denpa_model *m = branches();
@@ -344,6 +376,7 @@ static void freezing_counts_for_later_trainers(void) {
 
 static const test_case tests[] = {
     {"gradients_of_large_batches_do_not_depend_on_threads", gradients_of_large_batches_do_not_depend_on_threads},
+    {"a_wide_layer_on_few_rows", a_wide_layer_on_few_rows},
     {"the_loss_reaches_one_branch_and_the_other_one_stays", the_loss_reaches_one_branch_and_the_other_one_stays},
     {"an_output_that_is_there_twice_has_two_gradients", an_output_that_is_there_twice_has_two_gradients},
     {"the_second_of_two_equal_outputs_counts_alone", the_second_of_two_equal_outputs_counts_alone},

@@ -20,12 +20,15 @@ import tempfile
 import time
 import traceback
 
+from .known import WITHOUT
+
 HERE = pathlib.Path(__file__).resolve().parent
 # Module, class, programs in a block, share of the programs.
 MACHINES = {
     "c": ("c_fitting", "CMachine", 100, 5),
     "threads": ("c_threads", "ThreadMachine", 50, 1),
     "python": ("python_gradients", "PythonMachine", 100, 4),
+    "python-threads": ("python_threads", "PythonThreadMachine", 50, 1),
 }
 STEPS = 40
 GUARDED = 4  # every so many blocks of a machine one runs with the engine's memory guarded
@@ -113,7 +116,9 @@ class Child:
         self.command = ["-m", "calls", "--machine", self.machine, "--seed", self.seed, "--count", self.count]
         self.command += ["--quick"] * given.quick + ["--block"]
         environment = dict(os.environ)
-        guarded = self.seed % GUARDED == GUARDED - 1 and "DENPA_GUARD" not in environment
+        guarded = self.seed % GUARDED == GUARDED - 1 and not {"DENPA_GUARD", "guard"} & (
+            environment.keys() | WITHOUT
+        )
         self.mode = "DENPA_GUARD=1 " if guarded else ""
         if guarded:
             environment["DENPA_GUARD"] = "1"

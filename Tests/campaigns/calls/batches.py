@@ -149,7 +149,7 @@ def _allowed(words):
 
 POISON = st.sampled_from([None] * 18 + _allowed(POISONS))
 MISTAKE = st.sampled_from([None] * 40 + ([] if "mistake" in WITHOUT else list(MISTAKES)))
-ROWS = st.sampled_from([2, 3, 1, 4, 0] + ([] if "growth" in WITHOUT else [9]))
+ROWS = st.sampled_from([2, 3, 1, 4, 0] + ([] if "growth" in WITHOUT else [9, 40]))
 SEED = st.integers(0, 5)
 BATCH = st.builds(
     Batch,

@@ -258,9 +258,15 @@ class CApi:
                 count = misdescribe(tensors, rooms, batch.mistake, self.memory.place)
         return pack(tensors), count
 
-    def rooms_for_input_gradients(self, batch, net):
+    def rooms_for_input_gradients(self, batch, net, gap=None):
+        """Memory for the gradients of all inputs but the `gap`-th, where there are several."""
         lead = () if batch.is_single else (batch.rows,)
-        return pack([tensor(self.memory.room((*lead, width))) for _, width in net.inputs])
+        rooms = [
+            tensor(self.memory.room((*lead, width))) for k, (_, width) in enumerate(net.inputs) if k != gap
+        ]
+        if len(rooms) < len(net.inputs):
+            rooms.insert(gap, abi.Tensor())
+        return pack(rooms)
 
     # -- trainers -------------------------------------------------------------------------------------------
 

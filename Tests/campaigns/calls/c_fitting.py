@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from .batches import BATCH, GOOD_BATCH, Batch
-from .c_api import last_error, status_name
+from .c_api import CApi, last_error, status_name
 from .c_models import PICK
 from .c_training import TrainerMachine
 from .compare import require, require_all
@@ -19,6 +19,7 @@ from denpa import _abi as abi
 from denpa._call import library, options
 from .known import WITHOUT
 from .memory import SENTINEL, CallerMemory, Disagreement, pack, tensor
+from .recorder import Recorder
 
 STOP = st.sampled_from([None, None, None, 0, 1])
 EPOCHS = st.sampled_from([1, 1, 2, 3])
@@ -72,8 +73,8 @@ class CMachine(TrainerMachine):
         self.call_from_within(owner, epoch.published)
         return abi.IO_ERROR if stop is not None and progress.epoch >= stop else abi.OK
 
-    def call_from_within(self, owner, published):
-        """A callback may use the model and its sessions, and is refused whatever the trainer at work does."""
+    def is_refused(self, owner):
+        """A callback is refused whatever the trainer around it does."""
         rate = ctypes.c_double()
         calls = [("trainer_step",), ("trainer_zero_gradients",), ("trainer_refresh",), ("publish",)]
         calls += [("trainer_set_learning_rate", 0.5), ("trainer_learning_rate", ctypes.byref(rate))]
@@ -81,7 +82,20 @@ class CMachine(TrainerMachine):
         status = getattr(library, f"denpa_{name}")(owner.handle.pointer, *arguments)
         if status != abi.BAD_STATE:
             raise Disagreement(f"{name} from within fit's callback: {status_name(status)}")
+
+    def call_from_within(self, owner, published):
+        """A callback may use the model and its sessions, and make other trainers of it."""
+        self.is_refused(owner)
         net, batch = owner.state.net, Batch(1, 2)
+        quiet = CApi(Recorder(None))
+        for model in self.models.values():
+            if model.state is owner.state.model:
+                copied = quiet.create("model", "copy", "copy", "model_copy", model.handle.pointer, 0)
+                require_all(
+                    quiet.views(copied, net), published, "a copy from within fit's callback: parameter"
+                )
+                other = quiet.create_trainer("other", model.handle, (), None, 1, False)
+                quiet.destroy(other), quiet.destroy(copied)
         for session in self.sessions.values():
             if session.state[0] is owner.state.model:
                 x, y = batch.inputs(net), [np.empty((1, net.widths[name])) for name in net.outputs]
@@ -224,6 +238,7 @@ class CMachine(TrainerMachine):
             nonlocal position
             try:
                 number, position = position, position + 1
+                self.is_refused(owner)
                 ours.settle(True)  # what was handed out before may be overwritten now
                 held.clear()
                 if number == fails:

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from .batches import BATCH, GOOD_BATCH, SEED, numbers
+from .batches import BATCH, GOOD_BATCH, SEED, Batch, numbers
 from .c_api import status_name
 from .c_models import PICK, ModelMachine
 from .compare import require, require_all
@@ -20,6 +20,9 @@ from .known import WITHOUT
 from .memory import SENTINEL, Disagreement, pack, tensor
 
 FEED = st.sampled_from([None] * 8 + [w for w in ("nan", "inf", "width", "dtype") if w not in WITHOUT])
+
+# Whether the gradients of the inputs are wanted: None, all of them ("all"), or all but one, by its number.
+DX = st.sampled_from([None, None, None, "all", 0, 1])
 
 
 class TrainerMachine(ModelMachine):
@@ -109,24 +112,33 @@ class TrainerMachine(ModelMachine):
     # -- the open loop --------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.trainers)
-    @rule(trainer=PICK, batch=BATCH, dx=st.sampled_from([False, False, True]))
+    @rule(trainer=PICK, batch=BATCH, dx=DX)
     def gradients(self, trainer, batch, dx):
         owner, state, pointer = self.trainer(trainer)
         batch = self.within(state, batch)
         loss = ctypes.c_double(SENTINEL)
         arrays = *self.api.inputs(batch, state.net), *self.api.targets(batch, state.net, state.terms)
-        rooms = self.api.rooms_for_input_gradients(batch, state.net) if dx else None
-        text = f"{owner.handle} gradients {batch}{' and of the inputs' * dx}"
+        dx = self.possible_gap(dx, state.net)
+        rooms = None if dx is None else self.api.rooms_for_input_gradients(batch, state.net, dx)
+        text = f"{owner.handle} gradients {batch}{self.shown_gap(dx)}"
         self.api.call(text, "trainer_gradients", pointer, *arrays, rooms, ctypes.byref(loss))
         got = self.api.finish()
-        wanted = self.settle(state.gradients_of(batch, dx))
+        wanted = self.settle(state.gradients_of(batch, dx is not None))
         self.compare_loss(loss, wanted and wanted[0])
-        if wanted and dx:
-            self.compare_input_gradients(got, wanted[1], batch)
+        if wanted and dx is not None:
+            self.compare_input_gradients(got, wanted[1], batch, dx)
         self.look()
 
-    def compare_input_gradients(self, got, wanted, batch):
-        for one, other in zip(got, wanted):
+    @staticmethod
+    def possible_gap(dx, net):
+        return "all" if dx is not None and len(net.inputs) == 1 else dx
+
+    @staticmethod
+    def shown_gap(dx):
+        return "" if dx is None else f", dx {'too' if dx == 'all' else f'too, but for input {dx}'}"
+
+    def compare_input_gradients(self, got, wanted, batch, gap):
+        for one, other in zip(got, [w for k, w in enumerate(wanted) if k != gap]):
             require(one, other[0] if batch.is_single else other, "gradient of an input")
 
     @precondition(lambda self: self.trainers)
@@ -150,7 +162,7 @@ class TrainerMachine(ModelMachine):
         seed=SEED,
         gaps=st.lists(st.booleans(), min_size=3, max_size=3),
         trouble=FEED,
-        dx=st.sampled_from([False, False, True]),
+        dx=DX,
     )
     def backward(self, trainer, seed, gaps, trouble, dx):
         waiting = {slot: owner for slot, owner in self.trainers.items() if owner.state.pending is not None}
@@ -171,13 +183,11 @@ class TrainerMachine(ModelMachine):
             t = tensors[[d is first for d in given].index(True)]
             fault = abi.BAD_SHAPE if trouble == "width" else abi.BAD_DTYPE
             t.dim[1], t.dtype = (t.dim[1] - 1, t.dtype) if trouble == "width" else (t.dim[1], 7)
-        rooms = self.api.rooms_for_input_gradients(pending.batch, net) if dx and pending else None
-        if dx and not pending:
-            rooms = pack([tensor(self.api.memory.room((rows, width))) for _, width in net.inputs])
+        dx = self.possible_gap(dx, net)
+        like = pending.batch if pending else Batch(rows, 0)
+        rooms = None if dx is None else self.api.rooms_for_input_gradients(like, net, dx)
         shown = ", ".join("NULL" if d is None else f"{rows} rows" for d in given)
-        text = (
-            f"{owner.handle} backward [{shown}] seed {seed}{f', {trouble}' * bool(trouble)}{', dx too' * dx}"
-        )
+        text = f"{owner.handle} backward [{shown}] seed {seed}{f', {trouble}' * bool(trouble)}{self.shown_gap(dx)}"
         self.api.call(
             text,
             "trainer_backward",
@@ -185,14 +195,14 @@ class TrainerMachine(ModelMachine):
             pack(tensors),
             len(tensors),
             rooms,
-            len(net.inputs) if dx else 0,
+            0 if dx is None else len(net.inputs),
         )
         got = self.api.finish()
-        wanted = self.settle(state.backward(given, fault, dx))
+        wanted = self.settle(state.backward(given, fault, dx is not None))
         if self.api.status == abi.OUT_OF_MEMORY:
             state.doubt()
-        if wanted and dx:
-            self.compare_input_gradients(got, wanted, pending.batch)
+        if wanted and dx is not None:
+            self.compare_input_gradients(got, wanted, pending.batch, dx)
         self.look()
 
     @precondition(lambda self: self.trainers)
@@ -205,7 +215,7 @@ class TrainerMachine(ModelMachine):
             only = {slot: self.trainers[slot]}
             others, self.trainers = self.trainers, only
             try:
-                self.backward(0, batch.seed, [False] * 3, None, False)
+                self.backward(0, batch.seed, [False] * 3, None, None)
             finally:
                 self.trainers = others
         if steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 from hypothesis import strategies as st
@@ -115,8 +116,9 @@ class PythonTraining(PythonBase):
         terms=MAYBE,
         opt=MAYBE,
         fails=st.sampled_from([None, None, None, 0, 1]),
+        steps=st.sampled_from([None, None, 1, 3, 5]),
     )
-    def fit_iterable(self, net, batches, epochs, stop, terms, opt, fails):
+    def fit_iterable(self, net, batches, epochs, stop, terms, opt, fails, steps):
         owner, net, state = self.pick(net)
         batches = [dataclasses.replace(possible(b, state.net), rows=max(b.rows, 1)) for b in batches]
         if "replace" in WITHOUT:
@@ -126,8 +128,9 @@ class PythonTraining(PythonBase):
         refusals = [(abi.BAD_STATE, None)] if used is None else []
         given = used or self.losses(state, 0)
 
-        def items(trainer):
-            def each(clone):
+        def following():
+            """The items of one time through; of the next ones too where the epochs have their own length."""
+            while True:
                 for number, batch in enumerate(batches):
                     if number == fails:
                         yield abi.STOPPED
@@ -135,8 +138,12 @@ class PythonTraining(PythonBase):
                     yield abi.BAD_SHAPE if self.faults(batch) else good
                 if not batches:
                     yield abi.BAD_ARGUMENT
+                if steps is None:
+                    return
 
-            return each
+        def items(trainer):
+            endless = following()
+            return lambda clone: following() if steps is None else itertools.islice(endless, steps)
 
         class Iterable:
             def __iter__(them):
@@ -146,6 +153,8 @@ class PythonTraining(PythonBase):
                     yield self.x(batch, state), self.t(batch, state, given)
 
         words += f", raises at {fails}" if fails is not None else ""
+        if steps is not None:
+            named["steps_per_epoch"], words = steps, words + f", steps_per_epoch={steps}"
         text = f"{owner}.fit(iterable of {batches}, epochs={epochs}{words})"
         self.run_fit(owner, text, (Iterable(),), named, refusals, items, epochs, stop, None, losses, chosen)
 
@@ -184,6 +193,7 @@ class PythonTraining(PythonBase):
             )  # nothing was learned: whatever was given may be as before
             self.settle([(s, None) for s in ({status} if status not in FAULTS else FAULTS)])
             trainer.adopt(clone)
+            state.model.published += [epoch.published for epoch in told]
             if published is not None:
                 state.model.parameters.update(published)
                 state.share(trainer)

@@ -857,7 +857,9 @@ disturbed and do not block it.""",
     loss or gradient that is not finite is left to be looked at; states are then what they were;
   step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
-  zero_gradients: they start anew.
+  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
+    first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
+Outputs of a forward in training that is refused may have been written.
 Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_backward": (
@@ -874,7 +876,9 @@ Each forward in training draws random numbers of its own, and its backward sees 
     loss or gradient that is not finite is left to be looked at; states are then what they were;
   step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
-  zero_gradients: they start anew.
+  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
+    first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
+Outputs of a forward in training that is refused may have been written.
 Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_gradients": (
@@ -891,7 +895,9 @@ Each forward in training draws random numbers of its own, and its backward sees 
     loss or gradient that is not finite is left to be looked at; states are then what they were;
   step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
-  zero_gradients: they start anew.
+  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
+    first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
+Outputs of a forward in training that is refused may have been written.
 Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_step": (
@@ -908,7 +914,9 @@ Each forward in training draws random numbers of its own, and its backward sees 
     loss or gradient that is not finite is left to be looked at; states are then what they were;
   step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
-  zero_gradients: they start anew.
+  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
+    first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
+Outputs of a forward in training that is refused may have been written.
 Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_zero_gradients": (
@@ -925,7 +933,9 @@ Each forward in training draws random numbers of its own, and its backward sees 
     loss or gradient that is not finite is left to be looked at; states are then what they were;
   step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
-  zero_gradients: they start anew.
+  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
+    first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
+Outputs of a forward in training that is refused may have been written.
 Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_gradient": (
