@@ -10,7 +10,7 @@ from .sizes import AT
 
 # Multiply-adds and elements of one pass, at most; and from where on a network counts as large, and is checked
 # in one dtype.
-MOST_WORK, MOST_ELEMENTS = 1 << 27, 10 << 20
+MOST_WORK, MOST_ELEMENTS = 1 << 27, 9 << 20
 LARGE_WORK, LARGE_ELEMENTS = 1 << 22, 1 << 17
 
 POSITIVE = {"softmax", "sigmoid", "exp"}
