@@ -104,7 +104,7 @@ class Campaign:
                 self.compared[mode] += 1
                 if answer["digests"].get(name) != digest:
                     self.differing[mode, name.split(",")[0]] += 1
-                    if mode == "DENPA_GUARD":
+                    if mode == "DENPA_GUARD" or not plain["fuses"]:
                         answer["failures"] = [
                             {"kind": f"other bits: {name}", "message": f"{digest} and {answer['digests']}"}
                         ]

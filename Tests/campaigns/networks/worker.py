@@ -23,6 +23,8 @@ def run(spec, kernels):
     """What is found out about one network."""
     report, started, handles = Report(), time.process_time(), library.denpa_test_handles()
     answer = {"seed": spec["seed"], "rejected": False, "census": []}
+    # A softmax and the cross-entropy behind it become one formula, unless plans are observed: other bits.
+    answer["fuses"] = any(loss["kind"] == "cross_entropy" for loss in spec["losses"])
     try:
         net = Net(spec)
         for dtype in spec["dtypes"]:
