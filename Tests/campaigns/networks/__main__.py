@@ -1,4 +1,4 @@
-"""usage: python -m networks [--seed S] [--count N] [--only SEED] [--verbose]
+"""usage: python -m networks [--seed S] [--count N] [--only SEED] [--theme THEME] [--verbose]
 
 make campaign-networks N=… SEED=… does the same.
 
@@ -20,6 +20,7 @@ import time
 
 from . import sizes
 from .child import Child, kernel_sets
+from .generate import THEMES
 from .script import script
 from .shrink import shrink
 
@@ -103,7 +104,7 @@ class Campaign:
                 self.compared[mode] += 1
                 if answer["digests"].get(name) != digest:
                     self.differing[mode, name.split(",")[0]] += 1
-                    if mode == "DENPA_GUARD":
+                    if mode == "DENPA_GUARD" or not plain["fuses"]:
                         answer["failures"] = [
                             {"kind": f"other bits: {name}", "message": f"{digest} and {answer['digests']}"}
                         ]
@@ -243,9 +244,14 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="the first network's seed (1)")
     parser.add_argument("--count", type=int, default=400, help="how many networks (400)")
     parser.add_argument("--only", type=int, metavar="SEED", help="this network alone")
+    parser.add_argument(
+        "--theme", choices=[theme.__name__ for theme, _ in THEMES], help="networks of one theme"
+    )
     parser.add_argument("--verbose", action="store_true", help="a line for each network")
     parser.add_argument("--no-shrinking", action="store_true", help="failures as they are")
     arguments = parser.parse_args()
+    if arguments.theme:
+        os.environ["DENPA_NETWORKS_THEME"] = arguments.theme  # for the children
     campaign = Campaign(arguments)
     about = Child(campaign.kernels(0)).once({"registry": True})
     missing = about.get("unknown", [str(about)])

@@ -145,7 +145,9 @@ class Case:
             elif isinstance(result, dict):
                 self.digest(name, *result.values())
             elif result is not None:
-                found.update(np.ascontiguousarray(result).tobytes())
+                array = np.asarray(result)
+                # Which zero a product with 0 is follows from the order of its factors: −0 counts as 0.
+                found.update((array + array.dtype.type(0)).tobytes())
 
     # -- findings --------------------------------------------------------------------------------------------
     # -------------

@@ -30,7 +30,7 @@ def refused(case, trainer, inputs, targets):
     for number, (term, target) in enumerate(zip(case.net.losses, targets)):
         shape = (*target.shape[:1], *case.net.shapes[case.net.outputs[term["output"]]])
         is_numbers = term["kind"].endswith("cross_entropy") and target.dtype.kind in "iu"
-        if not is_numbers or target.size == 0 or (target.shape == shape and shape[-1] != 1) or shape[-1] > 255:
+        if not is_numbers or not target.size or (target.shape == shape and shape[-1] != 1) or shape[-1] > 255:
             continue
         bad = [array.copy() for array in targets]
         bad[number].reshape(-1)[-1] = shape[-1]

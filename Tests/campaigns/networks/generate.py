@@ -10,7 +10,7 @@ from .sizes import AT
 
 # Multiply-adds and elements of one pass, at most; and from where on a network counts as large, and is checked
 # in one dtype.
-MOST_WORK, MOST_ELEMENTS = 1 << 27, 10 << 20
+MOST_WORK, MOST_ELEMENTS = 1 << 27, 9 << 20
 LARGE_WORK, LARGE_ELEMENTS = 1 << 22, 1 << 17
 
 POSITIVE = {"softmax", "sigmoid", "exp"}
@@ -267,9 +267,10 @@ def losses(draw, grown, net, wanted):
     return found
 
 
-def attempt(seed, registry, variant):
+def attempt(seed, registry, variant, only):
     draw = Draw(f"{seed} {variant}")
     theme = draw.choices([theme for theme, _ in THEMES], [weight for _, weight in THEMES])[0]
+    theme = next((known for known, _ in THEMES if known.__name__ == only), theme)
     wanted = theme(draw)
     net = Growing(draw, registry)
     rows = wanted["rows"]
@@ -353,11 +354,11 @@ def attempt(seed, registry, variant):
     return spec
 
 
-def network(seed, registry):
-    """The network of a seed."""
+def network(seed, registry, theme=None):
+    """The network of a seed; with a `theme`, the one that it has of that."""
     for variant in range(100):
         try:
-            return attempt(seed, registry, variant)
+            return attempt(seed, registry, variant, theme)
         except Invalid:
             continue
     raise RuntimeError(f"seed {seed}: no network within the bounds")

@@ -17,6 +17,30 @@ def check(case):
         gradients(case)
 
 
+class Trainers:
+    """One for each number of threads, kept; of a large network only the last one, because of its memory."""
+
+    def __init__(self, case, with_losses):
+        """`with_losses`: the numbers of threads whose trainers have losses."""
+        self.case, self.with_losses, self.kept = case, with_losses, {}
+
+    def of(self, threads):
+        if threads not in self.kept:
+            if self.case.spec["large"]:
+                self.close()
+            self.kept[threads] = self.case.trainer(
+                threads,
+                input_gradients=self.case.spec["input_gradients"],
+                with_losses=threads in self.with_losses,
+            )
+        return self.kept[threads]
+
+    def close(self):
+        for trainer in self.kept.values():
+            trainer.close()
+        self.kept = {}
+
+
 def reference(case, first, rows):
     """(loss, gradients by outputs, by inputs, by parameters) of the losses."""
     key = (first, rows, "losses")
@@ -33,11 +57,11 @@ def gradients(case):
     asked for twice.
     """
     spec, case.steepest, before = case.spec, 0.0, None
-    trainers = [case.trainer(threads, input_gradients=spec["input_gradients"]) for threads in spec["threads"]]
+    trainers = Trainers(case, spec["threads"])
     frozen = [p for p in case.net.parameters if p not in case.net.trained]
     for parameter in frozen[:1]:
         try:
-            trainers[0].gradient(parameter.name)
+            trainers.of(1).gradient(parameter.name)
             case.fail("gradients", "frozen", f"{parameter.name} is frozen and has a gradient")
         except NotFound:
             pass
@@ -49,7 +73,8 @@ def gradients(case):
                 [case.steepest, *(float(np.abs(g.v).max(initial=0)) for g in by_parameters.values())]
             )
             results = []
-            for threads, trainer in zip(spec["threads"], trainers):
+            for threads in spec["threads"]:
+                trainer = trainers.of(threads)
                 if turn:
                     trainer.zero()
                 into = case.gradient_room(rows)
@@ -62,14 +87,13 @@ def gradients(case):
             case.close("gradients", "loss", got, loss, "loss", rows=rows)
             compare(case, "gradients", into, of_parameters, by_inputs, by_parameters, rows)
             if turn and not spec["large"]:
-                added_up(case, trainers[0], before, by_parameters, rows)
+                added_up(case, trainers.of(1), before, by_parameters, rows)
             before = inputs_of(case, first, rows), by_parameters
             if rows == 1:
-                sample(case, trainers[-1], inputs, targets, results[0])
+                sample(case, trainer, inputs, targets, results[0])
             if rows and turn < 2 and not spec["large"]:
-                target_forms(case, trainers[-1], inputs, first, rows)
-    for trainer in trainers:
-        trainer.close()
+                target_forms(case, trainer, inputs, first, rows)
+    trainers.close()
 
 
 def inputs_of(case, first, rows):
@@ -151,21 +175,15 @@ def target_forms(case, trainer, inputs, first, rows):
 def open_loop(case):
     """forward and backward with gradients of the caller's, and with those of the losses."""
     spec = case.spec
-    trainers = [
-        case.trainer(
-            threads,
-            input_gradients=spec["input_gradients"],
-            with_losses=threads > 1 and bool(case.net.losses),
-        )
-        for threads in spec["threads"]
-    ]
+    trainers = Trainers(case, spec["threads"][-1:])
     for first, rows in case.slices():
         with case.checking("open loop"):
             inputs = case.fenced(case.part(case.inputs, first, rows))
             given = output_gradients(case.net, rows)
             doutputs = [None if array is None else case.fence.copy(array, case.type) for array in given]
             results = []
-            for threads, trainer in zip(spec["threads"], trainers):
+            for threads in spec["threads"]:
+                trainer = trainers.of(threads)
                 trainer.zero()
                 outputs, into = case.output_room(rows), case.gradient_room(rows)
                 trainer.forward(inputs, outputs)
@@ -184,11 +202,10 @@ def open_loop(case):
             for number, expected in enumerate(forward.outputs()):
                 case.close("open loop", "values", outputs[number], expected, f"output {number}", rows=rows)
             compare(case, "open loop", into, of_parameters, by_inputs, by_parameters, rows)
-            disturbed(case, trainers[-1], inputs, doutputs, results[0], first, rows)
+            disturbed(case, trainer, inputs, doutputs, results[0], first, rows)
             if case.net.losses:
-                by_losses(case, trainers[-1], inputs, first, rows)
-    for trainer in trainers:
-        trainer.close()
+                by_losses(case, trainer, inputs, first, rows)
+    trainers.close()
 
 
 def disturbed(case, trainer, inputs, doutputs, expected, first, rows):
@@ -199,7 +216,7 @@ def disturbed(case, trainer, inputs, doutputs, expected, first, rows):
     trainer.forward(inputs, outputs)
     trainer.forward(inputs, plain, training=False)
     case.same("open loop", "as predict does", case.predicted[first, rows], plain, "output", rows=rows)
-    if case.net.losses and rows:
+    if case.net.losses and rows and not case.spec["large"]:
         targets = case.fenced(case.part(case.targets, first, rows))
         trainer.evaluate(inputs, targets)
         trainer.gradients(inputs, targets)

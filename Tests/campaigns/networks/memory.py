@@ -52,7 +52,7 @@ class Fence:
     to the next.
     """
 
-    KEPT = 256 << 20  # bytes of regions that wait to be used again
+    KEPT = 64 << 20  # bytes of regions that wait to be used again
 
     def __init__(self):
         self.free: dict[int, list[Region]] = {}

@@ -34,10 +34,12 @@ def steps(case):
     sequence = [*case.slices()]
     if not spec["large"]:
         sequence += [sequence[0], sequence[0], sequence[-1]]
-    models = [case.model.copy() for _ in range(len(spec["threads"]) + 1)]
+    # A trainer has its parameters many times over: of large networks there are fewer.
+    threads_of = spec["threads"] if not spec["large"] else sorted({spec["threads"][0], spec["threads"][-1]})
+    models = [case.model.copy() for _ in range(len(threads_of) + 1)]
     trainers = [
         case.trainer(threads, model=model, optimizer=case.optimizer)
-        for model, threads in zip(models, [*spec["threads"], spec["threads"][-1]])
+        for model, threads in zip(models, [*threads_of, threads_of[-1]])
     ]
     by_hand, update = trainers[-1], OPTIMIZERS[case.optimizer[0]](case.optimizer[1])
     weights, turn = by_hand.weights(), 0
@@ -50,11 +52,11 @@ def steps(case):
                 for trainer in trainers:
                     trainer.rate(update.of["learning_rate"])
             results = []
-            for threads, trainer in zip(spec["threads"], trainers):
+            for threads, trainer in zip(threads_of, trainers):
                 given = inputs, targets
                 if trainer is trainers[1] and not spec["large"]:
                     disturb(case, trainer, first, rows)
-                elif trainer is trainers[2 % len(spec["threads"])] and not spec["large"]:
+                elif trainer is trainers[2 % len(threads_of)] and not spec["large"]:
                     given = otherwise(case, inputs, turn), otherwise(case, targets, turn + 1)
                 loss = trainer.train(*given, sample=rows == 1 and turn % 2 == 1)
                 results.append((loss, trainer.weights()))

@@ -5,6 +5,7 @@ they die of.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -22,6 +23,8 @@ def run(spec, kernels):
     """What is found out about one network."""
     report, started, handles = Report(), time.process_time(), library.denpa_test_handles()
     answer = {"seed": spec["seed"], "rejected": False, "census": []}
+    # A softmax and the cross-entropy behind it become one formula, unless plans are observed: other bits.
+    answer["fuses"] = any(loss["kind"] == "cross_entropy" for loss in spec["losses"])
     try:
         net = Net(spec)
         for dtype in spec["dtypes"]:
@@ -62,7 +65,11 @@ def main():
                 json.dumps({"unknown": [*unknown(registry), *sizes.MISSING], "kernels": kernels}), flush=True
             )
             continue
-        spec = asked["spec"] if "spec" in asked else network(asked["seed"], registry)
+        spec = (
+            asked["spec"]
+            if "spec" in asked
+            else network(asked["seed"], registry, os.environ.get("DENPA_NETWORKS_THEME"))
+        )
         if asked.get("show"):
             print(json.dumps(spec), flush=True)
             continue
