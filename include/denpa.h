@@ -355,7 +355,8 @@ denpa_status denpa_trainer_refresh(denpa_trainer *trainer);
  *     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
  *   zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
  *     first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
- * Outputs of a forward in training that is refused may have been written.
+ * Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
+ * in backward; the parameters' gradients are zero then.
  * Each forward in training draws random numbers of its own, and its backward sees the same. */
 denpa_status denpa_trainer_forward(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                                    const denpa_tensor *outputs, int32_t output_count, int32_t training);
@@ -375,6 +376,9 @@ denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, de
  * or not a number. */
 denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double learning_rate);
 denpa_status denpa_trainer_learning_rate(denpa_trainer *trainer, double *learning_rate);
+/* Steps that the optimizer has taken since the trainer was made: one for each batch of denpa_train_batch and denpa_fit, and one
+ * for each denpa_trainer_step. Steps that were refused do not count. */
+denpa_status denpa_trainer_step_count(denpa_trainer *trainer, int64_t *steps);
 
 /* ==================================================================================================================
  * Proof: gradients against numerical differentiation

@@ -39,7 +39,7 @@ public final class Executor: @unchecked Sendable {
   /// The value of each loss term, where it stands in memory.
   private let lossCells: UnsafeMutableBufferPointer<LossCell>
 
-  /// Of the last run that failed: some of the gradients may have been written.
+  /// The last run failed in backward: some of the gradients may have been written.
   public private(set) var hasBegunBackward = false
 
   private struct LossCell {
@@ -254,6 +254,7 @@ public final class Executor: @unchecked Sendable {
     rows: Int, parameters: UnsafeMutableRawPointer, part: Part = .all, accumulate: Bool = false, training: Bool = true,
     draw: UInt64 = 0
   ) throws(DenpaError) {
+    hasBegunBackward = false
     let program = current
     if program.pointee.rows != rows { try prepare(rows: rows) }
     for patch in program.pointee.slotPatches { patch.address.pointee = slots[patch.source] }

@@ -288,6 +288,12 @@ static void bad_denpa_trainer_learning_rate(void) {
   BAD(denpa_trainer_learning_rate(w.open, &rate), DENPA_BAD_STATE);
   CHECK(rate == -7);
 }
+static void bad_denpa_trainer_step_count(void) {
+  int64_t steps = -7;
+  TRAINER_ONLY(denpa_trainer_step_count(h, &steps));
+  BAD(denpa_trainer_step_count(w.t, NULL), DENPA_BAD_ARGUMENT);
+  CHECK(steps == -7);
+}
 
 static denpa_status check(denpa_trainer *t, const denpa_tensor *x, int32_t n, const denpa_tensor *y, int32_t m) {
   return denpa_check_gradients(t, x, n, y, m, NULL, NULL, NULL);
@@ -331,6 +337,7 @@ static const test_case tests[] = {
     BAD_TEST(denpa_trainer_gradient),
     BAD_TEST(denpa_trainer_set_learning_rate),
     BAD_TEST(denpa_trainer_learning_rate),
+    BAD_TEST(denpa_trainer_step_count),
     BAD_TEST(denpa_check_gradients),
 };
 

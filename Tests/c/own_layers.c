@@ -290,11 +290,54 @@ static void one_value_as_two_inputs(void) {
   OK(denpa_check_gradients(t, &X, 1, &T, 1, NULL, NULL, NULL));
 }
 
+/* --- a layer that fails in backward when it is told to ----------------------------------------------------------------- */
+
+static int backward_fails;
+static denpa_status failing_backward(const denpa_call *call) {
+  return backward_fails ? DENPA_LAYER_FAILED : copy_backward(call);
+}
+
+/* Gradients become zero where a layer fails in backward, and are not touched by what is refused before backward. */
+static void gradients_after_a_failure(void) {
+  static const double x[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  double bad[12] = {NAN}, y[12];
+  denpa_graph *g = new_graph();
+  denpa_value in, out;
+  denpa_model *m;
+  denpa_trainer *t;
+  denpa_tensor X = denpa_f64(x, 3, 4), B = denpa_f64(bad, 3, 4), Y = denpa_f64(y, 3, 4), view;
+  denpa_layer failing = layer_of("test.failing", 1, 1, copy_forward, failing_backward);
+  denpa_layer state = layer_of("test.state_again", 1, 1, state_forward, copy_backward);
+  state.parameter_count = 1;
+  state.parameter = state_parameter;
+  add_layer(failing, NULL, 0, DENPA_PROVE);
+  add_layer(state, NULL, 0, DENPA_PROVE);
+  in = add_input(g, "x", 4);
+  out = add_dense(g, "d", in, 4, NULL);
+  OK(denpa_graph_add(g, "test.failing", "f", NULL, &out, 1, &out, 1));
+  OK(denpa_graph_add(g, "test.state_again", "own", NULL, &out, 1, &out, 1));
+  m = finish_model(g, &out, 1, DENPA_FLOAT64, 3);
+  t = new_trainer(m, NULL, NULL, "sgd", 0.1, 3);
+  OK(denpa_trainer_gradient(t, "d.W", &view));
+  OK(denpa_trainer_forward(t, &X, 1, &Y, 1, 1));
+  OK(denpa_trainer_backward(t, &X, 1, NULL, 0));
+  CHECK(element(&view, 0) != 0);
+  OK(denpa_trainer_forward(t, &X, 1, &Y, 1, 1));
+  backward_fails = 1;
+  STATUS(denpa_trainer_backward(t, &X, 1, NULL, 0), DENPA_LAYER_FAILED);
+  backward_fails = 0;
+  CHECK(element(&view, 0) == 0);
+  ((double *)view.data)[0] = 7;
+  STATUS(denpa_trainer_forward(t, &B, 1, &Y, 1, 1), DENPA_NOT_FINITE);
+  CHECK(element(&view, 0) == 7);
+}
+
 static const test_case tests[] = {
     {"many_parameters", many_parameters},
     {"memory_that_shrinks_is_refused", memory_that_shrinks_is_refused},
     {"states_are_part_of_the_step", states_are_part_of_the_step},
     {"each_forward_draws_its_own_numbers", each_forward_draws_its_own_numbers},
     {"one_value_as_two_inputs", one_value_as_two_inputs},
+    {"gradients_after_a_failure", gradients_after_a_failure},
 };
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

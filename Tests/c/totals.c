@@ -101,6 +101,42 @@ static void validation_without_rows(void) {
   CHECK(model_hash(m) == before); /* said before the first epoch, not after it */
 }
 
-static const test_case tests[] = {{"totals", totals}, {"validation_without_rows", validation_without_rows}};
+static void step_count(void) {
+  static const float x[] = {0, 0, 0, 1, 1, 0, 1, 1}, targets[] = {0, 1, 1, 0};
+  float bad[4] = {NAN}, y[4], d[4] = {1};
+  int64_t steps = -1;
+  denpa_model *m = two_layers(2, 4, "tanh", 1, DENPA_FLOAT32, 5);
+  denpa_trainer *t = new_trainer(m, "mean_squared_error", NULL, "sgd", 0.25, 4);
+  denpa_tensor X = denpa_f32(x, 4, 2), T = denpa_f32(targets, 4, 1), B = denpa_f32(bad, 4, 1),
+               Y = denpa_f32(y, 4, 1), D = denpa_f32(d, 4, 1);
+  OPTIONS(denpa_fit_options, o);
+  OK(denpa_trainer_step_count(t, &steps));
+  CHECK(steps == 0);
+  OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
+  STATUS(denpa_train_batch(t, &X, 1, &B, 1, NULL), DENPA_NOT_FINITE);
+  OK(denpa_evaluate(t, &X, 1, &T, 1, NULL, NULL));
+  OK(denpa_trainer_step_count(t, &steps));
+  CHECK(steps == 1);
+  o.epochs = 2;
+  o.batch_size = 3;
+  OK(denpa_fit(t, &X, 1, &T, 1, &o, NULL)); /* two batches an epoch */
+  OK(denpa_trainer_forward(t, &X, 1, &Y, 1, 1));
+  OK(denpa_trainer_backward(t, &D, 1, NULL, 0));
+  OK(denpa_trainer_step(t));
+  OK(denpa_trainer_step_count(t, &steps));
+  CHECK(steps == 6);
+  o.no_shuffle = 1;
+  bad[0] = 0;
+  bad[3] = NAN;
+  STATUS(denpa_fit(t, &X, 1, &B, 1, &o, NULL), DENPA_NOT_FINITE); /* the second batch is refused */
+  OK(denpa_trainer_step_count(t, &steps));
+  CHECK(steps == 7);
+}
+
+static const test_case tests[] = {
+    {"totals", totals},
+    {"validation_without_rows", validation_without_rows},
+    {"step_count", step_count},
+};
 
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

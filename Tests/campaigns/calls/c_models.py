@@ -52,8 +52,6 @@ class ModelMachine(RuleBasedStateMachine):
         with."""
         status = self.api.status if status is None else status
         if status == abi.OUT_OF_MEMORY and self.api.starved:
-            for owner in self.trainers.values():
-                owner.state.may_be_zero = owner.state.may_be_zero or "refused forward" in WITHOUT
             return None
         for allowed, commit in ways:
             if allowed == status:

@@ -14,7 +14,6 @@ import numpy as np
 
 from denpa import _abi as abi
 from .compare import all_same, require_all
-from .known import WITHOUT
 from .nets import TRAINED, BadClass, LayerFails, Meter
 from .philox import permutation
 
@@ -288,7 +287,6 @@ class TrainerState:
         """A call has failed half-way: what an earlier forward kept may be gone."""
         if self.pending is not None:
             self.pending = dataclasses.replace(self.pending, doubtful=True)
-        self.may_be_zero = self.may_be_zero or "refused forward" in WITHOUT
 
     def backward(self, doutputs, fault, wants_inputs):
         """`doutputs`: arrays or None, called with the rows of the forward; `fault`: what is wrong with how

@@ -113,9 +113,9 @@ def misdescribe(tensors, arrays, mistake, place):
     elif which == "rank":
         t.rank, t.dim[array.ndim] = array.ndim + 1, 1
     elif which == "rows":
-        # One sample becomes five rows, which are as many as no network has outputs.
+        # Five rows or more: a network with as many outputs would take integers to be a row, one-hot.
         lead = 1 if array.ndim > 1 or array.ndim == 1 and array.dtype.kind in "iu" else 0
-        rows = array.shape[0] + 1 if lead else 5
+        rows = array.shape[0] + 4 if lead else 5
         tensors[-1] = tensor(place(np.zeros((rows, *array.shape[lead:]), array.dtype)))
     elif which == "null":
         t.data = None

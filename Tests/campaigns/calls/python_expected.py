@@ -6,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 
 from .expected import TrainerState
-from .known import WITHOUT
 from .nets import Rule
 
 DEFAULT = Rule("sgd", (("learning_rate", 0.01),))
@@ -44,6 +43,15 @@ class NetState:
         self.model.parameters.update(trainer.weights)
         if self.open is not None and self.open is not trainer:
             self.bring(self.open)
+
+    @property
+    def settings(self):
+        """What a training that learns nothing does not replace."""
+        return self.main, self.terms, self.rule, self.rate
+
+    @settings.setter
+    def settings(self, before):
+        self.main, self.terms, self.rule, self.rate = before
 
     # -- the main trainer -----------------------------------------------------------------------------------
 
@@ -83,7 +91,7 @@ class NetState:
         if self.open is None or rule is not None and self.open.rule != rule:
             old, self.open = self.open, self.make((), rule, True)
             if old is not None:
-                self.open.gradients, self.open.restarts = old.gradients, "new optimizer" in WITHOUT
+                self.open.gradients, self.open.restarts = old.gradients, False
         self.bring(self.open)
         return self.open
 

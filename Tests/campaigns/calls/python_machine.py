@@ -160,12 +160,6 @@ class PythonBase(RuleBasedStateMachine):
 
     def copy_net(self, net, slot, how):
         owner, net, state = self.pick(net)
-        if (
-            "same names" in WITHOUT
-            and how == "bytes"
-            and len(set(state.net.outputs)) < len(state.net.outputs)
-        ):
-            return
         made = self.api.call(f"n{self.made + 1} = {owner} by {how}", copies(net, how))
         self.settle([(abi.OK, None)])
         copied = state.copy()
@@ -337,7 +331,10 @@ class PythonBase(RuleBasedStateMachine):
             named = {} if state.terms else {"loss": loss_of(terms)}
             x, t = self.x(batch, state), self.t(batch, state, terms)
             self.api.call(f"{owner}.train_batch({batch}) at the end", owner.net.train_batch, x, t, **named)
+            before = state.settings
             trainer = state.training(terms)
             self.settle(trainer.train_batch(batch))
             state.share(trainer)
+            if self.api.status != abi.OK:
+                state.settings = before
         self.look_at(owner, "parameters")

@@ -12,7 +12,6 @@ from hypothesis.stateful import precondition, rule
 from .batches import BATCH, GOOD_BATCH
 from .compare import require, require_all
 from denpa import _abi as abi
-from .known import WITHOUT
 from .memory import Disagreement
 from .nets import RULES
 from .python_api import FAULTS, Stop, loss_of, optimizer_of, possible
@@ -26,8 +25,6 @@ class PythonTraining(PythonBase):
     def choices(self, state, terms, opt):
         """What a call is given: (terms or None, rule or None, the keyword arguments, words)."""
         losses = None if terms is None else self.losses(state, terms)
-        if "loss keys" in WITHOUT and losses == state.terms:
-            losses = None
         chosen = None if opt is None else RULES[opt % 5]
         named, words = {}, ""
         if losses is not None:
@@ -43,8 +40,6 @@ class PythonTraining(PythonBase):
     def train_batch(self, net, batch, terms, opt, again):
         owner, net, state = self.pick(net)
         batch = possible(batch, state.net)
-        if "replace" in WITHOUT and (batch.mistake or batch.poison):
-            terms = opt = None
         for k in range(again + 1):
             batch = dataclasses.replace(batch, seed=batch.seed + k)
             losses, chosen, named, words = self.choices(state, terms, opt)
@@ -58,11 +53,14 @@ class PythonTraining(PythonBase):
             elif self.api.status in FAULTS and self.faults(batch):
                 pass
             else:
+                before = state.settings
                 trainer = state.training(losses, chosen)
                 wanted = self.settle(self.faults(batch) or trainer.train_batch(batch))
                 state.share(trainer)
                 if self.api.status == abi.OK:
                     require(got, wanted, "loss")
+                else:
+                    state.settings = before
             self.look()
 
     @precondition(lambda self: self.nets)
@@ -83,8 +81,6 @@ class PythonTraining(PythonBase):
         data = dataclasses.replace(
             possible(data, state.net), rows=data.rows and data.rows + more, single=False
         )
-        if "replace" in WITHOUT and (data.mistake or data.poison or not data.rows):
-            terms = opt = None  # a call that is refused may have replaced them
         losses, chosen, named, words = self.choices(state, terms, opt)
         used = losses or state.terms
         refusals = (
@@ -121,8 +117,6 @@ class PythonTraining(PythonBase):
     def fit_iterable(self, net, batches, epochs, stop, terms, opt, fails, steps):
         owner, net, state = self.pick(net)
         batches = [dataclasses.replace(possible(b, state.net), rows=max(b.rows, 1)) for b in batches]
-        if "replace" in WITHOUT:
-            terms = opt = None
         losses, chosen, named, words = self.choices(state, terms, opt)
         used = losses or state.terms
         refusals = [(abi.BAD_STATE, None)] if used is None else []
@@ -164,7 +158,7 @@ class PythonTraining(PythonBase):
         net, state = owner.net, owner.state
         result, trainer, before = None, None, None
         if not refusals:
-            before = state.main, state.terms, state.rule, state.rate
+            before = state.settings
             if chosen is not None:
                 state.afresh()
             trainer = state.training(losses, chosen)
@@ -188,17 +182,14 @@ class PythonTraining(PythonBase):
             self.settle(refusals)
         else:
             status, _, told, clone, published = result
-            first_fails = (
-                published is None and status in FAULTS
-            )  # nothing was learned: whatever was given may be as before
             self.settle([(s, None) for s in ({status} if status not in FAULTS else FAULTS)])
             trainer.adopt(clone)
             state.model.published += [epoch.published for epoch in told]
             if published is not None:
                 state.model.parameters.update(published)
                 state.share(trainer)
-            elif first_fails:
-                state.main, state.terms, state.rule, state.rate = before
+            elif status != abi.OK:  # nothing was learned: what was given has replaced nothing
+                state.settings = before
             if self.api.status == abi.OK:
                 require(history["loss"], [epoch.loss for epoch in told], "history of the loss")
         self.look()
@@ -246,10 +237,7 @@ class PythonTraining(PythonBase):
     def learning_rate(self, net, rate):
         owner, net, state = self.pick(net)
         self.api.call(f"{owner}.learning_rate = {rate}", setattr, net, "learning_rate", rate)
-        # After a training that was refused there may be an optimizer, the default, or none.
-        trainer = (
-            state.training() if state.terms and (state.rule or self.api.status != abi.BAD_STATE) else None
-        )
+        trainer = state.training() if state.terms and state.rule else None
         self.settle(trainer.set_rate(rate) if trainer else [(abi.BAD_STATE, None)])
         if trainer:
             trainer.rate_was_set = trainer.rate_was_set or self.api.status == abi.OK

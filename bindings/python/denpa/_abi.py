@@ -859,7 +859,8 @@ disturbed and do not block it.""",
     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
   zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
     first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
-Outputs of a forward in training that is refused may have been written.
+Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
+in backward; the parameters' gradients are zero then.
 Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_backward": (
@@ -878,7 +879,8 @@ Each forward in training draws random numbers of its own, and its backward sees 
     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
   zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
     first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
-Outputs of a forward in training that is refused may have been written.
+Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
+in backward; the parameters' gradients are zero then.
 Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_gradients": (
@@ -897,7 +899,8 @@ Each forward in training draws random numbers of its own, and its backward sees 
     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
   zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
     first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
-Outputs of a forward in training that is refused may have been written.
+Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
+in backward; the parameters' gradients are zero then.
 Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_step": (
@@ -916,7 +919,8 @@ Each forward in training draws random numbers of its own, and its backward sees 
     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
   zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
     first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
-Outputs of a forward in training that is refused may have been written.
+Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
+in backward; the parameters' gradients are zero then.
 Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_zero_gradients": (
@@ -935,7 +939,8 @@ Each forward in training draws random numbers of its own, and its backward sees 
     not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
   zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
     first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
-Outputs of a forward in training that is refused may have been written.
+Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
+in backward; the parameters' gradients are zero then.
 Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_gradient": (
@@ -955,6 +960,12 @@ or not a number.""",
         [POINTER(Trainer), POINTER(c_double)],
         """The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is negative, above 1e30
 or not a number.""",
+    ),
+    "denpa_trainer_step_count": (
+        c_int32,
+        [POINTER(Trainer), POINTER(c_int64)],
+        """Steps that the optimizer has taken since the trainer was made: one for each batch of denpa_train_batch and denpa_fit, and one
+for each denpa_trainer_step. Steps that were refused do not count.""",
     ),
     "denpa_check_gradients": (
         c_int32,

@@ -109,6 +109,7 @@ class Run:
 
     def progress(self, pointer: Any) -> int:
         progress = pointer.contents
+        self.net._trainers.former = None  # something was learned: what was replaced is not needed any more
         logs = logs_of(progress, self.accuracy, self.validates)
         if self.bar:
             self.bar.show(progress, logs)
@@ -121,9 +122,14 @@ class Run:
             refuse_writes(copies, self.net._names)
         return self.interrupts.answer()
 
+    def call_source(self, source: Source, wanted: Any) -> None:
+        take, rewind = abi.NextCallback(self.guarded(source.next)), abi.RewindCallback(self.guarded(source.rewind))
+        self.call("denpa_fit_source", take, rewind, None, wanted)
+
     def call(self, name: str, *arguments: Any) -> None:
         """Runs the engine's function, then raises what has to be raised. The network keeps what it has learned."""
         trainers = self.net._trainers
+        trainers.begin(self.trainer)
         loss = ctypes.c_double()
         trainers.publish()  # callbacks and other threads see what was learned until now
         with self.interrupts:

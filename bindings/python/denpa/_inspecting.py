@@ -48,9 +48,12 @@ class Inspecting(Learning):
         trainer, old = self._trainers.open_loop(optimizer), self._trainers.open
         if trainer is old:
             return trainer
-        for port in self._ports()[2]:
-            if port.trainable and old is not None:
-                trainer.gradient(port.name)[...] = old.gradient(port.name)
+        if old is not None:
+            # Zeroed by a call, they count: without it the first backward would overwrite them.
+            check(library.denpa_trainer_zero_gradients(trainer.handle.pointer))
+            for port in self._ports()[2]:
+                if port.trainable:
+                    trainer.gradient(port.name)[...] = old.gradient(port.name)
         self._last = None
         self._trainers.open = trainer
         return trainer

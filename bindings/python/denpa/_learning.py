@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import math
-from typing import Any, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Iterator, Mapping, Sequence
 
 from . import _abi as abi
 from ._arrays import Array, as_array, items, real, tensors, whole
@@ -72,13 +73,29 @@ class Learning(Predicting):
         found: Terms = self._loss
         return found
 
-    def _trainer(self, loss: Any, optimizer: Any) -> Trainer:
-        """The main trainer; another loss replaces it, and so does an optimizer that is given as another one."""
+    @contextmanager
+    def _training(self, loss: Any, optimizer: Any, afresh: bool = False) -> Iterator[tuple[Trainer, Terms]]:
+        """The main trainer, for one call. Another loss replaces it, and so does another optimizer, or one that is given to
+        begin `afresh`. A call that fails before anything was learned replaces nothing."""
         self._not_fitting()
-        terms = self._terms(loss)
+        terms, trainers = self._terms(loss), self._trainers
         found = find_optimizer(optimizer if optimizer is not None else self._optimizer or "sgd")
-        self._loss, self._optimizer = terms, found
-        return self._trainers.training(terms, found)
+        trainers.former = former = trainers.main, trainers.fast, trainers.rate
+        settings, trainer, steps = (self._loss, self._optimizer), None, 0
+        try:
+            if afresh and optimizer is not None:
+                trainers.afresh()
+            trainer = trainers.training(terms, found)
+            steps = trainer.step_count
+            self._loss, self._optimizer = terms, found
+            yield trainer, terms
+        except BaseException:
+            if trainers.former is former and (trainer is None or trainer.step_count == steps):
+                self._loss, self._optimizer = settings
+                trainers.main, trainers.fast, trainers.rate = former
+            raise
+        finally:
+            trainers.former = None
 
     def _targets(self, t: Any, terms: Terms, single: bool, strided: bool = False) -> list[Array]:
         """Targets in the order of the losses: an array, a list, or a dict by output; of one sample where `single`."""
@@ -115,6 +132,11 @@ class Learning(Predicting):
         self._main.set_rate(real(rate, "the learning rate"))
 
     @property
+    def step_count(self) -> int:
+        """Steps that the optimizer of fit and train_batch has taken since it began."""
+        return self._main.step_count
+
+    @property
     def _main(self) -> Trainer:
         if self._trainers.main is None:
             if self._loss is None or self._optimizer is None:
@@ -145,24 +167,23 @@ class Learning(Predicting):
     def _train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any) -> float:
         question = self._arrange(x)
         with self._lock:
-            trainer = self._trainer(loss, optimizer)
-            assert trainer.terms is not None
-            targets = self._targets(t, trainer.terms, question.single)
-            value = ctypes.c_double()
-            self._trainers.begin(trainer, learns=True)
-            try:
-                check(
-                    library.denpa_train_batch(
-                        trainer.handle.pointer,
-                        question.tensors,
-                        len(question.arrays),
-                        tensors(targets),
-                        len(targets),
-                        ctypes.byref(value),
+            with self._training(loss, optimizer) as (trainer, terms):
+                targets = self._targets(t, terms, question.single)
+                value = ctypes.c_double()
+                self._trainers.begin(trainer, learns=True)
+                try:
+                    check(
+                        library.denpa_train_batch(
+                            trainer.handle.pointer,
+                            question.tensors,
+                            len(question.arrays),
+                            tensors(targets),
+                            len(targets),
+                            ctypes.byref(value),
+                        )
                     )
-                )
-            finally:
-                self._trainers.learned()
+                finally:
+                    self._trainers.learned()
             if is_plain(x) and is_plain(t) and len(question.arrays) == 1 and len(targets) == 1:
                 self._trainers.fast = FastStep(trainer, x, t, question, targets)
         return value.value
@@ -187,8 +208,9 @@ class Learning(Predicting):
         """Trains on x and t in batches of `batch_size` rows (32), or on an iterable of batches (x, t) of any sizes, of which an
         epoch takes `steps_per_epoch` or all; the numbers by epoch.
 
-        Goes on with the optimizer's state; `optimizer` begins afresh; where none was ever given it is "sgd". Ctrl-C, an exception in a callback and NotFinite leave
-        the network with what it has learned until then. Callbacks: functions (net, epoch, logs) or objects with
+        Goes on with the optimizer's state; `optimizer` begins afresh; where none was ever given it is "sgd". Ctrl-C, an
+        exception in a callback and NotFinite leave the network with what it has learned until then; where that is nothing,
+        loss and optimizer are those before the call, too. Callbacks: functions (net, epoch, logs) or objects with
         on_epoch_end(net, epoch, logs).
 
         Arrays of float32, float64, int32, int64, uint8 or bool, in any order, slices and views, are read in place and converted a batch at a
@@ -206,43 +228,21 @@ class Learning(Predicting):
             raise InvalidArgument("steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows")
         with self._lock:
             self._not_fitting()
-            if optimizer is not None:
-                find_optimizer(optimizer)
-                self._trainers.afresh()
-            if t is None:
-                return self._fit_source(x, epochs, validation_data, verbose, callbacks, loss, optimizer, steps)
-            question = self._arrange(x, strided=True)
-            trainer = self._trainer(loss, optimizer)
-            assert trainer.terms is not None
-            targets = self._targets(t, trainer.terms, question.single, strided=True)
-            run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
-            validation = self._validation(validation_data, trainer.terms)
-            wanted = run.options(epochs, min(size or BATCH, max(question.rows, 1)), shuffle, validation)
-            self._trainers.begin(trainer)
-            run.call("denpa_fit", question.tensors, len(question.arrays), tensors(targets), len(targets), wanted)
-        return run.history
-
-    def _fit_source(
-        self,
-        batches: Any,
-        epochs: int,
-        validation_data: Any,
-        verbose: int,
-        callbacks: CallbackLike,
-        loss: Any,
-        optimizer: Any,
-        steps: int | None,
-    ) -> History:
-        if not hasattr(batches, "__iter__"):
-            raise TypeMismatch(f"fit takes x and t, or an iterable of batches (x, t), got {type(batches).__name__}")
-        trainer = self._trainer(loss, optimizer)
-        assert trainer.terms is not None
-        source = Source(self, batches, steps, trainer.terms)
-        run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
-        wanted = run.options(epochs, 0, False, self._validation(validation_data, trainer.terms))
-        take, rewind = abi.NextCallback(run.guarded(source.next)), abi.RewindCallback(run.guarded(source.rewind))
-        self._trainers.begin(trainer)
-        run.call("denpa_fit_source", take, rewind, None, wanted)
+            if t is None and not hasattr(x, "__iter__"):
+                raise TypeMismatch(f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}")
+            with self._training(loss, optimizer, afresh=True) as (trainer, terms):
+                run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
+                validation = self._validation(validation_data, terms)
+                if t is None:
+                    source = Source(self, x, steps, terms)
+                    run.call_source(source, run.options(epochs, 0, False, validation))
+                else:
+                    question = self._arrange(x, strided=True)
+                    targets = self._targets(t, terms, question.single, strided=True)
+                    rows = min(size or BATCH, max(question.rows, 1))
+                    wanted = run.options(epochs, rows, shuffle, validation)
+                    given = question.tensors, len(question.arrays), tensors(targets), len(targets)
+                    run.call("denpa_fit", *given, wanted)
         return run.history
 
     def _validation(self, data: Any, terms: Terms) -> tuple[Any, Any] | None:

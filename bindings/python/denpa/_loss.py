@@ -146,7 +146,8 @@ class Terms:
         # Means and sums over rows may be taken batch by batch; of other losses the rows have to be seen at once.
         known = ("mean", "batch_mean", "sum")
         self.is_by_rows = all(term._attribute("reduction") in known for term in self.losses)
-        self.key = tuple((index, *term.key()) for index, term in zip(self.indices, self.losses))
+        # By number or by name, or where it is the only one: the same output makes the same loss.
+        self.key = tuple((index, term.alone().key()) for index, term in zip(self.indices, self.losses))
 
 
 def output_index(output: str | int | None, outputs: Sequence[str]) -> int:

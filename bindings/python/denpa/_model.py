@@ -177,9 +177,11 @@ def model_of(data: bytes) -> Handle:
 
 
 def loaded(handle: Handle, names: str | None) -> Model:
-    """A network around a model out of a file: one output is an array, several are a dict by their names."""
+    """A network around a model out of a file: one output is an array, several are a dict by their names, or a list where one
+    value is an output more than once."""
     net = Model._wrap(handle, names, None, "one")
-    net._form = "one" if len(net._outputs) == 1 else "dict"
+    if len(net._outputs) > 1:
+        net._form = "dict" if len(set(net._keys)) == len(net._keys) else "list"
     return net
 
 

@@ -52,6 +52,12 @@ class Trainer:
         check(library.denpa_trainer_set_learning_rate(self.handle.pointer, rate))
         self.rate = rate
 
+    @property
+    def step_count(self) -> int:
+        steps = ctypes.c_int64()
+        check(library.denpa_trainer_step_count(self.handle.pointer, ctypes.byref(steps)))
+        return steps.value
+
     def gradient(self, name: str) -> Array:
         """The gradient of a parameter, as an array that looks at the trainer's memory."""
         tensor = abi.Tensor()
@@ -73,6 +79,7 @@ class Trainers:
         self.model, self.views, self.lock = model, views, lock
         self.main: Trainer | None = None
         self.fast: FastStep | None = None  # the main trainer's last step, made ready for another like it
+        self.former: tuple[Any, ...] | None = None  # what a call replaces, until it has learned something
         self.open: Trainer | None = None
         self.others: dict[Any, Trainer] = {}
         self.ahead: Trainer | None = None
