@@ -29,7 +29,10 @@ from test import LIBRARY, PYTHON, ROOT, chosen, finish, kernel_sets, run_all
 
 LOGS = ROOT / "build" / "sanitize-logs"
 # More commands for Python's environment, (name, seconds, command).
-CAMPAIGNS = []
+CAMPAIGNS = [
+    ("networks", 7200, [PYTHON, "-m", "networks", "--count", "1000"]),
+    ("calls", 3600, [PYTHON, "-m", "calls", "--count", "1200"]),
+]
 RANDOM_CALLS = "100000"
 # Memory that there is not is a status to the library.
 NO_ABORT = "allocator_may_return_null=1 max_allocation_size_mb=65536"
@@ -171,6 +174,7 @@ class Sanitizer:
             **self.environment(leaks=False),
             "LD_PRELOAD": ":".join(map(str, self.runtime)),
             "PYTHON": PYTHON,
+            "PYTHONPATH": f"{ROOT / 'Tests' / 'campaigns'}:{ROOT / 'bindings' / 'python'}",
         }
         pytest = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         yield f"{self.name}-python", "pytest", 1800, [*pytest, "Tests/python", "-k", OTHERS], python

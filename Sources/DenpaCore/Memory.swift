@@ -27,8 +27,8 @@ public enum GuardMode {
 public final class Buffer: @unchecked Sendable {
   public let base: UnsafeMutableRawPointer
   public let byteCount: Int
-  /// Of `byteCount` bytes, when they are rounded up to whole cache lines.
-  private let paddedBytes: Int
+  /// What `byteCount` bytes take: whole cache lines, at least one.
+  public let paddedBytes: Int
   private let isGuarded = GuardMode.isOn
 
   /// From here on a buffer begins at a huge page and asks for such pages. Measured over 64 MiB: reading column by column

@@ -40,7 +40,7 @@ extension TensorView {
 
 extension Shape {
   /// Whether the axes from `skip` on are the last ones of a batch's shape.
-  func matches(_ batch: Shape, skip: Int) -> Bool {
+  public func matches(_ batch: Shape, skip: Int) -> Bool {
     for axis in skip..<max(rank, skip) where self[axis] != batch[axis + 1 - skip] { return false }
     return true
   }

@@ -163,13 +163,13 @@ public final class Executor: @unchecked Sendable {
     guard isGuarded else { return memory.base }
     stagedOutputs.removeAll { $0.slot == slot }
     GuardMode.poison(memory.base, memory.byteCount)
-    return memory.base + (Arena.placeBytes(memory.byteCount) - elements * plan.slots[slot].type.dtype.size)
+    return memory.base + (memory.paddedBytes - elements * plan.slots[slot].type.dtype.size)
   }
 
   /// Copies what is bound to a slot into memory of the executor's own, where it stays until the slot is bound again.
   public func keep(_ slot: Int, elements: Int) throws(DenpaError) {
     let bound = slots[slot]
-    if let bound, let own = staging[slot], bound >= own.base, bound < own.base + Arena.placeBytes(own.byteCount) {
+    if let bound, let own = staging[slot], bound >= own.base, bound < own.base + own.paddedBytes {
       return
     }
     let memory = try stagingMemory(slot, elements: elements)
@@ -325,7 +325,7 @@ public final class Executor: @unchecked Sendable {
 
   /// Where a tensor's values are after a run; nil for what lives elsewhere.
   public func values(of tensor: TensorID) -> UnsafeMutableRawPointer? {
-    let base = plan.storage(tensor)
+    let base = plan.tensors.storage(tensor)
     switch plan.tensors[base].role {
     case .temporary:
       let rows = max(current.pointee.rows, 0)

@@ -91,7 +91,7 @@ struct Lowering {
   /// Writes the pointer of a tensor to `address`, now or at each call.
   mutating func place(_ id: TensorID, _ address: UnsafeMutableRawPointer) {
     let address = address.assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
-    let base = plan.storage(id)
+    let base = plan.tensors.storage(id)
     switch plan.tensors[base].role {
     case .slot(let slot): slotPatches.append(Patch(address: address, source: slot))
     case .parameter(let number): parameterPatches.append(Patch(address: address, source: parameterOffsets[number]))
@@ -104,7 +104,7 @@ struct Lowering {
 
   /// Whether a tensor is 64-byte aligned and alone in its memory up to a multiple of 64 bytes.
   func isPadded(_ id: TensorID) -> Bool {
-    switch plan.tensors[plan.storage(id)].role {
+    switch plan.tensors[plan.tensors.storage(id)].role {
     case .temporary, .parameterGradient: true
     case .slot, .parameter, .constant, .view: false
     }

@@ -29,6 +29,15 @@ public struct PlanTensor: Sendable {
   public var label: String
 }
 
+extension [PlanTensor] {
+  /// The tensor whose memory `id` is: itself, or what it is a view of.
+  func storage(_ id: TensorID) -> TensorID {
+    var base = id
+    while case .view(let next) = self[base].role { base = next }
+    return base
+  }
+}
+
 /// How a sum over rows and columns becomes the loss.
 public enum Reduction: String, Sendable, CaseIterable {
   /// Mean over all elements (of a cross-entropy: over all rows).

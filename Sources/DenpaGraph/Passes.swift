@@ -8,13 +8,6 @@ struct Passes {
   /// Tensors that must come out: outputs, losses, gradients that are wanted.
   var roots: Set<TensorID>
 
-  /// The tensor whose memory `id` is.
-  func storage(_ id: TensorID) -> TensorID {
-    var id = id
-    while case .view(let base) = tensors[id].role { id = base }
-    return id
-  }
-
   private func readers() -> [[Int]] {
     var result = Array(repeating: [Int](), count: tensors.count)
     for (index, op) in ops.enumerated() {
@@ -153,7 +146,7 @@ struct Passes {
     for index in ops.indices {
       guard case .copy(1) = ops[index].kind, let y = ops[index].writes[0]?.tensor else { continue }
       let x = ops[index].reads[0]
-      guard isPlain(y), writers[y].count == 1, isOwnedOrBound(storage(x)),
+      guard isPlain(y), writers[y].count == 1, isOwnedOrBound(tensors.storage(x)),
         // All of x is there before y's first reader, since this op stood between them.
         (writers[x].last ?? -1) < index
       else { continue }
@@ -169,7 +162,7 @@ struct Passes {
     for index in ops.indices {
       for slot in ops[index].writes.indices {
         guard let destination = ops[index].writes[slot] else { continue }
-        let base = storage(destination.tensor)
+        let base = tensors.storage(destination.tensor)
         let isFirst = written.insert(base).inserted
         if !isFirst {
           ops[index].writes[slot]?.mode = .add

@@ -252,13 +252,6 @@ public final class Plan: Sendable {
       request.mode == .infer ? [] : isReached.indices.filter { builder.trainable[$0] && !isReached[$0] }
   }
 
-  /// The tensor whose memory `id` is.
-  func storage(_ id: TensorID) -> TensorID {
-    var base = id
-    while case .view(let next) = tensors[base].role { base = next }
-    return base
-  }
-
   /// Byte offset of a temporary in the arena for a batch of `rows`.
   func offset(_ id: TensorID, rows: Int) -> Int {
     let type = tensors[id].type
@@ -296,7 +289,7 @@ public final class Plan: Sendable {
     let count = passes.tensors.count
     var first = Array(repeating: Int.max, count: count), last = Array(repeating: -1, count: count)
     func touch(_ tensor: TensorID, _ op: Int) {
-      let base = passes.storage(tensor)
+      let base = passes.tensors.storage(tensor)
       guard passes.tensors[base].role == .temporary else { return }
       first[base] = min(first[base], op)
       last[base] = max(last[base], op)

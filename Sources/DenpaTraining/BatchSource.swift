@@ -49,7 +49,7 @@ final class ArraySource: BatchSource {
     /// Memory for `count` rows: in guard mode at the end of the staging memory, beside an inaccessible page.
     func place(_ staging: Buffer, _ count: Int) -> UnsafeMutableRawPointer {
       guard GuardMode.isOn else { return staging.base }
-      return staging.base + (max((staging.byteCount + 63) & ~63, 64) - count * rows.boundStride)
+      return staging.base + (staging.paddedBytes - count * rows.boundStride)
     }
   }
 

@@ -225,8 +225,7 @@ public final class Trainer: @unchecked Sendable {
       let isRows = !isClassNumbers(index, targets[index], isSample: isSample)
       guard isRows ? slot.dtype.isFloat : slot.dtype == given.dtype else { return false }
       let skip = isSample ? 0 : 1
-      guard given.shape.rank + 1 - skip == slot.shape.rank else { return false }
-      for axis in skip..<max(given.shape.rank, skip) where given.shape[axis] != slot.shape[axis + 1 - skip] {
+      guard given.shape.rank + 1 - skip == slot.shape.rank, given.shape.matches(slot.shape, skip: skip) else {
         return false
       }
     }
