@@ -10,28 +10,30 @@ let hot = strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(confi
 /// Code that runs once for a network or a file, never for a batch, is compiled for size.
 let cold = hot + [.unsafeFlags(["-Osize"])]
 
-/// The kernel folder is built once per instruction set, each time as a module of its own.
+/// The kernel folder is built for each instruction set and each float dtype, every time as a module of its own: nothing in
+/// the engine is generic over the dtype, and a table of kernels is written once.
 /// `-disable-cmo`: nothing of a kernel module may be inlined into code that runs on every CPU (docs/design.md, "Kernels").
-func kernels(_ name: String, _ flags: [String] = []) -> Target {
-  .target(
-    name: name,
-    dependencies: ["DenpaKernelTypes", "CShim"],
-    swiftSettings: strict + [.unsafeFlags(["-Ounchecked", "-disable-cmo"] + flags)])
+func kernels(_ set: String, _ flags: [String] = []) -> [Target] {
+  ["F32", "F64"].map { dtype in
+    .target(
+      name: "DenpaKernels\(set)\(dtype)", dependencies: ["DenpaKernelTypes", "CShim"],
+      swiftSettings: strict + [.unsafeFlags(["-Ounchecked", "-disable-cmo", "-D", "DENPA_\(dtype)"] + flags)])
+  }
 }
 
 #if arch(x86_64)
-  let wideKernels = [
-    kernels("DenpaKernelsAVX2", ["-target-cpu", "haswell", "-Xcc", "-march=haswell", "-D", "DENPA_AVX2"]),
-    kernels(
-      "DenpaKernelsAVX512",
+  let wideKernels =
+    kernels("AVX2", ["-target-cpu", "haswell", "-Xcc", "-march=haswell", "-D", "DENPA_AVX2"])
+    + kernels(
+      "AVX512",
       [
         "-target-cpu", "skylake-avx512", "-Xcc", "-march=skylake-avx512", "-Xcc", "-mprefer-vector-width=512",
         "-D", "DENPA_AVX512",
-      ]),
-  ]
+      ])
 #else
   let wideKernels: [Target] = []
 #endif
+let allKernels = kernels("") + wideKernels
 
 /// The folder with Swift's standard library as `make` prepares it (scripts/prune_stdlib.py). Without `make` it is the
 /// toolchain's own, and the library a megabyte larger.
@@ -46,10 +48,9 @@ let package = Package(
     .target(name: "CShim"),
     .systemLibrary(name: "CDenpa", path: "include"),
     .target(name: "DenpaKernelTypes", swiftSettings: strict),
-    kernels("DenpaKernels"),
     .target(
       name: "DenpaCore",
-      dependencies: ["CShim", "DenpaKernelTypes", "DenpaKernels"] + wideKernels.map { .byName(name: $0.name) },
+      dependencies: ["CShim", "DenpaKernelTypes"] + allKernels.map { .byName(name: $0.name) },
       swiftSettings: hot),
     .target(name: "DenpaGraph", dependencies: ["CShim", "DenpaKernelTypes", "DenpaCore"], swiftSettings: hot),
     .target(name: "DenpaLayers", dependencies: engine, swiftSettings: cold),
@@ -88,6 +89,6 @@ let package = Package(
       name: "DenpaGraphTests",
       dependencies: ["DenpaGraph", "DenpaLayers", "DenpaTraining", "DenpaInspect", "DenpaCore"],
       swiftSettings: strict),
-  ] + wideKernels,
+  ] + allKernels,
   swiftLanguageModes: [.v6]
 )

@@ -23,16 +23,17 @@ LOADER = re.compile(r"^ld-linux.*\.so\.\d$")
 # Instructions that not every x86-64 has: all of AVX, FMA and AVX-512 begin with v; then BMI's.
 WIDE = re.compile(
     r"^(v(?!err|erw)[a-z]|shlx|shrx|sarx|andn\b|rorx|mulx|bextr|pdep\b|pext\b|blsr|blsi|blsmsk|k(and|or|mov|not|xor)[bwdq])")
-KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)?\.build$")
+KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)?F(32|64)\.build$")
 OTHERS = re.compile(r"^(\w*Tests|Peak|product_benchmark)\.build$")  # not in the library
-WIDE_KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)\.build$")
+WIDE_KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)F(32|64)\.build$")
 
 
 def objects():
     """(folder name, object file) of all that was compiled for the release library."""
     for path in sorted(OBJECTS.glob("*.build/**/*.o")):
         folder = path.relative_to(OBJECTS).parts[0]
-        if not OTHERS.match(folder):
+        # A folder may be left from a module that has another name now.
+        if not OTHERS.match(folder) and (ROOT / "Sources" / folder.removesuffix(".build")).exists():
             yield folder, path
 
 
@@ -45,7 +46,7 @@ def defined_functions(path):
 
 
 def mangled(folder):
-    """How a module's name stands in the names of its functions: 12DenpaKernels."""
+    """How a module's name stands in the names of its functions: 15DenpaKernelsF32."""
     module = folder[:-len(".build")]
     return f"{len(module)}{module}"
 

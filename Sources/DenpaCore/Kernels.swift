@@ -1,21 +1,39 @@
 import CShim
 import DenpaKernelTypes
-import DenpaKernels
+import DenpaKernelsF32
+import DenpaKernelsF64
 import Glibc
 
 #if arch(x86_64)
-  import DenpaKernelsAVX2
-  import DenpaKernelsAVX512
+  import DenpaKernelsAVX2F32
+  import DenpaKernelsAVX2F64
+  import DenpaKernelsAVX512F32
+  import DenpaKernelsAVX512F64
 #endif
 
 /// The kernel sets that this machine can run, narrowest first.
 public func availableKernelSets() -> [KernelSet] {
-  var sets = [DenpaKernels.kernelSet()]
+  #if arch(x86_64)
+    let narrowest: StaticString = "sse2"
+  #else
+    let narrowest: StaticString = "neon"
+  #endif
+  var sets = [
+    KernelSet(name: narrowest, float32: DenpaKernelsF32.kernelTable(), float64: DenpaKernelsF64.kernelTable())
+  ]
   #if arch(x86_64)
     // Only then called: even making a table may use the wide registers.
     let level = denpa_cpu_level()
-    if level >= 1 { sets.append(DenpaKernelsAVX2.kernelSet()) }
-    if level >= 2 { sets.append(DenpaKernelsAVX512.kernelSet()) }
+    if level >= 1 {
+      sets.append(
+        KernelSet(
+          name: "avx2", float32: DenpaKernelsAVX2F32.kernelTable(), float64: DenpaKernelsAVX2F64.kernelTable()))
+    }
+    if level >= 2 {
+      sets.append(
+        KernelSet(
+          name: "avx512", float32: DenpaKernelsAVX512F32.kernelTable(), float64: DenpaKernelsAVX512F64.kernelTable()))
+    }
   #endif
   return sets
 }

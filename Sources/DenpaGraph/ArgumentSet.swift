@@ -63,7 +63,7 @@ final class ArgumentSet {
     let steps = reserve(draft.steps)
     let binding = reserve([Program.Binding()])
     program = Program(
-      rows: draft.rows, steps: steps.baseAddress ?? table.base.assumingMemoryBound(to: StepRecord.self),
+      rows: draft.sizes.rows, steps: steps.baseAddress ?? table.base.assumingMemoryBound(to: StepRecord.self),
       stepCount: steps.count, forwardSteps: draft.forwardSteps, slotPatches: reserve(draft.slotPatches),
       parameterPatches: reserve(draft.parameterPatches), runtimePatches: reserve(draft.runtimePatches),
       binding: binding.baseAddress ?? table.base.assumingMemoryBound(to: Program.Binding.self))

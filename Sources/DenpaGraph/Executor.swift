@@ -33,8 +33,8 @@ public final class Executor: @unchecked Sendable {
   /// Where slots are converted to the plan's dtype; made at first need, for the largest batch.
   private var staging: [Buffer?]
   private var stagedOutputs: [StagedOutput] = []
-  private var sets: [Int: ArgumentSet] = [:]
-  /// The program of the last call; `sets` keeps its memory.
+  private(set) var programs = ProgramCache()
+  /// The program of the last call; `programs` keeps its memory.
   private let current: UnsafeMutablePointer<Program>
   /// The value of each loss term, where it stands in memory.
   private let lossCells: UnsafeMutableBufferPointer<LossCell>
@@ -236,14 +236,20 @@ public final class Executor: @unchecked Sendable {
   /// Makes the arguments for a number of rows beforehand.
   public func prepare(rows: Int) throws(DenpaError) {
     guard current.pointee.rows != rows else { return }
-    if let known = sets[rows] {
-      current.pointee = known.program
+    if let known = programs.program(rows: rows) {
+      current.pointee = known
       return
     }
     let set = try Lowering.lower(self, rows: rows)
     try checkMemory("arguments")
-    sets[rows] = set
     current.pointee = set.program
+    programs.insert(set)
+  }
+
+  /// Makes the arguments for all numbers of rows up to the plan's largest one, for good.
+  public func prepareAll() throws(DenpaError) {
+    programs.limit = plan.maximumRows + 1
+    for rows in (0...plan.maximumRows).reversed() { try prepare(rows: rows) }
   }
 
   public enum Part: Sendable { case forward, backward, all }

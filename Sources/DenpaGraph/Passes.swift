@@ -42,7 +42,11 @@ struct Passes {
       var wanted = false
       for index in op.writes.indices {
         guard let destination = op.writes[index] else { continue }
-        if needed[destination.tensor] { wanted = true } else if mayLeaveOut(op) { op.writes[index] = nil }
+        if needed[destination.tensor] {
+          wanted = true
+        } else if op.operation.writesWhatIsWanted {
+          op.writes[index] = nil
+        }
       }
       guard wanted else { continue }
       for tensor in op.reads { needed[tensor] = true }
@@ -51,23 +55,18 @@ struct Passes {
     ops = kept.reversed()
   }
 
-  /// Whether destinations may be left out one by one; a foreign forward writes all of its outputs.
-  private func mayLeaveOut(_ op: Op) -> Bool {
-    if case .foreign(_, .forward, _) = op.kind { false } else { true }
-  }
-
   /// softmax and the cross-entropy of its probabilities become one op over the logits, forward and backward: one sweep over the row
   /// instead of three, and no division by a tiny probability. Not with an epsilon, which belongs inside the log.
   mutating func fuseSoftmaxCrossEntropy() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard case .crossEntropy(false, 0, let reduction) = ops[index].kind, let loss = ops[index].writes[0] else {
-        continue
-      }
+      guard let entropy = ops[index].operation as? CrossEntropyOperation, !entropy.fromLogits, entropy.epsilon == 0,
+        let loss = ops[index].writes[0]
+      else { continue }
       let p = ops[index].reads[0]
       guard tensors[p].role == .temporary, writers[p].count == 1, let first = writers[p].first,
-        case .softmax = ops[first].kind
+        ops[first].operation is SoftmaxOperation
       else { continue }
       let logits = ops[first].reads[0]
       // Whoever else reads p (a prediction that is looked at, the softmax's own gradient) finds it where it was: but not before
@@ -75,22 +74,23 @@ struct Passes {
       guard readers[p].allSatisfy({ $0 >= index }) else { continue }
       var backward: (loss: Int, softmax: Int)?
       for reader in readers[p] where reader != index {
-        guard case .crossEntropyGradient(false, 0, _) = ops[reader].kind, let dp = ops[reader].writes[0]?.tensor else {
-          continue
-        }
+        guard let gradient = ops[reader].operation as? CrossEntropyGradientOperation, !gradient.fromLogits,
+          gradient.epsilon == 0, let dp = ops[reader].writes[0]?.tensor
+        else { continue }
         guard isPlain(dp), writers[dp].count == 1, readers[dp].count == 1, let next = readers[dp].first,
-          case .softmaxGradient = ops[next].kind, ops[next].reads[0] == p
+          ops[next].operation is SoftmaxGradientOperation, ops[next].reads[0] == p
         else { continue }
         backward = (reader, next)
       }
       let gradientReaders = readers[p].filter { $0 != index }
       if !gradientReaders.isEmpty && backward == nil { continue }
-      ops[index].kind = .crossEntropy(fromLogits: true, epsilon: 0, reduction: reduction)
+      ops[index].operation = CrossEntropyOperation(fromLogits: true, epsilon: 0, reduction: entropy.reduction)
       ops[index].reads[0] = logits
       ops[index].writes = [loss, Destination(tensor: p)]
       dead.insert(first)
       if let backward, let dx = ops[backward.softmax].writes[0] {
-        ops[backward.loss].kind = .crossEntropyGradient(fromLogits: true, epsilon: 0, reduction: reduction)
+        ops[backward.loss].operation = CrossEntropyGradientOperation(
+          fromLogits: true, epsilon: 0, reduction: entropy.reduction)
         ops[backward.loss].writes = [dx]
         dead.insert(backward.softmax)
       }
@@ -104,13 +104,13 @@ struct Passes {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard case .map(let function) = ops[index].kind, let y = ops[index].writes[0] else { continue }
+      guard let map = ops[index].operation as? MapOperation, let y = ops[index].writes[0] else { continue }
       let u = ops[index].reads[0]
       guard isPlain(u), readers[u].count == 1, writers[u].count == 1, let first = writers[u].first,
-        case .product(let transposeA, let transposeB, let bias, .identity, nil) = ops[first].kind
+        var product = ops[first].operation as? ProductOperation, product.isPlain
       else { continue }
-      ops[first].kind = .product(
-        transposeA: transposeA, transposeB: transposeB, bias: bias, function: function, slope: nil)
+      product.function = map.function
+      ops[first].operation = product
       ops[first].writes = [y]
       dead.insert(index)
     }
@@ -122,15 +122,14 @@ struct Passes {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard case .mapGradient(let function) = ops[index].kind, let du = ops[index].writes[0]
-      else { continue }
+      guard let map = ops[index].operation as? MapGradientOperation, let du = ops[index].writes[0] else { continue }
       let y = ops[index].reads[0], dy = ops[index].reads[1]
       guard isPlain(dy), readers[dy].count == 1, writers[dy].count == 1, let first = writers[dy].first,
         writers[du.tensor].count == 1,
-        case .product(let transposeA, let transposeB, false, .identity, nil) = ops[first].kind
+        var product = ops[first].operation as? ProductOperation, product.isPlain, !product.hasBias
       else { continue }
-      ops[first].kind = .product(
-        transposeA: transposeA, transposeB: transposeB, bias: false, function: .identity, slope: function)
+      product.slope = map.function
+      ops[first].operation = product
       ops[first].reads.append(y)
       ops[first].writes = [du]
       dead.insert(index)
@@ -144,7 +143,7 @@ struct Passes {
     let writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard case .copy(1) = ops[index].kind, let y = ops[index].writes[0]?.tensor else { continue }
+      guard ops[index].operation is CopyOperation, let y = ops[index].writes[0]?.tensor else { continue }
       let x = ops[index].reads[0]
       guard isPlain(y), writers[y].count == 1, isOwnedOrBound(tensors.storage(x)),
         // All of x is there before y's first reader, since this op stood between them.
@@ -157,20 +156,34 @@ struct Passes {
   }
 
   /// The first write of a gradient overwrites, the others add. Gradients of parameters ask the executor at the first write.
+  /// What cannot add writes to memory of its own, which is added from there.
   mutating func chooseModes() {
     var written = Set<TensorID>()
-    for index in ops.indices {
-      for slot in ops[index].writes.indices {
-        guard let destination = ops[index].writes[slot] else { continue }
+    var result: [Op] = []
+    for var op in ops {
+      var additions: [Op] = []
+      for slot in op.writes.indices {
+        guard var destination = op.writes[slot] else { continue }
         let base = tensors.storage(destination.tensor)
-        let isFirst = written.insert(base).inserted
-        if !isFirst {
-          ops[index].writes[slot]?.mode = .add
+        if !written.insert(base).inserted {
+          destination.mode = .add
         } else if case .parameterGradient = tensors[base].role {
-          ops[index].writes[slot]?.mode = .runtime
+          destination.mode = .runtime
         }
+        if destination.mode != .overwrite, !op.operation.adds(to: slot) {
+          let own = tensors.count
+          tensors.append(
+            PlanTensor(
+              type: tensors[destination.tensor].type, role: .temporary, node: op.node, label: "to be added"))
+          additions.append(Op(CopyOperation(), node: op.node, reads: [own], writes: [destination]))
+          destination = Destination(tensor: own)
+        }
+        op.writes[slot] = destination
       }
+      result.append(op)
+      result += additions
     }
+    ops = result
   }
 
   private mutating func remove(_ dead: Set<Int>) {

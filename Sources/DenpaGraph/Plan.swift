@@ -69,8 +69,15 @@ public final class Plan: Sendable {
   let kernels: KernelTable
   /// Byte offset of each temporary, −1 for tensors that live elsewhere.
   let offsets: [Int]
-  /// Byte offset of each product's workspace, by op.
-  let workspaceOffsets: [Int]
+  /// The workspace of each op.
+  let workspaces: [Workspace]
+
+  struct Workspace {
+    /// In the arena, where there are any bytes.
+    var offset = 0
+    var byteCount = 0
+  }
+
   let arenaBytes: Int
   /// In guard mode: pages of the arena that nobody may touch.
   let forbiddenPages: [Int]
@@ -148,8 +155,7 @@ public final class Plan: Sendable {
         } else {
           let node = graph.values[model.outputs[index]].node
           let copy = builder.add(builder.tensors[tensor].type, .temporary, node: node, label: "output")
-          builder.ops.append(
-            Op(kind: .copy(scale: 1), node: node, reads: [tensor], writes: [Destination(tensor: copy)]))
+          builder.ops.append(Op(CopyOperation(), node: node, reads: [tensor], to: copy))
           addSlot(.output, index, name, copy)
           roots.insert(copy)
         }
@@ -170,10 +176,7 @@ public final class Plan: Sendable {
           // The value may have other readers whose contributions are added: the caller's memory is copied first.
           let seed = builder.add(
             builder.tensors[gradient].type, .temporary, node: graph.values[value].node, label: "seed")
-          builder.ops.append(
-            Op(
-              kind: .copy(scale: 1), node: graph.values[value].node, reads: [seed],
-              writes: [Destination(tensor: gradient)]))
+          builder.ops.append(Op(CopyOperation(), node: graph.values[value].node, reads: [seed], to: gradient))
           addSlot(.outputGradient, index, model.outputNames[index], seed)
         }
       } else {
@@ -191,8 +194,7 @@ public final class Plan: Sendable {
           let wasReached = builder.isReached(value)
           let gradient = builder.gradientTensor(value)
           if !wasReached {
-            builder.ops.append(
-              Op(kind: .zero, node: graph.values[value].node, reads: [], writes: [Destination(tensor: gradient)]))
+            builder.ops.append(Op(ZeroOperation(), node: graph.values[value].node, reads: [], to: gradient))
           }
           addSlot(.inputGradient, index, graph.nodes[graph.values[value].node].name, gradient)
           roots.insert(gradient)
@@ -232,14 +234,15 @@ public final class Plan: Sendable {
     self.outputTensors = outputTensors
 
     isGuarded = GuardMode.isOn
+    let sizes = Sizes(
+      tensors: tensors, rows: request.maximumRows, kernels: kernels, threads: request.threads)
     let (arena, workspaces) = try Plan.layOut(
-      forward, kernels: kernels, maximumRows: request.maximumRows, threads: request.threads,
-      keep: Set(outputTensors).union(lossValues.map { builder.valueTensors[$0] }),
+      ops, sizes, keep: Set(outputTensors).union(lossValues.map { builder.valueTensors[$0] }),
       isGuarded ? .guarded : observes ? .none : .lifetimes)
     offsets = Array(arena.offsets[..<tensors.count])
     arenaBytes = arena.byteCount
     forbiddenPages = arena.forbiddenPages
-    workspaceOffsets = workspaces.map { $0 < 0 ? -1 : arena.offsets[$0] }
+    self.workspaces = workspaces
     var isReached = Array(repeating: false, count: builder.trainable.count)
     for op in ops {
       for destination in op.writes {
@@ -270,7 +273,7 @@ public final class Plan: Sendable {
     passes.tensors.append(
       PlanTensor(type: TensorType(.uint8, [0]), role: .temporary, node: 0, label: "end of forward"))
     passes.roots.insert(id)
-    passes.ops.insert(Op(kind: .zero, node: 0, reads: [], writes: [Destination(tensor: id)]), at: index)
+    passes.ops.insert(Op(ZeroOperation(), node: 0, reads: [], to: id), at: index)
     return id
   }
 
@@ -280,42 +283,39 @@ public final class Plan: Sendable {
     return index
   }
 
-  /// Lifetimes of temporaries in the order of the ops, and the arena that follows; for each op the number of its
-  /// workspace in the arena, or −1.
+  /// Lifetimes of temporaries in the order of the ops, and the arena that follows, with the ops' workspaces in it.
   private static func layOut(
-    _ passes: Passes, kernels: KernelTable, maximumRows: Int, threads: Int32, keep: Set<TensorID>,
-    _ sharing: Arena.Sharing
-  ) throws(DenpaError) -> (arena: Arena, workspaces: [Int]) {
-    let count = passes.tensors.count
+    _ ops: [Op], _ sizes: Sizes, keep: Set<TensorID>, _ sharing: Arena.Sharing
+  ) throws(DenpaError) -> (arena: Arena, workspaces: [Workspace]) {
+    let count = sizes.tensors.count
     var first = Array(repeating: Int.max, count: count), last = Array(repeating: -1, count: count)
     func touch(_ tensor: TensorID, _ op: Int) {
-      let base = passes.tensors.storage(tensor)
-      guard passes.tensors[base].role == .temporary else { return }
+      let base = sizes.tensors.storage(tensor)
+      guard sizes.tensors[base].role == .temporary else { return }
       first[base] = min(first[base], op)
       last[base] = max(last[base], op)
     }
     var intervals: [Arena.Interval] = []
-    var workspaces = Array(repeating: -1, count: passes.ops.count)
-    for (index, op) in passes.ops.enumerated() {
+    var workspaces = Array(repeating: Workspace(), count: ops.count)
+    for (index, op) in ops.enumerated() {
       for tensor in op.reads { touch(tensor, index) }
       for destination in op.writes { if let destination { touch(destination.tensor, index) } }
-      if case .foreign(_, _, let layout) = op.kind, let workspace = layout.workspace { touch(workspace, index) }
-      if case .product = op.kind {
-        var arguments = Lowering.productArguments(op, passes.tensors, rows: maximumRows)
-        let bytes = kernels.productWorkspace(&arguments, threads)
-        if bytes > 0 {
-          workspaces[index] = count + index
-          intervals.append(
-            Arena.Interval(tensor: count + index, first: index, last: index, bytes: Arena.placeBytes(bytes)))
-        }
-      }
+      let bytes = try op.operation.workspace(op, sizes)
+      guard bytes > 0 else { continue }
+      workspaces[index].byteCount = bytes
+      intervals.append(
+        Arena.Interval(tensor: count + index, first: index, last: index, bytes: Arena.placeBytes(bytes)))
     }
-    for tensor in keep { touch(tensor, passes.ops.count) }
+    for tensor in keep { touch(tensor, ops.count) }
     for id in 0..<count where last[id] >= 0 {
-      let type = passes.tensors[id].type.withRows(maximumRows)
+      let type = sizes.type(id)
       let bytes = Arena.placeBytes(try type.shape.checkedCount() * type.dtype.size)
       intervals.append(Arena.Interval(tensor: id, first: first[id], last: last[id], bytes: bytes))
     }
-    return (try Arena(intervals, tensorCount: count + passes.ops.count, sharing), workspaces)
+    let arena = try Arena(intervals, tensorCount: count + ops.count, sharing)
+    for index in ops.indices where workspaces[index].byteCount > 0 {
+      workspaces[index].offset = arena.offsets[count + index]
+    }
+    return (arena, workspaces)
   }
 }

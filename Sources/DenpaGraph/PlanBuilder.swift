@@ -113,12 +113,6 @@ final class PlanBuilder {
     return (savedTensor(node, "input \(index)", type), isNew)
   }
 
-  func workspaceTensor(_ node: Int, _ bytes: Int, _ direction: Direction) -> TensorID {
-    add(
-      TensorType(.uint8, [bytes]), .temporary, node: node,
-      label: direction == .forward ? "workspace" : "workspace of backward")
-  }
-
   // MARK: Gradients
 
   func setGradient(_ value: ValueID, _ tensor: TensorID) {
@@ -148,7 +142,7 @@ final class PlanBuilder {
     let id = gradientTensor(value)
     if !hasGradient[value] {
       hasGradient[value] = true
-      ops.append(Op(kind: .zero, node: node, reads: [], writes: [Destination(tensor: id)]))
+      ops.append(Op(ZeroOperation(), node: node, reads: [], to: id))
     }
     return id
   }

@@ -49,7 +49,7 @@ public final class Session: @unchecked Sendable {
   /// left to be made at the first call.
   private func warmUp() throws(DenpaError) {
     for slot in 0..<inputSlots + outputSlots { _ = try executor.stagingMemory(slot, elements: 0) }
-    for rows in (0...maximumRows).reversed() { try executor.prepare(rows: rows) }
+    try executor.prepareAll()
     for rows in [min(1, maximumRows), maximumRows] {
       try withParameters { base throws(DenpaError) in
         for slot in 0..<inputSlots + outputSlots {

@@ -48,7 +48,7 @@ struct Adam: Optimizer {
     arguments.epsilon = epsilon
     arguments.weightDecay = weightDecay
     memory.initializeMemory(as: AdamArguments.self, to: arguments)
-    return OptimizerSweep(step: kernels.adam) { memory, t, learningRate in
+    return OptimizerSweep(step: kernels[.adam]) { memory, t, learningRate in
       let arguments = memory.assumingMemoryBound(to: AdamArguments.self)
       arguments.pointee.learningRate = learningRate
       arguments.pointee.correction1 = 1 / (1 - pow(arguments.pointee.beta1, Double(t)))

@@ -46,7 +46,7 @@ struct SGD: Optimizer {
     arguments.nesterov = nesterov ? 1 : 0
     arguments.weightDecay = weightDecay
     memory.initializeMemory(as: SGDArguments.self, to: arguments)
-    return OptimizerSweep(step: kernels.sgd) { memory, _, learningRate in
+    return OptimizerSweep(step: kernels[.sgd]) { memory, _, learningRate in
       memory.assumingMemoryBound(to: SGDArguments.self).pointee.learningRate = learningRate
     }
   }

@@ -1,6 +1,7 @@
 import DenpaCore
-import DenpaGraph
 import Testing
+
+@testable import DenpaGraph
 
 @Suite struct PlanTests {
   private func plan(_ model: Model, _ mode: PlanMode, rows: Int = 8, loss: String? = nil) throws -> Plan {
@@ -12,14 +13,13 @@ import Testing
     return try Plan(model, request)
   }
 
-  private func count(_ plan: Plan, _ matches: (Op.Kind) -> Bool) -> Int { plan.ops.filter { matches($0.kind) }.count }
-  private func isMap(_ kind: Op.Kind) -> Bool {
-    switch kind {
-    case .map, .mapGradient: true
-    default: false
-    }
+  private func count(_ plan: Plan, _ matches: (any Operation) -> Bool) -> Int {
+    plan.ops.filter { matches($0.operation) }.count
   }
-  private func isProduct(_ kind: Op.Kind) -> Bool { if case .product = kind { true } else { false } }
+  private func isMap(_ operation: any Operation) -> Bool {
+    operation is MapOperation || operation is MapGradientOperation
+  }
+  private func isProduct(_ operation: any Operation) -> Bool { operation is ProductOperation }
 
   @Test func activationsAndSlopesGoIntoTheProducts() throws {
     let model = try mlp([5, 7, 6, 3], activation: "relu")
@@ -37,7 +37,7 @@ import Testing
     let train = try plan(model, .train, loss: "softmax_cross_entropy")
     #expect(count(train, isMap) == 2)
     #expect(count(train, isProduct) == 8)
-    #expect(train.ops[train.forwardCount...].allSatisfy { !isMap($0.kind) })
+    #expect(train.ops[train.forwardCount...].allSatisfy { !isMap($0.operation) })
     #expect(count(try plan(model, .infer), isMap) == 0)
   }
 
@@ -47,12 +47,7 @@ import Testing
       var request = PlanRequest(.train, maximumRows: 4, threads: 1)
       request.losses = [LossTerm(try registry.loss("cross_entropy"), attributes)]
       request.targets = [TensorType(.int64, [Shape.batch])]
-      return count(try Plan(model, request)) { kind in
-        switch kind {
-        case .softmax, .softmaxGradient: true
-        default: false
-        }
-      }
+      return count(try Plan(model, request)) { $0 is SoftmaxOperation || $0 is SoftmaxGradientOperation }
     }
     #expect(try softmaxes([]) == 0)
     #expect(try softmaxes([NamedAttribute("epsilon", .float(1e-7))]) == 2)
@@ -69,9 +64,49 @@ import Testing
     let model = try Model(graph, outputs: [y], dtype: .float64, seed: 1)
     let train = try plan(model, .train, loss: "softmax_cross_entropy")
     let modes = train.ops.flatMap { op -> [Destination.Mode] in
-      if case .mapGradient = op.kind { op.writes.compactMap { $0?.mode } } else { [] }
+      op.operation is MapGradientOperation ? op.writes.compactMap { $0?.mode } : []
     }
     #expect(modes == [.overwrite, .add])
+  }
+
+  /// y = x + x, whose backward is written with operations that cannot add to what they write.
+  private struct Twice: BuiltInLayer {
+    static let spec = LayerSpec(
+      kind: "test_twice", summary: "y = 2x", details: "",
+      samples: [Sample(inputs: [TensorType(.float32, [4, 3])])])
+
+    init(_ attributes: Attributes) {}
+    func outputs(_ inputs: [TensorType]) -> [TensorType] { inputs }
+    func forward(_ r: Recipe) { r.add(r.x, r.x, into: r.y) }
+    func backward(_ r: Recipe) { r.add(r.dy, r.dy, into: r.dx) }
+  }
+
+  /// Where an operation cannot add, its result is added from memory of its own: no mode is ignored.
+  @Test func whatCannotAddIsAddedFromItsOwnMemory() throws {
+    _ = registry
+    let twice = LayerDefinition(Twice.self)
+    var graph = Graph()
+    let x = try graph.addInput(name: "x", dtype: .float64, sample: [3])
+    let a = try graph.add(twice, name: "a", attributes: [], inputs: [x])[0]
+    let b = try graph.add(twice, name: "b", attributes: [], inputs: [x])[0]
+    let y = try graph.add("add", name: "y", attributes: [], inputs: [a, b])[0]
+    let model = try Model(graph, outputs: [y], dtype: .float64, seed: 1)
+    var request = PlanRequest(.train, maximumRows: 2, threads: 1)
+    request.inputGradients = true
+    let executor = try Executor(try Plan(model, request), model: model)
+    let zeros = Array(repeating: 0.0, count: 6)
+    let given = try Array2(zeros, 2, 3), dy = try Array2([1, 2, 3, 4, 5, 6], 2, 3)
+    let output = try Array2(zeros, 2, 3), dx = try Array2(zeros, 2, 3)
+    for (slot, description) in executor.plan.slots.enumerated() {
+      switch description.kind {
+      case .input, .target: _ = try executor.bindInput(slot, given.view)
+      case .outputGradient: _ = try executor.bindInput(slot, dy.view)
+      case .output: try executor.bindOutput(slot, output.view, rows: 2)
+      case .inputGradient: try executor.bindOutput(slot, dx.view, rows: 2)
+      }
+    }
+    try executor.execute(rows: 2, parameters: try model.snapshot().base)
+    #expect(dx.values == [4, 8, 12, 16, 20, 24])
   }
 
   /// Fused and unfused, with shared and with separate memory, the numbers are the same.

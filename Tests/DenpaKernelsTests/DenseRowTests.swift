@@ -45,7 +45,7 @@ private func checkForward<T: Element>(_: T.Type, _ table: KernelTable, _ name: S
           arguments.workspace = Mutable(workspace.base)
           arguments.isPadded = 0
           arguments.c = Mutable(expected.base)
-          #expect(call(table.product, arguments) == 0)
+          #expect(call(table[.product], arguments) == 0)
           #expect(Array(y.values[..<n]) == expected.values, "\(name) \(k)-\(n) \(function)")
         }
       }
@@ -103,7 +103,7 @@ private struct Expected<T: Element> {
       let workspace = Guarded<Double>(bytes / 8)
       arguments.workspace = Mutable(workspace.base)
       arguments.c = Mutable(c.base)
-      #expect(call(table.product, arguments) == 0)
+      #expect(call(table[.product], arguments) == 0)
     }
     let inputs = Guarded<T>(k)
     var product = ProductArguments()
@@ -231,10 +231,10 @@ private func checkGradient<T: Element>(_: T.Type, _ table: KernelTable, _ name: 
         both.dx = Mutable(dx.base)
         both.dloss = Const(dloss.base)
         both.isPadded = isPadded ? 1 : 0
-        #expect(call(set.float32.squaredError, both) == 0)
+        #expect(call(set.float32[.squaredError], both) == 0)
         both.dx = nil
         both.loss = Mutable(other.base)
-        #expect(call(set.float32.squaredError, both) == 0)
+        #expect(call(set.float32[.squaredError], both) == 0)
         var gradient = SquaredErrorGradientArguments()
         gradient.rows = 1
         gradient.columns = count
@@ -243,7 +243,7 @@ private func checkGradient<T: Element>(_: T.Type, _ table: KernelTable, _ name: 
         gradient.target = Const(t.base)
         gradient.dloss = Const(dloss.base)
         gradient.dx = Mutable(expected.base)
-        #expect(call(set.float32.squaredErrorGradient, gradient) == 0)
+        #expect(call(set.float32[.squaredErrorGradient], gradient) == 0)
         #expect(loss.values == other.values)
         #expect(Array(dx.values[..<count]) == expected.values, "\(set.name) \(count)")
       }

@@ -21,7 +21,7 @@ private func sums<T: Element>(_: T.Type) {
       add.a = Const(a.base)
       add.b = Const(b.base)
       add.y = Mutable(y.base)
-      call(table.add, add, parallel: backwards, threads: 2)
+      call(table[.add], add, parallel: backwards, threads: 2)
       #expect((0..<count).allSatisfy { y.base[$0] == a.base[$0] + b.base[$0] })
 
       for accumulate in [false, true] {
@@ -35,7 +35,7 @@ private func sums<T: Element>(_: T.Type) {
           scale.x = Const(a.base)
           scale.y = Mutable(y.base)
           scale.flag = flag
-          call(table.scale, scale, parallel: backwards, threads: 2)
+          call(table[.scale], scale, parallel: backwards, threads: 2)
           #expect(flag.pointee == 0)
           #expect(
             (0..<count).allSatisfy {
@@ -43,7 +43,7 @@ private func sums<T: Element>(_: T.Type) {
             })
           if count > 0 {
             a.base[count - 1] = .infinity
-            call(table.scale, scale)
+            call(table[.scale], scale)
             #expect(flag.pointee == 1)
           }
         }
@@ -59,11 +59,11 @@ private func sums<T: Element>(_: T.Type) {
             finite.count = count
             finite.x = Const(a.base)
             finite.flag = flag
-            call(table.finite, finite)
+            call(table[.finite], finite)
             #expect(flag.pointee == 0)
             let kept = a.base[place]
             a.base[place] = bad
-            call(table.finite, finite, parallel: threaded, threads: 2)
+            call(table[.finite], finite, parallel: threaded, threads: 2)
             #expect(flag.pointee == 1)
             a.base[place] = kept
           }
@@ -100,17 +100,17 @@ private func columns<T: Element>(_: T.Type) {
           arguments.x = Const(x.base)
           arguments.y = Mutable(y.base)
           arguments.flag = flag
-          call(T.table(set).columnSum, arguments)
+          call(T.table(set)[.columnSum], arguments)
           let alone = y.values
           for i in 0..<columns { y.base[i] = before[i] }
-          call(T.table(set).columnSum, arguments, parallel: backwards, threads: 3)
+          call(T.table(set)[.columnSum], arguments, parallel: backwards, threads: 3)
           #expect(y.values == alone)
           #expect(flag.pointee == 0)
           if rows > 0 && columns > 0 {
             let error = (0..<columns).reduce(0) { Swift.max($0, abs(y[$1] - expected[$1])) } / Double(T.ulpOfOne)
             #expect(error <= 8 + Double(rows), "\(set.name) \(T.self) \(rows)×\(columns)")
             x.base[rows * columns - 1] = .nan
-            call(T.table(set).columnSum, arguments)
+            call(T.table(set)[.columnSum], arguments)
             #expect(flag.pointee == 1)
           }
         }
@@ -141,7 +141,7 @@ private func optimizers<T: Element>(_: T.Type) {
         arguments.momentum = momentum
         arguments.weightDecay = 0.01
         arguments.nesterov = nesterov ? 1 : 0
-        call(T.table(set).sgd, arguments, parallel: backwards, threads: 2)
+        call(T.table(set)[.sgd], arguments, parallel: backwards, threads: 2)
         let right = (0..<count).allSatisfy { i in
           let gradient = g[i] + 0.01 * Double(w0[i])
           let speed = momentum > 0 ? momentum * Double(v0[i]) + gradient : gradient
@@ -168,7 +168,7 @@ private func optimizers<T: Element>(_: T.Type) {
       arguments.weightDecay = 0.1
       arguments.correction1 = 1 / (1 - 0.9 * 0.9)
       arguments.correction2 = 1 / (1 - 0.999 * 0.999)
-      call(T.table(set).adam, arguments, parallel: backwards, threads: 2)
+      call(T.table(set)[.adam], arguments, parallel: backwards, threads: 2)
       let right = (0..<count).allSatisfy { i in
         let gradient = g[i] + 0.1 * Double(w0[i])
         let first = 0.9 * Double(m0[i]) + (1 - 0.9) * gradient

@@ -15,7 +15,7 @@ private func map<T: Element>(_ table: KernelTable, _ function: Function, _ x: [T
   arguments.function = function.rawValue
   arguments.x = Const(input.base)
   arguments.y = Mutable(output.base)
-  call(table.map, arguments)
+  call(table[.map], arguments)
   return output.values
 }
 
@@ -28,7 +28,7 @@ private func slope<T: Element>(_ table: KernelTable, _ function: Function, _ poi
   arguments.y = Const(input.base)
   arguments.dy = Const(one.base)
   arguments.dx = Mutable(output.base)
-  call(table.mapGradient, arguments)
+  call(table[.mapGradient], arguments)
   return output.values
 }
 
@@ -46,7 +46,7 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
   arguments.loss = Mutable(output.base)
   target.withUnsafeBytes {
     arguments.target = $0.baseAddress
-    call(table.crossEntropy, arguments)
+    call(table[.crossEntropy], arguments)
   }
   return output.values
 }
@@ -220,7 +220,7 @@ private func slopes<T: Element>(_: T.Type) {
           arguments.y = Const(y.base)
           arguments.dy = Const(dy.base)
           arguments.dx = Mutable(dx.base)
-          call(T.table(set).mapGradient, arguments, parallel: backwards, threads: 3)
+          call(T.table(set)[.mapGradient], arguments, parallel: backwards, threads: 3)
           let right = (0..<count).allSatisfy {
             let expected = dy[$0] * slopeOf(function, y[$0]) + (accumulate ? Double(before[$0]) : 0)
             return near(dx.base[$0], expected, ulps: 4)

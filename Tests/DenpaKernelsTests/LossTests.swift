@@ -29,7 +29,7 @@ private func softmaxes<T: Element>(_: T.Type) {
       arguments.columns = columns
       arguments.x = Const(x.base)
       arguments.y = Mutable(y.base)
-      call(T.table(set).softmax, arguments, parallel: backwards, threads: 2)
+      call(T.table(set)[.softmax], arguments, parallel: backwards, threads: 2)
       let dy = Guarded<T>(random.numbers(rows * columns)), dx = Guarded<T>(random.numbers(rows * columns))
       let before = dx.values
       var gradient = SoftmaxGradientArguments()
@@ -39,7 +39,7 @@ private func softmaxes<T: Element>(_: T.Type) {
       gradient.y = Const(y.base)
       gradient.dy = Const(dy.base)
       gradient.dx = Mutable(dx.base)
-      call(T.table(set).softmaxGradient, gradient, parallel: backwards, threads: 2)
+      call(T.table(set)[.softmaxGradient], gradient, parallel: backwards, threads: 2)
       var right = true
       for row in 0..<rows {
         let range = (row * columns)..<((row + 1) * columns)
@@ -122,12 +122,12 @@ private func crossEntropy<T: Element>(
       arguments.target = target
       arguments.loss = Mutable(loss.base)
       arguments.probabilities = logits ? Mutable(p.base) : nil
-      #expect(call(T.table(set).crossEntropy, arguments) == 0)
+      #expect(call(T.table(set)[.crossEntropy], arguments) == 0)
       let alone = loss.values
-      #expect(call(T.table(set).crossEntropy, arguments, parallel: threaded, threads: 3) == 0)
+      #expect(call(T.table(set)[.crossEntropy], arguments, parallel: threaded, threads: 3) == 0)
       #expect(loss.values == alone)
       arguments.probabilities = nil
-      #expect(call(T.table(set).crossEntropy, arguments, parallel: backwards, threads: 2) == 0)
+      #expect(call(T.table(set)[.crossEntropy], arguments, parallel: backwards, threads: 2) == 0)
       #expect(loss.values == alone)
 
       var gradient = CrossEntropyGradientArguments()
@@ -143,7 +143,7 @@ private func crossEntropy<T: Element>(
       gradient.target = target
       gradient.dloss = Const(dloss.base)
       gradient.dx = Mutable(dx.base)
-      #expect(call(T.table(set).crossEntropyGradient, gradient, parallel: backwards, threads: 2) == 0)
+      #expect(call(T.table(set)[.crossEntropyGradient], gradient, parallel: backwards, threads: 2) == 0)
     }
     let name = "\(set.name) \(T.self) \(rows)×\(columns) logits \(logits) \(kind) per row \(perRow)"
     #expect((0..<losses).allSatisfy { near(loss.base[$0], expectedLoss[$0], ulps: 32) }, "\(name)")
@@ -181,7 +181,7 @@ func crossEntropies(logits: Bool, kind: TargetKind) {
             arguments.loss = Mutable(loss.base)
             arguments.probabilities = Mutable(p.base)
             arguments.badRow = bad
-            return call(table.crossEntropy, arguments)
+            return call(table[.crossEntropy], arguments)
           }
         }
       }
@@ -200,10 +200,10 @@ func crossEntropies(logits: Bool, kind: TargetKind) {
         arguments.prediction = Const(zero.base)
         arguments.target = Const(target.base)
         arguments.loss = Mutable(loss.base)
-        #expect(call(table.crossEntropy, arguments) == 0 && loss[0] == 0, "\(name)")
+        #expect(call(table[.crossEntropy], arguments) == 0 && loss[0] == 0, "\(name)")
         arguments.rows = 0
         loss.base[0] = 5
-        #expect(call(table.crossEntropy, arguments) == 0 && loss[0] == 0, "\(name)")
+        #expect(call(table[.crossEntropy], arguments) == 0 && loss[0] == 0, "\(name)")
       }
     }
     if type == Float.self { run(Float.self) } else { run(Double.self) }
@@ -230,9 +230,9 @@ private func squaredErrors<T: Element>(_: T.Type) {
         arguments.prediction = Const(y.base)
         arguments.target = Const(t.base)
         arguments.loss = Mutable(loss.base)
-        call(T.table(set).squaredError, arguments)
+        call(T.table(set)[.squaredError], arguments)
         let alone = loss.values
-        call(T.table(set).squaredError, arguments, parallel: threaded, threads: 3)
+        call(T.table(set)[.squaredError], arguments, parallel: threaded, threads: 3)
         #expect(loss.values == alone)
         var gradient = SquaredErrorGradientArguments()
         gradient.rows = rows
@@ -244,7 +244,7 @@ private func squaredErrors<T: Element>(_: T.Type) {
         gradient.target = Const(t.base)
         gradient.dloss = Const(dloss.base)
         gradient.dx = Mutable(dx.base)
-        call(T.table(set).squaredErrorGradient, gradient, parallel: backwards, threads: 2)
+        call(T.table(set)[.squaredErrorGradient], gradient, parallel: backwards, threads: 2)
         var expected = [Double](repeating: 0, count: losses)
         var right = true
         for i in 0..<(rows * columns) {

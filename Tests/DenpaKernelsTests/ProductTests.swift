@@ -49,7 +49,7 @@ private struct Case<T: Element> {
       #expect(bytes % 64 == 0)
       let workspace = Guarded<Double>(bytes / 8)
       arguments.workspace = bytes > 0 ? Mutable(workspace.base) : nil
-      #expect(call(table.product, arguments, parallel: parallel, threads: threads) == 0)
+      #expect(call(table[.product], arguments, parallel: parallel, threads: threads) == 0)
     }
     return flagged
   }

@@ -65,7 +65,7 @@ final class Product {
   init?<T: BinaryFloatingPoint>(_ words: [Int], _ table: KernelTable, _ threads: Int32, _: T.Type) {
     guard words.count == 5, words[0] > 0, words[1] > 0, words[2] > 0 else { return nil }
     let (m, n, k) = (words[0], words[1], words[2])
-    step = table.product
+    step = table[.product]
     arguments.m = m
     arguments.n = n
     arguments.k = k

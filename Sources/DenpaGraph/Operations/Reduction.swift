@@ -1,0 +1,43 @@
+import DenpaCore
+import DenpaKernelTypes
+
+/// How a sum over rows and columns becomes the loss.
+public enum Reduction: String, Sendable, CaseIterable {
+  /// Mean over all elements (of a cross-entropy: over all rows).
+  case mean
+  case sum
+  /// Summed per sample, averaged over the batch.
+  case batchMean = "batch_mean"
+  /// One loss a sample.
+  case none
+
+  /// The factor before the sum: `elements` terms from `batch` samples.
+  func scale(elements: Int, batch: Int) -> Double {
+    switch self {
+    case .mean: 1 / Double(max(elements, 1))
+    case .batchMean: 1 / Double(max(batch, 1))
+    case .sum, .none: 1
+    }
+  }
+}
+
+extension Sizes {
+  /// Rows of a loss: a prediction (rows,) is a column of single values.
+  func lossMatrix(_ id: TensorID) -> (rows: Int, columns: Int) {
+    let shape = type(id).shape
+    return shape.rank == 1 ? (shape[0], 1) : matrix(id)
+  }
+}
+
+extension TargetKind {
+  /// How targets of a dtype are given.
+  init(_ dtype: DType) {
+    self =
+      switch dtype {
+      case .float32, .float64: .rows
+      case .int32: .int32
+      case .int64: .int64
+      case .uint8: .uint8
+      }
+  }
+}

@@ -1,0 +1,39 @@
+import DenpaCore
+import DenpaKernelTypes
+
+/// Each row of y is the softmax of the row of x.
+struct SoftmaxOperation: Operation {
+  func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
+    guard let y = op.writes[0]?.tensor else { return }
+    var arguments = SoftmaxArguments()
+    (arguments.rows, arguments.columns) = lowering.sizes.matrix(y)
+    try lowering.emit(
+      lowering.sizes.kernels[.softmax], arguments, [(\SoftmaxArguments.x, op.reads[0]), (\SoftmaxArguments.y, y)])
+  }
+}
+
+/// dx = y ∘ (dy − Σ dy∘y), row by row. Reads y, dy.
+struct SoftmaxGradientOperation: Operation {
+  func adds(to destination: Int) -> Bool { true }
+
+  func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
+    guard let destination = op.writes[0] else { return }
+    var arguments = SoftmaxGradientArguments()
+    (arguments.rows, arguments.columns) = lowering.sizes.matrix(destination.tensor)
+    try lowering.emit(
+      lowering.sizes.kernels[.softmaxGradient], arguments,
+      [
+        (\SoftmaxGradientArguments.y, op.reads[0]), (\SoftmaxGradientArguments.dy, op.reads[1]),
+        (\SoftmaxGradientArguments.dx, destination.tensor),
+      ], accumulate: (\SoftmaxGradientArguments.accumulate, destination))
+  }
+}
+
+extension Recipe {
+  /// y = softmax of each row of x
+  public func softmax(_ x: Tensor, into y: Tensor) { emit(SoftmaxOperation(), [x], y) }
+  /// dx from y = softmax(x) and dy
+  public func softmaxGradient(at y: Tensor, _ dy: Tensor, into dx: Tensor) {
+    emit(SoftmaxGradientOperation(), [y, dy], dx)
+  }
+}

@@ -1,0 +1,63 @@
+import DenpaKernelTypes
+
+/// The register that this module computes with.
+#if DENPA_F64
+  typealias V = Doubles
+#else
+  typealias V = Floats
+#endif
+
+/// The kernels of this module's instruction set and float dtype. Nothing else of the module is public (docs/design.md,
+/// "Kernels").
+public func kernelTable() -> KernelTable {
+  KernelTable(
+    step,
+    productStep: {
+      switch denseRowFunction(V.self, $0) {
+      case .identityOfOne: return { arguments, _ in denseRowOfOne(V.self, arguments) }
+      case .function(.identity): return { arguments, _ in denseRow(V.self, Identity.self, arguments) }
+      case .function(.sigmoid): return { arguments, _ in denseRow(V.self, Sigmoid.self, arguments) }
+      case .function(.tanh): return { arguments, _ in denseRow(V.self, Tanh.self, arguments) }
+      case .function(.relu): return { arguments, _ in denseRow(V.self, Relu.self, arguments) }
+      case .function, .none: return nil
+      }
+    },
+    denseRowGradientStep: {
+      fitsDenseRow(V.self, $0) ? { arguments, _ in denseRowGradient(V.self, arguments) } : nil
+    },
+    productWorkspace: { productWorkspace(V.self, $0, $1) })
+}
+
+/// C functions cannot be formed in generic code: so each kernel is written down here with its register.
+private func step(_ kernel: Kernel) -> Step {
+  switch kernel {
+  case .product:
+    return {
+      product(
+        V.self, $0, $1,
+        { context, chunk, _ in packChunk(context.assumingMemoryBound(to: ProductPlan<V>.self), Int(chunk)) },
+        { context, chunk, worker in
+          computeChunk(context.assumingMemoryBound(to: ProductPlan<V>.self), Int(chunk), Int(worker))
+        })
+    }
+  case .map: return { divide(Map<V>.self, $0, $1) { c, k, _ in runChunk(Map<V>.self, c, k) } }
+  case .mapGradient: return { divide(MapGradient<V>.self, $0, $1) { c, k, _ in runChunk(MapGradient<V>.self, c, k) } }
+  case .add: return { divide(Add<V>.self, $0, $1) { c, k, _ in runChunk(Add<V>.self, c, k) } }
+  case .scale: return { divide(Scale<V>.self, $0, $1) { c, k, _ in runChunk(Scale<V>.self, c, k) } }
+  case .finite: return { divide(Finite<V>.self, $0, $1) { c, k, _ in runChunk(Finite<V>.self, c, k) } }
+  case .columnSum: return { divide(ColumnSum<V>.self, $0, $1) { c, k, _ in runChunk(ColumnSum<V>.self, c, k) } }
+  case .softmax: return { divide(Softmax<V>.self, $0, $1) { c, k, _ in runChunk(Softmax<V>.self, c, k) } }
+  case .softmaxGradient:
+    return { divide(SoftmaxGradient<V>.self, $0, $1) { c, k, _ in runChunk(SoftmaxGradient<V>.self, c, k) } }
+  case .crossEntropy:
+    return { CrossEntropy<V>.call($0, $1) { c, k, _ in runLossChunk(CrossEntropy<V>.self, c, k) } }
+  case .crossEntropyGradient:
+    return { divide(CrossEntropyGradient<V>.self, $0, $1) { c, k, _ in runChunk(CrossEntropyGradient<V>.self, c, k) } }
+  case .squaredError:
+    return { SquaredError<V>.call($0, $1) { c, k, _ in runLossChunk(SquaredError<V>.self, c, k) } }
+  case .squaredErrorGradient:
+    return { divide(SquaredErrorGradient<V>.self, $0, $1) { c, k, _ in runChunk(SquaredErrorGradient<V>.self, c, k) } }
+  case .sgd: return { divide(SGD<V>.self, $0, $1) { c, k, _ in runChunk(SGD<V>.self, c, k) } }
+  case .adam: return { divide(Adam<V>.self, $0, $1) { c, k, _ in runChunk(Adam<V>.self, c, k) } }
+  }
+}
