@@ -4,15 +4,16 @@ import PackageDescription
 /// Warnings are errors in our own code, everywhere.
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
-/// Code that is part of each step. Dynamic exclusivity checks would end the process where one failed, and cost a tenth of a small
-/// network's step; debug builds have them.
+/// Code that is part of each step. Dynamic exclusivity checks would end the process where one failed, and
+/// cost a tenth of a small network's step; debug builds have them.
 let hot = strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 /// Code that runs once for a network or a file, never for a batch, is compiled for size.
 let cold = hot + [.unsafeFlags(["-Osize"])]
 
-/// The kernel folder is built for each instruction set and each float dtype, every time as a module of its own: nothing in
-/// the engine is generic over the dtype, and a table of kernels is written once.
-/// `-disable-cmo`: nothing of a kernel module may be inlined into code that runs on every CPU (docs/design.md, "Kernels").
+/// The kernel folder is built for each instruction set and each float dtype, every time as a module of its
+/// own: nothing in the engine is generic over the dtype, and a table of kernels is written once.
+/// `-disable-cmo`: nothing of a kernel module may be inlined into code that runs on every CPU
+/// (docs/design.md, "Kernels").
 func kernels(_ set: String, _ flags: [String] = []) -> [Target] {
   ["F32", "F64"].map { dtype in
     .target(
@@ -35,8 +36,8 @@ func kernels(_ set: String, _ flags: [String] = []) -> [Target] {
 #endif
 let allKernels = kernels("") + wideKernels
 
-/// The folder with Swift's standard library as `make` prepares it (scripts/prune_stdlib.py). Without `make` it is the
-/// toolchain's own, and the library a megabyte larger.
+/// The folder with Swift's standard library as `make` prepares it (scripts/prune_stdlib.py). Without `make`
+/// it is the toolchain's own, and the library a megabyte larger.
 let standardLibrary = Context.environment["DENPA_STDLIB"].map { ["\($0)/Swift.o", "\($0)/Glibc.o"] } ?? []
 
 let engine: [Target.Dependency] = ["DenpaKernelTypes", "DenpaCore", "DenpaGraph"]
@@ -52,7 +53,8 @@ let package = Package(
       name: "DenpaCore",
       dependencies: ["CShim", "DenpaKernelTypes"] + allKernels.map { .byName(name: $0.name) },
       swiftSettings: hot),
-    .target(name: "DenpaGraph", dependencies: ["CShim", "DenpaKernelTypes", "DenpaCore"], swiftSettings: hot),
+    .target(
+      name: "DenpaGraph", dependencies: ["CShim", "DenpaKernelTypes", "DenpaCore"], swiftSettings: hot),
     .target(name: "DenpaLayers", dependencies: engine, swiftSettings: cold),
     .target(name: "DenpaFormats", dependencies: engine + ["CShim"], swiftSettings: cold),
     .target(name: "DenpaTraining", dependencies: engine + ["CShim"], swiftSettings: hot),
@@ -81,7 +83,8 @@ let package = Package(
       name: "product-benchmark", dependencies: ["CShim", "DenpaKernelTypes", "DenpaCore", "Peak"],
       path: "benchmarks/product/timer", swiftSettings: strict),
     .testTarget(name: "DenpaCoreTests", dependencies: ["DenpaCore", "CShim"], swiftSettings: strict),
-    .testTarget(name: "DenpaKernelsTests", dependencies: ["DenpaCore", "DenpaKernelTypes"], swiftSettings: strict),
+    .testTarget(
+      name: "DenpaKernelsTests", dependencies: ["DenpaCore", "DenpaKernelTypes"], swiftSettings: strict),
     .testTarget(
       name: "DenpaFormatsTests", dependencies: ["DenpaFormats", "DenpaCore"], exclude: ["golden.py"],
       swiftSettings: strict),

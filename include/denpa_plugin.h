@@ -1,23 +1,27 @@
 /* denpa_plugin.h: the ABI of Denpa's layer plugins, version 0.
  *
- * A plugin is a shared object that exports one function, denpa_plugin_entry_v0, and links nothing of Denpa: what it needs
- * of the host comes in a table. Version 0 is matched exactly and may still change until it has been tried on the whole
- * catalogue of layers; the version 1 that follows will only grow.
+ * A plugin is a shared object that exports one function, denpa_plugin_entry_v0, and links nothing of Denpa:
+ * what it needs of the host comes in a table. Version 0 is matched exactly and may still change until it has
+ * been tried on the whole catalogue of layers; the version 1 that follows will only grow.
  *
- * The same structs describe a layer that a program registers by itself, without a .so: denpa_layer_register in denpa.h.
+ * The same structs describe a layer that a program registers by itself, without a .so: denpa_layer_register
+ * in denpa.h.
  *
  * Read docs/plugins.md for the walk-through, examples/plugins/ for templates in C, C++ and Swift.
  *
  * Rules
- *  - Structs begin with struct_size = sizeof of the struct as the plugin was compiled; they grow only at the end. Lists are
- *    arrays of pointers, so that their elements may grow too.
- *  - Everything that a description points to must stay valid as long as the process: a plugin is never unloaded.
- *  - Callbacks answer DENPA_OK or a status, usually through denpa_host.fail, which takes the sentence that the user will
- *    read. An exception of C++ that leaves one is caught by the host: it is DENPA_LAYER_FAILED (of the entry function:
- *    DENPA_BAD_PLUGIN) with what() in the sentence; of a chunk of parallel_for, once all of them are done. They are never left
- *    by longjmp, pthread_exit or cancellation of the thread: what the host holds would never be given back.
- *  - An instance is immutable after create. Memory of one call or one session is the host's (saved tensors, workspace);
- *    so one instance may be in several calls at once (flag DENPA_REENTRANT; otherwise the host lets one in at a time).
+ *  - Structs begin with struct_size = sizeof of the struct as the plugin was compiled; they grow only at the
+ *    end. Lists are arrays of pointers, so that their elements may grow too.
+ *  - Everything that a description points to must stay valid as long as the process: a plugin is never
+ *  unloaded.
+ *  - Callbacks answer DENPA_OK or a status, usually through denpa_host.fail, which takes the sentence that
+ *    the user will read. An exception of C++ that leaves one is caught by the host: it is DENPA_LAYER_FAILED
+ *    (of the entry function: DENPA_BAD_PLUGIN) with what() in the sentence; of a chunk of parallel_for, once
+ *    all of them are done. They are never left by longjmp, pthread_exit or cancellation of the thread: what
+ *    the host holds would never be given back.
+ *  - An instance is immutable after create. Memory of one call or one session is the host's (saved tensors,
+ *    workspace); so one instance may be in several calls at once (flag DENPA_REENTRANT; otherwise the host
+ *    lets one in at a time).
  */
 #ifndef DENPA_PLUGIN_H
 #define DENPA_PLUGIN_H
@@ -33,7 +37,8 @@ extern "C" {
 typedef struct denpa_host denpa_host;
 typedef struct denpa_call denpa_call;
 
-/* One chunk of divided work: items first..<last. `chunk` counts from 0; no two chunks of one parallel_for share it. */
+/* One chunk of divided work: items first..<last. `chunk` counts from 0; no two chunks of one parallel_for
+ * share it. */
 typedef void (*denpa_body)(void *context, int64_t first, int64_t last, int32_t chunk);
 
 /* What the host offers. Valid as long as the process. */
@@ -47,12 +52,14 @@ struct denpa_host {
   denpa_status (*fail)(const denpa_host *host, denpa_status status, const char *message);
   /* Hands a line to the program's log callback; level 0 debug, 1 info, 2 warning, 3 error. */
   void (*log)(const denpa_host *host, int32_t level, const char *message);
-  /* Divides 0..<count into chunks of `grain` items (the last may be smaller) and runs them on the host's threads. The chunks
-   * depend on count and grain alone, so that results do not depend on the number of threads. During forward/backward only. */
+  /* Divides 0..<count into chunks of `grain` items (the last may be smaller) and runs them on the host's
+   * threads. The chunks depend on count and grain alone, so that results do not depend on the number of
+   * threads. During forward/backward only. */
   void (*parallel_for)(const denpa_call *call, int64_t count, int64_t grain, denpa_body body, void *context);
-  /* `count` uniform numbers in [0, 1), elements first..<first+count of stream `stream`. They depend on the model's seed,
-   * the node, the forward that this call belongs to (each batch of training has numbers of its own, micro-batches between
-   * two steps too), stream (below 2^40) and element alone: backward sees the numbers that forward saw. */
+  /* `count` uniform numbers in [0, 1), elements first..<first+count of stream `stream`. They depend on the
+   * model's seed, the node, the forward that this call belongs to (each batch of training has numbers of its
+   * own, micro-batches between two steps too), stream (below 2^40) and element alone: backward sees the
+   * numbers that forward saw. */
   void (*random)(const denpa_call *call, uint64_t stream, uint64_t first, int64_t count, double *numbers);
 };
 
@@ -66,7 +73,8 @@ typedef struct denpa_attribute_spec {
   const char *name;
   int32_t type;     /* DENPA_ATTRIBUTE_INT ... */
   int32_t required; /* 1: there is no default */
-  /* Used where not required. Its name is not looked at. A string's, list's or spec's default may be empty (count 0). */
+  /* Used where not required. Its name is not looked at. A string's, list's or spec's default may be empty
+   * (count 0). */
   denpa_attribute default_value;
   double minimum, maximum; /* bounds, inclusive, of INT, FLOAT and each element of INTS, FLOATS; both 0: none */
   const char *summary; /* one sentence */
@@ -93,8 +101,9 @@ typedef struct denpa_sample {
   const denpa_attribute *attributes; /* NULL for the defaults */
   int32_t input_count;
   int32_t avoid_count;
-  /* Shapes with the batch in dim[0], and dtypes; `data` may be NULL: values are drawn from low..high, class numbers
-   * (integer dtypes) from 0..<classes. Float inputs are given as DENPA_FLOAT64 and run in each dtype that the layer knows. */
+  /* Shapes with the batch in dim[0], and dtypes; `data` may be NULL: values are drawn from low..high, class
+   * numbers (integer dtypes) from 0..<classes. Float inputs are given as DENPA_FLOAT64 and run in each dtype
+   * that the layer knows. */
   const denpa_tensor *const *inputs;
   double low, high; /* both 0: -2..2 */
   const double *avoid; /* values that no input may come near (kinks), avoid_count of them */
@@ -114,7 +123,8 @@ struct denpa_call {
   int64_t rows;    /* extent of the batch axis */
   int32_t training; /* 1 in training, 0 in inference */
   int32_t reserved; /* 0 */
-  /* In backward an entry of inputs or outputs has NULL data where DENPA_NEEDS_INPUTS / _OUTPUTS is not set. */
+  /* In backward an entry of inputs or outputs has NULL data where DENPA_NEEDS_INPUTS / _OUTPUTS is not set.
+   * */
   const denpa_tensor *const *inputs;     /* read only */
   const denpa_tensor *const *outputs;    /* written by forward; backward may read them where DENPA_NEEDS_OUTPUTS is set */
   const denpa_tensor *const *parameters; /* read only, but for DENPA_STATE in forward while training */
@@ -155,21 +165,22 @@ typedef struct denpa_layer {
   const denpa_sample *const *samples; /* at least one */
   void *user_data;                    /* handed to every callback */
 
-  /* Makes an instance from checked attributes: the list has every attribute of the schema, in its order, defaults filled
-   * in. Optional (NULL): instances are NULL. */
+  /* Makes an instance from checked attributes: the list has every attribute of the schema, in its order,
+   * defaults filled in. Optional (NULL): instances are NULL. */
   denpa_status (*create)(const denpa_host *host, void *user_data, const denpa_attribute *attributes, void **instance);
   /* Optional (NULL): nothing to free. */
   void (*destroy)(void *user_data, void *instance);
-  /* Sets dtype, rank and dim of every output. dim[0] of a batched input may be DENPA_BATCH: copy it, never compute with it.
-   * An output's dtype is preset to that of the first input. Optional (NULL): outputs are like the first input, a loss's is a
-   * scalar. */
+  /* Sets dtype, rank and dim of every output. dim[0] of a batched input may be DENPA_BATCH: copy it, never
+   * compute with it. An output's dtype is preset to that of the first input. Optional (NULL): outputs are
+   * like the first input, a loss's is a scalar. */
   denpa_status (*infer_shape)(const denpa_host *host, void *user_data, void *instance, const denpa_tensor *const *inputs,
                               denpa_tensor *const *outputs);
-  /* Describes parameter `index` of 0..<parameter_count. Required where parameter_count > 0. Must not depend on the batch. */
+  /* Describes parameter `index` of 0..<parameter_count. Required where parameter_count > 0. Must not depend
+   * on the batch. */
   denpa_status (*parameter)(const denpa_host *host, void *user_data, void *instance, const denpa_tensor *const *inputs,
                             int32_t index, denpa_parameter *parameter);
-  /* Sets dtype, rank and dim of saved tensor `index` of 0..<saved_count; inputs have a known batch. Required where
-   * saved_count > 0. */
+  /* Sets dtype, rank and dim of saved tensor `index` of 0..<saved_count; inputs have a known batch. Required
+   * where saved_count > 0. */
   denpa_status (*saved)(const denpa_host *host, void *user_data, void *instance, const denpa_tensor *const *inputs,
                         int32_t index, denpa_tensor *saved);
   /* Bytes of workspace for these inputs; must not shrink when the batch grows. Optional (NULL): 0. */

@@ -1,7 +1,7 @@
 /* denpa_types.h: what the C API (denpa.h) and the plugin ABI (denpa_plugin.h) share.
  *
- * Status codes, element types, tensors and typed attributes. Pure declarations and inline functions: including this
- * file links nothing. Valid as C11 and as C++17 with -pedantic-errors.
+ * Status codes, element types, tensors and typed attributes. Pure declarations and inline functions:
+ * including this file links nothing. Valid as C11 and as C++17 with -pedantic-errors.
  */
 #ifndef DENPA_TYPES_H
 #define DENPA_TYPES_H
@@ -20,9 +20,9 @@ extern "C" {
 /* ------------------------------------------------------------------------------------------------------------------
  * Status codes
  *
- * Every call that can fail answers one of these. A code never changes its number or its meaning; new ones may come.
- * denpa_last_error() has the sentence that goes with it. After a status other than DENPA_OK nothing has changed,
- * except where a function says otherwise.
+ * Every call that can fail answers one of these. A code never changes its number or its meaning; new ones may
+ * come. denpa_last_error() has the sentence that goes with it. After a status other than DENPA_OK nothing has
+ * changed, except where a function says otherwise.
  */
 typedef int32_t denpa_status;
 
@@ -60,12 +60,14 @@ typedef int32_t denpa_status;
 #define DENPA_UINT8 0x0801
 
 #define DENPA_MAX_RANK 8
-/* The extent of a batch axis whose size is not known yet. Only axis 0 may have it, and only where a text says so. */
+/* The extent of a batch axis whose size is not known yet. Only axis 0 may have it, and only where a text says
+ * so. */
 #define DENPA_BATCH (-1)
 
-/* A view of memory that somebody else owns. `stride` counts the elements from one index to the next, of each axis; all zero
- * means contiguous and row-major (so one value cannot stand for all). denpa_fit and denpa_evaluate take any strides (some columns of a table, a transposed matrix); all
- * else takes contiguous tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written. */
+/* A view of memory that somebody else owns. `stride` counts the elements from one index to the next, of each
+ * axis; all zero means contiguous and row-major (so one value cannot stand for all). denpa_fit and
+ * denpa_evaluate take any strides (some columns of a table, a transposed matrix); all else takes contiguous
+ * tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written. */
 typedef struct denpa_tensor {
   void *data;
   int32_t dtype;
@@ -114,18 +116,19 @@ static inline denpa_tensor denpa_i64(const int64_t *data, int64_t rows) {
 /* ------------------------------------------------------------------------------------------------------------------
  * Attributes: the typed options of layers, losses, optimizers and initializers.
  *
- * A list ends with an entry whose name is NULL; DENPA_ATTRIBUTES writes such a list where an argument is expected:
+ * A list ends with an entry whose name is NULL; DENPA_ATTRIBUTES writes such a list where an argument is
+ * expected:
  *
- *   denpa_graph_add(g, "dense", "hidden", DENPA_ATTRIBUTES(denpa_int("units", 50), denpa_string("activation", "relu")),
- *                   &x, 1, &h, 1);
+ *   denpa_graph_add(g, "dense", "hidden", DENPA_ATTRIBUTES(denpa_int("units", 50), denpa_string("activation",
+ *                   "relu")), &x, 1, &h, 1);
  *
  * NULL stands for the empty list. A list has at most 64 entries. Everything is copied during the call.
  *
- * Where a struct keeps the list, it has to live as long as the struct is used. In C it does: until the end of the block that it
- * is written in. In C++ it is an object, denpa::attributes, to be kept in a variable; what would dangle does not compile:
+ * Where a struct keeps the list, it has to live as long as the struct is used. In C it does: until the end of
+ * the block that it is written in. In C++ it is an object, denpa::attributes, to be kept in a variable; what
+ * would dangle does not compile:
  *
- *   const denpa::attributes rate{denpa_float("learning_rate", 0.01)};
- *   options.optimizer.attributes = rate;
+ *   const denpa::attributes rate{denpa_float("learning_rate", 0.01)}; options.optimizer.attributes = rate;
  */
 #define DENPA_ATTRIBUTE_END 0
 #define DENPA_ATTRIBUTE_INT 1
@@ -286,7 +289,8 @@ class attribute {
   }
 };
 
-/* A list of attributes that owns what is in it (but for the data of tensors). It may be copied and outlives what it was made from. */
+/* A list of attributes that owns what is in it (but for the data of tensors). It may be copied and outlives
+ * what it was made from. */
 class attributes {
  public:
   attributes(std::initializer_list<attribute> items) {

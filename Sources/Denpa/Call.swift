@@ -5,8 +5,8 @@ import DenpaGraph
 import DenpaTraining
 import Glibc
 
-/// The one place where errors cross the border: runs a function's body, and answers a status with its sentence kept for
-/// `denpa_last_error`.
+/// The one place where errors cross the border: runs a function's body, and answers a status with its
+/// sentence kept for `denpa_last_error`.
 @inline(__always)
 func call(_ body: () throws(DenpaError) -> Void) -> denpa_status {
   // A failure that an earlier call got over must not count against this one.
@@ -72,7 +72,8 @@ func with<Object: AnyObject>(
 
 /// Makes an object and its handle; nothing is left of either where memory ran out on the way.
 func create<Object: AnyObject>(
-  _ out: UnsafeMutablePointer<OpaquePointer?>?, _ kind: HandleKind<Object>, _ make: () throws(DenpaError) -> Object
+  _ out: UnsafeMutablePointer<OpaquePointer?>?, _ kind: HandleKind<Object>,
+  _ make: () throws(DenpaError) -> Object
 ) throws(DenpaError) {
   guard let out else { throw DenpaError(.badArgument, "the place for the new \(kind.name) is NULL") }
   let object = try make()
@@ -117,10 +118,11 @@ final class ViewList {
 
   deinit { memory.deallocate() }
 
-  /// The caller's tensors, as many as `expected`, checked one by one. `what` names them in errors. With `gaps` those whose data is
-  /// NULL are left out, with `strided` they need not be contiguous.
+  /// The caller's tensors, as many as `expected`, checked one by one. `what` names them in errors. With
+  /// `gaps` those whose data is NULL are left out, with `strided` they need not be contiguous.
   func read(
-    _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString, expected: Int, gaps: Bool = false,
+    _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString, expected: Int,
+    gaps: Bool = false,
     strided: Bool = false
   ) throws(DenpaError) -> UnsafeBufferPointer<TensorView> {
     // Before the array is looked at: it may have no more than the model wants.
@@ -132,7 +134,8 @@ final class ViewList {
     for index in 0..<Int(count) {
       let isGap = gaps && tensors[index].data == nil
       memory[index] =
-        isGap ? TensorView(nil, TensorType(.float32, [])) : try view(tensors + index, what, index, strided: strided)
+        isGap
+        ? TensorView(nil, TensorType(.float32, [])) : try view(tensors + index, what, index, strided: strided)
     }
     return UnsafeBufferPointer(start: memory.baseAddress, count: Int(count))
   }
@@ -160,7 +163,8 @@ final class TrainerHandle {
   /// Calls on one trainer take turns.
   @inline(__always)
   func exclusively(_ body: (Trainer) throws(DenpaError) -> Void) throws(DenpaError) {
-    try turn.take(or: "the trainer is at work in this thread: a callback must not use it") { () throws(DenpaError) in
+    try turn.take(or: "the trainer is at work in this thread: a callback must not use it") {
+      () throws(DenpaError) in
       try body(trainer)
     }
   }

@@ -9,7 +9,8 @@ import DenpaTraining
 @implementation @_cdecl("denpa_check_gradients")
 public func denpa_check_gradients(
   _ trainer: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32,
-  _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32, _ given: UnsafePointer<denpa_check_options>!,
+  _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32,
+  _ given: UnsafePointer<denpa_check_options>!,
   _ callback: denpa_check_callback!, _ user_data: UnsafeMutableRawPointer!
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
@@ -20,11 +21,14 @@ public func denpa_check_gradients(
       chosen.max_elements >= -1
     else {
       throw DenpaError(
-        .badArgument, "step and tolerance are 0 (default) or more, max_elements is −1 (all), 0 (default) or more")
+        .badArgument,
+        "step and tolerance are 0 (default) or more, max_elements is −1 (all), 0 (default) or more")
     }
     if chosen.step > 0 { check.step = chosen.step }
     if chosen.tolerance > 0 { check.tolerance = chosen.tolerance }
-    if chosen.max_elements != 0 { check.maximumElements = chosen.max_elements < 0 ? nil : Int(chosen.max_elements) }
+    if chosen.max_elements != 0 {
+      check.maximumElements = chosen.max_elements < 0 ? nil : Int(chosen.max_elements)
+    }
     check.inputs = chosen.inputs != 0
     try GradientCheck.run(
       trainer, try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
@@ -67,7 +71,9 @@ public func denpa_prove(
     let definition = try Registry.shared.layer(try requireName(kind, "the layer's kind"))
     let findings = try Conformance.prove(definition)
     var text = ""
-    for finding in findings { text += "\(finding.passed ? "ok  " : "FAIL") \(finding.check): \(finding.text)\n" }
+    for finding in findings {
+      text += "\(finding.passed ? "ok  " : "FAIL") \(finding.check): \(finding.text)\n"
+    }
     try checkMemory("a proof's report")
     if report != nil || length != nil { try write(text: Array(text.utf8), report, capacity, length) }
     if let wrong = findings.first(where: { !$0.passed }) {

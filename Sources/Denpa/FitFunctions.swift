@@ -16,7 +16,9 @@ private struct FitCall {
   init(_ given: UnsafePointer<denpa_fit_options>?, _ trainer: Trainer) throws(DenpaError) {
     let chosen = try Denpa.options(given, default: denpa_fit_options(), "denpa_fit_options")
     var result = FitOptions()
-    guard chosen.epochs >= 0 else { throw DenpaError(.badArgument, "epochs is 0 (1) or more, got \(chosen.epochs)") }
+    guard chosen.epochs >= 0 else {
+      throw DenpaError(.badArgument, "epochs is 0 (1) or more, got \(chosen.epochs)")
+    }
     guard chosen.batch_size >= 0 else {
       throw DenpaError(.badArgument, "batch_size is 0 (max_batch) or more, got \(chosen.batch_size)")
     }
@@ -28,9 +30,12 @@ private struct FitCall {
     guard chosen.validation_count == 0 || chosen.validation_count == 1 else {
       throw DenpaError(
         .badArgument,
-        "validation_count is 1 where validation data is given and 0 otherwise, got \(chosen.validation_count)")
+        "validation_count is 1 where validation data is given and 0 otherwise, got \(chosen.validation_count)"
+      )
     }
-    guard chosen.validation_count == 1 || (chosen.validation_inputs == nil && chosen.validation_targets == nil) else {
+    guard
+      chosen.validation_count == 1 || (chosen.validation_inputs == nil && chosen.validation_targets == nil)
+    else {
       throw DenpaError(.badArgument, "validation data is given, but validation_count is 0: set it to 1")
     }
     if chosen.validation_count != 0 {
@@ -38,7 +43,8 @@ private struct FitCall {
         chosen.validation_inputs, Int32(trainer.inputCount), "validation input", expected: trainer.inputCount,
         strided: true)
       result.validationTargets = try validationTargets.read(
-        chosen.validation_targets, Int32(trainer.targetCount), "validation target", expected: trainer.targetCount,
+        chosen.validation_targets, Int32(trainer.targetCount), "validation target",
+        expected: trainer.targetCount,
         strided: true)
     }
     options = result
@@ -97,7 +103,8 @@ private final class CallbackSource: BatchSource {
   private var isFirst = true
 
   init(
-    _ next: @escaping denpa_next_callback, _ rewind: denpa_rewind_callback?, _ source: UnsafeMutableRawPointer?,
+    _ next: @escaping denpa_next_callback, _ rewind: denpa_rewind_callback?,
+    _ source: UnsafeMutableRawPointer?,
     _ handle: TrainerHandle
   ) {
     next_ = next
@@ -149,12 +156,14 @@ private final class CallbackSource: BatchSource {
 @implementation @_cdecl("denpa_fit_source")
 public func denpa_fit_source(
   _ trainer: OpaquePointer!, _ next: denpa_next_callback!, _ rewind: denpa_rewind_callback!,
-  _ source: UnsafeMutableRawPointer!, _ given: UnsafePointer<denpa_fit_options>!, _ loss: UnsafeMutablePointer<Double>!
+  _ source: UnsafeMutableRawPointer!, _ given: UnsafePointer<denpa_fit_options>!,
+  _ loss: UnsafeMutablePointer<Double>!
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     guard let next else { throw DenpaError(.badArgument, "the data callback is NULL") }
     guard trainer.targetCount > 0 else {
-      throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
+      throw DenpaError(
+        .badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
     let chosen = try FitCall(given, trainer)
     guard chosen.options.batchSize == nil else {

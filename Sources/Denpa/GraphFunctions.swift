@@ -25,7 +25,8 @@ private func change(
 
 @implementation @_cdecl("denpa_graph_input")
 public func denpa_graph_input(
-  _ graph: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ dtype: Int32, _ rank: Int32, _ dim: UnsafePointer<Int64>!,
+  _ graph: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ dtype: Int32, _ rank: Int32,
+  _ dim: UnsafePointer<Int64>!,
   _ value: UnsafeMutablePointer<denpa_value>!
 ) -> denpa_status {
   call { () throws(DenpaError) in
@@ -37,7 +38,9 @@ public func denpa_graph_input(
       guard rank >= 0, rank < Shape.maximumRank else {
         throw DenpaError(.badShape, "an input's sample has 0 to \(Shape.maximumRank - 1) axes, got \(rank)")
       }
-      guard rank == 0 || dim != nil else { throw DenpaError(.badArgument, "the extents of the input are NULL") }
+      guard rank == 0 || dim != nil else {
+        throw DenpaError(.badArgument, "the extents of the input are NULL")
+      }
       var extents: [Int] = []
       for axis in 0..<Int(rank) { extents.append(Int(dim[axis])) }
       let name = try name.map { name throws(DenpaError) in try requireName(name, "the input's name") }
@@ -62,7 +65,8 @@ public func denpa_graph_add(
       let owner: Message = if let name { "\(kind) \"\(name)\"" } else { "\(kind)" }
       guard (0...1024).contains(input_count), (0...1024).contains(output_count) else {
         throw DenpaError(
-          .badArgument, "\(owner): expected 0 to 1024 inputs and outputs, got \(input_count) and \(output_count)")
+          .badArgument,
+          "\(owner): expected 0 to 1024 inputs and outputs, got \(input_count) and \(output_count)")
       }
       guard (input_count == 0 || inputs != nil), (output_count == 0 || outputs != nil) else {
         throw DenpaError(.badArgument, "\(owner): the array of inputs or outputs is NULL")
@@ -70,7 +74,8 @@ public func denpa_graph_add(
       let given = try AttributeReader.list(attributes, owner)
       let values = (0..<Int(input_count)).map { Int(inputs[$0]) }
       try checkMemory("a graph")
-      let made = try graph.add(kind, name: name, attributes: given, inputs: values, outputCount: Int(output_count))
+      let made = try graph.add(
+        kind, name: name, attributes: given, inputs: values, outputCount: Int(output_count))
       for (index, value) in made.enumerated() { outputs[index] = denpa_value(value) }
     }
   }

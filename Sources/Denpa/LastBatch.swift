@@ -2,8 +2,8 @@ import CDenpa
 import DenpaCore
 import DenpaTraining
 
-/// How the caller described the tensors of the last `denpa_train_batch`. A call that describes them the same way needs no check but of its
-/// pointers: the others would take as long as the step of a small network.
+/// How the caller described the tensors of the last `denpa_train_batch`. A call that describes them the same
+/// way needs no check but of its pointers: the others would take as long as the step of a small network.
 final class LastBatch {
   /// Calls with more tensors are checked each time.
   private static let capacity = 8
@@ -46,7 +46,8 @@ final class LastBatch {
     let extents = MemoryLayout<denpa_tensor>.size / 8 - 2 * maximum
     let a = UnsafeRawPointer(given).assumingMemoryBound(to: Int64.self) + extents
     let b = UnsafeRawPointer(known).assumingMemoryBound(to: Int64.self) + extents
-    for axis in 0..<Int(known.pointee.rank) where a[axis] != b[axis] || a[maximum + axis] != b[maximum + axis] {
+    for axis in 0..<Int(known.pointee.rank) where a[axis] != b[axis] || a[maximum + axis] != b[maximum + axis]
+    {
       return false
     }
     return true

@@ -83,7 +83,9 @@ public func denpa_set_thread_count(_ threads: Int32) -> denpa_status {
 public func denpa_thread_count() -> Int32 { Library.threadCount }
 
 @implementation @_cdecl("denpa_set_log")
-public func denpa_set_log(_ callback: denpa_log_callback!, _ user_data: UnsafeMutableRawPointer!) -> denpa_status {
+public func denpa_set_log(_ callback: denpa_log_callback!, _ user_data: UnsafeMutableRawPointer!)
+  -> denpa_status
+{
   call { () throws(DenpaError) in
     guard let callback else {
       try PluginLog.set(nil)

@@ -115,7 +115,8 @@ public func denpa_model_counts(
 
 /// Writes a description to the caller's struct.
 private func describe(
-  _ type: TensorType, _ name: UnsafePointer<CChar>?, trainable: Bool, _ port: UnsafeMutablePointer<denpa_port>?
+  _ type: TensorType, _ name: UnsafePointer<CChar>?, trainable: Bool,
+  _ port: UnsafeMutablePointer<denpa_port>?
 ) throws(DenpaError) {
   guard let port else { throw DenpaError(.badArgument, "the denpa_port is NULL") }
   // Of a later version's fields nothing is known but that 0 means nothing.
@@ -259,7 +260,8 @@ public func denpa_model_save(_ model: OpaquePointer!, _ path: UnsafePointer<CCha
 
 @implementation @_cdecl("denpa_model_save_bytes")
 public func denpa_model_save_bytes(
-  _ model: OpaquePointer!, _ buffer: UnsafeMutableRawPointer!, _ capacity: Int64, _ length: UnsafeMutablePointer<Int64>!
+  _ model: OpaquePointer!, _ buffer: UnsafeMutableRawPointer!, _ capacity: Int64,
+  _ length: UnsafeMutablePointer<Int64>!
 ) -> denpa_status {
   call { () throws(DenpaError) in
     try with(model, Handles.model) { model throws(DenpaError) in

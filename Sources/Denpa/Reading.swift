@@ -3,8 +3,8 @@ import DenpaCore
 import DenpaGraph
 import DenpaPlugins
 
-/// A tensor of the caller's. The common kinds are read without a detour: this is part of every training step. `strided`: it need not
-/// be contiguous.
+/// A tensor of the caller's. The common kinds are read without a detour: this is part of every training step.
+/// `strided`: it need not be contiguous.
 @inline(__always)
 func view(
   _ tensor: UnsafePointer<denpa_tensor>, _ what: StaticString, _ index: Int, strided: Bool = false
@@ -23,7 +23,8 @@ func view(
     t.data, type, strides: strided ? try TensorReader.strides(tensor, type.shape, "\(what) \(index)") : nil)
 }
 
-/// A struct of options that the caller made: checked for its size, then copied. What a later version has behind it must be 0.
+/// A struct of options that the caller made: checked for its size, then copied. What a later version has
+/// behind it must be 0.
 func options<T>(
   _ pointer: UnsafePointer<T>?, default defaults: T, _ name: StaticString
 ) throws(DenpaError) -> T {
@@ -39,7 +40,8 @@ private func checkStruct(_ pointer: UnsafeRawPointer, _ known: Int, _ name: Stat
   guard StructTail.isZero(pointer, from: known, to: size) else {
     throw DenpaError(
       .badArgument,
-      "\(name) has something that is not 0 behind its \(known) bytes: this version does not know what it means")
+      "\(name) has something that is not 0 behind its \(known) bytes: this version does not know what it means"
+    )
   }
 }
 
@@ -72,7 +74,8 @@ func write(
 
 /// Reports the length, and says whether there is room.
 func checkRoom(
-  _ needed: Int, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int64, _ length: UnsafeMutablePointer<Int64>?,
+  _ needed: Int, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int64,
+  _ length: UnsafeMutablePointer<Int64>?,
   reported: Int
 ) throws(DenpaError) {
   guard capacity >= 0 else { throw DenpaError(.badArgument, "the capacity is \(capacity)") }
@@ -88,7 +91,9 @@ func checkRoom(
 
 /// A thread count of the caller's: 0 means the default.
 func threads(_ given: Int32) throws(DenpaError) -> Int32 {
-  guard (0...64).contains(given) else { throw DenpaError(.badArgument, "threads is 0 (default) to 64, got \(given)") }
+  guard (0...64).contains(given) else {
+    throw DenpaError(.badArgument, "threads is 0 (default) to 64, got \(given)")
+  }
   return given == 0 ? Library.threadCount : given
 }
 

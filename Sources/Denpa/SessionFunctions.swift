@@ -24,7 +24,9 @@ public func denpa_session_create(
 private func warmUp(_ session: OpaquePointer?, _ model: Model) { _ = denpa_predict(session, nil, 1, nil, 1) }
 
 @implementation @_cdecl("denpa_session_destroy")
-public func denpa_session_destroy(_ session: OpaquePointer!) -> denpa_status { destroy(session, Handles.session) }
+public func denpa_session_destroy(_ session: OpaquePointer!) -> denpa_status {
+  destroy(session, Handles.session)
+}
 
 @implementation @_cdecl("denpa_predict")
 public func denpa_predict(

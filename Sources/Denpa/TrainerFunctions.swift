@@ -35,11 +35,13 @@ private func read(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaEr
     }
   }
   if chosen.optimizer.kind != nil {
-    let definition = try Registry.shared.optimizer(try requireName(chosen.optimizer.kind, "the optimizer's kind"))
+    let definition = try Registry.shared.optimizer(
+      try requireName(chosen.optimizer.kind, "the optimizer's kind"))
     let owner: Message = "optimizer \"\(definition.kind)\""
     result.optimizer = try definition.make(
       try Attributes(
-        checking: try AttributeReader.list(chosen.optimizer.attributes, owner), against: definition.attributes,
+        checking: try AttributeReader.list(chosen.optimizer.attributes, owner),
+        against: definition.attributes,
         owner: owner))
   }
   return result
@@ -53,13 +55,17 @@ public func denpa_trainer_create(
   call { () throws(DenpaError) in
     try with(model, Handles.model) { model throws(DenpaError) in
       let chosen = try read(given)
-      try create(trainer, Handles.trainer) { () throws(DenpaError) in TrainerHandle(try Trainer(model, chosen)) }
+      try create(trainer, Handles.trainer) { () throws(DenpaError) in
+        TrainerHandle(try Trainer(model, chosen))
+      }
     }
   }
 }
 
 @implementation @_cdecl("denpa_trainer_destroy")
-public func denpa_trainer_destroy(_ trainer: OpaquePointer!) -> denpa_status { destroy(trainer, Handles.trainer) }
+public func denpa_trainer_destroy(_ trainer: OpaquePointer!) -> denpa_status {
+  destroy(trainer, Handles.trainer)
+}
 
 @implementation @_cdecl("denpa_train_batch")
 public func denpa_train_batch(
@@ -178,9 +184,13 @@ public func denpa_trainer_gradient(
 }
 
 @implementation @_cdecl("denpa_trainer_set_learning_rate")
-public func denpa_trainer_set_learning_rate(_ trainer: OpaquePointer!, _ learning_rate: Double) -> denpa_status {
+public func denpa_trainer_set_learning_rate(_ trainer: OpaquePointer!, _ learning_rate: Double)
+  -> denpa_status
+{
   withTrainer(trainer) { _, trainer throws(DenpaError) in
-    guard trainer.options.optimizer != nil else { throw DenpaError(.badState, "the trainer has no optimizer") }
+    guard trainer.options.optimizer != nil else {
+      throw DenpaError(.badState, "the trainer has no optimizer")
+    }
     guard learning_rate >= 0, learning_rate <= 1e30 else {
       throw DenpaError(.badArgument, "a learning rate is from 0 to 1e30, got \(learning_rate)")
     }
@@ -193,7 +203,9 @@ public func denpa_trainer_learning_rate(
   _ trainer: OpaquePointer!, _ learning_rate: UnsafeMutablePointer<Double>!
 ) -> denpa_status {
   withTrainer(trainer) { _, trainer throws(DenpaError) in
-    guard trainer.options.optimizer != nil else { throw DenpaError(.badState, "the trainer has no optimizer") }
+    guard trainer.options.optimizer != nil else {
+      throw DenpaError(.badState, "the trainer has no optimizer")
+    }
     guard let learning_rate else { throw DenpaError(.badArgument, "the place for the learning rate is NULL") }
     learning_rate.pointee = trainer.learningRate
   }

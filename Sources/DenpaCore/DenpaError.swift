@@ -1,4 +1,5 @@
-/// Why a call failed. The raw values are the ABI's status codes (include/denpa_types.h): a code never changes its meaning.
+/// Why a call failed. The raw values are the ABI's status codes (include/denpa_types.h): a code never changes
+/// its meaning.
 public enum Status: Int32, Error, Sendable, CaseIterable {
   case ok = 0
   case badHandle = 1
@@ -54,15 +55,17 @@ public enum Status: Int32, Error, Sendable, CaseIterable {
   }
 }
 
-/// The one error of the engine: a status and a text that names the node, what was expected and what was given.
+/// The one error of the engine: a status and a text that names the node, what was expected and what was
+/// given.
 ///
-/// The text stands inside the value, so that throwing allocates nothing: a real-time session answers bad input, and a
-/// call that ran out of memory says so, without asking for any.
+/// The text stands inside the value, so that throwing allocates nothing: a real-time session answers bad
+/// input, and a call that ran out of memory says so, without asking for any.
 public struct DenpaError: Error, Sendable {
   public var status: Status
   public var message: Message
 
-  // Never inlined, like all that makes messages: a message is made once in a failure, its code stands in a thousand places.
+  // Never inlined, like all that makes messages: a message is made once in a failure, its code stands in a
+  // thousand places.
   @inline(never)
   public init(_ status: Status, _ message: Message) {
     self.status = status
@@ -111,7 +114,9 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
       text.withUTF8Buffer { message.append(UnsafeRawBufferPointer($0)) }
     }
     @inline(never)
-    public mutating func appendInterpolation(_ number: some BinaryInteger) { message.append(Int64(clamping: number)) }
+    public mutating func appendInterpolation(_ number: some BinaryInteger) {
+      message.append(Int64(clamping: number))
+    }
     @inline(never)
     public mutating func appendInterpolation(_ other: Message) { message.append(other) }
     @inline(never)

@@ -1,7 +1,7 @@
 import CShim
 
-/// What an opaque pointer of the C ABI really is: bit 0 set, 20 bits of slot, 32 of generation, 8 of kind, and 101 on
-/// top, so that no pointer to memory looks like one and following one faults at once.
+/// What an opaque pointer of the C ABI really is: bit 0 set, 20 bits of slot, 32 of generation, 8 of kind,
+/// and 101 on top, so that no pointer to memory looks like one and following one faults at once.
 public struct Handle {
   public let raw: UInt
 
@@ -22,11 +22,12 @@ public struct Handle {
 
 /// The objects behind the handles of the C ABI.
 ///
-/// A call pins the object while it works with it; `destroy` makes the handle invalid at once, and the object goes when the
-/// last pin does. Nothing here takes a lock: pinning is one compare-and-swap on the slot's state, which holds
-/// generation (32 bits), alive (1), kind (8) and pins (23). Slots stand in chunks that are never moved or freed, so any
-/// bits that a caller passes can be looked up without following them. A destroyed slot is used again under its next
-/// generation; after 2³² − 1 of them it is retired, so that no handle ever becomes valid again.
+/// A call pins the object while it works with it; `destroy` makes the handle invalid at once, and the object
+/// goes when the last pin does. Nothing here takes a lock: pinning is one compare-and-swap on the slot's
+/// state, which holds generation (32 bits), alive (1), kind (8) and pins (23). Slots stand in chunks that are
+/// never moved or freed, so any bits that a caller passes can be looked up without following them. A
+/// destroyed slot is used again under its next generation; after 2³² − 1 of them it is retired, so that no
+/// handle ever becomes valid again.
 public enum HandleTable {
   public static let capacity = 1 << 20
 
@@ -44,7 +45,8 @@ public enum HandleTable {
     return pointer
   }
 
-  /// The object, kept alive until `unpin`; nil for NULL, what was destroyed, another kind, and bits that never were a handle.
+  /// The object, kept alive until `unpin`; nil for NULL, what was destroyed, another kind, and bits that
+  /// never were a handle.
   public static func pin(_ pointer: OpaquePointer?, kind: UInt8) -> Unmanaged<AnyObject>? {
     let handle = Handle(pointer)
     guard handle.isWellFormed, handle.kind == kind, let slot = slot(handle.slot) else { return nil }

@@ -27,12 +27,14 @@ public func availableKernelSets() -> [KernelSet] {
     if level >= 1 {
       sets.append(
         KernelSet(
-          name: "avx2", float32: DenpaKernelsAVX2F32.kernelTable(), float64: DenpaKernelsAVX2F64.kernelTable()))
+          name: "avx2", float32: DenpaKernelsAVX2F32.kernelTable(), float64: DenpaKernelsAVX2F64.kernelTable()
+        ))
     }
     if level >= 2 {
       sets.append(
         KernelSet(
-          name: "avx512", float32: DenpaKernelsAVX512F32.kernelTable(), float64: DenpaKernelsAVX512F64.kernelTable()))
+          name: "avx512", float32: DenpaKernelsAVX512F32.kernelTable(),
+          float64: DenpaKernelsAVX512F64.kernelTable()))
     }
   #endif
   return sets
@@ -40,7 +42,8 @@ public func availableKernelSets() -> [KernelSet] {
 
 /// The kernel set that the process computes with.
 public enum Kernels {
-  /// Decided at first use, then never again: results depend on the set, so it must not change under a running process.
+  /// Decided at first use, then never again: results depend on the set, so it must not change under a running
+  /// process.
   private static let decision: Result<KernelSet, DenpaError> = decide(named: getenv("DENPA_KERNELS"))
 
   /// The widest set that the machine can run, or the one that the environment variable DENPA_KERNELS names.
@@ -49,7 +52,9 @@ public enum Kernels {
   static func decide(named name: UnsafePointer<CChar>?) -> Result<KernelSet, DenpaError> {
     let sets = availableKernelSets()
     guard let name, name.pointee != 0 else {
-      guard let widest = sets.last else { return .failure(DenpaError(.notSupported, "there is no kernel set")) }
+      guard let widest = sets.last else {
+        return .failure(DenpaError(.notSupported, "there is no kernel set"))
+      }
       return .success(widest)
     }
     for set in sets where strcmp(name, set.name.utf8Start) == 0 { return .success(set) }

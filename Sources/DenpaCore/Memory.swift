@@ -1,6 +1,7 @@
 import CShim
 
-/// Throws if an allocation of Swift's own had to be served from the reserve since the ABI layer last cleared the flag.
+/// Throws if an allocation of Swift's own had to be served from the reserve since the ABI layer last cleared
+/// the flag.
 ///
 /// To be called where a call can still roll back: before it commits what it built.
 @inlinable
@@ -10,8 +11,8 @@ public func checkMemory(_ what: StaticString) throws(DenpaError) {
 
 /// Guard mode and its kin: controls of the tests, chosen by the environment.
 public enum GuardMode {
-  /// Every buffer ends at an inaccessible page, and so does every tensor of a plan and every parameter; tensors share no
-  /// memory and are filled with NaN before each run.
+  /// Every buffer ends at an inaccessible page, and so does every tensor of a plan and every parameter;
+  /// tensors share no memory and are filled with NaN before each run.
   public static var isOn: Bool { denpa_guard_mode() != 0 }
   /// Plans are compiled without fusion, and their tensors share no memory.
   public static var observes: Bool { denpa_observe_mode() != 0 }
@@ -31,8 +32,8 @@ public final class Buffer: @unchecked Sendable {
   public let paddedBytes: Int
   private let isGuarded = GuardMode.isOn
 
-  /// From here on a buffer begins at a huge page and asks for such pages. Measured over 64 MiB: reading column by column
-  /// takes 2.0 ns a line instead of 2.8; reading row by row the same.
+  /// From here on a buffer begins at a huge page and asks for such pages. Measured over 64 MiB: reading
+  /// column by column takes 2.0 ns a line instead of 2.8; reading row by row the same.
   static let hugePage = 2 << 20
 
   /// `what` is named in the error where there is no memory. Zero bytes are as good a size as any.
@@ -50,12 +51,14 @@ public final class Buffer: @unchecked Sendable {
     self.byteCount = byteCount
     if isHuge && !isGuarded { denpa_advise_huge_pages(memory, UInt64(paddedBytes)) }
     if isGuarded { GuardMode.poison(memory, paddedBytes) }
-    if zeroed { memory.initializeMemory(as: UInt8.self, repeating: 0, count: isGuarded ? byteCount : paddedBytes) }
+    if zeroed {
+      memory.initializeMemory(as: UInt8.self, repeating: 0, count: isGuarded ? byteCount : paddedBytes)
+    }
     try checkMemory(what)
   }
 
-  /// Makes the page at `offset` inaccessible, in guard mode: `base` is the beginning of a page where `byteCount` is a
-  /// number of whole pages.
+  /// Makes the page at `offset` inaccessible, in guard mode: `base` is the beginning of a page where
+  /// `byteCount` is a number of whole pages.
   public func forbidPage(at offset: Int) { if isGuarded { denpa_guard_forbid(base + offset) } }
 
   deinit { if isGuarded { denpa_guard_free(base, paddedBytes) } else { denpa_shim_free(base) } }

@@ -1,8 +1,9 @@
 import CShim
 import Glibc
 
-/// A lock for the paths that are allowed one. A pthread mutex, at an address of its own: ThreadSanitizer understands it,
-/// and it never moves. In a forked child it begins anew: whoever held it may not have come along.
+/// A lock for the paths that are allowed one. A pthread mutex, at an address of its own: ThreadSanitizer
+/// understands it, and it never moves. In a forked child it begins anew: whoever held it may not have come
+/// along.
 public final class Mutex: @unchecked Sendable {
   @usableFromInline let raw: UnsafeMutablePointer<pthread_mutex_t>
   /// The process that `raw` was last made in.

@@ -42,8 +42,9 @@ enum PoolWorker {
     return true
   }
 
-  /// In a forked child, whose only thread this is. The description of a job and its counters stay: the child may have been
-  /// forked inside a chunk, and then goes on with the chunks that nobody has claimed, alone; until then the pool is taken.
+  /// In a forked child, whose only thread this is. The description of a job and its counters stay: the child
+  /// may have been forked inside a chunk, and then goes on with the chunks that nobody has claimed, alone;
+  /// until then the pool is taken.
   private static func forget() {
     denpa_atomic_store_u32(PoolWords.generation, denpa_atomic_load_u32(PoolWords.generation) &+ 1)
     denpa_atomic_store_u64(PoolWords.gate, denpa_atomic_load_u64(PoolWords.gate) & ~UInt64(UInt32.max))
@@ -54,8 +55,9 @@ enum PoolWorker {
     denpa_forget_workers()
   }
 
-  /// The host's signals are the host's threads' business. Blocked before a thread is made: it inherits that. But for those
-  /// that a thread brings upon itself: the host's crash handler shall see a fault in a plugin's chunk.
+  /// The host's signals are the host's threads' business. Blocked before a thread is made: it inherits that.
+  /// But for those that a thread brings upon itself: the host's crash handler shall see a fault in a plugin's
+  /// chunk.
   private static func blockSignals() -> sigset_t {
     var all = sigset_t()
     var before = sigset_t()
@@ -114,7 +116,9 @@ enum PoolWorker {
   private static func join(notAgain last: UInt64) -> (job: Job, worker: Int32, id: UInt64)? {
     let gate = denpa_atomic_load_u64(PoolWords.gate)
     let seats = gate & UInt64(UInt32.max)
-    guard seats > 0, gate >> 32 != last, denpa_atomic_cas_u64(PoolWords.gate, gate, gate - 1) else { return nil }
+    guard seats > 0, gate >> 32 != last, denpa_atomic_cas_u64(PoolWords.gate, gate, gate - 1) else {
+      return nil
+    }
     let job = PoolWords.job.load(as: Job.self)
     return (job, Int32(job.threads) - Int32(seats), gate >> 32)
   }

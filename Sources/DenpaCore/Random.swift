@@ -1,16 +1,17 @@
 import Glibc
 
-/// Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
-/// 1, 2, 3", 2011). A draw is a function of (seed, stream, step, counter) and of nothing else, so any thread may draw
-/// any number in any order, forward and backward see the same ones, and a checkpoint holds all of the state.
+/// Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as
+/// easy as 1, 2, 3", 2011). A draw is a function of (seed, stream, step, counter) and of nothing else, so any
+/// thread may draw any number in any order, forward and backward see the same ones, and a checkpoint holds
+/// all of the state.
 ///
 /// Each counter is one draw: `bits`, `uniform`, `normal` and `below` of the same counter are not independent.
 public struct Random: Sendable {
   private let key: (UInt32, UInt32)
   private let step: UInt64
 
-  /// `stream` tells nodes apart, `step` training steps. Two streams of one seed never share a key, nor do two seeds of
-  /// one stream.
+  /// `stream` tells nodes apart, `step` training steps. Two streams of one seed never share a key, nor do two
+  /// seeds of one stream.
   public init(seed: UInt64, stream: UInt64, step: UInt64 = 0) {
     let mixed = Random.scramble(seed) ^ stream
     key = (UInt32(truncatingIfNeeded: mixed), UInt32(truncatingIfNeeded: mixed >> 32))

@@ -50,8 +50,8 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
     return product
   }
 
-  /// The number of elements, or an error where it exceeds 2⁴⁷ (128 TiB of bytes: no machine has the memory, and sizes in
-  /// bytes cannot overflow).
+  /// The number of elements, or an error where it exceeds 2⁴⁷ (128 TiB of bytes: no machine has the memory,
+  /// and sizes in bytes cannot overflow).
   public func checkedCount() throws(DenpaError) -> Int {
     // An extent of 0 makes any other harmless, but two huge ones beside it must not overflow on the way.
     var product = 1

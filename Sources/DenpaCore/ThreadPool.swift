@@ -4,16 +4,18 @@ import Glibc
 
 /// The process's one pool of threads.
 ///
-/// Threads are made at the first call that wants them, and stay. One job runs at a time: whoever comes while the pool is
-/// busy, from inside a chunk above all, runs its chunks itself. The pool's words stand in static memory of C: there is
-/// nothing to make lazily, and a forked child sets them back where they are (`PoolWorker`).
+/// Threads are made at the first call that wants them, and stay. One job runs at a time: whoever comes while
+/// the pool is busy, from inside a chunk above all, runs its chunks itself. The pool's words stand in static
+/// memory of C: there is nothing to make lazily, and a forked child sets them back where they are
+/// (`PoolWorker`).
 ///
-/// How a job runs: the caller writes its description and opens the gate, a word that holds the job's number and the seats
-/// left. A helper that takes a seat (one compare-and-swap) may read the description; its seat is its worker number. The
-/// chunks are divided into as many parts as there are threads, each with a counter to claim chunks from: a thread takes
-/// those of its own part first, which job after job is the same, so that what it has in its caches serves again; then
-/// those that others have left. The caller closes the gate, learns from its last value how many helpers came, and waits
-/// for these to say that they are finished. Nobody touches a job that he has no seat in.
+/// How a job runs: the caller writes its description and opens the gate, a word that holds the job's number
+/// and the seats left. A helper that takes a seat (one compare-and-swap) may read the description; its seat
+/// is its worker number. The chunks are divided into as many parts as there are threads, each with a counter
+/// to claim chunks from: a thread takes those of its own part first, which job after job is the same, so that
+/// what it has in its caches serves again; then those that others have left. The caller closes the gate,
+/// learns from its last value how many helpers came, and waits for these to say that they are finished.
+/// Nobody touches a job that he has no seat in.
 public enum ThreadPool {
   /// The most threads that one job can have, whatever is asked.
   public static let maximumThreads: Int32 = 256
@@ -26,8 +28,8 @@ public enum ThreadPool {
     }
   }
 
-  /// How many threads a session gets that does not say: DENPA_THREADS if that is a number, or else the CPUs that this
-  /// thread may use and its cgroup pays for; from 1 to 64.
+  /// How many threads a session gets that does not say: DENPA_THREADS if that is a number, or else the CPUs
+  /// that this thread may use and its cgroup pays for; from 1 to 64.
   public static func defaultThreads() -> Int32 {
     if let text = getenv("DENPA_THREADS") {
       var end: UnsafeMutablePointer<CChar>?
@@ -56,7 +58,8 @@ public enum ThreadPool {
     let helpers = PoolWorker.provide(min(UInt32(threads), UInt32(maximumThreads)) - 1)
     if helpers > 0 {
       let generation = denpa_atomic_load_relaxed_u32(PoolWords.generation)
-      performTogether(helpers, Job(body: body, context: context, count: count, threads: helpers + 1), generation)
+      performTogether(
+        helpers, Job(body: body, context: context, count: count, threads: helpers + 1), generation)
       // Also in a child that was forked inside this very job, where nobody else can have the pool.
       denpa_atomic_store_u32(PoolWords.busy, 0)
     } else {
@@ -115,8 +118,8 @@ struct Job {
   /// Helpers and caller.
   var threads: UInt32
 
-  /// Claims chunks until there are none, those of part `own` first. Overshoots each counter by at most one a thread, so it
-  /// cannot wrap.
+  /// Claims chunks until there are none, those of part `own` first. Overshoots each counter by at most one a
+  /// thread, so it cannot wrap.
   func runChunks(as worker: Int32, from own: UInt32) {
     var part = own
     denpa_set_in_job(1)
@@ -137,7 +140,8 @@ struct Job {
   private func start(_ part: UInt32) -> UInt32 { UInt32(UInt64(count) * UInt64(part) / UInt64(threads)) }
 }
 
-/// Where the pool's words stand; those that different threads write at the same time on cache lines of their own.
+/// Where the pool's words stand; those that different threads write at the same time on cache lines of their
+/// own.
 enum PoolWords {
   static var base: UnsafeMutableRawPointer { denpa_pool_memory() }
   /// Job number << 32 | seats left.

@@ -1,8 +1,8 @@
 import CShim
 import Glibc
 
-/// A mutex that knows which thread has it: a thread that comes again, from a callback of the work that it is doing, is
-/// turned away, where it would wait for itself.
+/// A mutex that knows which thread has it: a thread that comes again, from a callback of the work that it is
+/// doing, is turned away, where it would wait for itself.
 public final class Turn: @unchecked Sendable {
   // What is part of each step of a small network is inlined into other modules.
   @usableFromInline let mutex = Mutex()

@@ -1,24 +1,26 @@
 import DenpaCore
 import Glibc
 
-/// Whole files, read and written so that a reader finds the old contents or the new ones, never a part: after an error,
-/// a kill or a power cut too.
+/// Whole files, read and written so that a reader finds the old contents or the new ones, never a part: after
+/// an error, a kill or a power cut too.
 public enum AtomicFile {
   /// Linux transfers at most 2 GiB in a call.
   static let chunk = 1 << 30
   private static let linkLimit = 40
 
-  /// Writes what `body` gives to its sink, to a temporary file beside `path`, and when it is safely on the disk lets it
-  /// take that name. On an error, `body`'s own included, the temporary is removed and the old file is as it was; with one
-  /// exception: when all is done but the folder cannot be synced, the new file is there and the error says so.
+  /// Writes what `body` gives to its sink, to a temporary file beside `path`, and when it is safely on the
+  /// disk lets it take that name. On an error, `body`'s own included, the temporary is removed and the old
+  /// file is as it was; with one exception: when all is done but the folder cannot be synced, the new file is
+  /// there and the error says so.
   ///
-  /// The old file's permissions are kept (of a new one: 0666 less the umask); a symbolic link stays, its target is
-  /// replaced. After a kill, a file named `.denpa-*.tmp` may stay behind.
+  /// The old file's permissions are kept (of a new one: 0666 less the umask); a symbolic link stays, its
+  /// target is replaced. After a kill, a file named `.denpa-*.tmp` may stay behind.
   public static func write(path: String, _ body: (ByteSink) throws(DenpaError) -> Void) throws(DenpaError) {
     try checkPath(path)
     let target = try resolve(path)
     let failed = SystemError(path: path)
-    // By the folder's descriptor alone from here on: neither chdir nor the folder's renaming gets between the steps.
+    // By the folder's descriptor alone from here on: neither chdir nor the folder's renaming gets between the
+    // steps.
     let opened = uninterrupted { open(target.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     guard opened >= 0 else { throw failed("open the folder of", errno) }
     let folder = FileDescriptor(opened)
@@ -41,8 +43,8 @@ public enum AtomicFile {
     }
   }
 
-  /// The permissions of the file that is to be replaced, if there is one. What is not a regular file is left alone:
-  /// nobody means to replace /dev/null.
+  /// The permissions of the file that is to be replaced, if there is one. What is not a regular file is left
+  /// alone: nobody means to replace /dev/null.
   private static func oldMode(
     _ folder: Int32, _ name: String, _ failed: SystemError
   ) throws(DenpaError) -> mode_t? {
@@ -64,7 +66,8 @@ public enum AtomicFile {
 
   // MARK: - Links
 
-  /// Follows the links that the last part of a path names, to a file that need not exist yet, and takes the path apart.
+  /// Follows the links that the last part of a path names, to a file that need not exist yet, and takes the
+  /// path apart.
   private static func resolve(_ path: String) throws(DenpaError) -> (folder: String, name: String) {
     let failed = SystemError(path: path)
     var path = path
@@ -86,7 +89,8 @@ public enum AtomicFile {
 
   /// What a symbolic link says; `nil` for anything else, and for what is not there.
   private static func readLink(_ path: String, _ failed: SystemError) throws(DenpaError) -> String? {
-    let (length, code, link) = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+    let (length, code, link) = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
+      buffer in
       guard let base = buffer.baseAddress else { return (-1, ENOMEM, nil as String?) }
       let length = readlink(path, base, buffer.count)
       let code = errno
@@ -98,7 +102,9 @@ public enum AtomicFile {
       guard code == EINVAL || code == ENOENT else { throw failed("look at", code) }
       return nil
     }
-    guard let link, length < Int(PATH_MAX) else { throw failed(.ioError, "is a link that cannot be followed") }
+    guard let link, length < Int(PATH_MAX) else {
+      throw failed(.ioError, "is a link that cannot be followed")
+    }
     return link
   }
 }

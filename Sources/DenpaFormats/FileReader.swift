@@ -2,12 +2,13 @@ import DenpaCore
 import Glibc
 
 extension AtomicFile {
-  /// Reads a whole regular file. A file that changes meanwhile is an error: half of one version and half of another
-  /// would be neither.
+  /// Reads a whole regular file. A file that changes meanwhile is an error: half of one version and half of
+  /// another would be neither.
   public static func read(path: String) throws(DenpaError) -> Buffer {
     try checkPath(path)
     let failed = SystemError(path: path)
-    // Without O_NONBLOCK the opening of a fifo would wait for a writer, without O_NOCTTY a terminal could take over.
+    // Without O_NONBLOCK the opening of a fifo would wait for a writer, without O_NOCTTY a terminal could
+    // take over.
     let number = uninterrupted { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
     guard number >= 0 else { throw failed("open", errno) }
     let file = FileDescriptor(number)
@@ -23,7 +24,9 @@ extension AtomicFile {
 
     var position = 0
     while position < size {
-      let count = uninterrupted { Glibc.read(file.number, buffer.base + position, min(size - position, chunk)) }
+      let count = uninterrupted {
+        Glibc.read(file.number, buffer.base + position, min(size - position, chunk))
+      }
       guard count >= 0 else { throw failed("read", errno) }
       guard count > 0 else { throw failed(.ioError, "became shorter while it was read") }
       position += count
@@ -39,7 +42,9 @@ extension AtomicFile {
     return buffer
   }
 
-  private static func status(_ file: borrowing FileDescriptor, _ failed: SystemError) throws(DenpaError) -> stat {
+  private static func status(_ file: borrowing FileDescriptor, _ failed: SystemError) throws(DenpaError)
+    -> stat
+  {
     var status = stat()
     guard fstat(file.number, &status) == 0 else { throw failed("look at", errno) }
     return status

@@ -1,8 +1,9 @@
 import DenpaCore
 import DenpaGraph
 
-/// Reads a model's graph (`GraphCoding`) from its text, token by token: no tree of the text is built, and no memory for a parameter
-/// is made before the file is known to hold its tensor. So a file costs what it is, whatever it declares.
+/// Reads a model's graph (`GraphCoding`) from its text, token by token: no tree of the text is built, and no
+/// memory for a parameter is made before the file is known to hold its tensor. So a file costs what it is,
+/// whatever it declares.
 struct GraphReader {
   /// Inputs of one node, and attributes of one list.
   private static let inputLimit = 1024
@@ -25,7 +26,8 @@ struct GraphReader {
     self.itemsLeft = itemsLeft
   }
 
-  /// Makes the model that a file's graph describes; its parameters are zero, and each has its tensor in the file.
+  /// Makes the model that a file's graph describes; its parameters are zero, and each has its tensor in the
+  /// file.
   static func model(
     _ text: String, _ file: SafetensorsFile, registry: Registry
   ) throws(DenpaError) -> Model {
@@ -42,12 +44,15 @@ struct GraphReader {
   }
 
   /// The file's tensor for a parameter.
-  static func tensor(_ name: String, _ type: TensorType, in file: SafetensorsFile) throws(DenpaError) -> TensorEntry {
+  static func tensor(_ name: String, _ type: TensorType, in file: SafetensorsFile) throws(DenpaError)
+    -> TensorEntry
+  {
     guard let tensor = file[name] else { throw DenpaError(.badFile, "the file has no tensor \"\(name)\"") }
     guard tensor.type == type else {
       throw DenpaError(
         .badFile,
-        "tensor \"\(name)\": expected \(type.dtype) \(type.shape), got \(tensor.type.dtype) \(tensor.type.shape)")
+        "tensor \"\(name)\": expected \(type.dtype) \(type.shape), got \(tensor.type.dtype) \(tensor.type.shape)"
+      )
     }
     return tensor
   }
@@ -56,10 +61,12 @@ struct GraphReader {
 
   private mutating func read(_ text: JSONScanner) throws(DenpaError) -> Model {
     var scanner = text
-    let members = try GraphReader.members(&scanner, texts: ["dtype", "seed"], lists: ["nodes", "outputs", "frozen"])
+    let members = try GraphReader.members(
+      &scanner, texts: ["dtype", "seed"], lists: ["nodes", "outputs", "frozen"])
     try scanner.end()
     guard let dtypeName = members.texts["dtype"], let seed = members.texts["seed"].flatMap({ UInt64($0) }),
-      var nodes = members.lists["nodes"], var outputs = members.lists["outputs"], var frozen = members.lists["frozen"]
+      var nodes = members.lists["nodes"], var outputs = members.lists["outputs"],
+      var frozen = members.lists["frozen"]
     else {
       throw DenpaError(
         .badFile, "the model's graph lacks one of \"dtype\", \"seed\", \"nodes\", \"outputs\", \"frozen\"")
@@ -107,8 +114,8 @@ struct GraphReader {
     return graph.nodes[index].outputs[port]
   }
 
-  /// The members of an object: texts, and where lists begin; they may stand in any order, and a list is read when what it needs is
-  /// known. What else is there means nothing here.
+  /// The members of an object: texts, and where lists begin; they may stand in any order, and a list is read
+  /// when what it needs is known. What else is there means nothing here.
   private static func members(
     _ scanner: inout JSONScanner, texts: [String], lists: [String]
   ) throws(DenpaError) -> (texts: [String: String], lists: [String: JSONScanner]) {
@@ -147,7 +154,8 @@ struct GraphReader {
     let version = try number.integer()
     guard version <= spec.version else {
       throw DenpaError(
-        .notSupported, "\(kind) \"\(name)\" is of version \(version); this library knows version \(spec.version)")
+        .notSupported,
+        "\(kind) \"\(name)\" is of version \(version); this library knows version \(spec.version)")
     }
     var values: [ValueID] = []
     var elements = try inputs.beginArray()
@@ -169,7 +177,9 @@ struct GraphReader {
     var extents: [Int] = []
     var elements = try scanner.beginArray()
     while try scanner.nextElement(&elements) {
-      guard extents.count < Shape.maximumRank else { throw scanner.fail("more than \(Shape.maximumRank) axes") }
+      guard extents.count < Shape.maximumRank else {
+        throw scanner.fail("more than \(Shape.maximumRank) axes")
+      }
       extents.append(Int(try scanner.integer()))
     }
     return extents
@@ -188,7 +198,9 @@ struct GraphReader {
         throw scanner.fail("\(owner) has more than \(GraphReader.attributeLimit) attributes")
       }
       let known = schema?.first { $0.name == key }
-      guard schema == nil || known != nil else { throw scanner.fail("\(owner): unknown attribute \"\(key)\"") }
+      guard schema == nil || known != nil else {
+        throw scanner.fail("\(owner): unknown attribute \"\(key)\"")
+      }
       guard !result.contains(where: { $0.name == key }) else {
         throw scanner.fail("\(owner): attribute \"\(key)\" twice")
       }
@@ -210,7 +222,8 @@ struct GraphReader {
     case UInt8(ascii: "f"):
       try scanner.literal("false")
       return .bool(false)
-    case UInt8(ascii: "\"") where type != .float: return .string(try scanner.string(limit: GraphReader.textLimit))
+    case UInt8(ascii: "\"") where type != .float:
+      return .string(try scanner.string(limit: GraphReader.textLimit))
     default:
       guard type != .float else { return .float(try GraphReader.double(&scanner)) }
       let start = scanner
@@ -244,7 +257,9 @@ struct GraphReader {
     if isText {
       var texts: [String] = []
       texts.reserveCapacity(count)
-      while try scanner.nextElement(&members) { texts.append(try scanner.string(limit: GraphReader.textLimit)) }
+      while try scanner.nextElement(&members) {
+        texts.append(try scanner.string(limit: GraphReader.textLimit))
+      }
       return .strings(texts)
     }
     if isWhole {
@@ -262,7 +277,8 @@ struct GraphReader {
   /// A number, or one of the strings that stand for NaN and the infinities.
   private static func double(_ scanner: inout JSONScanner) throws(DenpaError) -> Double {
     let start = scanner
-    let value = scanner.next() == UInt8(ascii: "\"") ? JSON.string(try scanner.string(limit: 8)) : try scanner.number()
+    let value =
+      scanner.next() == UInt8(ascii: "\"") ? JSON.string(try scanner.string(limit: 8)) : try scanner.number()
     guard let number = value.double else { throw start.fail("expected a number that float64 holds") }
     return number
   }
@@ -285,7 +301,9 @@ struct GraphReader {
       }
     }
     if let kind, let attributes { return .spec(Spec(kind, attributes)) }
-    guard let shape, let elements else { throw scanner.fail("an attribute that is neither a tensor nor a kind") }
+    guard let shape, let elements else {
+      throw scanner.fail("an attribute that is neither a tensor nor a kind")
+    }
     let checked = try Shape(checking: shape)
     guard !checked.isBatched, checked.count == elements.count else {
       throw scanner.fail("an attribute of shape \(checked) with \(elements.count) elements")

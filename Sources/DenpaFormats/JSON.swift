@@ -2,8 +2,9 @@ import DenpaCore
 
 /// A JSON document (RFC 8259): the graph and the settings of a model, in the metadata of its file.
 ///
-/// JSON has no NaN and no infinity. They are written as the strings "nan", "inf" and "-inf", and `double` reads those
-/// back as numbers. A tree is made for what is written; what is read comes from a `JSONScanner`, without one.
+/// JSON has no NaN and no infinity. They are written as the strings "nan", "inf" and "-inf", and `double`
+/// reads those back as numbers. A tree is made for what is written; what is read comes from a `JSONScanner`,
+/// without one.
 public enum JSON: Sendable, Equatable {
   case null
   case bool(Bool)
@@ -17,8 +18,8 @@ public enum JSON: Sendable, Equatable {
   /// Arrays and objects inside one another, the outermost included.
   public static let depthLimit = 64
 
-  /// The largest number of values in a text of so many bytes. A value needs only 2 bytes of text and up to 16 bytes of
-  /// memory, so a hostile text is refused before it costs memory out of proportion.
+  /// The largest number of values in a text of so many bytes. A value needs only 2 bytes of text and up to 16
+  /// bytes of memory, so a hostile text is refused before it costs memory out of proportion.
   public static func valueLimit(byteCount: Int) -> Int { min(65_536 + byteCount / 8, 1 << 21) }
 }
 
@@ -33,8 +34,8 @@ public struct JSONObject: Sendable, Equatable {
 
   public init() {}
 
-  /// A search through all members: meant for objects with a handful of them. Setting an absent key appends it, setting
-  /// `nil` removes it.
+  /// A search through all members: meant for objects with a handful of them. Setting an absent key appends
+  /// it, setting `nil` removes it.
   public subscript(key: String) -> JSON? {
     get { members.first { $0.key == key }?.value }
     set {
@@ -51,7 +52,8 @@ public struct JSONObject: Sendable, Equatable {
 // MARK: - Numbers
 
 extension JSON {
-  /// A number, an integer that float64 holds exactly, or one of the strings that stand for NaN and the infinities.
+  /// A number, an integer that float64 holds exactly, or one of the strings that stand for NaN and the
+  /// infinities.
   public var double: Double? {
     switch self {
     case .number(let value): value
@@ -77,7 +79,8 @@ extension JSON {
 }
 
 extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
-  ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+  ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral,
+  ExpressibleByDictionaryLiteral
 {
   public init(nilLiteral: ()) { self = .null }
   public init(booleanLiteral value: Bool) { self = .bool(value) }

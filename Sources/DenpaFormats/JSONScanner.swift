@@ -1,7 +1,7 @@
 import DenpaCore
 
-/// Reads a JSON text token by token, strictly, and keeps nothing: the header of a weight file is read straight into
-/// its tensors, without a tree in between, so that its memory is bounded by theirs.
+/// Reads a JSON text token by token, strictly, and keeps nothing: the header of a weight file is read
+/// straight into its tensors, without a tree in between, so that its memory is bounded by theirs.
 ///
 /// The grammar is RFC 8259's and no more. Errors say where: the position counts from the file's first byte.
 struct JSONScanner {
@@ -11,8 +11,8 @@ struct JSONScanner {
   /// Arrays and objects around the position.
   private var depth = 0
 
-  /// `origin` is where the text begins in its file. The whole text is checked to be UTF-8 at once, so that the strings
-  /// cut out of it need no further look.
+  /// `origin` is where the text begins in its file. The whole text is checked to be UTF-8 at once, so that
+  /// the strings cut out of it need no further look.
   init(_ text: UnsafeRawBufferPointer, origin: Int = 0) throws(DenpaError) {
     bytes = text.bindMemory(to: UInt8.self)
     self.origin = origin
@@ -193,7 +193,9 @@ struct JSONScanner {
 
   private mutating func digits() -> Int {
     let start = position
-    while position < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) { position += 1 }
+    while position < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) {
+      position += 1
+    }
     return position - start
   }
 
@@ -260,7 +262,8 @@ struct JSONScanner {
   }
 
   /// The character of the escape at `index`, which moves behind it.
-  private func escape(_ raw: Slice<UnsafeBufferPointer<UInt8>>, _ index: inout Int) throws(DenpaError) -> Unicode.Scalar
+  private func escape(_ raw: Slice<UnsafeBufferPointer<UInt8>>, _ index: inout Int) throws(DenpaError)
+    -> Unicode.Scalar
   {
     let start = index
     guard index + 1 < raw.endIndex else { throw fail("an escape without a character", at: start) }
@@ -278,8 +281,10 @@ struct JSONScanner {
     }
     let unit = try fourHexDigits(raw, &index)
     if let scalar = Unicode.Scalar(unit) { return scalar }
-    // A character beyond U+FFFF is written as two escapes, a high and a low surrogate; neither may stand alone.
-    guard unit < 0xDC00, index + 1 < raw.endIndex, raw[index] == UInt8(ascii: "\\"), raw[index + 1] == UInt8(ascii: "u")
+    // A character beyond U+FFFF is written as two escapes, a high and a low surrogate; neither may stand
+    // alone.
+    guard unit < 0xDC00, index + 1 < raw.endIndex, raw[index] == UInt8(ascii: "\\"),
+      raw[index + 1] == UInt8(ascii: "u")
     else { throw fail("half a surrogate pair", at: start) }
     index += 2
     let low = try fourHexDigits(raw, &index)
@@ -289,7 +294,8 @@ struct JSONScanner {
     return scalar
   }
 
-  private func fourHexDigits(_ raw: Slice<UnsafeBufferPointer<UInt8>>, _ index: inout Int) throws(DenpaError) -> UInt32
+  private func fourHexDigits(_ raw: Slice<UnsafeBufferPointer<UInt8>>, _ index: inout Int) throws(DenpaError)
+    -> UInt32
   {
     var value: UInt32 = 0
     for _ in 0..<4 {

@@ -1,9 +1,10 @@
 import DenpaCore
 
 extension JSON {
-  /// Compact JSON: no white space, members in their order, floats in the fewest digits that read back to the same
-  /// bits. The same value gives the same bytes, everywhere. A document that would be refused when it is read, for its
-  /// depth or its number of values, is refused here, so that nothing is saved that cannot be loaded.
+  /// Compact JSON: no white space, members in their order, floats in the fewest digits that read back to the
+  /// same bits. The same value gives the same bytes, everywhere. A document that would be refused when it is
+  /// read, for its depth or its number of values, is refused here, so that nothing is saved that cannot be
+  /// loaded.
   public func serialized() throws(DenpaError) -> [UInt8] {
     var writer = JSONWriter()
     var values = 0
@@ -27,8 +28,8 @@ struct JSONWriter {
 
   mutating func integer(_ value: some FixedWidthInteger) { bytes.append(contentsOf: String(value).utf8) }
 
-  /// The standard library prints the shortest decimal that reads back exactly, always with a point or an exponent, so
-  /// that a float stays a float.
+  /// The standard library prints the shortest decimal that reads back exactly, always with a point or an
+  /// exponent, so that a float stays a float.
   mutating func number(_ value: Double) {
     if value.isFinite {
       bytes.append(contentsOf: value.description.utf8)

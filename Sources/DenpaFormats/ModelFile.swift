@@ -44,7 +44,8 @@ public enum ModelFile {
     let contents = try Contents(model)
     do throws(DenpaError) {
       try AtomicFile.write(path: path) { (sink) throws(DenpaError) in
-        try Safetensors.write(tensors: contents.tensors, metadata: contents.metadata, checksummed: true, to: sink)
+        try Safetensors.write(
+          tensors: contents.tensors, metadata: contents.metadata, checksummed: true, to: sink)
       }
     } catch {
       // A folder that is not there is, to whoever saves, a file that cannot be written.
@@ -62,7 +63,9 @@ public enum ModelFile {
   }
 
   /// Builds the model that a file's bytes describe. Never runs anything from them.
-  public static func load(_ bytes: UnsafeRawBufferPointer, registry: Registry = .shared) throws(DenpaError) -> Model {
+  public static func load(_ bytes: UnsafeRawBufferPointer, registry: Registry = .shared) throws(DenpaError)
+    -> Model
+  {
     let file = try Safetensors.parse(bytes, requireChecksum: true)
     guard let version = file.metadata(formatKey), let graph = file.metadata(graphKey) else {
       throw DenpaError(.badFile, "no model of Denpa: the metadata lacks \"\(formatKey)\" or \"\(graphKey)\"")
@@ -87,7 +90,8 @@ public enum ModelFile {
     }
     for (index, parameter) in parameters.enumerated() {
       let tensor = try GraphReader.tensor(parameter.name, parameter.type, in: file)
-      try model.fill(index, TensorView(UnsafeMutableRawPointer(mutating: tensor.data.baseAddress), tensor.type))
+      try model.fill(
+        index, TensorView(UnsafeMutableRawPointer(mutating: tensor.data.baseAddress), tensor.type))
     }
     try checkMemory("a model")
     return model

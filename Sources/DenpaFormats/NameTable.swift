@@ -1,5 +1,6 @@
-/// Finds a tensor by its name, at 8 to 16 bytes of memory for each: a dictionary takes three times as much, and a file
-/// may have a hundred thousand tensors. Names that Swift calls equal (canonical equivalence) are one name here too.
+/// Finds a tensor by its name, at 8 to 16 bytes of memory for each: a dictionary takes three times as much,
+/// and a file may have a hundred thousand tensors. Names that Swift calls equal (canonical equivalence) are
+/// one name here too.
 struct NameTable {
   /// Open addressing, at most half full: a tensor's index + 1, or 0.
   private var slots: [UInt32]
@@ -31,7 +32,9 @@ struct NameTable {
   private func slot(of name: String, in tensors: [TensorEntry]) -> Int {
     // Swift's hashes differ from process to process: nobody can lay out names that collide.
     var slot = name.hashValue & (slots.count - 1)
-    while slots[slot] != 0, tensors[Int(slots[slot]) - 1].name != name { slot = (slot + 1) & (slots.count - 1) }
+    while slots[slot] != 0, tensors[Int(slots[slot]) - 1].name != name {
+      slot = (slot + 1) & (slots.count - 1)
+    }
     return slot
   }
 }

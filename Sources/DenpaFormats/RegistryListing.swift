@@ -43,9 +43,11 @@ public enum RegistryListing {
 
   private static func attribute(_ spec: AttributeSpec) -> JSON {
     [
-      "name": .string(spec.name), "type": .string(spec.type.rawValue), "required": .bool(spec.defaultValue == nil),
+      "name": .string(spec.name), "type": .string(spec.type.rawValue),
+      "required": .bool(spec.defaultValue == nil),
       "default": spec.defaultValue.map(GraphCoding.encode) ?? .null,
-      "minimum": spec.minimum.map { .number($0) } ?? .null, "maximum": spec.maximum.map { .number($0) } ?? .null,
+      "minimum": spec.minimum.map { .number($0) } ?? .null,
+      "maximum": spec.maximum.map { .number($0) } ?? .null,
       "choices": spec.choices.isEmpty ? .null : .strings(spec.choices),
       "category": spec.type == .spec ? "initializers" : .null, "summary": .string(spec.summary),
     ]

@@ -17,15 +17,17 @@ public struct TensorEntry {
   }
 }
 
-/// The safetensors format: 8 bytes with the length of the header, little-endian; the header, a JSON object with the
-/// type and place of each tensor; then the data. https://github.com/huggingface/safetensors, README.md, "Format".
+/// The safetensors format: 8 bytes with the length of the header, little-endian; the header, a JSON object
+/// with the type and place of each tensor; then the data. https://github.com/huggingface/safetensors,
+/// README.md, "Format".
 ///
-/// Every file of ours is one that the reference implementation reads, and holds the same bytes as its own would: tensors
-/// ordered by dtype and name, the header padded with spaces so that each element lies at a multiple of its size.
+/// Every file of ours is one that the reference implementation reads, and holds the same bytes as its own
+/// would: tensors ordered by dtype and name, the header padded with spaces so that each element lies at a
+/// multiple of its size.
 ///
-/// A file of ours carries a checksum, which the format allows for but does not know: its first metadata entry is
-/// "denpa.checksum", 16 hexadecimal digits of the XXH64 (seed 0) over the whole file, these digits themselves taken as
-/// sixteen "0".
+/// A file of ours carries a checksum, which the format allows for but does not know: its first metadata entry
+/// is "denpa.checksum", 16 hexadecimal digits of the XXH64 (seed 0) over the whole file, these digits
+/// themselves taken as sixteen "0".
 public enum Safetensors {
   public static let checksumKey = "denpa.checksum"
 
@@ -40,8 +42,9 @@ public enum Safetensors {
   static let headerLimit = 100_000_000
   static let nameLimit = 255
 
-  /// How many tensors, and how many metadata, a file of so many bytes may have. An entry of a parsed file takes up to 256 bytes of memory, so
-  /// that reading takes at most 16 MB and once the file beside the file itself.
+  /// How many tensors, and how many metadata, a file of so many bytes may have. An entry of a parsed file
+  /// takes up to 256 bytes of memory, so that reading takes at most 16 MB and once the file beside the file
+  /// itself.
   static func entryLimit(byteCount: Int) -> Int { 65_536 + byteCount / 256 }
 
   /// The hash over the whole file, given in pieces with the checksum's digits as they are or will be.
@@ -72,7 +75,8 @@ extension Safetensors {
     try SafetensorsWriter(tensors: tensors, metadata: metadata, checksummed: checksummed).byteCount
   }
 
-  /// Writes a file to `sink`; the same arguments give the same bytes, in whatever order the tensors are given.
+  /// Writes a file to `sink`; the same arguments give the same bytes, in whatever order the tensors are
+  /// given.
   public static func write(
     tensors: [TensorEntry], metadata: [(String, String)], checksummed: Bool, to sink: ByteSink
   ) throws(DenpaError) {
@@ -81,11 +85,13 @@ extension Safetensors {
 
   /// Writes a file into memory and gives back how many bytes it took.
   public static func write(
-    tensors: [TensorEntry], metadata: [(String, String)], checksummed: Bool, into target: UnsafeMutableRawBufferPointer
+    tensors: [TensorEntry], metadata: [(String, String)], checksummed: Bool,
+    into target: UnsafeMutableRawBufferPointer
   ) throws(DenpaError) -> Int {
     let writer = try SafetensorsWriter(tensors: tensors, metadata: metadata, checksummed: checksummed)
     guard writer.byteCount <= target.count else {
-      throw DenpaError(.badArgument, "the file takes \(writer.byteCount) bytes, the buffer has \(target.count)")
+      throw DenpaError(
+        .badArgument, "the file takes \(writer.byteCount) bytes, the buffer has \(target.count)")
     }
     var position = 0
     try writer.write { (piece) throws(DenpaError) in
@@ -114,8 +120,8 @@ extension DType {
     }
   }
 
-  /// The order of the data in a file: the reference implementation writes wide types first, so that narrow ones cannot
-  /// push them off their alignment. (Its enumeration `Dtype`, backwards.)
+  /// The order of the data in a file: the reference implementation writes wide types first, so that narrow
+  /// ones cannot push them off their alignment. (Its enumeration `Dtype`, backwards.)
   var safetensorsOrder: Int {
     switch self {
     case .int64: 0

@@ -28,9 +28,9 @@ public struct SafetensorsFile {
 }
 
 extension Safetensors {
-  /// Reads a file that lies in memory, strictly: the tensors tile the data without hole or overlap, each is exactly as
-  /// long as its type says, nothing is there twice, nothing is ignored. A checksum that is there must be right; with
-  /// `requireChecksum` it must be there, and then every changed bit of the file is found.
+  /// Reads a file that lies in memory, strictly: the tensors tile the data without hole or overlap, each is
+  /// exactly as long as its type says, nothing is there twice, nothing is ignored. A checksum that is there
+  /// must be right; with `requireChecksum` it must be there, and then every changed bit of the file is found.
   public static func parse(
     _ bytes: UnsafeRawBufferPointer, requireChecksum: Bool
   ) throws(DenpaError) -> SafetensorsFile {
@@ -44,7 +44,8 @@ extension Safetensors {
     // The checksum before all else: of a damaged file it is the plain answer.
     let checksum = try verify(bytes)
     guard checksum == .verified || !requireChecksum else {
-      throw DenpaError(.badFile, "safetensors: no \(checksumKey) at its place: the file is damaged or not of Denpa")
+      throw DenpaError(
+        .badFile, "safetensors: no \(checksumKey) at its place: the file is damaged or not of Denpa")
     }
 
     let dataBegin = lengthBytes + Int(length)
@@ -65,7 +66,8 @@ extension Safetensors {
       checksumPrefix.withUTF8Buffer({ $0.elementsEqual(bytes[lengthBytes..<checksumOffset]) })
     else { return .absent }
     guard hexDigits(Safetensors.checksum([], header: bytes)).elementsEqual(bytes[checksumOffset..<end]) else {
-      throw DenpaError(.badFile, "safetensors: wrong checksum: the file is damaged, or changed by other software")
+      throw DenpaError(
+        .badFile, "safetensors: wrong checksum: the file is damaged, or changed by other software")
     }
     return .verified
   }
@@ -122,7 +124,8 @@ private struct SafetensorsReader {
         metadata.append((key, value))
         continue
       }
-      // Elsewhere than at its place it was not verified: other software has written the file anew, and kept the entry.
+      // Elsewhere than at its place it was not verified: other software has written the file anew, and kept
+      // the entry.
       guard checksum == .verified else {
         throw scanner.fail("\(key) is not where Denpa writes it; remove it to read this as a foreign file")
       }
@@ -151,7 +154,8 @@ private struct SafetensorsReader {
     }
     let type = TensorType(dtype, shape)
     guard type.byteCount == span.count else {
-      throw scanner.fail("tensor \"\(name)\": \(dtype) \(shape) takes \(type.byteCount) bytes, not \(span.count)")
+      throw scanner.fail(
+        "tensor \"\(name)\": \(dtype) \(shape) takes \(type.byteCount) bytes, not \(span.count)")
     }
     tensors.append(TensorEntry(name: name, type: type, data: UnsafeRawBufferPointer(rebasing: data[span])))
     try checkMemory("a file's tensors")
@@ -161,7 +165,8 @@ private struct SafetensorsReader {
     let text = try scanner.string()
     if let dtype = DType(safetensors: text) { return dtype }
     let foreign = [
-      "BOOL", "I8", "I16", "U16", "U32", "U64", "F16", "BF16", "C64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3",
+      "BOOL", "I8", "I16", "U16", "U32", "U64", "F16", "BF16", "C64", "F8_E4M3", "F8_E5M2", "F8_E8M0",
+      "F6_E2M3",
       "F6_E3M2", "F4",
     ]
     let known = foreign.contains(text)
@@ -203,8 +208,8 @@ private struct SafetensorsReader {
     return offsets[0]..<offsets[1]
   }
 
-  /// No byte of the data belongs to two tensors or to none. What a hole holds nobody would see, and a file that is
-  /// read two ways is an attack on one of the readers.
+  /// No byte of the data belongs to two tensors or to none. What a hole holds nobody would see, and a file
+  /// that is read two ways is an attack on one of the readers.
   private func checkTiling() throws(DenpaError) {
     guard let base = data.baseAddress else { return }
     func begin(_ tensor: TensorEntry) -> Int { tensor.data.baseAddress.map { $0 - base } ?? 0 }
@@ -216,7 +221,8 @@ private struct SafetensorsReader {
       let tensor = tensors[index]
       guard begin(tensor) == end else {
         throw DenpaError(
-          .badFile, "safetensors: tensor \"\(tensor.name)\" begins at \(begin(tensor)), the one before ends at \(end)")
+          .badFile,
+          "safetensors: tensor \"\(tensor.name)\" begins at \(begin(tensor)), the one before ends at \(end)")
       }
       end += tensor.data.count
     }

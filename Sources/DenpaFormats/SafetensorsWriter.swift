@@ -51,7 +51,8 @@ struct SafetensorsWriter {
       let digits = Safetensors.checksumOffset..<Safetensors.checksumOffset + Safetensors.checksumDigits
       header.replaceSubrange(digits, with: Safetensors.hexDigits(hash))
     }
-    try header.withUnsafeBufferPointer { (bytes) throws(DenpaError) in try sink(UnsafeRawBufferPointer(bytes)) }
+    try header.withUnsafeBufferPointer { (bytes) throws(DenpaError) in try sink(UnsafeRawBufferPointer(bytes))
+    }
     for tensor in tensors where !tensor.data.isEmpty { try sink(tensor.data) }
   }
 
@@ -102,7 +103,8 @@ struct SafetensorsWriter {
 
   private static func check(_ tensor: TensorEntry) throws(DenpaError) {
     guard Safetensors.isName(tensor.name) else {
-      throw DenpaError(.badArgument, "safetensors: \"\(tensor.name)\" cannot name a tensor: \(Safetensors.nameRule)")
+      throw DenpaError(
+        .badArgument, "safetensors: \"\(tensor.name)\" cannot name a tensor: \(Safetensors.nameRule)")
     }
     _ = try tensor.type.shape.checkedCount()
     guard !tensor.type.shape.isBatched, tensor.data.count == tensor.type.byteCount else {

@@ -1,7 +1,8 @@
 import DenpaCore
 import Glibc
 
-/// A new file in the folder of the file that it is to replace. Who makes it sees to it that it is renamed or removed.
+/// A new file in the folder of the file that it is to replace. Who makes it sees to it that it is renamed or
+/// removed.
 struct TemporaryFile: ~Copyable {
   let name: String
   private let file: FileDescriptor
@@ -11,7 +12,8 @@ struct TemporaryFile: ~Copyable {
   init(folder: Int32, mode: mode_t?, failed: SystemError) throws(DenpaError) {
     var number: Int32 = -1
     var name = ""
-    // The name need not be secret, only new: O_EXCL takes neither an existing file nor a link that somebody laid out.
+    // The name need not be secret, only new: O_EXCL takes neither an existing file nor a link that somebody
+    // laid out.
     for attempt in 0..<100 {
       var now = timespec()
       clock_gettime(CLOCK_MONOTONIC, &now)
@@ -81,9 +83,9 @@ struct TemporaryFile: ~Copyable {
   }
 }
 
-/// Keeps SIGXFSZ, which a write beyond the limit of file sizes raises, from killing the host: it stays blocked in this
-/// thread during the write, which then fails with EFBIG, and is taken away before it is let through again. No handler
-/// of the host is touched.
+/// Keeps SIGXFSZ, which a write beyond the limit of file sizes raises, from killing the host: it stays
+/// blocked in this thread during the write, which then fails with EFBIG, and is taken away before it is let
+/// through again. No handler of the host is touched.
 private struct FileSizeSignal {
   private var blocked = sigset_t()
   private var before = sigset_t()

@@ -56,8 +56,8 @@ struct Arena {
     return true
   }
 
-  /// Greedy by size: the largest tensors choose first, each the lowest gap that is free for its whole life (Pisarchyk & Lee,
-  /// "Efficient Memory Management for Deep Neural Net Inference", 2020).
+  /// Greedy by size: the largest tensors choose first, each the lowest gap that is free for its whole life
+  /// (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020).
   private mutating func share(_ intervals: [Interval]) -> Bool {
     var placed: [Interval] = []
     let order = intervals.indices.sorted {

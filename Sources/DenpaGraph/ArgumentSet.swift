@@ -34,8 +34,8 @@ struct Program {
   }
 }
 
-/// The arguments of all kernel calls of a plan for one number of rows, with the places where calls bind pointers: the memory behind
-/// a `Program`.
+/// The arguments of all kernel calls of a plan for one number of rows, with the places where calls bind
+/// pointers: the memory behind a `Program`.
 final class ArgumentSet {
   let program: Program
   private let arguments: ArgumentMemory
@@ -70,8 +70,8 @@ final class ArgumentSet {
   }
 }
 
-/// Memory for the arguments of kernel calls: blocks that never move, because steps point into them. A block that is
-/// full is followed by another one, so that no estimate of what a call needs can be wrong.
+/// Memory for the arguments of kernel calls: blocks that never move, because steps point into them. A block
+/// that is full is followed by another one, so that no estimate of what a call needs can be wrong.
 struct ArgumentMemory {
   private(set) var blocks: [Buffer] = []
   private var used = 0
@@ -79,8 +79,8 @@ struct ArgumentMemory {
 
   private static let smallestBlock = 4096
 
-  /// `expected`: bytes of the first block, in which all arguments of most plans are side by side. In guard mode each
-  /// reservation is a block of its own.
+  /// `expected`: bytes of the first block, in which all arguments of most plans are side by side. In guard
+  /// mode each reservation is a block of its own.
   init(expected: Int) { blockBytes = GuardMode.isOn ? 0 : max(expected, ArgumentMemory.smallestBlock) }
 
   /// Zeroed memory, aligned to 64 bytes.

@@ -76,7 +76,8 @@ public struct AttributeSpec: Sendable {
   public var summary: String
 
   public init(
-    _ name: String, _ type: AttributeType, default defaultValue: AttributeValue? = nil, minimum: Double? = nil,
+    _ name: String, _ type: AttributeType, default defaultValue: AttributeValue? = nil,
+    minimum: Double? = nil,
     maximum: Double? = nil, choices: [String] = [], _ summary: String
   ) {
     self.name = name
@@ -120,7 +121,8 @@ public struct AttributeSpec: Sendable {
   private func checkBounds(_ number: Double, _ owner: Message) throws(DenpaError) {
     if let minimum, !(number >= minimum) {
       throw DenpaError(
-        .badArgument, "\(owner): attribute \"\(name)\" expects at least \(text(minimum)), got \(text(number))")
+        .badArgument, "\(owner): attribute \"\(name)\" expects at least \(text(minimum)), got \(text(number))"
+      )
     }
     if let maximum, !(number <= maximum) {
       throw DenpaError(
@@ -136,8 +138,8 @@ public struct AttributeSpec: Sendable {
 
 /// Checked options: every one of the schema, in its order, defaults filled in.
 ///
-/// The accessors answer a neutral value for a name that the schema does not have; that is a defect of the layer, which the
-/// conformance suite would meet at once, never something that a caller can cause.
+/// The accessors answer a neutral value for a name that the schema does not have; that is a defect of the
+/// layer, which the conformance suite would meet at once, never something that a caller can cause.
 public struct Attributes: Sendable, Equatable {
   public let items: [NamedAttribute]
 
@@ -165,7 +167,8 @@ public struct Attributes: Sendable, Equatable {
         items.append(NamedAttribute(spec.name, value))
       } else {
         throw DenpaError(
-          .badArgument, "\(owner): attribute \"\(spec.name)\" (\(spec.type.rawValue)) is required and missing")
+          .badArgument, "\(owner): attribute \"\(spec.name)\" (\(spec.type.rawValue)) is required and missing"
+        )
       }
     }
     self.items = items
@@ -176,8 +179,12 @@ public struct Attributes: Sendable, Equatable {
   public func int(_ name: String) -> Int { if case .int(let value)? = self[name] { value } else { 0 } }
   public func float(_ name: String) -> Double { if case .float(let value)? = self[name] { value } else { 0 } }
   public func bool(_ name: String) -> Bool { if case .bool(let value)? = self[name] { value } else { false } }
-  public func string(_ name: String) -> String { if case .string(let value)? = self[name] { value } else { "" } }
-  public func spec(_ name: String) -> Spec { if case .spec(let value)? = self[name] { value } else { Spec("zeros") } }
+  public func string(_ name: String) -> String {
+    if case .string(let value)? = self[name] { value } else { "" }
+  }
+  public func spec(_ name: String) -> Spec {
+    if case .spec(let value)? = self[name] { value } else { Spec("zeros") }
+  }
   public func tensor(_ name: String) -> TensorLiteral? {
     if case .tensor(let value)? = self[name] { value } else { nil }
   }

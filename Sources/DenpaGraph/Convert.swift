@@ -4,7 +4,8 @@ import DenpaCore
 public struct TensorView {
   public var data: UnsafeMutableRawPointer?
   public var type: TensorType
-  /// Elements from one index to the next, of each axis; borrowed like the data. nil: contiguous, as almost everybody wants it.
+  /// Elements from one index to the next, of each axis; borrowed like the data. nil: contiguous, as almost
+  /// everybody wants it.
   public var strides: UnsafePointer<Int64>?
 
   public init(_ data: UnsafeMutableRawPointer?, _ type: TensorType, strides: UnsafePointer<Int64>? = nil) {
@@ -15,8 +16,8 @@ public struct TensorView {
 }
 
 extension TensorView {
-  /// The rows of a tensor that is to be of type `expected`, whose axis 0 is the batch; one sample without the batch counts
-  /// as one row. `name` is what errors call it.
+  /// The rows of a tensor that is to be of type `expected`, whose axis 0 is the batch; one sample without the
+  /// batch counts as one row. `name` is what errors call it.
   public func rows(as expected: TensorType, _ name: @autoclosure () -> Message) throws(DenpaError) -> Int {
     let given = type.shape
     let rank = expected.shape.rank
@@ -26,7 +27,9 @@ extension TensorView {
     } else if given.rank == rank - 1, given.matches(expected.shape, skip: 0) {
       rows = 1
     }
-    guard rows >= 0 else { throw DenpaError(.badShape, "\(name()): expected \(expected.shape), got \(given)") }
+    guard rows >= 0 else {
+      throw DenpaError(.badShape, "\(name()): expected \(expected.shape), got \(given)")
+    }
     if data == nil, given.count > 0 { throw DenpaError(.badArgument, "\(name()): the tensor's data is NULL") }
     guard type.dtype == expected.dtype || expected.dtype.isFloat || !type.dtype.isFloat else {
       throw DenpaError(.badDType, "\(name()): expected \(expected.dtype), got \(type.dtype)")
@@ -46,9 +49,11 @@ extension Shape {
   }
 }
 
-/// Copies `count` elements that stand `step` bytes apart, converting between dtypes. Neither side needs to be aligned.
+/// Copies `count` elements that stand `step` bytes apart, converting between dtypes. Neither side needs to be
+/// aligned.
 public func convert(
-  _ source: UnsafeRawPointer, _ from: DType, step: Int, to destination: UnsafeMutableRawPointer, _ to: DType, count: Int
+  _ source: UnsafeRawPointer, _ from: DType, step: Int, to destination: UnsafeMutableRawPointer, _ to: DType,
+  count: Int
 ) {
   let size = to.size
   for index in 0..<count {
@@ -98,15 +103,21 @@ extension Double: Element {
 }
 extension Int32: Element {
   var double: Double { Double(self) }
-  static func from(_ value: Double) -> Int32 { Int32(exactly: value.rounded(.towardZero)) ?? (value > 0 ? .max : .min) }
+  static func from(_ value: Double) -> Int32 {
+    Int32(exactly: value.rounded(.towardZero)) ?? (value > 0 ? .max : .min)
+  }
 }
 extension Int64: Element {
   var double: Double { Double(self) }
-  static func from(_ value: Double) -> Int64 { Int64(exactly: value.rounded(.towardZero)) ?? (value > 0 ? .max : .min) }
+  static func from(_ value: Double) -> Int64 {
+    Int64(exactly: value.rounded(.towardZero)) ?? (value > 0 ? .max : .min)
+  }
 }
 extension UInt8: Element {
   var double: Double { Double(self) }
-  static func from(_ value: Double) -> UInt8 { UInt8(exactly: value.rounded(.towardZero)) ?? (value > 0 ? .max : .min) }
+  static func from(_ value: Double) -> UInt8 {
+    UInt8(exactly: value.rounded(.towardZero)) ?? (value > 0 ? .max : .min)
+  }
 }
 
 private func convert<S: Element>(
@@ -147,7 +158,8 @@ extension DType {
 
   func store(integer value: Int64, _ data: UnsafeMutableRawPointer, _ index: Int) {
     switch self {
-    case .int32: data.storeBytes(of: Int32(truncatingIfNeeded: value), toByteOffset: index * 4, as: Int32.self)
+    case .int32:
+      data.storeBytes(of: Int32(truncatingIfNeeded: value), toByteOffset: index * 4, as: Int32.self)
     case .uint8: data.storeBytes(of: UInt8(truncatingIfNeeded: value), toByteOffset: index, as: UInt8.self)
     default: data.storeBytes(of: value, toByteOffset: index * 8, as: Int64.self)
     }

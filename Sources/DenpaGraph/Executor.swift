@@ -82,7 +82,8 @@ public final class Executor: @unchecked Sendable {
     let programBytes = Arena.aligned(MemoryLayout<Program>.stride)
     let lossBytes = Arena.aligned(MemoryLayout<LossCell>.stride * plan.losses.count)
     control = try Buffer(
-      byteCount: 192 + flagBytes + slotBytes + failureBytes + programBytes + lossBytes, zeroed: true, "a plan's state")
+      byteCount: 192 + flagBytes + slotBytes + failureBytes + programBytes + lossBytes, zeroed: true,
+      "a plan's state")
     run = control.base.bindMemory(to: Run.self, capacity: 1)
     badRow = (control.base + 128).bindMemory(to: Int64.self, capacity: 1)
     flags = (control.base + 192).bindMemory(to: Int32.self, capacity: parameterLayout.offsets.count)
@@ -110,8 +111,8 @@ public final class Executor: @unchecked Sendable {
 
   // MARK: Binding
 
-  /// Checks a tensor against an input-like slot and binds it, converted where its dtype is another. Answers the rows; one
-  /// sample without the batch counts as one row.
+  /// Checks a tensor against an input-like slot and binds it, converted where its dtype is another. Answers
+  /// the rows; one sample without the batch counts as one row.
   public func bindInput(_ slot: Int, _ view: TensorView) throws(DenpaError) -> Int {
     let rows = try rowsOf(slot, view)
     try bindChecked(slot, view)
@@ -149,8 +150,8 @@ public final class Executor: @unchecked Sendable {
     slots[slot] = memory
   }
 
-  /// Memory of the executor's own for a slot's largest batch, of which `elements` are used: in guard mode the last ones, so
-  /// that they end at an inaccessible page, aligned to an element like memory of a caller's.
+  /// Memory of the executor's own for a slot's largest batch, of which `elements` are used: in guard mode the
+  /// last ones, so that they end at an inaccessible page, aligned to an element like memory of a caller's.
   public func stagingMemory(_ slot: Int, elements: Int) throws(DenpaError) -> UnsafeMutableRawPointer {
     let memory: Buffer
     if let known = staging[slot] {
@@ -166,7 +167,8 @@ public final class Executor: @unchecked Sendable {
     return memory.base + (memory.paddedBytes - elements * plan.slots[slot].type.dtype.size)
   }
 
-  /// Copies what is bound to a slot into memory of the executor's own, where it stays until the slot is bound again.
+  /// Copies what is bound to a slot into memory of the executor's own, where it stays until the slot is bound
+  /// again.
   public func keep(_ slot: Int, elements: Int) throws(DenpaError) {
     let bound = slots[slot]
     if let bound, let own = staging[slot], bound >= own.base, bound < own.base + own.paddedBytes {
@@ -208,11 +210,13 @@ public final class Executor: @unchecked Sendable {
     if isGuarded {
       let memory = try stagingMemory(slot, elements: view.type.shape.count)
       slots[slot] = memory
-      stagedOutputs.append(StagedOutput(slot: slot, staged: memory, data: data, byteCount: view.type.byteCount))
+      stagedOutputs.append(
+        StagedOutput(slot: slot, staged: memory, data: data, byteCount: view.type.byteCount))
     }
   }
 
-  /// In guard mode: an output that is written to memory of the executor's own, and where it is copied afterwards.
+  /// In guard mode: an output that is written to memory of the executor's own, and where it is copied
+  /// afterwards.
   private struct StagedOutput {
     var slot: Int
     var staged: UnsafeMutableRawPointer
@@ -254,10 +258,12 @@ public final class Executor: @unchecked Sendable {
 
   public enum Part: Sendable { case forward, backward, all }
 
-  /// Runs the steps for `rows` rows with the bound slots and the parameters at `parameters`. `accumulate`: gradients of
-  /// parameters are added to what there is. `draw`: the number of the forward that random numbers belong to.
+  /// Runs the steps for `rows` rows with the bound slots and the parameters at `parameters`. `accumulate`:
+  /// gradients of parameters are added to what there is. `draw`: the number of the forward that random
+  /// numbers belong to.
   public func execute(
-    rows: Int, parameters: UnsafeMutableRawPointer, part: Part = .all, accumulate: Bool = false, training: Bool = true,
+    rows: Int, parameters: UnsafeMutableRawPointer, part: Part = .all, accumulate: Bool = false,
+    training: Bool = true,
     draw: UInt64 = 0
   ) throws(DenpaError) {
     hasBegunBackward = false
@@ -353,10 +359,12 @@ public final class Executor: @unchecked Sendable {
   /// One of these terms.
   public func loss(ofTerm index: Int) -> Double {
     let cell = lossCells[index]
-    return cell.weight * (isDouble ? cell.value.load(as: Double.self) : Double(cell.value.load(as: Float.self)))
+    return cell.weight
+      * (isDouble ? cell.value.load(as: Double.self) : Double(cell.value.load(as: Float.self)))
   }
 
-  /// Gradients of trained parameters that this plan does not write: zeros, where gradients are not accumulated.
+  /// Gradients of trained parameters that this plan does not write: zeros, where gradients are not
+  /// accumulated.
   public func clearUnreachedGradients() {
     guard let gradients else { return }
     for number in plan.unreachedParameters {

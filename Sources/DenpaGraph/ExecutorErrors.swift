@@ -1,6 +1,7 @@
 import DenpaCore
 
-/// Which rows of a caller's data a batch has, so that errors can name them: those at `order[first…]`, or from `first` on.
+/// Which rows of a caller's data a batch has, so that errors can name them: those at `order[first…]`, or from
+/// `first` on.
 public struct BatchRows {
   private let order: UnsafePointer<Int64>?
   private let first: Int
@@ -18,6 +19,7 @@ extension Executor {
   func failed(_ index: Int, _ code: Int32) -> DenpaError {
     let op = plan.ops[index]
     let node = plan.graph.nodes[op.node]
-    return op.operation.failure(op, code, FailureContext(executor: self, node: "\(node.kind) \"\(node.name)\""))
+    return op.operation.failure(
+      op, code, FailureContext(executor: self, node: "\(node.kind) \"\(node.name)\""))
   }
 }

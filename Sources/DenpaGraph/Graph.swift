@@ -21,8 +21,8 @@ public struct GraphValue: Sendable {
   public var node: Int
 }
 
-/// Named nodes with typed attributes, a DAG of values. Names, arity and shapes are checked as it grows; nodes stand in the
-/// order they were added, which is a topological one.
+/// Named nodes with typed attributes, a DAG of values. Names, arity and shapes are checked as it grows; nodes
+/// stand in the order they were added, which is a topological one.
 public struct Graph: Sendable {
   public static let maximumNodes = 65_536
   public static let maximumNameBytes = 255
@@ -54,10 +54,13 @@ public struct Graph: Sendable {
     guard sample.rank < Shape.maximumRank, !sample.isBatched else {
       throw DenpaError(
         .badShape,
-        "input \"\(name)\": expected the shape of one sample with at most \(Shape.maximumRank - 1) axes, got \(sample)")
+        "input \"\(name)\": expected the shape of one sample with at most \(Shape.maximumRank - 1) axes, got \(sample)"
+      )
     }
     let shape = Shape.batched(sample)
-    do { _ = try shape.checkedCount() } catch { throw DenpaError(error.status, "input \"\(name)\": \(error.message)") }
+    do { _ = try shape.checkedCount() } catch {
+      throw DenpaError(error.status, "input \"\(name)\": \(error.message)")
+    }
     return try addInput(name: name, type: TensorType(dtype.isFloat ? .float32 : dtype, shape))
   }
 
@@ -65,7 +68,8 @@ public struct Graph: Sendable {
   mutating func addInput(name: String, type: TensorType) throws(DenpaError) -> ValueID {
     let id = values.count
     let node = Node(
-      name: name, kind: "input", attributes: [], layer: nil, spec: nil, inputs: [], outputs: [id], parameters: [])
+      name: name, kind: "input", attributes: [], layer: nil, spec: nil, inputs: [], outputs: [id],
+      parameters: [])
     inputs.append(id)
     do throws(DenpaError) { try append(node, types: [type]) } catch {
       inputs.removeLast()
@@ -100,7 +104,8 @@ public struct Graph: Sendable {
     }
     for value in inputs {
       guard values.indices.contains(value) else {
-        throw DenpaError(.badArgument, "\(owner): \(value) is no value of this graph (it has \(values.count))")
+        throw DenpaError(
+          .badArgument, "\(owner): \(value) is no value of this graph (it has \(values.count))")
       }
     }
     let attributes = try Attributes(checking: given, against: spec.attributes, owner: owner)
@@ -153,7 +158,8 @@ public struct Graph: Sendable {
     }
   }
 
-  /// The given name where it is free and well-formed; without one "<kind>_1", "<kind>_2" … ("vendor.swish" counts as "swish").
+  /// The given name where it is free and well-formed; without one "<kind>_1", "<kind>_2" … ("vendor.swish"
+  /// counts as "swish").
   func checkedName(_ name: String?, kind: String) throws(DenpaError) -> String {
     guard let name else {
       let stem = kind.split(separator: ".").last.map(String.init) ?? kind
@@ -170,7 +176,8 @@ public struct Graph: Sendable {
     guard wellFormed, !name.isEmpty, name.utf8.count <= Graph.maximumNameBytes else {
       throw DenpaError(
         .badArgument,
-        "\"\(name)\" is no name for a node: letters, digits, '_' and '-', 1 to \(Graph.maximumNameBytes) of them")
+        "\"\(name)\" is no name for a node: letters, digits, '_' and '-', 1 to \(Graph.maximumNameBytes) of them"
+      )
     }
     guard nodeNumbers[name] == nil else {
       throw DenpaError(.alreadyExists, "the graph has a node named \"\(name)\" already")

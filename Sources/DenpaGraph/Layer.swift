@@ -1,8 +1,8 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// What a layer, loss, optimizer or initializer says of itself: the documentation, the bindings' classes and the
-/// conformance suite follow from it.
+/// What a layer, loss, optimizer or initializer says of itself: the documentation, the bindings' classes and
+/// the conformance suite follow from it.
 public struct LayerSpec: Sendable {
   public enum Role: Sendable { case layer, loss }
 
@@ -25,7 +25,8 @@ public struct LayerSpec: Sendable {
   /// Of a loss: targets may be class numbers; otherwise integers are converted to the float dtype.
   public var classTargets = false
   public var dtypes: [DType] = [.float32, .float64]
-  /// Of a foreign layer: what its samples, and so its proof, say of each input. Empty: the shape rule decides.
+  /// Of a foreign layer: what its samples, and so its proof, say of each input. Empty: the shape rule
+  /// decides.
   public var proved: [ProvedInput] = []
   public var differentiable = true
   public var samples: [Sample]
@@ -34,7 +35,8 @@ public struct LayerSpec: Sendable {
 
   public init(
     kind: String, role: Role = .layer, summary: String, details: String = "", inputs: [String] = ["x"],
-    variadic: Bool = false, outputs: [String] = ["y"], parameters: [String] = [], attributes: [AttributeSpec] = [],
+    variadic: Bool = false, outputs: [String] = ["y"], parameters: [String] = [],
+    attributes: [AttributeSpec] = [],
     rowsIndependent: Bool = true, classTargets: Bool = false, samples: [Sample]
   ) {
     self.kind = kind
@@ -52,8 +54,8 @@ public struct LayerSpec: Sendable {
   }
 }
 
-/// What was proved of one input of a foreign layer, whose callbacks cast pointers by dtype and index by value: nothing else
-/// may get there.
+/// What was proved of one input of a foreign layer, whose callbacks cast pointers by dtype and index by
+/// value: nothing else may get there.
 public struct ProvedInput: Sendable {
   /// Of the samples; float32 stands for every float dtype.
   public var dtypes: [DType]
@@ -144,11 +146,13 @@ public struct ParameterSpec: Sendable, Equatable {
   }
 }
 
-/// A recipe: what a layer with checked attributes computes, and how its gradients follow. Instances are immutable.
+/// A recipe: what a layer with checked attributes computes, and how its gradients follow. Instances are
+/// immutable.
 ///
 /// Built-in, plugin and in-process layers are all of this kind.
 public protocol Layer: Sendable {
-  /// The types of the outputs. Axis 0 may be `Shape.batch`: copy it, never compute with it. Errors need not name the node.
+  /// The types of the outputs. Axis 0 may be `Shape.batch`: copy it, never compute with it. Errors need not
+  /// name the node.
   func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType]
   /// The parameters; must not depend on the batch.
   func parameters(_ inputs: [TensorType]) throws(DenpaError) -> [ParameterSpec]
@@ -223,8 +227,8 @@ public struct PreparedForeignCall {
   }
 }
 
-/// What a foreign step is called with. The pointers stand in this order: inputs, outputs, parameters, saved; in backward then
-/// doutputs, dinputs, dparameters, where nil means that nobody wants the gradient.
+/// What a foreign step is called with. The pointers stand in this order: inputs, outputs, parameters, saved;
+/// in backward then doutputs, dinputs, dparameters, where nil means that nobody wants the gradient.
 public struct ForeignArguments {
   public var context: UnsafeMutableRawPointer
   public var pointers: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -234,7 +238,8 @@ public struct ForeignArguments {
   public var workspace: UnsafeMutableRawPointer?
 
   public init(
-    context: UnsafeMutableRawPointer, pointers: UnsafeMutablePointer<UnsafeMutableRawPointer?>, pointerCount: Int,
+    context: UnsafeMutableRawPointer, pointers: UnsafeMutablePointer<UnsafeMutableRawPointer?>,
+    pointerCount: Int,
     accumulate: UnsafeMutablePointer<Int32>, workspace: UnsafeMutableRawPointer?
   ) {
     self.context = context

@@ -53,7 +53,8 @@ struct Lowering {
     return try ArgumentSet(lowering)
   }
 
-  /// What the arguments of most kernels take: a plan's first block of argument memory has room for so much each.
+  /// What the arguments of most kernels take: a plan's first block of argument memory has room for so much
+  /// each.
   private static let commonBytes = 192
 
   // MARK: Pointers
@@ -64,7 +65,8 @@ struct Lowering {
     let base = plan.tensors.storage(id)
     switch plan.tensors[base].role {
     case .slot(let slot): slotPatches.append(Patch(address: address, source: slot))
-    case .parameter(let number): parameterPatches.append(Patch(address: address, source: parameterOffsets[number]))
+    case .parameter(let number):
+      parameterPatches.append(Patch(address: address, source: parameterOffsets[number]))
     case .parameterGradient(let number): address.pointee = gradients.map { $0 + gradientOffsets[number] }
     case .constant: address.pointee = constants + constantOffsets[base]
     case .temporary: address.pointee = arena + plan.offset(base, rows: sizes.rows)

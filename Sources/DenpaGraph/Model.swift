@@ -15,12 +15,15 @@ public struct Parameter: Sendable {
 
 extension ParameterSpec {
   /// What draws the elements by their numbers, or why the initializer cannot.
-  func drawing(_ registry: Registry, _ random: Random = Random(seed: 0, stream: 0)) throws(DenpaError) -> (Int) ->
+  func drawing(_ registry: Registry, _ random: Random = Random(seed: 0, stream: 0)) throws(DenpaError) -> (
+    Int
+  ) ->
     Double
   {
     let definition = try registry.initializer(initializer.kind)
     let attributes = try Attributes(
-      checking: initializer.attributes, against: definition.attributes, owner: "initializer \"\(initializer.kind)\"")
+      checking: initializer.attributes, against: definition.attributes,
+      owner: "initializer \"\(initializer.kind)\"")
     let context = InitializerDefinition.Context(
       shape: shape, fanIn: shape.rank >= 2 ? shape.count / max(shape.last ?? 1, 1) : shape.count,
       fanOut: shape.last ?? 1, random: random, attributes: attributes)
@@ -58,7 +61,9 @@ public final class Model: @unchecked Sendable {
   }
 
   /// A model whose parameters are all zero: for those who fill them.
-  public convenience init(zeroed graph: Graph, outputs: [ValueID], dtype: DType, seed: UInt64) throws(DenpaError) {
+  public convenience init(zeroed graph: Graph, outputs: [ValueID], dtype: DType, seed: UInt64)
+    throws(DenpaError)
+  {
     let pruned = try graph.pruned(to: outputs)
     try self.init(pruned: pruned.graph, outputs: pruned.outputs, dtype: dtype, seed: seed)
   }
@@ -106,7 +111,8 @@ public final class Model: @unchecked Sendable {
       try result.store.withHome { destination throws(DenpaError) in
         for (index, parameter) in parameters.enumerated() {
           convert(
-            source + layout.offsets[index], dtype, to: destination + result.layout.offsets[index], result.dtype,
+            source + layout.offsets[index], dtype, to: destination + result.layout.offsets[index],
+            result.dtype,
             count: parameter.type.shape.count)
         }
       }
@@ -129,7 +135,8 @@ public final class Model: @unchecked Sendable {
   }
 
   private func draw(
-    _ parameter: Parameter, _ index: Int, _ seed: UInt64, _ registry: Registry, into memory: UnsafeMutableRawPointer
+    _ parameter: Parameter, _ index: Int, _ seed: UInt64, _ registry: Registry,
+    into memory: UnsafeMutableRawPointer
   ) throws(DenpaError) {
     let draw = try parameter.spec.drawing(registry, Random(seed: seed, stream: UInt64(index)))
     for element in 0..<parameter.type.shape.count {
@@ -174,7 +181,8 @@ public final class Model: @unchecked Sendable {
     let parameter = parameters[index]
     guard value.type.shape == parameter.type.shape else {
       throw DenpaError(
-        .badShape, "parameter \"\(parameter.name)\": expected \(parameter.type.shape), got \(value.type.shape)")
+        .badShape,
+        "parameter \"\(parameter.name)\": expected \(parameter.type.shape), got \(value.type.shape)")
     }
     let count = parameter.type.shape.count
     guard count > 0 else { return nil }
@@ -186,10 +194,13 @@ public final class Model: @unchecked Sendable {
 
   /// `name` is a parameter's or a node's, for all of its parameters.
   public func setTrainable(_ name: String, _ trainable: Bool) throws(DenpaError) {
-    guard let chosen = numbersByName[name].map({ [$0] }) ?? graph.node(named: name).map({ parameterNumbers[$0] }) else {
+    guard
+      let chosen = numbersByName[name].map({ [$0] }) ?? graph.node(named: name).map({ parameterNumbers[$0] })
+    else {
       throw DenpaError(
         .notFound,
-        "the model has neither a parameter nor a layer \"\(name)\"; parameters are \(list: parameters.map(\.name))")
+        "the model has neither a parameter nor a layer \"\(name)\"; parameters are \(list: parameters.map(\.name))"
+      )
     }
     mutex.withLock { for index in chosen { parameterTable[index].trainable = trainable } }
   }

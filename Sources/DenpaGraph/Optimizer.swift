@@ -1,11 +1,14 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// One sweep of an optimizer over a span of parameters that lie side by side: a kernel call and its arguments.
+/// One sweep of an optimizer over a span of parameters that lie side by side: a kernel call and its
+/// arguments.
 public struct OptimizerSweep {
   public var step: Step
-  /// Sets what changes from step to step in the arguments: learning rate, bias corrections. `t` counts from 1.
-  public var prepare: @convention(c) (_ arguments: UnsafeMutableRawPointer, _ t: Int64, _ learningRate: Double) -> Void
+  /// Sets what changes from step to step in the arguments: learning rate, bias corrections. `t` counts from
+  /// 1.
+  public var prepare:
+    @convention(c) (_ arguments: UnsafeMutableRawPointer, _ t: Int64, _ learningRate: Double) -> Void
 
   public init(
     step: @escaping Step, prepare: @escaping @convention(c) (UnsafeMutableRawPointer, Int64, Double) -> Void
@@ -23,7 +26,8 @@ public struct OptimizerSpan {
   public var moments: [UnsafeMutableRawPointer]
 
   public init(
-    count: Int, weights: UnsafeMutableRawPointer, gradient: UnsafeRawPointer, moments: [UnsafeMutableRawPointer]
+    count: Int, weights: UnsafeMutableRawPointer, gradient: UnsafeRawPointer,
+    moments: [UnsafeMutableRawPointer]
   ) {
     self.count = count
     self.weights = weights

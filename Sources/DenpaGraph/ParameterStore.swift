@@ -2,8 +2,8 @@ import CShim
 import Glibc
 import DenpaCore
 
-/// Where each parameter is in a block: side by side, 64-byte aligned, so that an optimizer sweeps over them in one go.
-/// In guard mode each one ends at an inaccessible page.
+/// Where each parameter is in a block: side by side, 64-byte aligned, so that an optimizer sweeps over them
+/// in one go. In guard mode each one ends at an inaccessible page.
 public struct ParameterLayout: Sendable {
   public let offsets: [Int]
   /// Bytes of each parameter, rounded up to a multiple of 64.
@@ -53,7 +53,8 @@ public struct ParameterLayout: Sendable {
   }
 }
 
-/// Places behind each other in one block. In guard mode each one ends at a page that is to be made inaccessible.
+/// Places behind each other in one block. In guard mode each one ends at a page that is to be made
+/// inaccessible.
 struct GuardedPlaces {
   let isGuarded: Bool
   private(set) var byteCount = 0
@@ -61,7 +62,8 @@ struct GuardedPlaces {
 
   init(isGuarded: Bool) { self.isGuarded = isGuarded }
 
-  /// The offset of the next `bytes`; nil where the block would have more than 2⁴⁷ bytes, which no machine has.
+  /// The offset of the next `bytes`; nil where the block would have more than 2⁴⁷ bytes, which no machine
+  /// has.
   mutating func append(_ bytes: Int) -> Int? {
     let limit = 1 << 47
     guard bytes <= limit - byteCount else { return nil }
@@ -80,10 +82,11 @@ struct GuardedPlaces {
 
 /// The parameters of a model as its sessions see them.
 ///
-/// `home` is the block that views point into. Readers announce themselves at the current block and check that it still is the current
-/// one; a publisher writes into a block that nobody reads, makes it current, and then brings the values home when home is free. So readers
-/// never wait and never see half an update, a publisher never waits for readers, and views stay valid. (The announce-and-check idea is
-/// that of hazard pointers: Michael, 2004.)
+/// `home` is the block that views point into. Readers announce themselves at the current block and check that
+/// it still is the current one; a publisher writes into a block that nobody reads, makes it current, and then
+/// brings the values home when home is free. So readers never wait and never see half an update, a publisher
+/// never waits for readers, and views stay valid. (The announce-and-check idea is that of hazard pointers:
+/// Michael, 2004.)
 final class ParameterStore: @unchecked Sendable {
   let layout: ParameterLayout
   let home: Buffer
@@ -129,7 +132,8 @@ final class ParameterStore: @unchecked Sendable {
       let block = Int(denpa_atomic_load_u64(current))
       _ = denpa_atomic_add_u64(readers(block), 1)
       if Int(denpa_atomic_load_ordered_u64(current)) == block {
-        let base = UnsafeMutableRawPointer(bitPattern: UInt(denpa_atomic_load_u64(bases + block))) ?? home.base
+        let base =
+          UnsafeMutableRawPointer(bitPattern: UInt(denpa_atomic_load_u64(bases + block))) ?? home.base
         return (block, base)
       }
       _ = denpa_atomic_sub_u64(readers(block), 1)
@@ -174,7 +178,8 @@ final class ParameterStore: @unchecked Sendable {
     var target = isFree(0) ? 0 : blocks.indices.first { $0 > 0 && isFree($0) }
     if target == nil {
       guard blocks.count < ParameterStore.maximumBlocks else {
-        throw DenpaError(.limitExceeded, "\(blocks.count) predictions are still at work with earlier parameters")
+        throw DenpaError(
+          .limitExceeded, "\(blocks.count) predictions are still at work with earlier parameters")
       }
       let memory = try layout.makeBuffer(zeroed: false, "published parameters")
       append(memory)
@@ -196,7 +201,8 @@ final class ParameterStore: @unchecked Sendable {
       // The prediction may be this thread's own, further up.
       guard !ForeignCode.isRunning else {
         throw DenpaError(
-          .badState, "a layer's callback must not look at parameters while a prediction with older ones is under way")
+          .badState,
+          "a layer's callback must not look at parameters while a prediction with older ones is under way")
       }
       _ = sched_yield()
     }
@@ -204,8 +210,8 @@ final class ParameterStore: @unchecked Sendable {
     setCurrent(0)
   }
 
-  /// The home block with the current values in it, for those who look at parameters or write them. Waits for predictions
-  /// that are under way with values older than the published ones, and for nothing else.
+  /// The home block with the current values in it, for those who look at parameters or write them. Waits for
+  /// predictions that are under way with values older than the published ones, and for nothing else.
   func settledHome() throws(DenpaError) -> UnsafeMutableRawPointer {
     try mutex.withLock { () throws(DenpaError) in try bringHome(waiting: true) }
     return home.base

@@ -1,7 +1,8 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// Rewrites the ops that recipes have written down. Each pass is a function over the whole list; their order is in `Plan`.
+/// Rewrites the ops that recipes have written down. Each pass is a function over the whole list; their order
+/// is in `Plan`.
 struct Passes {
   var tensors: [PlanTensor]
   var ops: [Op]
@@ -55,13 +56,15 @@ struct Passes {
     ops = kept.reversed()
   }
 
-  /// softmax and the cross-entropy of its probabilities become one op over the logits, forward and backward: one sweep over the row
-  /// instead of three, and no division by a tiny probability. Not with an epsilon, which belongs inside the log.
+  /// softmax and the cross-entropy of its probabilities become one op over the logits, forward and backward:
+  /// one sweep over the row instead of three, and no division by a tiny probability. Not with an epsilon,
+  /// which belongs inside the log.
   mutating func fuseSoftmaxCrossEntropy() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard let entropy = ops[index].operation as? CrossEntropyOperation, !entropy.fromLogits, entropy.epsilon == 0,
+      guard let entropy = ops[index].operation as? CrossEntropyOperation, !entropy.fromLogits,
+        entropy.epsilon == 0,
         let loss = ops[index].writes[0]
       else { continue }
       let p = ops[index].reads[0]
@@ -69,8 +72,8 @@ struct Passes {
         ops[first].operation is SoftmaxOperation
       else { continue }
       let logits = ops[first].reads[0]
-      // Whoever else reads p (a prediction that is looked at, the softmax's own gradient) finds it where it was: but not before
-      // this op, which writes it now.
+      // Whoever else reads p (a prediction that is looked at, the softmax's own gradient) finds it where it
+      // was: but not before this op, which writes it now.
       guard readers[p].allSatisfy({ $0 >= index }) else { continue }
       var backward: (loss: Int, softmax: Int)?
       for reader in readers[p] where reader != index {
@@ -98,8 +101,8 @@ struct Passes {
     remove(dead)
   }
 
-  /// y = f(x·W + b) in one kernel, where nobody else looks at what f is applied to: in training that is backward, where f's slope
-  /// is told from it.
+  /// y = f(x·W + b) in one kernel, where nobody else looks at what f is applied to: in training that is
+  /// backward, where f's slope is told from it.
   mutating func fuseActivations() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
@@ -117,12 +120,15 @@ struct Passes {
     remove(dead)
   }
 
-  /// du = (dy·Wᵀ) ∘ f'(y) in one kernel, f' told from y or from f's argument, where dy·Wᵀ has no other reader and no other writer.
+  /// du = (dy·Wᵀ) ∘ f'(y) in one kernel, f' told from y or from f's argument, where dy·Wᵀ has no other reader
+  /// and no other writer.
   mutating func fuseSlopes() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard let map = ops[index].operation as? MapGradientOperation, let du = ops[index].writes[0] else { continue }
+      guard let map = ops[index].operation as? MapGradientOperation, let du = ops[index].writes[0] else {
+        continue
+      }
       let y = ops[index].reads[0], dy = ops[index].reads[1]
       guard isPlain(dy), readers[dy].count == 1, writers[dy].count == 1, let first = writers[dy].first,
         writers[du.tensor].count == 1,
@@ -137,8 +143,9 @@ struct Passes {
     remove(dead)
   }
 
-  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in place, so both stay what
-  /// they are. x may be the caller's: what backward reads of it is bound as long as the plan runs.
+  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in
+  /// place, so both stay what they are. x may be the caller's: what backward reads of it is bound as long as
+  /// the plan runs.
   mutating func elideCopies() {
     let writers = writers()
     var dead = Set<Int>()
@@ -155,8 +162,8 @@ struct Passes {
     remove(dead)
   }
 
-  /// The first write of a gradient overwrites, the others add. Gradients of parameters ask the executor at the first write.
-  /// What cannot add writes to memory of its own, which is added from there.
+  /// The first write of a gradient overwrites, the others add. Gradients of parameters ask the executor at
+  /// the first write. What cannot add writes to memory of its own, which is added from there.
   mutating func chooseModes() {
     var written = Set<TensorID>()
     var result: [Op] = []

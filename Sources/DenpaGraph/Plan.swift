@@ -22,7 +22,9 @@ public struct LossTerm: Sendable {
   public var weight: Double
   public var output: Int
 
-  public init(_ definition: LayerDefinition, _ attributes: [NamedAttribute] = [], weight: Double = 1, output: Int = 0) {
+  public init(
+    _ definition: LayerDefinition, _ attributes: [NamedAttribute] = [], weight: Double = 1, output: Int = 0
+  ) {
     self.definition = definition
     self.attributes = attributes
     self.weight = weight
@@ -35,8 +37,8 @@ public struct PlanRequest: Sendable {
   public var mode: PlanMode
   public var maximumRows: Int
   public var threads: Int32
-  /// Losses on the model's outputs, with the types of their targets as they are handed in. Empty: outputs are written to the caller,
-  /// and in training the gradients of the outputs come from the caller.
+  /// Losses on the model's outputs, with the types of their targets as they are handed in. Empty: outputs are
+  /// written to the caller, and in training the gradients of the outputs come from the caller.
   public var losses: [LossTerm] = []
   public var targets: [TensorType] = []
   public var inputGradients = false
@@ -50,7 +52,8 @@ public struct PlanRequest: Sendable {
   }
 }
 
-/// A graph compiled for one purpose: ops in order, every tensor's place. Immutable; the same for all batch sizes.
+/// A graph compiled for one purpose: ops in order, every tensor's place. Immutable; the same for all batch
+/// sizes.
 public final class Plan: Sendable {
   public let graph: Graph
   public let mode: PlanMode
@@ -83,7 +86,8 @@ public final class Plan: Sendable {
   let forbiddenPages: [Int]
   /// Places in the arena end at inaccessible pages: then a batch with fewer rows is put at their ends.
   let isGuarded: Bool
-  /// Numbers of trained parameters whose gradient the ops write, and of those whose gradient none of them writes.
+  /// Numbers of trained parameters whose gradient the ops write, and of those whose gradient none of them
+  /// writes.
   let reachedParameters: [Int]
   let unreachedParameters: [Int]
 
@@ -111,7 +115,8 @@ public final class Plan: Sendable {
       let name = try graph.checkedName(nil, kind: term.definition.spec.kind)
       let target = try graph.addInput(name: "target of \(name)", type: request.targets[index])
       let outputs = try graph.add(
-        term.definition, name: name, attributes: term.attributes, inputs: [model.outputs[term.output], target])
+        term.definition, name: name, attributes: term.attributes,
+        inputs: [model.outputs[term.output], target])
       guard let loss = outputs.first, graph.values[loss].type.shape.rank == 0 else {
         throw DenpaError(
           .badArgument,
@@ -123,13 +128,16 @@ public final class Plan: Sendable {
     var numbers = model.parameterNumbers
     for _ in numbers.count..<graph.nodes.count { numbers.append([]) }
     let builder = PlanBuilder(
-      graph: graph, dtype: dtype, mode: request.mode, maximumRows: request.maximumRows, parameterNumbers: numbers,
-      trainable: request.trainable ?? model.parameters.map(\.isTrained), inputGradients: request.inputGradients)
+      graph: graph, dtype: dtype, mode: request.mode, maximumRows: request.maximumRows,
+      parameterNumbers: numbers,
+      trainable: request.trainable ?? model.parameters.map(\.isTrained),
+      inputGradients: request.inputGradients)
 
     var slots: [Slot] = []
     func addSlot(_ kind: Slot.Kind, _ index: Int, _ name: String, _ tensor: TensorID) {
       builder.tensors[tensor].role = .slot(slots.count)
-      slots.append(Slot(kind: kind, index: index, name: name, type: builder.tensors[tensor].type, tensor: tensor))
+      slots.append(
+        Slot(kind: kind, index: index, name: name, type: builder.tensors[tensor].type, tensor: tensor))
     }
     for (index, value) in graph.inputs.enumerated() {
       let isTarget = index >= model.graph.inputs.count
@@ -142,13 +150,14 @@ public final class Plan: Sendable {
     var roots = Set<TensorID>()
     let outputTensors = model.outputs.map { builder.valueTensors[$0] }
     if request.losses.isEmpty {
-      // Outputs go to the caller: straight where the tensor is free to live there, by a copy where it is an input, stands twice, or
-      // backward will read it when the caller's memory may be gone.
+      // Outputs go to the caller: straight where the tensor is free to live there, by a copy where it is an
+      // input, stands twice, or backward will read it when the caller's memory may be gone.
       var taken = Set<TensorID>()
       for (index, tensor) in outputTensors.enumerated() {
         let name = model.outputNames[index]
         let direct =
-          request.mode == .infer && builder.tensors[tensor].role == .temporary && taken.insert(tensor).inserted
+          request.mode == .infer && builder.tensors[tensor].role == .temporary
+          && taken.insert(tensor).inserted
         if direct {
           addSlot(.output, index, name, tensor)
           roots.insert(tensor)
@@ -173,7 +182,8 @@ public final class Plan: Sendable {
           // A value that is an output twice has two gradients, which are added.
           let gradient = builder.gradientTensor(value)
           builder.setGradient(value, gradient)
-          // The value may have other readers whose contributions are added: the caller's memory is copied first.
+          // The value may have other readers whose contributions are added: the caller's memory is copied
+          // first.
           let seed = builder.add(
             builder.tensors[gradient].type, .temporary, node: graph.values[value].node, label: "seed")
           builder.ops.append(Op(CopyOperation(), node: graph.values[value].node, reads: [seed], to: gradient))
@@ -202,7 +212,8 @@ public final class Plan: Sendable {
       }
     }
 
-    // Marks survive the passes as the number of a last forward op's node order: forward ops are those before the mark.
+    // Marks survive the passes as the number of a last forward op's node order: forward ops are those before
+    // the mark.
     var forward = Passes(tensors: builder.tensors, ops: builder.ops, roots: roots)
     for (id, tensor) in builder.tensors.enumerated() {
       if case .parameterGradient = tensor.role { forward.roots.insert(id) }
@@ -246,7 +257,9 @@ public final class Plan: Sendable {
     var isReached = Array(repeating: false, count: builder.trainable.count)
     for op in ops {
       for destination in op.writes {
-        guard let destination, case .parameterGradient(let number) = tensors[destination.tensor].role else { continue }
+        guard let destination, case .parameterGradient(let number) = tensors[destination.tensor].role else {
+          continue
+        }
         isReached[number] = true
       }
     }
@@ -258,7 +271,8 @@ public final class Plan: Sendable {
   /// Byte offset of a temporary in the arena for a batch of `rows`.
   func offset(_ id: TensorID, rows: Int) -> Int {
     let type = tensors[id].type
-    return place(offsets[id], planned: type.withRows(maximumRows).byteCount, wanted: type.withRows(rows).byteCount)
+    return place(
+      offsets[id], planned: type.withRows(maximumRows).byteCount, wanted: type.withRows(rows).byteCount)
   }
 
   /// Where `wanted` bytes are in a place for `planned` bytes: at its beginning, or in guard mode at its end.
@@ -283,7 +297,8 @@ public final class Plan: Sendable {
     return index
   }
 
-  /// Lifetimes of temporaries in the order of the ops, and the arena that follows, with the ops' workspaces in it.
+  /// Lifetimes of temporaries in the order of the ops, and the arena that follows, with the ops' workspaces
+  /// in it.
   private static func layOut(
     _ ops: [Op], _ sizes: Sizes, keep: Set<TensorID>, _ sharing: Arena.Sharing
   ) throws(DenpaError) -> (arena: Arena, workspaces: [Workspace]) {

@@ -37,7 +37,8 @@ final class PlanBuilder {
   var trains: Bool { mode != .infer }
 
   init(
-    graph: Graph, dtype: DType, mode: PlanMode, maximumRows: Int, parameterNumbers: [[Int]], trainable: [Bool],
+    graph: Graph, dtype: DType, mode: PlanMode, maximumRows: Int, parameterNumbers: [[Int]],
+    trainable: [Bool],
     inputGradients: Bool
   ) {
     self.graph = graph
@@ -59,7 +60,9 @@ final class PlanBuilder {
       let needed =
         node.layer == nil
         ? inputGradients : trained || node.inputs.contains { needsGradient[$0] }
-      for value in node.outputs where needed && graph.values[value].type.dtype.isFloat { needsGradient[value] = true }
+      for value in node.outputs where needed && graph.values[value].type.dtype.isFloat {
+        needsGradient[value] = true
+      }
     }
   }
 
@@ -83,7 +86,8 @@ final class PlanBuilder {
     let number = parameterNumbers[node][index]
     if let known = parameterTensors[number] { return known }
     let id = add(
-      TensorType(dtype, graph.nodes[node].parameters[index].shape), .parameter(number), node: node, label: name)
+      TensorType(dtype, graph.nodes[node].parameters[index].shape), .parameter(number), node: node,
+      label: name)
     parameterTensors[number] = id
     return id
   }
@@ -93,7 +97,8 @@ final class PlanBuilder {
     let number = parameterNumbers[node][index]
     if let known = parameterGradients[number] { return known }
     let type = TensorType(dtype, graph.nodes[node].parameters[index].shape)
-    // What is not to be trained gets a tensor that nobody reads: the pass that drops dead ops takes care of it.
+    // What is not to be trained gets a tensor that nobody reads: the pass that drops dead ops takes care of
+    // it.
     let role: TensorRole = trainable[number] ? .parameterGradient(number) : .temporary
     let id = add(type, role, node: node, label: "d\(name)")
     parameterGradients[number] = id
@@ -107,7 +112,8 @@ final class PlanBuilder {
     return id
   }
 
-  /// A converted copy of an input, the same in forward and backward; whether it is asked for for the first time.
+  /// A converted copy of an input, the same in forward and backward; whether it is asked for for the first
+  /// time.
   func ownInput(_ node: Int, _ index: Int, _ type: TensorType) -> (tensor: TensorID, isNew: Bool) {
     let isNew = savedTensors[node]?["input \(index)"] == nil
     return (savedTensor(node, "input \(index)", type), isNew)
@@ -125,7 +131,8 @@ final class PlanBuilder {
   func gradientTensor(_ value: ValueID) -> TensorID {
     if let known = gradientTensors[value] { return known }
     let id = add(
-      tensors[valueTensors[value]].type, .temporary, node: graph.values[value].node, label: "gradient of value \(value)"
+      tensors[valueTensors[value]].type, .temporary, node: graph.values[value].node,
+      label: "gradient of value \(value)"
     )
     gradientTensors[value] = id
     return id
@@ -155,7 +162,8 @@ final class PlanBuilder {
       guard node.outputs.contains(where: { hasGradient[$0] && needsGradient[$0] }) else { continue }
       guard spec.differentiable else {
         throw DenpaError(
-          .notSupported, "\(node.kind) \"\(node.name)\" has no backward: it serves inference only and cannot be trained"
+          .notSupported,
+          "\(node.kind) \"\(node.name)\" has no backward: it serves inference only and cannot be trained"
         )
       }
       try layer.backward(Recipe(builder: self, node: index))

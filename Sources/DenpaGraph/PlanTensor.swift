@@ -43,7 +43,8 @@ public struct Destination: Sendable {
   public enum Mode: Sendable, Equatable {
     case overwrite
     case add
-    /// Decided by the executor at each call: gradients of parameters add up from call to call until they are zeroed.
+    /// Decided by the executor at each call: gradients of parameters add up from call to call until they are
+    /// zeroed.
     case runtime
   }
   public var tensor: TensorID

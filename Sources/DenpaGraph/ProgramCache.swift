@@ -1,4 +1,5 @@
-/// The programs of the batch sizes that an executor met last: who trains on thousands of sizes does not keep thousands.
+/// The programs of the batch sizes that an executor met last: who trains on thousands of sizes does not keep
+/// thousands.
 struct ProgramCache {
   private struct Entry {
     var set: ArgumentSet

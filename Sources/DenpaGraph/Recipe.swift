@@ -10,8 +10,8 @@ public struct Tensor: Sendable {
 
 /// What a layer writes its formulas to: named tensors, and one method for each operation (`Operations`).
 ///
-/// Matrices are seen as (everything but the last axis) × (last axis). Destinations are plain: whether a gradient is stored, added
-/// or dropped is decided by the plan.
+/// Matrices are seen as (everything but the last axis) × (last axis). Destinations are plain: whether a
+/// gradient is stored, added or dropped is decided by the plan.
 public struct Recipe {
   let builder: PlanBuilder
   let node: Int
@@ -39,7 +39,9 @@ public struct Recipe {
   public var dx: Tensor { dInput(0) }
   public var dy: Tensor { dOutput(0) }
   /// The gradient of a parameter.
-  public func d(_ parameter: String) -> Tensor { Tensor(id: builder.parameterGradientTensor(node, parameter)) }
+  public func d(_ parameter: String) -> Tensor {
+    Tensor(id: builder.parameterGradientTensor(node, parameter))
+  }
 
   /// A tensor of the recipe's own, the same in forward and backward under the same name.
   public func saved(_ name: String, like tensor: Tensor) -> Tensor {

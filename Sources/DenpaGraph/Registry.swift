@@ -8,7 +8,8 @@ public struct LayerDefinition: Sendable {
   public var make: @Sendable (Attributes) throws(DenpaError) -> any Layer
 
   public init(
-    spec: LayerSpec, proved: Bool = true, make: @escaping @Sendable (Attributes) throws(DenpaError) -> any Layer
+    spec: LayerSpec, proved: Bool = true,
+    make: @escaping @Sendable (Attributes) throws(DenpaError) -> any Layer
   ) {
     self.spec = spec
     self.proved = proved
@@ -20,7 +21,8 @@ public struct LayerDefinition: Sendable {
   }
 }
 
-/// All that can be named: layers, losses, optimizers, initializers. One for the process; entries are added, never removed.
+/// All that can be named: layers, losses, optimizers, initializers. One for the process; entries are added,
+/// never removed.
 public final class Registry: @unchecked Sendable {
   public static let shared = Registry()
 
@@ -48,7 +50,9 @@ public final class Registry: @unchecked Sendable {
     }
   }
 
-  public func add(_ optimizer: OptimizerDefinition) { mutex.withLock { optimizerTable[optimizer.kind] = optimizer } }
+  public func add(_ optimizer: OptimizerDefinition) {
+    mutex.withLock { optimizerTable[optimizer.kind] = optimizer }
+  }
   public func add(_ initializer: InitializerDefinition) {
     mutex.withLock { initializerTable[initializer.kind] = initializer }
   }
@@ -60,7 +64,9 @@ public final class Registry: @unchecked Sendable {
   public var layers: [LayerDefinition] {
     mutex.withLock { layerTable.values.sorted { $0.spec.kind < $1.spec.kind } }
   }
-  public var optimizers: [OptimizerDefinition] { mutex.withLock { optimizerTable.values.sorted { $0.kind < $1.kind } } }
+  public var optimizers: [OptimizerDefinition] {
+    mutex.withLock { optimizerTable.values.sorted { $0.kind < $1.kind } }
+  }
   public var initializers: [InitializerDefinition] {
     mutex.withLock { initializerTable.values.sorted { $0.kind < $1.kind } }
   }
@@ -78,7 +84,8 @@ public final class Registry: @unchecked Sendable {
   public func loss(_ kind: String) throws(DenpaError) -> LayerDefinition {
     if let found = mutex.withLock({ layerTable[kind] }), found.spec.role == .loss { return found }
     let known = layers.filter { $0.spec.role == .loss }.map(\.spec.kind)
-    throw DenpaError(.notRegistered, "no loss is registered as \"\(kind)\"; losses are \(list: known, limit: 24)")
+    throw DenpaError(
+      .notRegistered, "no loss is registered as \"\(kind)\"; losses are \(list: known, limit: 24)")
   }
 
   public func optimizer(_ kind: String) throws(DenpaError) -> OptimizerDefinition {
@@ -92,17 +99,20 @@ public final class Registry: @unchecked Sendable {
     if let found = mutex.withLock({ initializerTable[kind] }) { return found }
     let known = initializers.map(\.kind)
     throw DenpaError(
-      .notRegistered, "no initializer is registered as \"\(kind)\"; initializers are \(list: known, limit: 24)")
+      .notRegistered,
+      "no initializer is registered as \"\(kind)\"; initializers are \(list: known, limit: 24)")
   }
 
   private static func checkKind(_ kind: String) throws(DenpaError) {
     let allowed = kind.utf8.allSatisfy { byte in
-      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
         || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
     }
     guard allowed, !kind.isEmpty, kind.utf8.count <= 255 else {
       throw DenpaError(
-        .badArgument, "\"\(kind)\" is no name for a layer: lower-case letters, digits, '_' and '.', at most 255")
+        .badArgument,
+        "\"\(kind)\" is no name for a layer: lower-case letters, digits, '_' and '.', at most 255")
     }
   }
 }

@@ -24,7 +24,8 @@ public final class Session: @unchecked Sendable {
       }
       guard maximumRows <= Session.maximumRealtimeRows else {
         throw DenpaError(
-          .limitExceeded, "a real-time session has at most \(Session.maximumRealtimeRows) rows, got \(maximumRows)")
+          .limitExceeded,
+          "a real-time session has at most \(Session.maximumRealtimeRows) rows, got \(maximumRows)")
       }
       for node in model.graph.nodes where node.layer is any ForeignLayer {
         throw DenpaError(
@@ -45,8 +46,8 @@ public final class Session: @unchecked Sendable {
     try checkMemory("a session")
   }
 
-  /// Makes the arguments of every batch size, touches all memory and walks through the success and error paths once, so that nothing is
-  /// left to be made at the first call.
+  /// Makes the arguments of every batch size, touches all memory and walks through the success and error
+  /// paths once, so that nothing is left to be made at the first call.
   private func warmUp() throws(DenpaError) {
     for slot in 0..<inputSlots + outputSlots { _ = try executor.stagingMemory(slot, elements: 0) }
     try executor.prepareAll()
@@ -91,7 +92,8 @@ public final class Session: @unchecked Sendable {
     if isRealtime { denpa_atomic_store_u32(busy.base, 0) } else { turn.end() }
   }
 
-  /// Computes the outputs. Every input has the same rows; outputs are written where the views point. Between `enter` and `leave`.
+  /// Computes the outputs. Every input has the same rows; outputs are written where the views point. Between
+  /// `enter` and `leave`.
   public func predict(
     _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) {
@@ -132,7 +134,8 @@ extension TensorView {
 
 extension Executor {
   /// Binds the inputs of a batch, slots 0…; answers the rows that they agree on.
-  public func bindInputs(_ inputs: UnsafeBufferPointer<TensorView>, first: Int = 0) throws(DenpaError) -> Int {
+  public func bindInputs(_ inputs: UnsafeBufferPointer<TensorView>, first: Int = 0) throws(DenpaError) -> Int
+  {
     guard inputs.count > 0 else { return 0 }
     let rows = try rowsOf(first, inputs[0])
     for index in 1..<max(inputs.count, 1) {

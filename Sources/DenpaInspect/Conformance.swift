@@ -18,10 +18,11 @@ public struct Finding: Sendable {
 
 /// The proof: one suite for built-in, plugin and in-process layers, run over each layer's own samples.
 ///
-/// Nothing is believed: what the layer may only read is compared afterwards, and gradients are compared with numerical
-/// differentiation. A foreign layer's callbacks are given buffers that are between two guard zones and filled with NaN
-/// before; then the layer is run once more within a plan. Built-in layers are run within a plan alone, between guard zones
-/// where the memory is the caller's; the plan's own memory is guarded in guard mode, in which the tests run this suite too.
+/// Nothing is believed: what the layer may only read is compared afterwards, and gradients are compared with
+/// numerical differentiation. A foreign layer's callbacks are given buffers that are between two guard zones
+/// and filled with NaN before; then the layer is run once more within a plan. Built-in layers are run within
+/// a plan alone, between guard zones where the memory is the caller's; the plan's own memory is guarded in
+/// guard mode, in which the tests run this suite too.
 public enum Conformance {
   /// Runs the proof of a layer. The first check that fails ends it: what comes behind would build on it.
   public static func prove(_ definition: LayerDefinition) throws(DenpaError) -> [Finding] {
@@ -77,7 +78,9 @@ public enum Conformance {
     report.place = "\(place), \(exact.dtype.name)"
     let analytic = try ConformanceGradients(exact)
     try analytic.compareWithStencil(report)
-    guard let single = subjects.first(where: { $0.dtype == .float32 }), exact.dtype == .float64 else { return }
+    guard let single = subjects.first(where: { $0.dtype == .float32 }), exact.dtype == .float64 else {
+      return
+    }
     report.place = place
     try report.run("float32 against float64") { () throws(DenpaError) in try analytic.compare(with: single) }
   }

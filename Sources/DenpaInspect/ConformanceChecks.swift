@@ -1,7 +1,8 @@
 import DenpaCore
 import DenpaGraph
 
-/// What must hold of a layer beside its gradients' values. Each check answers what it found, or throws what is wrong.
+/// What must hold of a layer beside its gradients' values. Each check answers what it found, or throws what
+/// is wrong.
 struct ConformanceChecks {
   let subject: ProofSubject
 
@@ -61,7 +62,8 @@ struct ConformanceChecks {
   }
 
   private func readOnlyParameters(_ runner: LayerRunner, training: Bool) -> [GuardedTensor] {
-    runner.parameters.enumerated().filter { !training || subject.parameterRoles[$0.offset] != .state }.map(\.element)
+    runner.parameters.enumerated().filter { !training || subject.parameterRoles[$0.offset] != .state }.map(
+      \.element)
   }
 
   // MARK: Variations
@@ -88,10 +90,13 @@ struct ConformanceChecks {
     for wanted in variations where wanted.inputs.contains(true) || wanted.parameters.contains(true) {
       let fewer = try trace(try subject.runner(rows: subject.rows, wanted: wanted))
       for (index, bytes) in fewer.dinputs.enumerated() where bytes != nil && bytes != all.dinputs[index] {
-        throw DenpaError(.proofFailed, "dinputs[\(index)] is another one where other gradients are not wanted")
+        throw DenpaError(
+          .proofFailed, "dinputs[\(index)] is another one where other gradients are not wanted")
       }
-      for (index, bytes) in fewer.dparameters.enumerated() where bytes != nil && bytes != all.dparameters[index] {
-        throw DenpaError(.proofFailed, "dparameters[\(index)] is another one where other gradients are not wanted")
+      for (index, bytes) in fewer.dparameters.enumerated()
+      where bytes != nil && bytes != all.dparameters[index] {
+        throw DenpaError(
+          .proofFailed, "dparameters[\(index)] is another one where other gradients are not wanted")
       }
     }
     return "\(variations.count) left out in turn"
@@ -132,11 +137,13 @@ struct ConformanceChecks {
     let runner = try subject.runner(rows: subject.rows)
     let first = try trace(runner)
     try compare(first, try trace(runner, poison: 1), "called again")
-    try compare(first, try trace(try subject.runner(rows: subject.rows, threads: 4)), "called with four threads")
+    try compare(
+      first, try trace(try subject.runner(rows: subject.rows, threads: 4)), "called with four threads")
     return "the same bits"
   }
 
-  /// Every number of rows from 0 on; where rows are independent, each row alone gives what it gives in the batch.
+  /// Every number of rows from 0 on; where rows are independent, each row alone gives what it gives in the
+  /// batch.
   func batchSizes() throws(DenpaError) -> String {
     let isDifferentiable = subject.definition.spec.differentiable
     let isIndependent = subject.definition.spec.rowsIndependent && subject.definition.spec.role == .layer
@@ -175,7 +182,8 @@ struct ConformanceChecks {
     return "0 to \(subject.rows) rows, each row by itself as in the batch"
   }
 
-  /// A foreign layer within a plan does what its callbacks did by themselves: the same bits for every number of rows.
+  /// A foreign layer within a plan does what its callbacks did by themselves: the same bits for every number
+  /// of rows.
   func plan() throws(DenpaError) -> String {
     for rows in 0...subject.rows {
       let alone = try trace(try subject.runner(rows: rows))

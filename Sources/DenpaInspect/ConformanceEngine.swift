@@ -1,7 +1,8 @@
 import DenpaCore
 import DenpaGraph
 
-/// Runs a layer through the engine's own plan: recipe, passes, lowering and kernels or callbacks are proved together.
+/// Runs a layer through the engine's own plan: recipe, passes, lowering and kernels or callbacks are proved
+/// together.
 final class EngineRunner: LayerRunner {
   /// The forward that random numbers belong to: the same in both kinds of runner.
   static let draw: UInt64 = 3
@@ -38,11 +39,15 @@ final class EngineRunner: LayerRunner {
   override func backward(accumulate: Bool) throws(DenpaError) {
     guard let train else { return }
     for (index, tensor) in dparameters.enumerated() {
-      if let tensor { place(index, gradients).copyMemory(from: tensor.data, byteCount: tensor.type.byteCount) }
+      if let tensor {
+        place(index, gradients).copyMemory(from: tensor.data, byteCount: tensor.type.byteCount)
+      }
     }
     try run(train, .backward, accumulate: accumulate)
     for (index, tensor) in dparameters.enumerated() {
-      if let tensor { tensor.data.copyMemory(from: place(index, gradients), byteCount: tensor.type.byteCount) }
+      if let tensor {
+        tensor.data.copyMemory(from: place(index, gradients), byteCount: tensor.type.byteCount)
+      }
     }
   }
 

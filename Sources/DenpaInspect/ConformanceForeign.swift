@@ -2,7 +2,8 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// Runs a plugin's layer by its own callbacks, without a plan around it: every byte that it may touch is the proof's.
+/// Runs a plugin's layer by its own callbacks, without a plan around it: every byte that it may touch is the
+/// proof's.
 final class ForeignRunner: LayerRunner {
   private let saved: [GuardedTensor]
   private let workspace: GuardedTensor?
@@ -14,12 +15,15 @@ final class ForeignRunner: LayerRunner {
   private let memory: Buffer
   private let threads: Int32
 
-  override var scratch: [GuardedTensor] { saved + (workspace.map { [$0] } ?? []) + hidden.inputs + hidden.outputs }
+  override var scratch: [GuardedTensor] {
+    saved + (workspace.map { [$0] } ?? []) + hidden.inputs + hidden.outputs
+  }
   override var accumulatesInputs: Bool { true }
 
   private static let maximumPointers = 640
 
-  init(_ subject: ProofSubject, _ layer: any ForeignLayer, rows: Int, wanted: Wanted, threads: Int32) throws(DenpaError)
+  init(_ subject: ProofSubject, _ layer: any ForeignLayer, rows: Int, wanted: Wanted, threads: Int32)
+    throws(DenpaError)
   {
     self.threads = threads
     let inputTypes = subject.inputTypes.map { $0.withRows(rows) }
@@ -55,7 +59,9 @@ final class ForeignRunner: LayerRunner {
     workspace = bytes > 0 ? try GuardedTensor("workspace", TensorType(.uint8, [bytes])) : nil
     var hiddenInputs: [GuardedTensor] = [], hiddenOutputs: [GuardedTensor] = []
     if !layer.needs.inputs {
-      for (index, type) in inputTypes.enumerated() { hiddenInputs.append(try GuardedTensor("inputs[\(index)]", type)) }
+      for (index, type) in inputTypes.enumerated() {
+        hiddenInputs.append(try GuardedTensor("inputs[\(index)]", type))
+      }
     }
     if !layer.needs.outputs {
       for (index, type) in outputTypes.enumerated() {
@@ -84,22 +90,28 @@ final class ForeignRunner: LayerRunner {
 
   override func forward(training: Bool) throws(DenpaError) {
     let kept = training ? saved : []
-    try call(training ? train : infer, inputs + outputs + parameters + kept, [], accumulate: false, training: training)
+    try call(
+      training ? train : infer, inputs + outputs + parameters + kept, [], accumulate: false,
+      training: training)
   }
 
   override func backward(accumulate: Bool) throws(DenpaError) {
     guard let gradient else { return }
     workspace?.poison(0)
-    let known = (hidden.inputs.isEmpty ? inputs : hidden.inputs) + (hidden.outputs.isEmpty ? outputs : hidden.outputs)
+    let known =
+      (hidden.inputs.isEmpty ? inputs : hidden.inputs) + (hidden.outputs.isEmpty ? outputs : hidden.outputs)
     try call(
-      gradient, known + parameters + saved + doutputs, dinputs + dparameters, accumulate: accumulate, training: true)
+      gradient, known + parameters + saved + doutputs, dinputs + dparameters, accumulate: accumulate,
+      training: true)
   }
 
   private func call(
-    _ prepared: PreparedForeignCall, _ tensors: [GuardedTensor], _ gradients: [GuardedTensor?], accumulate: Bool,
+    _ prepared: PreparedForeignCall, _ tensors: [GuardedTensor], _ gradients: [GuardedTensor?],
+    accumulate: Bool,
     training: Bool
   ) throws(DenpaError) {
-    let pointers = memory.base.bindMemory(to: UnsafeMutableRawPointer?.self, capacity: ForeignRunner.maximumPointers)
+    let pointers = memory.base.bindMemory(
+      to: UnsafeMutableRawPointer?.self, capacity: ForeignRunner.maximumPointers)
     let flags = (memory.base + ForeignRunner.maximumPointers * 8).bindMemory(
       to: Int32.self, capacity: ForeignRunner.maximumPointers)
     let all = tensors.map { Optional($0) } + gradients
@@ -109,7 +121,8 @@ final class ForeignRunner: LayerRunner {
     for (index, tensor) in all.enumerated() { pointers[index] = tensor?.data }
     for index in gradients.indices { flags[index] = accumulate ? 1 : 0 }
     var arguments = ForeignArguments(
-      context: Unmanaged.passUnretained(prepared.context).toOpaque(), pointers: pointers, pointerCount: all.count,
+      context: Unmanaged.passUnretained(prepared.context).toOpaque(), pointers: pointers,
+      pointerCount: all.count,
       accumulate: flags, workspace: workspace?.data)
     var failure = ForeignFailure()
     var run = Run(

@@ -118,12 +118,16 @@ struct ConformanceGradients {
         worst = max(worst, distance)
       }
     }
-    for (index, exact) in outputs.enumerated() { try compare(exact, other.outputs[index], "outputs[\(index)]") }
+    for (index, exact) in outputs.enumerated() {
+      try compare(exact, other.outputs[index], "outputs[\(index)]")
+    }
     for (index, exact) in dinputs.enumerated() {
       if let exact, let rough = other.dinputs[index] { try compare(exact, rough, "dinputs[\(index)]") }
     }
     for (index, exact) in dparameters.enumerated() {
-      if let exact, let rough = other.dparameters[index] { try compare(exact, rough, "dparameters[\(index)]") }
+      if let exact, let rough = other.dparameters[index] {
+        try compare(exact, rough, "dparameters[\(index)]")
+      }
     }
     return "\(rounded(worst)), at most \(rounded(ConformanceGradients.againstFloat64))"
   }

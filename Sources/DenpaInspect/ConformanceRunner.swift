@@ -54,7 +54,8 @@ class LayerRunner {
     try tensors(stem, types, names: names).enumerated().map { wanted[$0] ? $1 : nil }
   }
 
-  /// Everything as it is before a call: the values of the sample from row `first` on, fresh states, poison elsewhere.
+  /// Everything as it is before a call: the values of the sample from row `first` on, fresh states, poison
+  /// elsewhere.
   func reset(first: Int = 0, poison: Int = 0) {
     for (index, tensor) in inputs.enumerated() {
       let width = subject.inputTypes[index].shape.count
@@ -76,8 +77,12 @@ class LayerRunner {
     for tensor in dinputs + dparameters { tensor?.poison(poison) }
   }
 
-  func forward(training: Bool) throws(DenpaError) { throw DenpaError(.internalError, "a runner without forward") }
-  func backward(accumulate: Bool) throws(DenpaError) { throw DenpaError(.internalError, "a runner without backward") }
+  func forward(training: Bool) throws(DenpaError) {
+    throw DenpaError(.internalError, "a runner without forward")
+  }
+  func backward(accumulate: Bool) throws(DenpaError) {
+    throw DenpaError(.internalError, "a runner without backward")
+  }
 
   func checkBounds(_ callback: String) throws(DenpaError) {
     for tensor in inputs + outputs + parameters + doutputs + scratch { try tensor.checkBounds(callback) }

@@ -21,7 +21,8 @@ final class GuardedTensor {
     buffer = try Buffer(byteCount: type.byteCount + 2 * GuardedTensor.zone, zeroed: true, "a proof")
     for offset in 0..<GuardedTensor.zone {
       buffer.base.storeBytes(of: GuardedTensor.pattern(offset), toByteOffset: offset, as: UInt8.self)
-      (data + type.byteCount).storeBytes(of: GuardedTensor.pattern(offset), toByteOffset: offset, as: UInt8.self)
+      (data + type.byteCount).storeBytes(
+        of: GuardedTensor.pattern(offset), toByteOffset: offset, as: UInt8.self)
     }
     poison(0)
   }
@@ -60,17 +61,20 @@ final class GuardedTensor {
     }
   }
 
-  /// Fills the tensor with what must not be there afterwards; two runs over different poisons tell what was not written even
-  /// where every bit pattern is a number.
+  /// Fills the tensor with what must not be there afterwards; two runs over different poisons tell what was
+  /// not written even where every bit pattern is a number.
   func poison(_ variant: Int) {
     self.variant = variant
     for index in 0..<count {
       switch type.dtype {
-      case .float64: data.storeBytes(of: GuardedTensor.poison64[variant], toByteOffset: index * 8, as: UInt64.self)
-      case .float32: data.storeBytes(of: GuardedTensor.poison32[variant], toByteOffset: index * 4, as: UInt32.self)
+      case .float64:
+        data.storeBytes(of: GuardedTensor.poison64[variant], toByteOffset: index * 8, as: UInt64.self)
+      case .float32:
+        data.storeBytes(of: GuardedTensor.poison32[variant], toByteOffset: index * 4, as: UInt32.self)
       case .int32, .int64, .uint8:
         let start = data + index * type.dtype.size
-        start.initializeMemory(as: UInt8.self, repeating: GuardedTensor.poisonByte[variant], count: type.dtype.size)
+        start.initializeMemory(
+          as: UInt8.self, repeating: GuardedTensor.poisonByte[variant], count: type.dtype.size)
       }
     }
   }
@@ -95,7 +99,8 @@ final class GuardedTensor {
     if let index = unwritten {
       throw DenpaError(
         .proofFailed,
-        "\(callback) did not write element \(index) of \(label), or computed it from memory that it may not read")
+        "\(callback) did not write element \(index) of \(label), or computed it from memory that it may not read"
+      )
     }
     guard finite, type.dtype.isFloat, let index = values.firstIndex(where: { !$0.isFinite }) else { return }
     throw DenpaError(.proofFailed, "\(callback) wrote \(self[index]) to element \(index) of \(label)")
@@ -114,7 +119,8 @@ final class GuardedTensor {
       let before = buffer.base.load(fromByteOffset: offset, as: UInt8.self)
       guard before == GuardedTensor.pattern(offset) else {
         throw DenpaError(
-          .proofFailed, "\(callback) wrote in front of \(label) (\(GuardedTensor.zone - offset) bytes before its start)"
+          .proofFailed,
+          "\(callback) wrote in front of \(label) (\(GuardedTensor.zone - offset) bytes before its start)"
         )
       }
     }

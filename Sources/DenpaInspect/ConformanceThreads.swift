@@ -18,7 +18,8 @@ enum TwoThreads {
     }
   }
 
-  /// `body` is called with 0 in a new thread and with 1 in this one; the first failure of the two is thrown when both are done.
+  /// `body` is called with 0 in a new thread and with 1 in this one; the first failure of the two is thrown
+  /// when both are done.
   static func run(_ body: (Int) throws(DenpaError) -> Void) throws(DenpaError) {
     try withoutActuallyEscaping(body) { body throws(DenpaError) in
       let other = Job(0, body), own = Job(1, body)

@@ -29,7 +29,8 @@ public struct GradientCheckResult: Sendable {
   public var passed = true
 }
 
-/// Compares every gradient of backpropagation with (−f(w+2h) + 8f(w+h) − 8f(w−h) + f(w−2h)) / 12h, f being the loss.
+/// Compares every gradient of backpropagation with (−f(w+2h) + 8f(w+h) − 8f(w−h) + f(w−2h)) / 12h, f being
+/// the loss.
 ///
 /// In float64, on a copy of the model, so that neither rounding nor the check itself touches what is trained.
 public enum GradientCheck {
@@ -75,7 +76,8 @@ private final class Subject {
   let trainer: Trainer
   let dtype: DType
   private var memory: [Buffer] = []
-  /// What the layers' own states were before the first forward; put back before each, so that all see the same function.
+  /// What the layers' own states were before the first forward; put back before each, so that all see the
+  /// same function.
   private var states: [(live: UnsafeMutableRawPointer, kept: Buffer)] = []
   private var inputViews: [TensorView] = []
   private var targetViews: [TensorView] = []
@@ -130,7 +132,8 @@ private final class Subject {
       let node = model.graph.nodes[model.graph.values[model.graph.inputs[index]].node]
       tensors.append(
         Differentiated(
-          name: node.name, values: values, gradient: UnsafeRawPointer(data), count: gradient.type.shape.count))
+          name: node.name, values: values, gradient: UnsafeRawPointer(data), count: gradient.type.shape.count)
+      )
     }
   }
 
@@ -139,7 +142,9 @@ private final class Subject {
     let type = view.type.dtype.isFloat ? dtype : view.type.dtype
     let buffer = try Buffer(byteCount: view.type.shape.count * type.size, zeroed: true, "a gradient check")
     memory.append(buffer)
-    if let data = view.data { convert(data, view.type.dtype, to: buffer.base, type, count: view.type.shape.count) }
+    if let data = view.data {
+      convert(data, view.type.dtype, to: buffer.base, type, count: view.type.shape.count)
+    }
     return TensorView(buffer.base, TensorType(type, view.type.shape))
   }
 
@@ -150,7 +155,9 @@ private final class Subject {
 
   private func freshLoss() throws(DenpaError) -> Double {
     try inputViews.withUnsafeBufferPointer { inputs throws(DenpaError) in
-      try targetViews.withUnsafeBufferPointer { targets throws(DenpaError) in try trainer.loss(inputs, targets) }
+      try targetViews.withUnsafeBufferPointer { targets throws(DenpaError) in
+        try trainer.loss(inputs, targets)
+      }
     }
   }
 
@@ -189,20 +196,23 @@ private final class Subject {
     var largest = 1e-3
     var differences: [(index: Int, analytic: Double, numeric: Double)] = []
     for position in 0..<count {
-      let index = count == tensor.count ? position : Int(Double(position) * Double(tensor.count) / Double(count))
+      let index =
+        count == tensor.count ? position : Int(Double(position) * Double(tensor.count) / Double(count))
       let analytic = value(tensor.gradient, index)
       let numeric = try numeric(tensor, index, step)
       differences.append((index, analytic, numeric))
       largest = max(largest, abs(analytic))
     }
-    // A kink inside the stencil spoils the numerical value, not the gradient: a smaller step decides, whose stencil the kink is
-    // most likely outside of. A gradient that is wrong stays wrong at every step.
+    // A kink inside the stencil spoils the numerical value, not the gradient: a smaller step decides, whose
+    // stencil the kink is most likely outside of. A gradient that is wrong stays wrong at every step.
     for position in differences.indices where dtype == .float64 {
       for shrink in [16.0, 256.0, 4096.0] {
         let item = differences[position]
         guard !(abs(item.analytic - item.numeric) <= tolerance * largest) else { break }
         let finer = try numeric(tensor, item.index, step / shrink)
-        if abs(item.analytic - finer) < abs(item.analytic - item.numeric) { differences[position].numeric = finer }
+        if abs(item.analytic - finer) < abs(item.analytic - item.numeric) {
+          differences[position].numeric = finer
+        }
       }
     }
     for item in differences { largest = max(largest, abs(item.numeric).isFinite ? abs(item.numeric) : 0) }

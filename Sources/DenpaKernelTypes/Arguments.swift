@@ -1,14 +1,14 @@
-// The arguments of each kernel. All matrices are row-major and contiguous unless a leading dimension is given.
-// Pointers are raw, because one struct serves float32 and float64: the table that a kernel was taken from says which.
-// `accumulate`: 0 overwrites the destination, anything else adds to it.
-// `flag`: where not nil, set to 1 (never cleared) when a value that is not finite was written.
+// The arguments of each kernel. All matrices are row-major and contiguous unless a leading dimension is
+// given. Pointers are raw, because one struct serves float32 and float64: the table that a kernel was taken
+// from says which. `accumulate`: 0 overwrites the destination, anything else adds to it. `flag`: where not
+// nil, set to 1 (never cleared) when a value that is not finite was written.
 
 public typealias Const = UnsafeRawPointer
 public typealias Mutable = UnsafeMutableRawPointer
 public typealias Flag = UnsafeMutablePointer<Int32>
 
-/// Element-wise functions. Those whose slope follows from the value alone (`slopeFromOutput`) are fused into the product before
-/// them even in training, since nobody needs their argument afterwards.
+/// Element-wise functions. Those whose slope follows from the value alone (`slopeFromOutput`) are fused into
+/// the product before them even in training, since nobody needs their argument afterwards.
 public enum Function: Int32, Sendable, CaseIterable {
   case identity = 0
   case sigmoid = 1
@@ -43,21 +43,25 @@ public struct ProductArguments {
   public var function: Int32 = 0
   /// n values added to each row before the function; nil for none.
   public var bias: Const? = nil
-  /// m×n values y of a function whose slope at y multiplies A·B before it is stored (fused backward of an activation); where
-  /// y does not tell the slope (`Function.slopeFromOutput`), the arguments x that y came from.
+  /// m×n values y of a function whose slope at y multiplies A·B before it is stored (fused backward of an
+  /// activation); where y does not tell the slope (`Function.slopeFromOutput`), the arguments x that y came
+  /// from.
   public var slopeOutput: Const? = nil
   public var slopeFunction: Int32 = 0
   public var flag: Flag? = nil
   /// `KernelTable.productWorkspace` bytes, 64-byte aligned; nil where that is 0.
   public var workspace: Mutable? = nil
-  /// Whether C is 64-byte aligned and its memory goes on to a multiple of 64 bytes: what is written behind C is of no account.
+  /// Whether C is 64-byte aligned and its memory goes on to a multiple of 64 bytes: what is written behind C
+  /// is of no account.
   public var isPadded: Int32 = 0
   public init() {}
 }
 
-/// The gradients of y = x·W + b on one sample: dW (+)= xᵀ·dy, db (+)= dy, dx = (dy·Wᵀ) ∘ f'(slopeOutput), each where it is wanted.
+/// The gradients of y = x·W + b on one sample: dW (+)= xᵀ·dy, db (+)= dy, dx = (dy·Wᵀ) ∘ f'(slopeOutput),
+/// each where it is wanted.
 ///
-/// W is k×n. dw and db are 64-byte aligned and their memory goes on to a multiple of 64 bytes; zeros may be written there.
+/// W is k×n. dw and db are 64-byte aligned and their memory goes on to a multiple of 64 bytes; zeros may be
+/// written there.
 public struct DenseRowGradientArguments {
   public var n = 0, k = 0
   public var x: Const? = nil, w: Const? = nil, dy: Const? = nil
@@ -140,8 +144,8 @@ public enum TargetKind: Int32, Sendable {
   case int32 = 1, int64 = 2, uint8 = 3
 }
 
-/// Cross-entropy −Σ t·log(p + epsilon) per row of a prediction given as logits (p = softmax, computed with the shifted
-/// log-sum-exp; epsilon is 0 then) or as probabilities.
+/// Cross-entropy −Σ t·log(p + epsilon) per row of a prediction given as logits (p = softmax, computed with
+/// the shifted log-sum-exp; epsilon is 0 then) or as probabilities.
 ///
 /// Answers 1 (and writes `badRow`) when a class number is outside 0..<columns; nothing else is written then.
 /// rows = 0 gives a loss of 0.
@@ -164,7 +168,8 @@ public struct CrossEntropyArguments {
 
 /// dx (+)= dloss·scale·∂(cross-entropy)/∂prediction.
 ///
-/// From logits: (p·Σt − t) with the saved p. From probabilities: −t/(p + epsilon). `dloss` is one number, or one a row with `perRow`.
+/// From logits: (p·Σt − t) with the saved p. From probabilities: −t/(p + epsilon). `dloss` is one number, or
+/// one a row with `perRow`.
 public struct CrossEntropyGradientArguments {
   public var rows = 0, columns = 0
   public var fromLogits: Int32 = 0
@@ -204,8 +209,9 @@ public struct SquaredErrorGradientArguments {
   public init() {}
 }
 
-/// Stochastic gradient descent with momentum as PyTorch has it: v = momentum·v + (g + weightDecay·w);
-/// w −= learningRate·v, or with nesterov w −= learningRate·(g + weightDecay·w + momentum·v). Without momentum `velocity` is nil.
+/// Stochastic gradient descent with momentum as PyTorch has it: v = momentum·v + (g + weightDecay·w); w −=
+/// learningRate·v, or with nesterov w −= learningRate·(g + weightDecay·w + momentum·v). Without momentum
+/// `velocity` is nil.
 public struct SGDArguments {
   public var count = 0
   public var weights: Mutable? = nil, gradient: Const? = nil, velocity: Mutable? = nil

@@ -13,13 +13,14 @@ public enum Kernel: Int, Sendable, CaseIterable {
 /// All kernels of one instruction set for one float dtype: what one kernel module has to offer.
 public struct KernelTable: Sendable {
   private let steps: [Step]
-  /// A step for a product of these sizes, transpositions and function that is faster than `product` and gives the same bits;
-  /// nil: there is none. Pointers are not looked at. A product that is to add to C asks with `accumulate`.
+  /// A step for a product of these sizes, transpositions and function that is faster than `product` and gives
+  /// the same bits; nil: there is none. Pointers are not looked at. A product that is to add to C asks with
+  /// `accumulate`.
   public let productStep: @convention(c) (_ productArguments: UnsafeRawPointer) -> Step?
   /// For a small W, and a derivative that is cheap; nil otherwise.
   public let denseRowGradientStep: @convention(c) (_ denseRowGradientArguments: UnsafeRawPointer) -> Step?
-  /// Bytes of workspace (a multiple of 64, maybe 0) that `product` needs for these sizes and at most `threads` workers.
-  /// Never shrinks when m, n or k grows. The arguments' pointers are not looked at.
+  /// Bytes of workspace (a multiple of 64, maybe 0) that `product` needs for these sizes and at most
+  /// `threads` workers. Never shrinks when m, n or k grows. The arguments' pointers are not looked at.
   public let productWorkspace: @convention(c) (_ productArguments: UnsafeRawPointer, _ threads: Int32) -> Int
 
   public init(

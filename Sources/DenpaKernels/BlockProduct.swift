@@ -1,7 +1,8 @@
 import DenpaKernelTypes
 
-// A small C with a long k gives few tiles: then the blocks of k are what the threads divide. Each block's sums go to memory of
-// their own and are added to C in the order in which one thread would have added them, so the bits are the same.
+// A small C with a long k gives few tiles: then the blocks of k are what the threads divide. Each block's
+// sums go to memory of their own and are added to C in the order in which one thread would have added them,
+// so the bits are the same.
 
 /// Tiles of C up to which blocks are divided instead.
 @inline(__always) private var fewTiles: Int { 16 }
@@ -59,7 +60,9 @@ func computeBlock<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ 
 extension ProductPlan {
   /// Where the sums of a block stand, rows of whole vectors.
   @inline(__always)
-  fileprivate func blockSums(_ index: Int) -> UnsafeMutablePointer<Scalar> { sums + index &* m &* packedColumns }
+  fileprivate func blockSums(_ index: Int) -> UnsafeMutablePointer<Scalar> {
+    sums + index &* m &* packedColumns
+  }
 }
 
 extension Finish {

@@ -1,7 +1,7 @@
 import DenpaKernelTypes
 
-/// y (+)= Σ rows: a chunk is a group of columns, added up in blocks of 256 rows so that the error of a long sum stays
-/// near that of its blocks.
+/// y (+)= Σ rows: a chunk is a group of columns, added up in blocks of 256 rows so that the error of a long
+/// sum stays near that of its blocks.
 enum ColumnSum<V: Vector>: RangeKernel {
   @inline(__always) private static var rowBlock: Int { 256 }
 

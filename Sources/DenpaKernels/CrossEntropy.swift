@@ -57,7 +57,9 @@ enum CrossEntropy<V: Vector>: LossKernel {
 
   /// Σ t·(log Σ e^(x − max x) + (max x − x)); terms with t = 0 are 0 even where x is −∞.
   @inline(__always)
-  private static func fromLogits(_ a: UnsafePointer<CrossEntropyArguments>, _ row: Int, _ columns: Int) -> Double {
+  private static func fromLogits(_ a: UnsafePointer<CrossEntropyArguments>, _ row: Int, _ columns: Int)
+    -> Double
+  {
     let x = a.pointee.prediction.of(V.Scalar.self) + row &* columns
     var saved: UnsafeMutablePointer<V.Scalar>?
     if let probabilities = a.pointee.probabilities {
@@ -107,8 +109,12 @@ enum CrossEntropy<V: Vector>: LossKernel {
 }
 
 enum CrossEntropyGradient<V: Vector>: RangeKernel {
-  @inline(__always) static func items(_ a: CrossEntropyGradientArguments) -> Int { a.columns > 0 ? a.rows : 0 }
-  @inline(__always) static func chunk(_ a: CrossEntropyGradientArguments) -> Int { rowChunk(a.rows, a.columns) }
+  @inline(__always) static func items(_ a: CrossEntropyGradientArguments) -> Int {
+    a.columns > 0 ? a.rows : 0
+  }
+  @inline(__always) static func chunk(_ a: CrossEntropyGradientArguments) -> Int {
+    rowChunk(a.rows, a.columns)
+  }
 
   @inline(__always)
   static func run(_ a: UnsafePointer<CrossEntropyGradientArguments>, _ lower: Int, _ upper: Int) {

@@ -26,7 +26,9 @@ enum Relu: Curve {
   /// NaN stays: `max` answers its second operand then.
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.max(V.zero, x) }
   /// 0 at 0.
-  @inline(__always) static func slope<V: Vector>(_ y: V) -> V { V.select(y, greaterThan: V.zero, V.one, V.zero) }
+  @inline(__always) static func slope<V: Vector>(_ y: V) -> V {
+    V.select(y, greaterThan: V.zero, V.one, V.zero)
+  }
 }
 
 enum Exponential: Curve {
@@ -50,7 +52,8 @@ enum GeluTanh: Curve {
 }
 
 extension Function {
-  /// Whether `Vector.value` and `Vector.slope` know it; the others have many constants and stand in `anyValue` and `anySlope`.
+  /// Whether `Vector.value` and `Vector.slope` know it; the others have many constants and stand in
+  /// `anyValue` and `anySlope`.
   @inline(__always) static func isShort(_ function: Int32) -> Bool { function <= Function.relu.rawValue }
 }
 

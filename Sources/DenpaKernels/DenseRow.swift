@@ -1,8 +1,9 @@
 import DenpaKernelTypes
 
-// A dense layer of a few units on one sample. A product's plan, tiles and epilogue would cost more than its multiply-adds there, and
-// a store of part of a vector is not yet in memory when the next step wants to read it: so these steps are chosen when a plan is lowered
-// (`KernelTable.productStep`), write whole vectors where the memory behind a row is theirs, and read with masks.
+// A dense layer of a few units on one sample. A product's plan, tiles and epilogue would cost more than its
+// multiply-adds there, and a store of part of a vector is not yet in memory when the next step wants to read
+// it: so these steps are chosen when a plan is lowered (`KernelTable.productStep`), write whole vectors where
+// the memory behind a row is theirs, and read with masks.
 
 /// Elements of W up to which the steps below are used: it is one thread that does them.
 @inline(__always) var denseRowLimit: Int { 16_384 }
@@ -106,7 +107,8 @@ func denseRowGradient<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> In
 /// dW = xᵀ·dy and db = dy for one vector of columns.
 @inline(__always)
 private func parameterGradients<V: Vector>(
-  _: V.Type, _ p: UnsafePointer<DenseRowGradientArguments>, _ column: Int, _ badWeights: inout V, _ badBias: inout V
+  _: V.Type, _ p: UnsafePointer<DenseRowGradientArguments>, _ column: Int, _ badWeights: inout V,
+  _ badBias: inout V
 ) {
   let (n, k) = (p.pointee.n, p.pointee.k)
   let lanes = Swift.min(V.width, n &- column)
@@ -130,11 +132,13 @@ private func parameterGradients<V: Vector>(
     }
     return
   }
-  // Where a row is one vector: what that spills into the next row, the next row overwrites; what it spills behind the last one is
-  // padding, as far as that goes. The second vector of a row would spill into what is there already.
+  // Where a row is one vector: what that spills into the next row, the next row overwrites; what it spills
+  // behind the last one is padding, as far as that goes. The second vector of a row would spill into what is
+  // there already.
   let size = MemoryLayout<V.Scalar>.stride
   let rows =
-    n <= V.width ? Swift.min(k, (roundUp(n &* k &* size, 64) / size &- V.width) / n &+ 1) : lanes == V.width ? k : 0
+    n <= V.width
+    ? Swift.min(k, (roundUp(n &* k &* size, 64) / size &- V.width) / n &+ 1) : lanes == V.width ? k : 0
   var i = 0
   while i < rows {
     let value = V.splat(x[i]) * dy
@@ -193,7 +197,8 @@ private func store<V: Vector>(
 ) {
   var value = sums
   if p.pointee.slopeOutput != nil {
-    value = value * V.slope(p.pointee.slopeFunction, V.load(p.pointee.slopeOutput.of(V.Scalar.self) + row, lanes))
+    value =
+      value * V.slope(p.pointee.slopeFunction, V.load(p.pointee.slopeOutput.of(V.Scalar.self) + row, lanes))
   }
   value.store(p.pointee.dx.of(V.Scalar.self) + row, p.pointee.isPadded != 0 ? V.width : lanes)
 }

@@ -14,8 +14,8 @@ extension UnsafeMutableRawPointer {
   }
 }
 
-/// A kernel that treats its items (elements, rows, columns) independently of each other, so that any range can be done
-/// by anyone.
+/// A kernel that treats its items (elements, rows, columns) independently of each other, so that any range
+/// can be done by anyone.
 protocol RangeKernel {
   associatedtype Arguments
   static func items(_ arguments: Arguments) -> Int
@@ -59,7 +59,8 @@ func runChunk<K: RangeKernel>(_: K.Type, _ context: UnsafeMutableRawPointer, _ c
   K.run(shared.arguments.assumingMemoryBound(to: K.Arguments.self), lower, upper)
 }
 
-/// Elements in a chunk of an element-wise kernel: 16 Ki take 5–20 µs, well above what handing them over costs.
+/// Elements in a chunk of an element-wise kernel: 16 Ki take 5–20 µs, well above what handing them over
+/// costs.
 @inline(__always) var elementChunk: Int { 16_384 }
 
 /// Rows in a chunk of a kernel that works row by row.

@@ -26,7 +26,9 @@ struct Doubles: Vector {
   @inline(__always) func store(_ p: UnsafeMutablePointer<Double>) {
     UnsafeMutableRawPointer(p).storeBytes(of: lanes, as: DoublesLanes.self)
   }
-  @inline(__always) func store(_ p: UnsafeMutablePointer<Double>, first count: Int) { denpa_f64_store(p, count, lanes) }
+  @inline(__always) func store(_ p: UnsafeMutablePointer<Double>, first count: Int) {
+    denpa_f64_store(p, count, lanes)
+  }
 
   @inline(__always) static func + (a: Self, b: Self) -> Self { Self(a.lanes + b.lanes) }
   @inline(__always) static func - (a: Self, b: Self) -> Self { Self(a.lanes - b.lanes) }

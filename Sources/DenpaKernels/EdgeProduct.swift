@@ -1,8 +1,9 @@
 import DenpaKernelTypes
 
-// The columns of C beyond the last whole vector, where they are few: 2 of 50, all of 10. A tile would spend a whole vector on them in
-// each row. So they are computed the other way round, with vectors over the rows of C: the tile's rows are these columns, its strip 16
-// or 32 rows of C. Every element is still added up over k in the one order, so the bits are the same either way.
+// The columns of C beyond the last whole vector, where they are few: 2 of 50, all of 10. A tile would spend a
+// whole vector on them in each row. So they are computed the other way round, with vectors over the rows of
+// C: the tile's rows are these columns, its strip 16 or 32 rows of C. Every element is still added up over k
+// in the one order, so the bits are the same either way.
 
 /// Columns at the right edge of C that are computed so.
 @inline(__always)
@@ -45,7 +46,8 @@ extension ProductPlan {
     let sums = own + (workerStride &- edgeElements(V.self))
     // The tile's B: rows of A beside each other.
     var call = TileCall<V>(
-      k: length, a: b, aStride: 0, b: a + (start &* m &+ row), bStride: m, bLast: count &- (lanes &- V.width), place: 0,
+      k: length, a: b, aStride: 0, b: a + (start &* m &+ row), bStride: m, bLast: count &- (lanes &- V.width),
+      place: 0,
       column: 0, last: V.width)
     if !transposeA {
       let packed = own + ownRows

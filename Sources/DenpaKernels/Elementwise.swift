@@ -18,7 +18,8 @@ enum Map<V: Vector>: RangeKernel {
   }
 
   @inline(__always)
-  private static func apply<C: Curve>(_: C.Type, _ a: UnsafePointer<MapArguments>, _ lower: Int, _ upper: Int) {
+  private static func apply<C: Curve>(_: C.Type, _ a: UnsafePointer<MapArguments>, _ lower: Int, _ upper: Int)
+  {
     let x = a.pointee.x.of(V.Scalar.self)
     let y = a.pointee.y.of(V.Scalar.self)
     sweep(V.self, lower, upper) { i, n in C.value(V.load(x + i, n)).store(y + i, n) }

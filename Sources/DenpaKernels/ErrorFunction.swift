@@ -1,14 +1,14 @@
-// erf and GELU on whole vectors: no branch, no table, no libm. All but the tanh form of GELU stand on the tail of the normal
-// distribution,
+// erf and GELU on whole vectors: no branch, no table, no libm. All but the tanh form of GELU stand on the
+// tail of the normal distribution,
 //
 //   Q(t) = ½·erfc(t/√2) = e^(−t²/2)·R(t), t ≥ 0,
 //
-// where (t + c)·R(t) is one polynomial in (c − t)/(c + t) for all t (Shepherd & Laframboise, 1981). The coefficients come from
-// scripts/fit_functions.py; the largest errors, in ulp, are those that Tests/DenpaKernelsTests/FunctionTests.swift measures
-// over the whole range.
+// where (t + c)·R(t) is one polynomial in (c − t)/(c + t) for all t (Shepherd & Laframboise, 1981). The
+// coefficients come from scripts/fit_functions.py; the largest errors, in ulp, are those that
+// Tests/DenpaKernelsTests/FunctionTests.swift measures over the whole range.
 //
-// Both forms of GELU are max(x, 0) − g(|x|) with g(t) = t·(the probability left above t): nothing cancels on the negative
-// side, where they end in the subnormal numbers.
+// Both forms of GELU are max(x, 0) − g(|x|) with g(t) = t·(the probability left above t): nothing cancels on
+// the negative side, where they end in the subnormal numbers.
 
 extension Vector {
   /// erf x = (2/√π)·∫₀ˣ e^(−s²) ds: x + x·P(x²) up to 1, 1 − 2·Q(x·√2) above.
@@ -43,16 +43,16 @@ extension Vector {
 
   /// gelu′ x = Φ(x) + x·φ(x), φ(x) = e^(−x²/2)/√(2π)
   ///
-  /// Error: float32 < 4.5 ulp, float64 < 4 ulp of Φ(x) + |x|·φ(x); the slope itself is 0 near −0.75. 0 at −∞, 1 at ∞,
-  /// NaN stays.
+  /// Error: float32 < 4.5 ulp, float64 < 4 ulp of Φ(x) + |x|·φ(x); the slope itself is 0 near −0.75. 0 at −∞,
+  /// 1 at ∞, NaN stays.
   @inline(__always) static func geluSlope(_ x: Self) -> Self {
     let t = min(tailLimit, x.magnitude)
     let h = bell(t, scale: splat(-0.5), times: fma(t, splat(-0.3989422804014327), tailRatio(t)))
     return select(x, greaterThan: zero, one - h, h)
   }
 
-  /// GELU with tanh: x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³))) = x·sigmoid(s(x)) with s twice what stands in tanh
-  /// (Hendrycks & Gimpel, 2016).
+  /// GELU with tanh: x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³))) = x·sigmoid(s(x)) with s twice what stands in
+  /// tanh (Hendrycks & Gimpel, 2016).
   ///
   /// Error: float32 < 3 ulp, float64 < 2.8 ulp. The same special values as `gelu`.
   @inline(__always) static func geluTanh(_ x: Self) -> Self {
@@ -64,8 +64,8 @@ extension Vector {
 
   /// sigmoid(s) + x·s′·sigmoid(s)·(1 − sigmoid(s)) of the above.
   ///
-  /// Error: float32 < 4.5 ulp, float64 < 4.5 ulp of the sum of the magnitudes of its two terms. The same special values as
-  /// `geluSlope`.
+  /// Error: float32 < 4.5 ulp, float64 < 4.5 ulp of the sum of the magnitudes of its two terms. The same
+  /// special values as `geluSlope`.
   @inline(__always) static func geluTanhSlope(_ x: Self) -> Self {
     let t = min(tanhTailLimit, x.magnitude)
     let (n, q, whole, rest) = tanhTail(t)
@@ -85,16 +85,16 @@ extension Vector {
   /// c: a small one keeps the terms of the polynomial small, a large one its degree.
   @inline(__always) private static var tailShift: Self { splat(3.375) }
 
-  /// e^(scale·t²)·factor for a scale that is a power of two, rounded once where it is subnormal. An error in t² would be
-  /// magnified by it, so t² is taken exactly.
+  /// e^(scale·t²)·factor for a scale that is a power of two, rounded once where it is subnormal. An error in
+  /// t² would be magnified by it, so t² is taken exactly.
   @inline(__always) private static func bell(_ t: Self, scale: Self, times factor: Self) -> Self {
     let square = exactProduct(t, t)
     let (n, q) = reduced(square.high * scale, plus: square.low * scale)
     return fma(q, factor, factor).scaled(byPowerOfTwo: n)
   }
 
-  /// e^(−s) = 2ⁿ·(1 + q), and 1 + e^(−s) in two parts. s = t·(linear + cubic·t²) grows to hundreds, so it is computed in twice the
-  /// digits.
+  /// e^(−s) = 2ⁿ·(1 + q), and 1 + e^(−s) in two parts. s = t·(linear + cubic·t²) grows to hundreds, so it is
+  /// computed in twice the digits.
   @inline(__always) private static func tanhTail(_ t: Self) -> (n: Self, q: Self, whole: Self, rest: Self) {
     let square = exactProduct(t, t)
     let bent = exactProduct(cubic, square.high)
@@ -111,7 +111,8 @@ extension Vector {
     return (n, q, whole, e - (whole - one))
   }
 
-  /// a·b = high + low without error, but for underflow (Dekker, 1971, where no instruction multiplies and adds in one rounding).
+  /// a·b = high + low without error, but for underflow (Dekker, 1971, where no instruction multiplies and
+  /// adds in one rounding).
   @inline(__always) private static func exactProduct(_ a: Self, _ b: Self) -> (high: Self, low: Self) {
     let high = a * b
     #if DENPA_AVX512 || DENPA_AVX2 || arch(arm64)

@@ -1,9 +1,9 @@
-// exp, log, tanh and sigmoid on whole vectors: no branch, no table, no libm.
-// The largest errors, in ulp, are those that Tests/DenpaKernelsTests/FunctionTests.swift measures over the whole range.
+// exp, log, tanh and sigmoid on whole vectors: no branch, no table, no libm. The largest errors, in ulp, are
+// those that Tests/DenpaKernelsTests/FunctionTests.swift measures over the whole range.
 
 extension Vector {
-  /// eˣ = 2ⁿ·eʳ with n = round(x / ln 2) and |r| ≤ ½·ln 2 (Cody & Waite 1980: ln 2 in two parts), eʳ = 1 + r + r²·P(r)
-  /// with P minimax. Results below the least normal number are rounded once (gradual underflow).
+  /// eˣ = 2ⁿ·eʳ with n = round(x / ln 2) and |r| ≤ ½·ln 2 (Cody & Waite 1980: ln 2 in two parts), eʳ = 1 + r
+  /// + r²·P(r) with P minimax. Results below the least normal number are rounded once (gradual underflow).
   ///
   /// Error: float32 < 1 ulp, float64 < 1 ulp. exp(−∞) = 0, exp(∞) = ∞, NaN stays.
   @inline(__always) static func exp(_ x: Self) -> Self {
@@ -18,7 +18,8 @@ extension Vector {
     return (n, fma(r * r, expPolynomial(r), r))
   }
 
-  /// The same of high + low, where low is small beside 1: for arguments whose own rounding would show in the result.
+  /// The same of high + low, where low is small beside 1: for arguments whose own rounding would show in the
+  /// result.
   @inline(__always) static func reduced(_ high: Self, plus low: Self) -> (n: Self, q: Self) {
     let (n, rest) = remainder(high)
     let r = rest + low
@@ -30,8 +31,8 @@ extension Vector {
     return (n, fma(n, zero - ln2Low, fma(n, zero - ln2High, x)))
   }
 
-  /// tanh |x| = 1 − 2 / (e^2|x| + 1) from 0.625 on, below it |x| + |x|·x²·P(x²)/Q(x²) (Cephes, Moshier 1989), with one
-  /// division for both.
+  /// tanh |x| = 1 − 2 / (e^2|x| + 1) from 0.625 on, below it |x| + |x|·x²·P(x²)/Q(x²) (Cephes, Moshier 1989),
+  /// with one division for both.
   ///
   /// Error: float32 < 1.4 ulp, float64 < 1.4 ulp. tanh(±∞) = ±1, NaN stays, −0 stays.
   @inline(__always) static func tanh(_ x: Self) -> Self {
@@ -54,7 +55,8 @@ extension Vector {
 
   /// ln x = e·ln 2 + ln m with m in √½ … √2, ln m as in fdlibm (Sun, 1993): s = f / (2 + f), f = m − 1.
   ///
-  /// Error: float32 < 0.9 ulp, float64 < 0.8 ulp. log(0) = −∞, log(∞) = ∞, log of a negative number and of NaN is NaN.
+  /// Error: float32 < 0.9 ulp, float64 < 0.8 ulp. log(0) = −∞, log(∞) = ∞, log of a negative number and of
+  /// NaN is NaN.
   @inline(__always) static func log(_ x: Self) -> Self {
     let lift = powerOfTwo(splat(fractionBits))
     let normal = select(leastNormal, greaterThan: x, x * lift, x)

@@ -50,8 +50,8 @@ struct Finish<V: Vector> {
     }
   }
 
-  /// `rows` rows of `vectors` vectors of sums, the last of them with `last` lanes, into C from element `place` on,
-  /// which stands in `column`.
+  /// `rows` rows of `vectors` vectors of sums, the last of them with `last` lanes, into C from element
+  /// `place` on, which stands in `column`.
   @inline(__always)
   func apply(
     _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
@@ -65,8 +65,8 @@ struct Finish<V: Vector> {
     }
   }
 
-  // Three functions, because one with curves begins by loading their constants, two dozen for the short ones and a hundred
-  // for all: in a network of a few units that would cost more than the product.
+  // Three functions, because one with curves begins by loading their constants, two dozen for the short ones
+  // and a hundred for all: in a network of a few units that would cost more than the product.
 
   private enum Curves { case none, short, all }
 
@@ -87,7 +87,8 @@ struct Finish<V: Vector> {
 
   @inline(__always)
   private func finish(
-    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int, _ curves: Curves
+    _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int,
+    _ curves: Curves
   ) {
     var bad = V.zero
     for row in 0..<rows {
@@ -107,7 +108,9 @@ struct Finish<V: Vector> {
           if let slopeOutput { value = value * V.slope(slopeFunction, V.load(slopeOutput + offset, lanes)) }
         case .all:
           value = V.anyValue(function, value)
-          if let slopeOutput { value = value * V.anySlope(slopeFunction, V.load(slopeOutput + offset, lanes)) }
+          if let slopeOutput {
+            value = value * V.anySlope(slopeFunction, V.load(slopeOutput + offset, lanes))
+          }
         }
         if accumulate { value = V.load(p, lanes) + value }
         bad = V.fma(value, V.zero, bad)

@@ -27,7 +27,9 @@ struct Floats: Vector {
   @inline(__always) func store(_ p: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(p).storeBytes(of: lanes, as: FloatsLanes.self)
   }
-  @inline(__always) func store(_ p: UnsafeMutablePointer<Float>, first count: Int) { denpa_f32_store(p, count, lanes) }
+  @inline(__always) func store(_ p: UnsafeMutablePointer<Float>, first count: Int) {
+    denpa_f32_store(p, count, lanes)
+  }
 
   @inline(__always) static func + (a: Self, b: Self) -> Self { Self(a.lanes + b.lanes) }
   @inline(__always) static func - (a: Self, b: Self) -> Self { Self(a.lanes - b.lanes) }
@@ -65,7 +67,8 @@ struct Floats: Vector {
   @inline(__always) static func scalar(_ value: Double) -> Float { Float(value) }
 
   @inline(__always) static func addAcross(
-    _ rows: UnsafePointer<Float>, _ stride: Int, count: Int, columns: Int, _ factors: UnsafePointer<Float>, _ sums: Self
+    _ rows: UnsafePointer<Float>, _ stride: Int, count: Int, columns: Int, _ factors: UnsafePointer<Float>,
+    _ sums: Self
   ) -> Self {
     Self(denpa_f32_add_across(rows, stride, count, columns, factors, sums.lanes))
   }

@@ -7,8 +7,8 @@ import DenpaKernelTypes
   typealias V = Floats
 #endif
 
-/// The kernels of this module's instruction set and float dtype. Nothing else of the module is public (docs/design.md,
-/// "Kernels").
+/// The kernels of this module's instruction set and float dtype. Nothing else of the module is public
+/// (docs/design.md, "Kernels").
 public func kernelTable() -> KernelTable {
   KernelTable(
     step,
@@ -41,22 +41,28 @@ private func step(_ kernel: Kernel) -> Step {
         })
     }
   case .map: return { divide(Map<V>.self, $0, $1) { c, k, _ in runChunk(Map<V>.self, c, k) } }
-  case .mapGradient: return { divide(MapGradient<V>.self, $0, $1) { c, k, _ in runChunk(MapGradient<V>.self, c, k) } }
+  case .mapGradient:
+    return { divide(MapGradient<V>.self, $0, $1) { c, k, _ in runChunk(MapGradient<V>.self, c, k) } }
   case .add: return { divide(Add<V>.self, $0, $1) { c, k, _ in runChunk(Add<V>.self, c, k) } }
   case .scale: return { divide(Scale<V>.self, $0, $1) { c, k, _ in runChunk(Scale<V>.self, c, k) } }
   case .finite: return { divide(Finite<V>.self, $0, $1) { c, k, _ in runChunk(Finite<V>.self, c, k) } }
-  case .columnSum: return { divide(ColumnSum<V>.self, $0, $1) { c, k, _ in runChunk(ColumnSum<V>.self, c, k) } }
+  case .columnSum:
+    return { divide(ColumnSum<V>.self, $0, $1) { c, k, _ in runChunk(ColumnSum<V>.self, c, k) } }
   case .softmax: return { divide(Softmax<V>.self, $0, $1) { c, k, _ in runChunk(Softmax<V>.self, c, k) } }
   case .softmaxGradient:
     return { divide(SoftmaxGradient<V>.self, $0, $1) { c, k, _ in runChunk(SoftmaxGradient<V>.self, c, k) } }
   case .crossEntropy:
     return { CrossEntropy<V>.call($0, $1) { c, k, _ in runLossChunk(CrossEntropy<V>.self, c, k) } }
   case .crossEntropyGradient:
-    return { divide(CrossEntropyGradient<V>.self, $0, $1) { c, k, _ in runChunk(CrossEntropyGradient<V>.self, c, k) } }
+    return {
+      divide(CrossEntropyGradient<V>.self, $0, $1) { c, k, _ in runChunk(CrossEntropyGradient<V>.self, c, k) }
+    }
   case .squaredError:
     return { SquaredError<V>.call($0, $1) { c, k, _ in runLossChunk(SquaredError<V>.self, c, k) } }
   case .squaredErrorGradient:
-    return { divide(SquaredErrorGradient<V>.self, $0, $1) { c, k, _ in runChunk(SquaredErrorGradient<V>.self, c, k) } }
+    return {
+      divide(SquaredErrorGradient<V>.self, $0, $1) { c, k, _ in runChunk(SquaredErrorGradient<V>.self, c, k) }
+    }
   case .sgd: return { divide(SGD<V>.self, $0, $1) { c, k, _ in runChunk(SGD<V>.self, c, k) } }
   case .adam: return { divide(Adam<V>.self, $0, $1) { c, k, _ in runChunk(Adam<V>.self, c, k) } }
   }

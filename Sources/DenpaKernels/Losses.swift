@@ -11,7 +11,8 @@ protocol LossKernel {
   static func run(_ arguments: UnsafePointer<Arguments>, _ lower: Int, _ upper: Int) -> Double
 }
 
-/// Partial sums of at most `maximum` chunks, in the order of the chunks. A `SIMD64` is an array on the stack here.
+/// Partial sums of at most `maximum` chunks, in the order of the chunks. A `SIMD64` is an array on the stack
+/// here.
 struct LossContext {
   var range: RangeContext
   var partial = SIMD64<Double>()
@@ -37,9 +38,9 @@ func addUp<K: LossKernel>(
   }
 }
 
-/// Items in one chunk. Where items are elements a chunk is a number of whole vectors: a kernel that stores whole
-/// vectors into a padded tensor must meet the partial one at the end of the tensor and nowhere else, because it
-/// would overwrite the beginning of the next chunk.
+/// Items in one chunk. Where items are elements a chunk is a number of whole vectors: a kernel that stores
+/// whole vectors into a padded tensor must meet the partial one at the end of the tensor and nowhere else,
+/// because it would overwrite the beginning of the next chunk.
 @inline(__always)
 private func lossChunk<K: LossKernel>(_: K.Type, _ arguments: K.Arguments, _ count: Int) -> Int {
   let width = K.width(arguments)

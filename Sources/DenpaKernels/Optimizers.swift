@@ -32,14 +32,15 @@ enum SGD<V: Vector>: RangeKernel {
 }
 
 extension Vector {
-  /// 0 where |x| is below the least normal number. What an optimizer remembers of a weight without a gradient (a dead unit's) dies away
-  /// until it is subnormal, and arithmetic with that takes a hundred times as long.
+  /// 0 where |x| is below the least normal number. What an optimizer remembers of a weight without a gradient
+  /// (a dead unit's) dies away until it is subnormal, and arithmetic with that takes a hundred times as long.
   @inline(__always) fileprivate var withoutSubnormals: Self {
     Self.select(Self.leastNormal, greaterThan: magnitude, Self.zero, self)
   }
 }
 
-/// Adam (Kingma & Ba, 2015): the formulas stand at `AdamArguments`. `weightDecay`·w is added to the gradient (L2).
+/// Adam (Kingma & Ba, 2015): the formulas stand at `AdamArguments`. `weightDecay`·w is added to the gradient
+/// (L2).
 enum Adam<V: Vector>: RangeKernel {
   @inline(__always) static func items(_ a: AdamArguments) -> Int { a.count }
   @inline(__always) static func chunk(_ a: AdamArguments) -> Int { elementChunk }

@@ -39,8 +39,8 @@ func packAlong<V: Vector>(
   }
 }
 
-/// Panels of B side by side, `count` columns and `k` rows in all. Row by row: B is read in long stretches, and each panel
-/// written in one of its own.
+/// Panels of B side by side, `count` columns and `k` rows in all. Row by row: B is read in long stretches,
+/// and each panel written in one of its own.
 @inline(__always)
 func packPanels<V: Vector>(
   _: V.Type, _ source: UnsafePointer<V.Scalar>, _ stride: Int, count: Int, k: Int,
@@ -62,6 +62,7 @@ func packPanels<V: Vector>(
   }
   if whole < count {
     let lanes = panelWidth(V.self, count &- whole)
-    packAlong(V.self, source + whole, stride, count: count &- whole, k: k, out + whole &* k, lanes, lanes: lanes)
+    packAlong(
+      V.self, source + whole, stride, count: count &- whole, k: k, out + whole &* k, lanes, lanes: lanes)
   }
 }

@@ -1,10 +1,11 @@
 import DenpaKernelTypes
 
-// C = A·B after Goto & van de Geijn (2008): blocks of k; panels of B packed once and shared by all workers; tiles of C in
-// registers. Every element of C is added up over k in one order, block by block, which depends on k alone: the same
-// row gives the same bits in a batch of any size and on any number of threads.
+// C = A·B after Goto & van de Geijn (2008): blocks of k; panels of B packed once and shared by all workers;
+// tiles of C in registers. Every element of C is added up over k in one order, block by block, which depends
+// on k alone: the same row gives the same bits in a batch of any size and on any number of threads.
 
-/// Steps of one block of k, at most: a tile's rows of A then stay in the first cache level, or almost, beside the panel of B that passes by.
+/// Steps of one block of k, at most: a tile's rows of A then stay in the first cache level, or almost, beside
+/// the panel of B that passes by.
 @inline(__always) func blockLimit<V: Vector>(_: V.Type) -> Int { V.isDouble ? 256 : 384 }
 /// Columns that are worked on at once, at most.
 @inline(__always) var columnLimit: Int { 4096 }
@@ -22,8 +23,9 @@ import DenpaKernelTypes
 
 @inline(__always) func roundUp(_ value: Int, _ unit: Int) -> Int { (value &+ unit &- 1) / unit &* unit }
 
-/// Bytes of the parts of the workspace: packed B; what each worker has to itself (rows of A; a panel of B, or of A for the edge, and the
-/// edge's sums); the sums of each block of k (BlockProduct.swift). All of them grow with each of m, n and k, or stay.
+/// Bytes of the parts of the workspace: packed B; what each worker has to itself (rows of A; a panel of B, or
+/// of A for the edge, and the edge's sums); the sums of each block of k (BlockProduct.swift). All of them
+/// grow with each of m, n and k, or stay.
 @inline(__always)
 private func workspaceBytes<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> (
   b: Int, rows: Int, panel: Int, sums: Int
@@ -127,7 +129,8 @@ private func compute<V: Vector>(
   let edge = byBlocks ? 0 : edgeColumns(V.self, m, n, k, transposeA: transposeA)
   let workspace = p.pointee.workspace ?? UnsafeMutableRawPointer(p.pointee.c.of(V.Scalar.self))
   let place = edge == n ? PlaceB.inPlace : placeOfB(m, n, k, transposeB, tiles, V.width)
-  // Room for a packed B may be missing where it is not: a column that is computed as a row was planned as a column.
+  // Room for a packed B may be missing where it is not: a column that is computed as a row was planned as a
+  // column.
   let sums = workspace + (place == .packed ? bytes.b : 0)
   var plan = ProductPlan<V>(
     arguments: p, m: m, n: n, k: k, a: a, b: b, transposeA: transposeA, transposeB: transposeB,
@@ -172,7 +175,8 @@ private func packsA<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> Bool 
 
 /// Packing B pays when enough tiles read it.
 @inline(__always)
-private func placeOfB(_ m: Int, _ n: Int, _ k: Int, _ transposed: Bool, _ tiles: Int, _ width: Int) -> PlaceB {
+private func placeOfB(_ m: Int, _ n: Int, _ k: Int, _ transposed: Bool, _ tiles: Int, _ width: Int) -> PlaceB
+{
   if transposed { return tiles == 1 ? .own : .packed }
   return m >= 64 && (k &* n >= packFrom || n % width != 0) ? .packed : .inPlace
 }

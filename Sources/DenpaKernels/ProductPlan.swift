@@ -119,7 +119,8 @@ func packChunk<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chu
     }
   } else {
     packPanels(
-      V.self, plan.b + (plan.blockStart(index) &* plan.n &+ plan.column &+ j), plan.n, count: end &- j, k: length,
+      V.self, plan.b + (plan.blockStart(index) &* plan.n &+ plan.column &+ j), plan.n, count: end &- j,
+      k: length,
       out + j &* length)
   }
 }
@@ -151,8 +152,8 @@ func multiply<V: Vector>(
   var down = chunkTiles
   var across = panels
   if !alone {
-    // About 40 chunks, so that no thread waits long for the last one; none smaller than 4 tiles, and rather low than narrow,
-    // because each packs its own rows of A.
+    // About 40 chunks, so that no thread waits long for the last one; none smaller than 4 tiles, and rather
+    // low than narrow, because each packs its own rows of A.
     let wanted = Swift.max(4, tiles &* panels / 24)
     down = Swift.max(1, Swift.min(chunkTiles, wanted / Swift.min(panels, plan.pointee.groupPanels)))
     across = Swift.min(panels, Swift.max(1, wanted / down))
@@ -162,7 +163,8 @@ func multiply<V: Vector>(
   plan.pointee.tilesPerChunk = (tiles &- 1) / chunksDown &+ 1
   plan.pointee.panelsPerChunk = (panels &- 1) / chunksAcross &+ 1
   plan.pointee.chunksAcross = chunksAcross
-  var chunks = plan.pointee.tiledColumns == 0 ? 0 : ((tiles &- 1) / plan.pointee.tilesPerChunk &+ 1) &* chunksAcross
+  var chunks =
+    plan.pointee.tiledColumns == 0 ? 0 : ((tiles &- 1) / plan.pointee.tilesPerChunk &+ 1) &* chunksAcross
   plan.pointee.tileChunks = chunks
   if plan.pointee.tiledColumns < plan.pointee.columns {
     // At least one: a long k beside few rows would leave none.
@@ -193,7 +195,9 @@ func computeChunk<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ 
 }
 
 @inline(__always)
-private func computeTiles<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
+private func computeTiles<V: Vector>(
+  _ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int
+) {
   let plan = context.pointee
   let down = plan.chunksAcross == 1 ? chunk : chunk / plan.chunksAcross
   let firstTile = down &* plan.tilesPerChunk
@@ -241,10 +245,12 @@ extension ProductPlan {
     }
   }
 
-  /// A tile's rows of A stay in the first cache level while a group of panels of B, which stays in the second, passes by.
+  /// A tile's rows of A stay in the first cache level while a group of panels of B, which stays in the
+  /// second, passes by.
   @inline(__always)
   private func multiply<L: Layout>(
-    _ layout: L.Type, _ firstTile: Int, _ lastTile: Int, _ left: Int, _ right: Int, _ index: Int, _ worker: Int,
+    _ layout: L.Type, _ firstTile: Int, _ lastTile: Int, _ left: Int, _ right: Int, _ index: Int,
+    _ worker: Int,
     _ finish: UnsafePointer<Finish<V>>
   ) {
     let start = blockStart(index)
@@ -256,7 +262,8 @@ extension ProductPlan {
       let width = (m == 1 ? 8 : 4) &* V.width
       while group &+ width <= right {
         var call = TileCall<V>(
-          k: length, a: a + start, aStride: k, b: b + (start &* n &+ column &+ group), bStride: n, bLast: V.width,
+          k: length, a: a + start, aStride: k, b: b + (start &* n &+ column &+ group), bStride: n,
+          bLast: V.width,
           place: column &+ group, column: column &+ group, last: V.width)
         Tile.runWide(m, &call, finish)
         group &+= width
@@ -306,7 +313,8 @@ extension ProductPlan {
     }
   }
 
-  /// One row beside a B that is stored transposed: blocks of B are turned over in registers, for they are used once.
+  /// One row beside a B that is stored transposed: blocks of B are turned over in registers, for they are
+  /// used once.
   @inline(__always)
   private func multiplyAcross(_ left: Int, _ right: Int, _ index: Int, _ finish: UnsafePointer<Finish<V>>) {
     let start = blockStart(index)

@@ -22,7 +22,9 @@ struct Row<S: Strip>: Rows {
   @inline(__always) mutating func step(_ a: UnsafePointer<Scalar>, _ stride: Int, _ b: S) {
     strip.add(S.V.splat(a[0]), times: b)
   }
-  @inline(__always) mutating func add(_ c: UnsafePointer<Scalar>, _ stride: Int, last: Int) { strip.add(c, last: last) }
+  @inline(__always) mutating func add(_ c: UnsafePointer<Scalar>, _ stride: Int, last: Int) {
+    strip.add(c, last: last)
+  }
   @inline(__always) func store(_ c: UnsafeMutablePointer<Scalar>, _ stride: Int, last: Int) {
     strip.store(c, last: last)
   }
@@ -72,8 +74,8 @@ typealias Rows6<S: Strip> = Stack<Rows4<S>, Rows2<S>>
   typealias Rows14<S: Strip> = Stack<Rows8<S>, Rows6<S>>
 #endif
 
-/// Rows of the largest tile: with two vectors a row it fills the registers (32 on AVX-512 and arm64, else 16) and leaves
-/// room for B's two and the spread element of A.
+/// Rows of the largest tile: with two vectors a row it fills the registers (32 on AVX-512 and arm64, else 16)
+/// and leaves room for B's two and the spread element of A.
 @inline(__always) var tileHeight: Int {
   #if DENPA_AVX512
     14

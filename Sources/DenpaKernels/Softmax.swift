@@ -51,7 +51,8 @@ enum SoftmaxGradient<V: Vector>: RangeKernel {
   @inline(__always) static func items(_ a: SoftmaxGradientArguments) -> Int { a.columns > 0 ? a.rows : 0 }
   @inline(__always) static func chunk(_ a: SoftmaxGradientArguments) -> Int { rowChunk(a.rows, a.columns) }
 
-  @inline(__always) static func run(_ a: UnsafePointer<SoftmaxGradientArguments>, _ lower: Int, _ upper: Int) {
+  @inline(__always) static func run(_ a: UnsafePointer<SoftmaxGradientArguments>, _ lower: Int, _ upper: Int)
+  {
     let columns = a.pointee.columns
     let accumulate = a.pointee.accumulate != 0
     for row in lower..<upper {

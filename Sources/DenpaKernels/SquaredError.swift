@@ -29,7 +29,8 @@ enum SquaredError<V: Vector>: LossKernel {
 
   /// Added up in vectors over at most 1024 elements, beyond that in double precision.
   @inline(__always)
-  private static func squares(_ a: UnsafePointer<SquaredErrorArguments>, _ lower: Int, _ upper: Int) -> Double {
+  private static func squares(_ a: UnsafePointer<SquaredErrorArguments>, _ lower: Int, _ upper: Int) -> Double
+  {
     let y = a.pointee.prediction.of(V.Scalar.self)
     let t = a.pointee.target.of(V.Scalar.self)
     var total = 0.0

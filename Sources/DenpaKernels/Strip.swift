@@ -1,7 +1,8 @@
-/// Neighbouring vectors of one row: what a tile keeps in registers for each of its rows, and reads of B in each step.
+/// Neighbouring vectors of one row: what a tile keeps in registers for each of its rows, and reads of B in
+/// each step.
 ///
-/// Composed recursively, so that any width is a type and all of it stays in registers. `last` is the number of lanes
-/// that the last vector uses; where it is the width, known when compiled, nothing of a mask remains.
+/// Composed recursively, so that any width is a type and all of it stays in registers. `last` is the number
+/// of lanes that the last vector uses; where it is the width, known when compiled, nothing of a mask remains.
 protocol Strip {
   associatedtype V: Vector
   typealias Scalar = V.Scalar

@@ -13,8 +13,8 @@ enum UnitSteps: Layout {
   @inline(__always) static var unitRows: Bool { false }
 }
 
-/// One tile's share of C += A·B over one block of k. Handed on by its address: a copy would be read back in wider pieces than it was
-/// just written in, and wait for them.
+/// One tile's share of C += A·B over one block of k. Handed on by its address: a copy would be read back in
+/// wider pieces than it was just written in, and wait for them.
 struct TileCall<V: Vector> {
   var k: Int
   var a: UnsafePointer<V.Scalar>
@@ -60,7 +60,8 @@ private func runTile<R: Rows, L: Layout>(
     withUnsafeMutableBytes(of: &spilled) { bytes in
       let sums = bytes.baseAddress.of(V.Scalar.self)
       finish.pointee.apply(
-        sums, R.count, R.S.vectors, place: call.pointee.place, column: call.pointee.column, last: call.pointee.last)
+        sums, R.count, R.S.vectors, place: call.pointee.place, column: call.pointee.column,
+        last: call.pointee.last)
     }
   }
 }
@@ -97,11 +98,12 @@ private func accumulate<R: Rows, L: Layout>(
 
 /// Tiles of any height up to `tileHeight`.
 enum Tile {
-  /// One or two rows beside a wide part of B in place, which is read only once: the wider the strip, the longer the
-  /// stretches of memory.
+  /// One or two rows beside a wide part of B in place, which is read only once: the wider the strip, the
+  /// longer the stretches of memory.
   @inline(never)
-  static func runWide<V: Vector>(_ height: Int, _ call: UnsafePointer<TileCall<V>>, _ finish: UnsafePointer<Finish<V>>)
-  {
+  static func runWide<V: Vector>(
+    _ height: Int, _ call: UnsafePointer<TileCall<V>>, _ finish: UnsafePointer<Finish<V>>
+  ) {
     if height == 1 {
       runTile(Rows1<Eight<V>>.self, UnitSteps.self, call, finish, ahead: true)
     } else {
@@ -112,7 +114,8 @@ enum Tile {
   /// A tile of a panel that is `lanes` wide (`panelWidth`).
   @inline(__always)
   static func run<V: Vector, L: Layout>(
-    _ layout: L.Type, lanes: Int, _ height: Int, _ call: UnsafePointer<TileCall<V>>, _ finish: UnsafePointer<Finish<V>>
+    _ layout: L.Type, lanes: Int, _ height: Int, _ call: UnsafePointer<TileCall<V>>,
+    _ finish: UnsafePointer<Finish<V>>
   ) {
     if lanes == V.width {
       run(Single<V>.self, layout, height, call, finish)

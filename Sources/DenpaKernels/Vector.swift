@@ -2,8 +2,9 @@ import CShim
 
 /// One vector register of floats, and what the kernels do with it.
 ///
-/// Code generic over the standard library's `SIMD` falls to loops over lanes even when it is specialised; code generic
-/// over this protocol does not, because each of the few types that conform says every operation concretely.
+/// Code generic over the standard library's `SIMD` falls to loops over lanes even when it is specialised;
+/// code generic over this protocol does not, because each of the few types that conform says every operation
+/// concretely.
 protocol Vector {
   associatedtype Scalar
   static var width: Int { get }
@@ -57,7 +58,8 @@ protocol Vector {
   static func double(_ value: Scalar) -> Double
   static func scalar(_ value: Double) -> Scalar
 
-  /// out[p·outStride + i] = rows[i·stride + p] for a block of at most width × width; the rows from `count` on are 0.
+  /// out[p·outStride + i] = rows[i·stride + p] for a block of at most width × width; the rows from `count` on
+  /// are 0.
   static func transpose(
     _ rows: UnsafePointer<Scalar>, _ stride: Int, count: Int, columns: Int,
     _ out: UnsafeMutablePointer<Scalar>, _ outStride: Int, lanes: Int)

@@ -3,9 +3,10 @@ import DenpaGraph
 
 /// Cross-entropy of probabilities: E = −Σ t·log(y + epsilon); dy = −t / (y + epsilon)
 ///
-/// Shapes: y (rows, …, classes) with rows that sum to 1 (after a softmax); t class numbers (rows, …) or (rows, …, 1) of any integer dtype, or
-/// probabilities like y. E: one number (`reduction` mean: over rows), or one a row. epsilon, inside the log, is 0 by default and
-/// never fused away; at 0 a softmax before this loss is computed together with it. The targets get no gradient.
+/// Shapes: y (rows, …, classes) with rows that sum to 1 (after a softmax); t class numbers (rows, …) or
+/// (rows, …, 1) of any integer dtype, or probabilities like y. E: one number (`reduction` mean: over rows),
+/// or one a row. epsilon, inside the log, is 0 by default and never fused away; at 0 a softmax before this
+/// loss is computed together with it. The targets get no gradient.
 public struct CrossEntropy: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "cross_entropy", role: .loss,
@@ -14,14 +15,16 @@ public struct CrossEntropy: BuiltInLayer {
       "y (rows, …, classes), probabilities; t class numbers (rows, …) or probabilities like y. mean: over rows.",
     inputs: ["y", "t"], outputs: ["loss"],
     attributes: [
-      AttributeSpec("epsilon", .float, default: .float(0), minimum: 0, maximum: 1, "Added to y inside the log."),
+      AttributeSpec(
+        "epsilon", .float, default: .float(0), minimum: 0, maximum: 1, "Added to y inside the log."),
       Losses.reduction,
     ],
     rowsIndependent: false, classTargets: true,
     samples: Losses.classSamples + [
       Sample(
         [NamedAttribute("epsilon", .float(1e-3))],
-        inputs: [TensorType(.float32, [4, 5]), TensorType(.int64, [4])], range: 0.05...1, classes: 5, distributions: [0]
+        inputs: [TensorType(.float32, [4, 5]), TensorType(.int64, [4])], range: 0.05...1, classes: 5,
+        distributions: [0]
       )
     ])
 

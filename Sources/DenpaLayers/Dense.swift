@@ -4,18 +4,20 @@ import DenpaKernelTypes
 
 /// Dense: y = f(x·W + b)
 ///
-/// Shapes: x (rows, …, in), W (in, units), b (units), y (rows, …, units). Axes between the batch and the last are kept.
-/// f is the `activation`. Errors: x without an axis behind the batch; units < 1.
-/// Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", 1986.
+/// Shapes: x (rows, …, in), W (in, units), b (units), y (rows, …, units). Axes between the batch and the last
+/// are kept. f is the `activation`. Errors: x without an axis behind the batch; units < 1. Source: Rumelhart,
+/// Hinton & Williams, "Learning representations by back-propagating errors", 1986.
 public struct Dense: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "dense", summary: "Every unit sees every input: y = f(x·W + b).",
-    details: "x (rows, …, in) → y (rows, …, units); W (in, units), b (units). Rumelhart, Hinton & Williams, 1986.",
+    details:
+      "x (rows, …, in) → y (rows, …, units); W (in, units), b (units). Rumelhart, Hinton & Williams, 1986.",
     parameters: ["W", "b"],
     attributes: [
       AttributeSpec("units", .int, minimum: 1, maximum: 2_147_483_647, "How many outputs each row has."),
       AttributeSpec(
-        "activation", .string, default: .string("identity"), choices: Activation.names, "f, applied to x·W + b."),
+        "activation", .string, default: .string("identity"), choices: Activation.names,
+        "f, applied to x·W + b."),
       AttributeSpec("bias", .bool, default: .bool(true), "Whether b is there."),
       AttributeSpec(
         "initializer", .spec, default: .spec(Spec("auto")),
@@ -66,7 +68,8 @@ public struct Dense: BuiltInLayer {
   public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
     var type = try inputs[0].requireFloat("x")
     guard type.shape.rank >= 2 else {
-      throw DenpaError(.badShape, "expected x of shape (rows, in), got \(type.shape): flatten or reshape it first")
+      throw DenpaError(
+        .badShape, "expected x of shape (rows, in), got \(type.shape): flatten or reshape it first")
     }
     type.shape[type.shape.rank - 1] = units
     return [type]

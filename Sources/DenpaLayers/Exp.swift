@@ -3,7 +3,8 @@ import DenpaGraph
 
 /// Exp: y = eˣ; dx = dy · y
 ///
-/// Shapes: x any, y like x. The inverse of the logarithmic link of a Poisson regression (Nelder & Wedderburn, 1972).
+/// Shapes: x any, y like x. The inverse of the logarithmic link of a Poisson regression (Nelder & Wedderburn,
+/// 1972).
 public struct Exp: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "exp", summary: "Makes positive numbers: y = e^x.",
@@ -15,7 +16,9 @@ public struct Exp: BuiltInLayer {
 
   public init(_ attributes: Attributes) {}
 
-  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] { [try inputs[0].requireFloat("x")] }
+  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
+    [try inputs[0].requireFloat("x")]
+  }
 
   public func forward(_ r: Recipe) { r.apply(.exp, r.x, into: r.y) }
 

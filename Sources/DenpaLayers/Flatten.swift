@@ -9,14 +9,17 @@ public struct Flatten: BuiltInLayer {
     kind: "flatten", summary: "Makes each sample a vector: (rows, a, b, …) → (rows, a·b·…).",
     details: "No element is moved.",
     samples: [
-      Sample(inputs: [TensorType(.float32, [4, 2, 3])]), Sample(inputs: [TensorType(.float32, [3, 1, 2, 2])]),
+      Sample(inputs: [TensorType(.float32, [4, 2, 3])]),
+      Sample(inputs: [TensorType(.float32, [3, 1, 2, 2])]),
     ])
 
   public init(_ attributes: Attributes) {}
 
   public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
     let type = inputs[0]
-    guard type.shape.rank >= 1 else { throw DenpaError(.badShape, "expected x with a batch axis, got \(type.shape)") }
+    guard type.shape.rank >= 1 else {
+      throw DenpaError(.badShape, "expected x with a batch axis, got \(type.shape)")
+    }
     return [TensorType(type.dtype, [type.shape[0], type.shape.sample.count])]
   }
 

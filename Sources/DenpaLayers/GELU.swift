@@ -4,8 +4,9 @@ import DenpaKernelTypes
 
 /// GELU: y = x·Φ(x) = x/2·(1 + erf(x/√2)); dx = dy·(Φ(x) + x·φ(x)), φ(x) = e^(−x²/2)/√(2π)
 ///
-/// With `approximate` "tanh": y = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), and its own slope. Shapes: x any, y like x. gelu(−∞) = 0.
-/// Source: Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016; the attribute is PyTorch's.
+/// With `approximate` "tanh": y = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), and its own slope. Shapes: x any,
+/// y like x. gelu(−∞) = 0. Source: Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016; the attribute is
+/// PyTorch's.
 public struct GELU: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "gelu", summary: "Weighs x by the probability that a normal number is below it: y = x·Φ(x).",
@@ -19,7 +20,9 @@ public struct GELU: BuiltInLayer {
     samples: [
       Sample(inputs: [TensorType(.float32, [4, 5])]),
       Sample(inputs: [TensorType(.float32, [2, 3, 33])], range: -6...6),
-      Sample([NamedAttribute("approximate", .string("tanh"))], inputs: [TensorType(.float32, [3, 21])], range: -6...6),
+      Sample(
+        [NamedAttribute("approximate", .string("tanh"))], inputs: [TensorType(.float32, [3, 21])],
+        range: -6...6),
     ])
 
   let function: Function
@@ -28,7 +31,9 @@ public struct GELU: BuiltInLayer {
     function = attributes.string("approximate") == "tanh" ? .geluTanh : .gelu
   }
 
-  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] { [try inputs[0].requireFloat("x")] }
+  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
+    [try inputs[0].requireFloat("x")]
+  }
 
   public func forward(_ r: Recipe) { r.apply(function, r.x, into: r.y) }
 

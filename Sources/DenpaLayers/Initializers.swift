@@ -2,7 +2,8 @@ import DenpaCore
 import DenpaGraph
 import Glibc
 
-/// How parameters begin. `fan_in` and `fan_out` are the inputs and outputs of a unit: the extents of W (in, out).
+/// How parameters begin. `fan_in` and `fan_out` are the inputs and outputs of a unit: the extents of W (in,
+/// out).
 enum Initializers {
   static let all: [InitializerDefinition] = [
     InitializerDefinition(kind: "zeros", summary: "All 0.") { _, _ in 0 },
@@ -18,7 +19,8 @@ enum Initializers {
         AttributeSpec("mean", .float, default: .float(0), "Mean."),
       ]
     ) { context, index in
-      context.attributes.float("mean") + context.attributes.float("scale") * context.random.normal(UInt64(index))
+      context.attributes.float("mean") + context.attributes.float("scale")
+        * context.random.normal(UInt64(index))
     },
     InitializerDefinition(
       kind: "uniform", summary: "Uniform in [`low`, `high`).",
@@ -29,7 +31,8 @@ enum Initializers {
       check: { (context) throws(DenpaError) in
         let low = context.attributes.float("low"), high = context.attributes.float("high")
         guard low <= high else {
-          throw DenpaError(.badArgument, "initializer \"uniform\": expected low ≤ high, got \(low) and \(high)")
+          throw DenpaError(
+            .badArgument, "initializer \"uniform\": expected low ≤ high, got \(low) and \(high)")
         }
       }
     ) { context, index in
@@ -38,7 +41,8 @@ enum Initializers {
     },
     InitializerDefinition(
       kind: "xavier", summary: "Normal with variance 2 / (fan_in + fan_out).",
-      details: "Keeps the variance of values and gradients through sigmoid-like layers. Glorot & Bengio, 2010."
+      details:
+        "Keeps the variance of values and gradients through sigmoid-like layers. Glorot & Bengio, 2010."
     ) { context, index in
       sqrt(2 / Double(max(context.fanIn + context.fanOut, 1))) * context.random.normal(UInt64(index))
     },

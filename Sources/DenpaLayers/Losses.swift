@@ -40,13 +40,15 @@ enum Losses {
     column.append(1)
     guard target.shape == numbers || target.shape == column else {
       throw DenpaError(
-        .badShape, "expected class numbers \(numbers) or \(column) for predictions \(shape), got \(target.shape)")
+        .badShape,
+        "expected class numbers \(numbers) or \(column) for predictions \(shape), got \(target.shape)")
     }
   }
 
   static let classSamples: [Sample] = [
     Sample(
-      inputs: [TensorType(.float32, [4, 5]), TensorType(.int64, [4])], range: 0.05...1, classes: 5, distributions: [0]),
+      inputs: [TensorType(.float32, [4, 5]), TensorType(.int64, [4])], range: 0.05...1, classes: 5,
+      distributions: [0]),
     Sample(
       [NamedAttribute("reduction", .string("sum"))],
       inputs: [TensorType(.float32, [3, 4]), TensorType(.int32, [3, 1])], range: 0.05...1, classes: 4,
@@ -57,6 +59,7 @@ enum Losses {
       distributions: [0]),
     Sample(
       [NamedAttribute("reduction", .string("none"))],
-      inputs: [TensorType(.float32, [4, 5]), TensorType(.float32, [4, 5])], range: 0.05...1, distributions: [0, 1]),
+      inputs: [TensorType(.float32, [4, 5]), TensorType(.float32, [4, 5])], range: 0.05...1,
+      distributions: [0, 1]),
   ]
 }

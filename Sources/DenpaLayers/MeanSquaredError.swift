@@ -3,16 +3,17 @@ import DenpaGraph
 
 /// Mean squared error: E = Σ (y − t)² / count; dy = 2 (y − t) / count, and with `half` ½ of both
 ///
-/// Shapes: y any, t like y; (rows,) and (rows, 1) meet as equal, nothing is broadcast. E: one number (`reduction` mean: over all elements,
-/// batch_mean: summed per sample, averaged over samples, sum), or one a sample (none: summed over its elements).
-/// Integer targets are converted. The targets get no gradient.
+/// Shapes: y any, t like y; (rows,) and (rows, 1) meet as equal, nothing is broadcast. E: one number
+/// (`reduction` mean: over all elements, batch_mean: summed per sample, averaged over samples, sum), or one a
+/// sample (none: summed over its elements). Integer targets are converted. The targets get no gradient.
 public struct MeanSquaredError: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "mean_squared_error", role: .loss, summary: "The mean of squared differences: E = mean (y − t)².",
     details: "y any shape, t like y, where (rows,) and (rows, 1) are equal; nothing is broadcast.",
     inputs: ["y", "t"], outputs: ["loss"],
     attributes: [
-      AttributeSpec("half", .bool, default: .bool(false), "½ of it, so that dy = (y − t) / count."), Losses.reduction,
+      AttributeSpec("half", .bool, default: .bool(false), "½ of it, so that dy = (y − t) / count."),
+      Losses.reduction,
     ],
     rowsIndependent: false,
     samples: [
@@ -40,7 +41,8 @@ public struct MeanSquaredError: BuiltInLayer {
     let y = try inputs[0].requireFloat("y").shape, t = try inputs[1].requireFloat("t").shape
     let columns = (y.rank == 2 && y[1] == 1 && t.rank == 1) || (t.rank == 2 && t[1] == 1 && y.rank == 1)
     guard y == t || (columns && y[0] == t[0]) else {
-      throw DenpaError(.badShape, "expected targets \(y) like the predictions, got \(t); targets are never broadcast")
+      throw DenpaError(
+        .badShape, "expected targets \(y) like the predictions, got \(t); targets are never broadcast")
     }
     return try Losses.output(inputs[0], reduction)
   }

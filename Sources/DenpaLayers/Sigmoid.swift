@@ -15,7 +15,9 @@ public struct Sigmoid: BuiltInLayer {
 
   public init(_ attributes: Attributes) {}
 
-  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] { [try inputs[0].requireFloat("x")] }
+  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
+    [try inputs[0].requireFloat("x")]
+  }
 
   public func forward(_ r: Recipe) { r.apply(.sigmoid, r.x, into: r.y) }
 

@@ -3,15 +3,17 @@ import DenpaGraph
 
 /// Cross-entropy from logits: p = softmax(x), E = −Σ t·log p; dx = p·Σt − t
 ///
-/// Shapes: x (rows, …, classes), any numbers; t class numbers (rows, …) or (rows, …, 1) of any integer dtype, or probabilities like x. E: one
-/// number (`reduction` mean: over rows), or one a row. Uses the shifted log-sum-exp, so logits of any size are safe. The targets get no
-/// gradient.
+/// Shapes: x (rows, …, classes), any numbers; t class numbers (rows, …) or (rows, …, 1) of any integer dtype,
+/// or probabilities like x. E: one number (`reduction` mean: over rows), or one a row. Uses the shifted
+/// log-sum-exp, so logits of any size are safe. The targets get no gradient.
 public struct SoftmaxCrossEntropy: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "softmax_cross_entropy", role: .loss,
     summary: "Cross-entropy of the softmax of logits: E = −Σ t·log softmax(x).",
-    details: "x (rows, …, classes), logits; t class numbers (rows, …) or probabilities like x. mean: over rows.",
-    inputs: ["x", "t"], outputs: ["loss"], attributes: [Losses.reduction], rowsIndependent: false, classTargets: true,
+    details:
+      "x (rows, …, classes), logits; t class numbers (rows, …) or probabilities like x. mean: over rows.",
+    inputs: ["x", "t"], outputs: ["loss"], attributes: [Losses.reduction], rowsIndependent: false,
+    classTargets: true,
     samples: Losses.classSamples.map { sample in
       var sample = sample
       sample.distributions = sample.distributions.filter { $0 == 1 }
@@ -30,7 +32,8 @@ public struct SoftmaxCrossEntropy: BuiltInLayer {
 
   public func forward(_ r: Recipe) {
     r.crossEntropy(
-      r.input(0), r.input(1), epsilon: 0, reduction, probabilities: r.saved("p", like: r.input(0)), into: r.output(0))
+      r.input(0), r.input(1), epsilon: 0, reduction, probabilities: r.saved("p", like: r.input(0)),
+      into: r.output(0))
   }
 
   public func backward(_ r: Recipe) {

@@ -26,7 +26,9 @@ extension AttributeType {
     return nil
   }
 
-  private static let all: [AttributeType] = [.int, .float, .bool, .string, .ints, .floats, .strings, .tensor, .spec]
+  private static let all: [AttributeType] = [
+    .int, .float, .bool, .string, .ints, .floats, .strings, .tensor, .spec,
+  ]
 }
 
 /// Attributes that come from outside, copied and checked.
@@ -56,17 +58,20 @@ public enum AttributeReader {
   ) throws(DenpaError) -> [NamedAttribute] {
     guard let attributes else { return [] }
     guard depth < maximumDepth else {
-      throw DenpaError(.limitExceeded, "\(owner): attributes stand more than \(maximumDepth) deep inside each other")
+      throw DenpaError(
+        .limitExceeded, "\(owner): attributes stand more than \(maximumDepth) deep inside each other")
     }
     var result: [NamedAttribute] = []
     while let namePointer = attributes[result.count].name {
       guard result.count < maximumAttributes else {
         throw DenpaError(
-          .limitExceeded, "\(owner): more than \(maximumAttributes) attributes; does the list end with denpa_end()?")
+          .limitExceeded,
+          "\(owner): more than \(maximumAttributes) attributes; does the list end with denpa_end()?")
       }
       let attribute = attributes[result.count]
       let name = try CText.read(namePointer, limit: CText.nameLimit, "\(owner): the name of an attribute")
-      result.append(NamedAttribute(name, try value(attribute, "\(owner): attribute \"\(name)\"", depth: depth)))
+      result.append(
+        NamedAttribute(name, try value(attribute, "\(owner): attribute \"\(name)\"", depth: depth)))
     }
     return result
   }
@@ -77,13 +82,15 @@ public enum AttributeReader {
   }
 
   /// The value of one entry; its name is not looked at.
-  static func value(_ attribute: denpa_attribute, _ owner: Message, depth: Int = 0) throws(DenpaError) -> AttributeValue
+  static func value(_ attribute: denpa_attribute, _ owner: Message, depth: Int = 0) throws(DenpaError)
+    -> AttributeValue
   {
     guard let type = AttributeType(code: attribute.type) else {
       throw DenpaError(.badArgument, "\(owner) has the unknown type \(attribute.type)")
     }
     guard attribute.reserved0 == 0, attribute.reserved == 0 else {
-      throw DenpaError(.badArgument, "\(owner): reserved fields must be 0: make it with denpa_\(type.rawValue)()")
+      throw DenpaError(
+        .badArgument, "\(owner): reserved fields must be 0: make it with denpa_\(type.rawValue)()")
     }
     switch type {
     case .int: return .int(Int(attribute.value.i))
@@ -103,7 +110,9 @@ public enum AttributeReader {
     }
   }
 
-  private static func items<T>(_ items: UnsafePointer<T>?, _ count: Int64, _ owner: Message) throws(DenpaError) -> [T] {
+  private static func items<T>(_ items: UnsafePointer<T>?, _ count: Int64, _ owner: Message)
+    throws(DenpaError) -> [T]
+  {
     guard count >= 0 else { throw DenpaError(.badArgument, "\(owner) has \(count) items") }
     guard count <= maximumItems else {
       throw DenpaError(.limitExceeded, "\(owner) has \(count) items; at most \(maximumItems) are taken")
@@ -122,13 +131,17 @@ public enum AttributeReader {
   }
 
   /// A tensor's elements as float64.
-  static func elements(_ tensor: denpa_tensor, _ type: TensorType, _ owner: Message) throws(DenpaError) -> [Double] {
+  static func elements(_ tensor: denpa_tensor, _ type: TensorType, _ owner: Message) throws(DenpaError)
+    -> [Double]
+  {
     let count = type.shape.count
     guard count <= maximumElements else {
       throw DenpaError(.limitExceeded, "\(owner) has \(count) elements; at most \(maximumElements) are taken")
     }
     guard count > 0 else { return [] }
-    guard let data = tensor.data else { throw DenpaError(.badArgument, "\(owner): the tensor's data is NULL") }
+    guard let data = tensor.data else {
+      throw DenpaError(.badArgument, "\(owner): the tensor's data is NULL")
+    }
     return [Double](unsafeUninitializedCapacity: count) { memory, written in
       if let base = memory.baseAddress { convert(data, type.dtype, to: base, .float64, count: count) }
       written = count

@@ -9,7 +9,8 @@ final class CArena {
 
   deinit { for block in blocks { denpa_shim_free(block) } }
 
-  /// Zeroed memory for `count` values; room for one where `count` is 0, so that the address is always a good one.
+  /// Zeroed memory for `count` values; room for one where `count` is 0, so that the address is always a good
+  /// one.
   func allocate<T>(_: T.Type, _ count: Int) throws(DenpaError) -> UnsafeMutablePointer<T> {
     let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<T>.stride)
     guard !overflow, let block = denpa_shim_allocate(bytes, 64) else {

@@ -8,7 +8,9 @@ public enum CText {
   public static let limit = 65_536
 
   /// Reads a text of at most `limit` bytes; never looks further. `what` is named in the error.
-  public static func read(_ text: UnsafePointer<CChar>?, limit: Int, _ what: Message) throws(DenpaError) -> String {
+  public static func read(_ text: UnsafePointer<CChar>?, limit: Int, _ what: Message) throws(DenpaError)
+    -> String
+  {
     guard let text else { throw DenpaError(.badArgument, "\(what) is NULL") }
     var length = 0
     while text[length] != 0 {
@@ -29,7 +31,8 @@ public enum CText {
       (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
         || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "_")
     }
-    guard wellFormed, let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+    guard wellFormed, let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
+    else {
       throw DenpaError(
         .badArgument, "\(what) is \"\(name)\": expected letters, digits and '_', and no digit in front")
     }

@@ -12,7 +12,8 @@ public struct FailureText {
 
   var message = Message()
   var source = Source.nobody
-  /// A UInt32 that is 1 when a chunk has thrown: chunks run in many threads, and the first to throw writes the rest.
+  /// A UInt32 that is 1 when a chunk has thrown: chunks run in many threads, and the first to throw writes
+  /// the rest.
   var claimed: UInt32 = 0
 
   public init() {}
@@ -39,11 +40,11 @@ public struct FailureText {
   }
 }
 
-/// Calls of code that is not ours: a status becomes an error with the words that the callback left by `denpa_host.fail`, and so does an
-/// exception, with what it says of itself.
+/// Calls of code that is not ours: a status becomes an error with the words that the callback left by
+/// `denpa_host.fail`, and so does an exception, with what it says of itself.
 ///
-/// Each thread knows the text that its innermost running callback writes to. It stands in the caller's memory, so that a call
-/// allocates nothing.
+/// Each thread knows the text that its innermost running callback writes to. It stands in the caller's
+/// memory, so that a call allocates nothing.
 public enum Callback {
   /// What the shims of CShim/Callbacks.cpp call where something was thrown; the place is a `FailureText`.
   public typealias Note = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?) -> Void
@@ -100,8 +101,8 @@ public enum Callback {
     return DenpaError(status, isGiven ? said : "\(name) returned \(status.name), \(said)")
   }
 
-  /// Runs `body`, a shim's call with the note and place that it is given, and throws for any answer but 0 and for exceptions. `name` is
-  /// the callback's.
+  /// Runs `body`, a shim's call with the note and place that it is given, and throws for any answer but 0 and
+  /// for exceptions. `name` is the callback's.
   static func check(
     _ name: StaticString, _ body: (Note, UnsafeMutableRawPointer) -> Int32
   ) throws(DenpaError) {

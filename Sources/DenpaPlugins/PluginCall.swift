@@ -28,7 +28,8 @@ final class PluginCall: @unchecked Sendable {
   init(_ layer: PluginLayer, _ described: ForeignCall) throws(DenpaError) {
     instance = layer.instance
     turn = layer.instance.turn
-    guard let callback = described.backward ? layer.definition.layer.backward : layer.definition.layer.forward else {
+    guard let callback = described.backward ? layer.definition.layer.backward : layer.definition.layer.forward
+    else {
       throw DenpaError(.notSupported, "the layer has no backward: it serves inference only")
     }
     self.callback = Callback.address(callback)
@@ -80,7 +81,9 @@ final class PluginCall: @unchecked Sendable {
       ._withUnsafeGuaranteedRef { $0.perform(arguments, run.assumingMemoryBound(to: Run.self)) }
   }
 
-  private func perform(_ arguments: UnsafePointer<ForeignArguments>, _ run: UnsafeMutablePointer<Run>) -> Int32 {
+  private func perform(_ arguments: UnsafePointer<ForeignArguments>, _ run: UnsafeMutablePointer<Run>)
+    -> Int32
+  {
     guard let turn else { return compute(arguments, run) }
     guard turn.begin() else {
       let error = DenpaError(
@@ -94,7 +97,9 @@ final class PluginCall: @unchecked Sendable {
     return compute(arguments, run)
   }
 
-  private func compute(_ arguments: UnsafePointer<ForeignArguments>, _ run: UnsafeMutablePointer<Run>) -> Int32 {
+  private func compute(_ arguments: UnsafePointer<ForeignArguments>, _ run: UnsafeMutablePointer<Run>)
+    -> Int32
+  {
     let pointers = arguments.pointee.pointers
     for index in 0..<present { tensors[index].data = pointers[index] }
     for index in isFloat.indices {

@@ -2,7 +2,8 @@ import CDenpa
 import DenpaCore
 import DenpaGraph
 
-/// A layer as a plugin describes it, checked: whatever is wrong with the description is found here, before any callback runs.
+/// A layer as a plugin describes it, checked: whatever is wrong with the description is found here, before
+/// any callback runs.
 final class PluginDefinition: @unchecked Sendable {
   static let maximumPorts: Int32 = 64
   static let maximumSamples: Int32 = 256
@@ -19,13 +20,16 @@ final class PluginDefinition: @unchecked Sendable {
   var isReentrant: Bool { layer.flags & UInt32(DENPA_REENTRANT) != 0 }
 
   var definition: LayerDefinition {
-    LayerDefinition(spec: spec, proved: false) { (attributes) throws(DenpaError) in try PluginLayer(self, attributes) }
+    LayerDefinition(spec: spec, proved: false) { (attributes) throws(DenpaError) in
+      try PluginLayer(self, attributes)
+    }
   }
 
-  /// `userData` replaces the description's own, where given (even by NULL). `index` counts the layers of the plugin, for errors
-  /// that have no name to tell.
+  /// `userData` replaces the description's own, where given (even by NULL). `index` counts the layers of the
+  /// plugin, for errors that have no name to tell.
   init(
-    _ pointer: UnsafePointer<denpa_layer>?, userData: UnsafeMutableRawPointer?? = nil, plugin: String, index: Int
+    _ pointer: UnsafePointer<denpa_layer>?, userData: UnsafeMutableRawPointer?? = nil, plugin: String,
+    index: Int
   ) throws(DenpaError) {
     let layer = try PluginStruct.read(pointer, "denpa_layer", "layer \(index)")
     self.layer = layer
@@ -50,7 +54,8 @@ final class PluginDefinition: @unchecked Sendable {
       if layer.dtypes & UInt32(DENPA_SUPPORTS_FLOAT64) != 0 { spec.dtypes.append(.float64) }
       spec.samples = try PluginSamples.read(layer, attributes)
       spec.proved = PluginDefinition.proved(spec.samples, isLoss: isLoss)
-      spec.classTargets = isLoss && spec.samples.contains { $0.inputs.count > 1 && !$0.inputs[1].dtype.isFloat }
+      spec.classTargets =
+        isLoss && spec.samples.contains { $0.inputs.count > 1 && !$0.inputs[1].dtype.isFloat }
     } catch {
       throw DenpaError(.badPlugin, "layer \"\(name)\": \(error.message)")
     }
@@ -58,8 +63,8 @@ final class PluginDefinition: @unchecked Sendable {
     try checkMemory("a plugin")
   }
 
-  /// What the samples show of each input. Integers of a loss's target are class numbers unless a sample has some that are
-  /// not below the prediction's last extent.
+  /// What the samples show of each input. Integers of a loss's target are class numbers unless a sample has
+  /// some that are not below the prediction's last extent.
   private static func proved(_ samples: [Sample], isLoss: Bool) -> [ProvedInput] {
     guard let count = samples.first?.inputs.count else { return [] }
     return (0..<count).map { index in
@@ -71,14 +76,15 @@ final class PluginDefinition: @unchecked Sendable {
         guard !type.dtype.isFloat else { continue }
         let given = sample.values.indices.contains(index) ? sample.values[index] : nil
         let largest = given?.max() ?? Double(sample.classes - 1)
-        areClasses = areClasses && largest < Double(sample.inputs[0].shape.last ?? 1) && (given?.min() ?? 0) >= 0
+        areClasses =
+          areClasses && largest < Double(sample.inputs[0].shape.last ?? 1) && (given?.min() ?? 0) >= 0
       }
       return ProvedInput(dtypes: dtypes, areClasses: areClasses)
     }
   }
 
-  /// What the layer calls its parameters, told by an instance made for the first sample; for the documentation only, so that a
-  /// layer that refuses its own sample is the proof's business.
+  /// What the layer calls its parameters, told by an instance made for the first sample; for the
+  /// documentation only, so that a layer that refuses its own sample is the proof's business.
   private func parameterNames() -> [String] {
     guard layer.parameter_count > 0, let sample = spec.samples.first else { return [] }
     do {
@@ -100,7 +106,8 @@ final class PluginDefinition: @unchecked Sendable {
     guard parts.count >= 2 else {
       throw DenpaError(
         .badPlugin,
-        "layer \"\(name)\": the name has no namespace: expected \"vendor.\(name)\", so that it clashes with nobody's")
+        "layer \"\(name)\": the name has no namespace: expected \"vendor.\(name)\", so that it clashes with nobody's"
+      )
     }
     let wellFormed = parts.allSatisfy { part in
       !part.isEmpty
@@ -111,7 +118,8 @@ final class PluginDefinition: @unchecked Sendable {
     }
     guard wellFormed else {
       throw DenpaError(
-        .badPlugin, "layer \"\(name)\": expected lower-case letters, digits and '_' around each '.' of the name")
+        .badPlugin,
+        "layer \"\(name)\": expected lower-case letters, digits and '_' around each '.' of the name")
     }
     return name
   }
@@ -119,10 +127,13 @@ final class PluginDefinition: @unchecked Sendable {
   private static func checkNumbers(_ layer: denpa_layer) throws(DenpaError) {
     func check(_ count: Int32, _ name: String, _ range: ClosedRange<Int32>) throws(DenpaError) {
       guard range.contains(count) else {
-        throw DenpaError(.badPlugin, "\(name) is \(count): expected \(range.lowerBound) to \(range.upperBound)")
+        throw DenpaError(
+          .badPlugin, "\(name) is \(count): expected \(range.lowerBound) to \(range.upperBound)")
       }
     }
-    guard layer.version >= 0 else { throw DenpaError(.badPlugin, "version is \(layer.version): expected 0 or more") }
+    guard layer.version >= 0 else {
+      throw DenpaError(.badPlugin, "version is \(layer.version): expected 0 or more")
+    }
     try check(layer.input_count, "input_count", 1...maximumPorts)
     try check(layer.output_count, "output_count", 1...maximumPorts)
     try check(layer.parameter_count, "parameter_count", 0...maximumPorts)
@@ -139,14 +150,16 @@ final class PluginDefinition: @unchecked Sendable {
     guard layer.role == DENPA_LAYER || (layer.input_count == 2 && layer.output_count == 1) else {
       throw DenpaError(
         .badPlugin,
-        "a loss has 2 inputs (prediction, target) and 1 output, got \(layer.input_count) and \(layer.output_count)")
+        "a loss has 2 inputs (prediction, target) and 1 output, got \(layer.input_count) and \(layer.output_count)"
+      )
     }
     guard layer.flags & ~knownFlags == 0 else {
       throw DenpaError(.badPlugin, "flags has unknown bits: \(layer.flags & ~knownFlags)")
     }
     guard layer.dtypes != 0, layer.dtypes & ~knownDTypes == 0 else {
       throw DenpaError(
-        .badPlugin, "dtypes is \(layer.dtypes): expected DENPA_SUPPORTS_FLOAT32, DENPA_SUPPORTS_FLOAT64 or both")
+        .badPlugin,
+        "dtypes is \(layer.dtypes): expected DENPA_SUPPORTS_FLOAT32, DENPA_SUPPORTS_FLOAT64 or both")
     }
   }
 
@@ -182,7 +195,8 @@ public enum StructTail {
 
 /// Structs that begin with their own size.
 enum PluginStruct {
-  /// Copies a struct that the plugin may have compiled larger than we know it; the size is looked at before anything else.
+  /// Copies a struct that the plugin may have compiled larger than we know it; the size is looked at before
+  /// anything else.
   static func read<T>(
     _ pointer: UnsafePointer<T>?, _ type: StaticString, _ owner: Message
   ) throws(DenpaError) -> T {

@@ -61,7 +61,8 @@ enum PluginHost {
       let work = context.assumingMemoryBound(to: Work.self).pointee
       let first = Int64(chunk) * work.grain
       denpa_shim_body(
-        work.body, work.context, first, first + min(work.grain, work.count - first), chunk, Callback.noteOfChunk,
+        work.body, work.context, first, first + min(work.grain, work.count - first), chunk,
+        Callback.noteOfChunk,
         work.text)
     }
     withUnsafeMutablePointer(to: &work) { work in
@@ -78,7 +79,8 @@ enum PluginHost {
     _ numbers: UnsafeMutablePointer<Double>
   ) {
     guard let call, let run = run(call) else { return }
-    // Node numbers stay below 2¹⁶, so streams below 2⁴⁰ never meet those of another node, or of an initializer.
+    // Node numbers stay below 2¹⁶, so streams below 2⁴⁰ never meet those of another node, or of an
+    // initializer.
     let node = call.pointee.opaque.1 &+ 1
     let generator = Random(seed: run.pointee.seed, stream: node << 40 ^ stream, step: run.pointee.draw)
     var element = first

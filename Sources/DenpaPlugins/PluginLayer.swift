@@ -3,7 +3,8 @@ import CShim
 import DenpaCore
 import DenpaGraph
 
-/// What a plugin's `create` made, and the attributes that it was made from; destroyed with the last graph that uses it.
+/// What a plugin's `create` made, and the attributes that it was made from; destroyed with the last graph
+/// that uses it.
 final class PluginInstance: @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer?
   /// One call at a time, where the layer does not say that it is re-entrant.
@@ -59,7 +60,8 @@ struct PluginLayer: ForeignLayer {
     for type in call.inputs + call.outputs + call.parameters {
       guard !type.dtype.isFloat || definition.spec.dtypes.contains(type.dtype) else {
         throw DenpaError(
-          .notSupported, "the layer computes in \(list: definition.spec.dtypes.map(\.name)), not in \(type.dtype)")
+          .notSupported,
+          "the layer computes in \(list: definition.spec.dtypes.map(\.name)), not in \(type.dtype)")
       }
     }
     return PreparedForeignCall(step: PluginCall.step, context: try PluginCall(self, call))
@@ -91,23 +93,29 @@ struct PluginLayer: ForeignLayer {
     var result: [TensorType] = []
     for index in 0..<count {
       let name: Message = "infer_shape: outputs[\(index)]"
-      guard made.tensors[index].rank >= 0 else { throw DenpaError(.badShape, "\(name): its rank was not set") }
+      guard made.tensors[index].rank >= 0 else {
+        throw DenpaError(.badShape, "\(name): its rank was not set")
+      }
       var type = try TensorReader.type(made.tensors[index], batch: true, name)
       guard !type.shape.isBatched || isBatched else {
         throw DenpaError(.badShape, "\(name) has a symbolic batch, while no input has one")
       }
-      guard !(definition.spec.rowsIndependent && isBatched && !definition.isLoss) || type.shape.isBatched else {
+      guard !(definition.spec.rowsIndependent && isBatched && !definition.isLoss) || type.shape.isBatched
+      else {
         throw DenpaError(
           .badShape,
-          "\(name) has shape \(type.shape): the layer's rows are independent, so dim[0] of the input is copied")
+          "\(name) has shape \(type.shape): the layer's rows are independent, so dim[0] of the input is copied"
+        )
       }
       guard !definition.isLoss || type.shape.rank == 0 else {
-        throw DenpaError(.badShape, "\(name) has shape \(type.shape): the output of a loss is one number, of rank 0")
+        throw DenpaError(
+          .badShape, "\(name) has shape \(type.shape): the output of a loss is one number, of rank 0")
       }
       if type.dtype.isFloat {
         guard type.dtype == float ?? type.dtype else {
           throw DenpaError(
-            .badDType, "\(name) is \(type.dtype): copy the dtype of the inputs, which \(float ?? .float32) is here")
+            .badDType,
+            "\(name) is \(type.dtype): copy the dtype of the inputs, which \(float ?? .float32) is here")
         }
         // The engine's name for "whatever float dtype the model has".
         type.dtype = inputs.first { $0.dtype.isFloat }?.dtype ?? .float32
@@ -117,13 +125,14 @@ struct PluginLayer: ForeignLayer {
     return result
   }
 
-  /// The inputs as the layer may see them. Graphs say float32 before they know the model's dtype: a layer that does not know
-  /// float32 is asked in its own. Integers are handed over in the dtype that was proved.
+  /// The inputs as the layer may see them. Graphs say float32 before they know the model's dtype: a layer
+  /// that does not know float32 is asked in its own. Integers are handed over in the dtype that was proved.
   private func known(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
     let handedOver = try definition.spec.handedOver(inputs)
     guard let dtype = definition.spec.dtypes.first else { return handedOver }
     return handedOver.map { type in
-      type.dtype.isFloat && !definition.spec.dtypes.contains(type.dtype) ? TensorType(dtype, type.shape) : type
+      type.dtype.isFloat && !definition.spec.dtypes.contains(type.dtype)
+        ? TensorType(dtype, type.shape) : type
     }
   }
 
@@ -139,7 +148,8 @@ struct PluginLayer: ForeignLayer {
       parameter.rank = -1
       try Callback.check("parameter") { note, place in
         denpa_shim_describe(
-          Callback.address(describe), PluginHost.table, definition.userData, instance.pointer, given.readable, index,
+          Callback.address(describe), PluginHost.table, definition.userData, instance.pointer, given.readable,
+          index,
           &parameter, note, place)
       }
       let name = try CText.readIdentifier(parameter.name, "\(owner): its name")
@@ -149,15 +159,19 @@ struct PluginLayer: ForeignLayer {
       guard let role = ParameterSpec.Role(rawValue: Int(parameter.role)) else {
         throw DenpaError(
           .badPlugin,
-          "\(owner), \"\(name)\": its role is \(parameter.role): expected DENPA_TRAINED, DENPA_FROZEN or DENPA_STATE")
+          "\(owner), \"\(name)\": its role is \(parameter.role): expected DENPA_TRAINED, DENPA_FROZEN or DENPA_STATE"
+        )
       }
-      guard parameter.rank >= 0 else { throw DenpaError(.badShape, "\(owner), \"\(name)\": its rank was not set") }
+      guard parameter.rank >= 0 else {
+        throw DenpaError(.badShape, "\(owner), \"\(name)\": its rank was not set")
+      }
       let shape = try TensorReader.shape(
         rank: parameter.rank, extents: parameter.dim, batch: false, "\(owner), \"\(name)\"")
       let initializer = denpa_spec(kind: parameter.initializer, attributes: parameter.initializer_attributes)
       result.append(
         ParameterSpec(
-          name, shape, initializer: try AttributeReader.spec(initializer, "\(owner), \"\(name)\": its initializer"),
+          name, shape,
+          initializer: try AttributeReader.spec(initializer, "\(owner), \"\(name)\": its initializer"),
           role: role))
     }
     return result
@@ -178,7 +192,8 @@ struct PluginLayer: ForeignLayer {
       tensor.rank = -1
       try Callback.check("saved") { note, place in
         denpa_shim_describe(
-          Callback.address(describe), PluginHost.table, definition.userData, instance.pointer, given.readable, index,
+          Callback.address(describe), PluginHost.table, definition.userData, instance.pointer, given.readable,
+          index,
           &tensor, note, place)
       }
       guard tensor.rank >= 0 else { throw DenpaError(.badShape, "\(owner): its rank was not set") }

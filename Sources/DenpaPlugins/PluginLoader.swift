@@ -7,7 +7,8 @@ import Glibc
 
 /// Layers at run time: from shared objects, and from the program itself.
 public enum PluginLoader {
-  /// Loads a plugin and registers its layers, all or none; answers their names. With `prove` each of them passes the proof first.
+  /// Loads a plugin and registers its layers, all or none; answers their names. With `prove` each of them
+  /// passes the proof first.
   ///
   /// The plugin's code runs in this process and is never unloaded, not even when it is refused.
   public static func load(
@@ -27,16 +28,21 @@ public enum PluginLoader {
 
   /// Registers a layer that the program describes itself; answers its name.
   public static func register(
-    _ layer: UnsafePointer<denpa_layer>?, userData: UnsafeMutableRawPointer?, prove: Bool, registry: Registry = .shared
+    _ layer: UnsafePointer<denpa_layer>?, userData: UnsafeMutableRawPointer?, prove: Bool,
+    registry: Registry = .shared
   ) throws(DenpaError) -> String {
     guard let layer else { throw DenpaError(.badArgument, "the layer is NULL") }
-    let definition = try PluginDefinition(layer, userData: .some(userData), plugin: "program", index: 0).definition
+    let definition = try PluginDefinition(layer, userData: .some(userData), plugin: "program", index: 0)
+      .definition
     try add([definition], prove: prove, registry: registry)
     return definition.spec.kind
   }
 
-  /// A taken name is found before a proof is run for nothing, and again, by the registry, when the layers are added.
-  private static func add(_ definitions: [LayerDefinition], prove: Bool, registry: Registry) throws(DenpaError) {
+  /// A taken name is found before a proof is run for nothing, and again, by the registry, when the layers are
+  /// added.
+  private static func add(_ definitions: [LayerDefinition], prove: Bool, registry: Registry)
+    throws(DenpaError)
+  {
     let taken = registry.layers.map(\.spec.kind)
     for (index, definition) in definitions.enumerated() {
       let kind = definition.spec.kind
@@ -53,7 +59,8 @@ public enum PluginLoader {
         let findings = try Conformance.prove(definitions[index])
         if let failure = findings.first(where: { !$0.passed }) {
           throw DenpaError(
-            .proofFailed, "layer \"\(definitions[index].spec.kind)\" is refused, \(failure.check): \(failure.text)")
+            .proofFailed,
+            "layer \"\(definitions[index].spec.kind)\" is refused, \(failure.check): \(failure.text)")
         }
         definitions[index].proved = true
       }
@@ -65,17 +72,21 @@ public enum PluginLoader {
 
   private static let lastKnownEntry = 9
 
-  private static func describe(_ object: SharedObject, _ spelling: String) throws(DenpaError) -> [LayerDefinition] {
+  private static func describe(_ object: SharedObject, _ spelling: String) throws(DenpaError)
+    -> [LayerDefinition]
+  {
     let handle = try object.load(as: spelling)
     let owner: Message = "plugin \"\(object.path)\""
     guard let symbol = dlsym(handle, DENPA_PLUGIN_ENTRY) else {
       for version in 0...lastKnownEntry where dlsym(handle, "denpa_plugin_entry_v\(version)") != nil {
         throw DenpaError(
           .badPlugin,
-          "\(owner) is made for version \(version) of the plugin ABI; this library speaks version \(DENPA_PLUGIN_ABI)")
+          "\(owner) is made for version \(version) of the plugin ABI; this library speaks version \(DENPA_PLUGIN_ABI)"
+        )
       }
       throw DenpaError(
-        .badPlugin, "\(owner) exports no function \(DENPA_PLUGIN_ENTRY): it is no plugin of Denpa's, or hides its entry"
+        .badPlugin,
+        "\(owner) exports no function \(DENPA_PLUGIN_ENTRY): it is no plugin of Denpa's, or hides its entry"
       )
     }
     // With room behind it: a plugin that was compiled with a longer struct must not write over anything.
@@ -110,7 +121,8 @@ public enum PluginLoader {
       )
     }
     try PluginStruct.check(plugin.struct_size, MemoryLayout<denpa_plugin>.size, "denpa_plugin", owner)
-    try PluginStruct.checkTail(pointer, MemoryLayout<denpa_plugin>.size, plugin.struct_size, "denpa_plugin", owner)
+    try PluginStruct.checkTail(
+      pointer, MemoryLayout<denpa_plugin>.size, plugin.struct_size, "denpa_plugin", owner)
     let name: String
     do {
       name = try CText.read(plugin.name, limit: CText.nameLimit, "its name")
@@ -137,7 +149,8 @@ public enum PluginLoader {
   }
 }
 
-/// The files that were loaded, or are being loaded now: the same file twice is refused, in whichever thread it comes.
+/// The files that were loaded, or are being loaded now: the same file twice is refused, in whichever thread
+/// it comes.
 ///
 /// No lock is held while a plugin's code runs.
 private final class Reservation {
@@ -150,8 +163,9 @@ private final class Reservation {
   nonisolated(unsafe) private static var files: Set<File> = []
   nonisolated(unsafe) private static var attempts: [String: Int] = [:]
   private let file: File
-  /// The file's path, spelled with one '/' more in front at each attempt: the dynamic linker takes a name that it knows for the object
-  /// that it has, and would never look at a file that was built anew after it had been refused.
+  /// The file's path, spelled with one '/' more in front at each attempt: the dynamic linker takes a name
+  /// that it knows for the object that it has, and would never look at a file that was built anew after it
+  /// had been refused.
   let spelling: String
   private var isKept = false
 

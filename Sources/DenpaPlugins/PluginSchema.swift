@@ -86,7 +86,8 @@ enum PluginSamples {
     let attributes = try AttributeReader.list(given.attributes, owner)
     _ = try Attributes(checking: attributes, against: schema, owner: owner)
     guard given.input_count == layer.input_count, let inputs = given.inputs else {
-      throw DenpaError(.badPlugin, "\(owner): it has \(given.input_count) input(s), the layer \(layer.input_count)")
+      throw DenpaError(
+        .badPlugin, "\(owner): it has \(given.input_count) input(s), the layer \(layer.input_count)")
     }
     var types: [TensorType] = []
     var values: [[Double]?] = []
@@ -105,14 +106,16 @@ enum PluginSamples {
       guard type.shape.count <= maximumElements else {
         throw DenpaError(.badPlugin, "\(name) has shape \(type.shape): at most \(maximumElements) elements")
       }
-      values.append(tensor.pointee.data == nil ? nil : try AttributeReader.elements(tensor.pointee, type, name))
+      values.append(
+        tensor.pointee.data == nil ? nil : try AttributeReader.elements(tensor.pointee, type, name))
       types.append(type.dtype.isFloat ? TensorType(.float32, type.shape) : type)
     }
     guard given.low <= given.high, given.low.isFinite, given.high.isFinite else {
       throw DenpaError(.badPlugin, "\(owner): low is \(given.low), high \(given.high)")
     }
     guard (0...64).contains(given.avoid_count), given.avoid_count == 0 || given.avoid != nil else {
-      throw DenpaError(.badPlugin, "\(owner): avoid_count is \(given.avoid_count): expected 0 to 64 values at avoid")
+      throw DenpaError(
+        .badPlugin, "\(owner): avoid_count is \(given.avoid_count): expected 0 to 64 values at avoid")
     }
     guard given.classes >= 0, given.classes <= 1 << 31 else {
       throw DenpaError(.badPlugin, "\(owner): classes is \(given.classes)")
@@ -120,7 +123,8 @@ enum PluginSamples {
     let isUnset = given.low == 0 && given.high == 0
     var sample = Sample(
       attributes, inputs: types, range: isUnset ? -2...2 : given.low...given.high,
-      avoid: (0..<Int(given.avoid_count)).compactMap { given.avoid?[$0] }, classes: max(Int(given.classes), 1))
+      avoid: (0..<Int(given.avoid_count)).compactMap { given.avoid?[$0] }, classes: max(Int(given.classes), 1)
+    )
     sample.values = values
     return sample
   }

@@ -1,8 +1,8 @@
 import DenpaCore
 import Glibc
 
-/// A file that is to be loaded: looked at before the dynamic linker does, which kills the process for a file that ends too early
-/// (SIGBUS) and says little of the others.
+/// A file that is to be loaded: looked at before the dynamic linker does, which kills the process for a file
+/// that ends too early (SIGBUS) and says little of the others.
 struct SharedObject {
   let path: String
   /// Tells files apart, whatever they are called.
@@ -14,7 +14,8 @@ struct SharedObject {
     guard given.utf8.contains(UInt8(ascii: "/")) else {
       throw DenpaError(
         .badArgument,
-        "plugin \"\(given)\": expected a path with a '/', such as \"./\(given)\"; plugins are not searched for")
+        "plugin \"\(given)\": expected a path with a '/', such as \"./\(given)\"; plugins are not searched for"
+      )
     }
     guard let resolved = realpath(given, nil) else {
       let reason = errno
@@ -27,7 +28,8 @@ struct SharedObject {
     // Not blocking: the path may be a pipe that nobody writes to.
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else {
-      throw DenpaError(errno == ENOENT ? .notFound : .ioError, "plugin \"\(path)\": \(cString: strerror(errno))")
+      throw DenpaError(
+        errno == ENOENT ? .notFound : .ioError, "plugin \"\(path)\": \(cString: strerror(errno))")
     }
     defer { close(file) }
     var status = stat()
@@ -72,17 +74,21 @@ struct SharedObject {
     else { throw fail("expected a shared object (ELF), this is none") }
     let fields = withUnsafeBytes(of: header) { bytes in
       (
-        type: bytes.load(fromByteOffset: 16, as: UInt16.self), machine: bytes.load(fromByteOffset: 18, as: UInt16.self),
+        type: bytes.load(fromByteOffset: 16, as: UInt16.self),
+        machine: bytes.load(fromByteOffset: 18, as: UInt16.self),
         segments: bytes.load(fromByteOffset: 32, as: UInt64.self),
         size: bytes.load(fromByteOffset: 54, as: UInt16.self),
         count: bytes.load(fromByteOffset: 56, as: UInt16.self)
       )
     }
     guard header[4] == 2, header[5] == 1, fields.machine == machine else {
-      throw fail("it is built for another kind of machine (ELF machine \(fields.machine)); this is \(machineName)")
+      throw fail(
+        "it is built for another kind of machine (ELF machine \(fields.machine)); this is \(machineName)")
     }
     guard fields.type == 3 else { throw fail("expected a shared object: link it with -shared -fPIC") }
-    guard fields.size == UInt16(segmentBytes), fields.count > 0 else { throw fail("its ELF header is damaged") }
+    guard fields.size == UInt16(segmentBytes), fields.count > 0 else {
+      throw fail("its ELF header is damaged")
+    }
     for index in 0..<Int(fields.count) {
       var segment = InlineArray<56, UInt8>(repeating: 0)
       let (offset, overflow) = fields.segments.addingReportingOverflow(UInt64(index * segmentBytes))

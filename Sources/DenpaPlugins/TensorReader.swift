@@ -18,9 +18,11 @@ extension denpa_tensor {
 
 /// Tensors that come from outside.
 public enum TensorReader {
-  /// The extents of a denpa_tensor or denpa_parameter, checked: `rank` 0 to 8, no extent negative but, where `batch` allows
-  /// it, the first.
-  static func shape<T>(rank: Int32, extents tuple: T, batch: Bool, _ what: Message) throws(DenpaError) -> Shape {
+  /// The extents of a denpa_tensor or denpa_parameter, checked: `rank` 0 to 8, no extent negative but, where
+  /// `batch` allows it, the first.
+  static func shape<T>(rank: Int32, extents tuple: T, batch: Bool, _ what: Message) throws(DenpaError)
+    -> Shape
+  {
     guard rank >= 0, Int(rank) <= Shape.maximumRank else {
       throw DenpaError(.badShape, "\(what) has rank \(rank): expected 0 to \(Shape.maximumRank)")
     }
@@ -79,7 +81,8 @@ public enum TensorReader {
     _ tensor: denpa_tensor, batch: Bool = false, strided: Bool = false, _ what: Message
   ) throws(DenpaError) -> TensorType {
     guard let dtype = DType(rawValue: tensor.dtype) else {
-      throw DenpaError(.badDType, "\(what) has dtype \(tensor.dtype): expected DENPA_FLOAT32, DENPA_FLOAT64, ...")
+      throw DenpaError(
+        .badDType, "\(what) has dtype \(tensor.dtype): expected DENPA_FLOAT32, DENPA_FLOAT64, ...")
     }
     let shape = try shape(rank: tensor.rank, extents: tensor.dim, batch: batch, what)
     let contiguous = withUnsafeBytes(of: tensor.stride) { bytes in

@@ -3,21 +3,26 @@ import DenpaGraph
 import DenpaKernelTypes
 import Glibc
 
-/// Adam: m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; w ← w − learning_rate·m̂ / (√v̂ + epsilon), m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ).
+/// Adam: m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; w ← w − learning_rate·m̂ / (√v̂ + epsilon), m̂ = m / (1 −
+/// β₁ᵗ), v̂ = v / (1 − β₂ᵗ).
 ///
 /// `weight_decay` is added to g as weight_decay·w (L2). Source: Kingma & Ba, 2015.
 struct Adam: Optimizer {
   static let definition = OptimizerDefinition(
-    kind: "adam", summary: "Steps of each weight's own size, from running means of its gradient and of its square.",
+    kind: "adam",
+    summary: "Steps of each weight's own size, from running means of its gradient and of its square.",
     details: "Kingma & Ba, \"Adam: A Method for Stochastic Optimization\", 2015.",
     attributes: [
       AttributeSpec("learning_rate", .float, default: .float(0.001), minimum: 0, maximum: 1e30, "Step size."),
-      AttributeSpec("beta1", .float, default: .float(0.9), minimum: 0, maximum: 0.999_999_9, "How much of m is kept."),
+      AttributeSpec(
+        "beta1", .float, default: .float(0.9), minimum: 0, maximum: 0.999_999_9, "How much of m is kept."),
       AttributeSpec(
         "beta2", .float, default: .float(0.999), minimum: 0, maximum: 0.999_999_999, "How much of v is kept."),
-      AttributeSpec("epsilon", .float, default: .float(1e-8), minimum: 1e-30, maximum: 1, "Keeps the divisor above 0."),
       AttributeSpec(
-        "weight_decay", .float, default: .float(0), minimum: 0, maximum: 1e30, "Added to g as weight_decay·w."),
+        "epsilon", .float, default: .float(1e-8), minimum: 1e-30, maximum: 1, "Keeps the divisor above 0."),
+      AttributeSpec(
+        "weight_decay", .float, default: .float(0), minimum: 0, maximum: 1e30, "Added to g as weight_decay·w."
+      ),
     ]
   ) { (attributes) throws(DenpaError) in
     Adam(

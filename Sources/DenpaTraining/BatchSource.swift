@@ -11,7 +11,8 @@ public protocol BatchSource: AnyObject {
   func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> Batch?
 }
 
-/// What is bound to which plan. The trainer keeps its executors: counting references again would be a part of a small network's step.
+/// What is bound to which plan. The trainer keeps its executors: counting references again would be a part of
+/// a small network's step.
 public struct Batch {
   let executor: Unmanaged<Executor>
   let rows: Int
@@ -25,7 +26,8 @@ public struct Batch {
 extension Trainer {
   @inline(__always)
   func with<R>(_ batch: Batch, _ body: (Executor) throws(DenpaError) -> R) throws(DenpaError) -> R {
-    // The standard function is older than typed errors; an error is handed on by the trainer, for a local one takes 512 bytes to make.
+    // The standard function is older than typed errors; an error is handed on by the trainer, for a local one
+    // takes 512 bytes to make.
     let answer: R? = batch.executor._withUnsafeGuaranteedRef { executor in
       do throws(DenpaError) { return try body(executor) } catch {
         failure = error
@@ -38,8 +40,9 @@ extension Trainer {
   }
 }
 
-/// Rows of tensors in memory, a batch at a time: in place where the rows stand in order and in the right dtype, gathered into memory for
-/// one batch otherwise. The tensors were checked (`Trainer.checkData`), so nothing is checked again for each batch.
+/// Rows of tensors in memory, a batch at a time: in place where the rows stand in order and in the right
+/// dtype, gathered into memory for one batch otherwise. The tensors were checked (`Trainer.checkData`), so
+/// nothing is checked again for each batch.
 final class ArraySource: BatchSource {
   private struct Column {
     let rows: RowSource
@@ -62,7 +65,8 @@ final class ArraySource: BatchSource {
   private let seed: UInt64
   private var position = 0
 
-  /// The tensors go to the first slots of `executor`, in order. `isSample`: they are one row, without a batch axis.
+  /// The tensors go to the first slots of `executor`, in order. `isSample`: they are one row, without a batch
+  /// axis.
   init(
     inputs: UnsafeBufferPointer<TensorView>, targets: UnsafeBufferPointer<TensorView>, _ executor: Executor,
     isSample: Bool, batchSize: Int, shuffleSeed: UInt64?
@@ -79,17 +83,20 @@ final class ArraySource: BatchSource {
       let source = RowSource(tensor, isSample: isSample, as: bound)
       let isAligned = UInt(bitPattern: tensor.data) & UInt(bound.size - 1) == 0
       let inPlace =
-        shuffleSeed == nil && tensor.type.dtype == bound && isAligned && tensor.strides == nil && !GuardMode.isOn
+        shuffleSeed == nil && tensor.type.dtype == bound && isAligned && tensor.strides == nil
+        && !GuardMode.isOn
       let staging =
         inPlace
         ? nil : try Buffer(byteCount: source.boundStride * min(batchSize, rows), zeroed: false, "a batch")
       columns.append(Column(rows: source, staging: staging))
     }
     self.columns = columns
-    let memory = shuffleSeed == nil ? nil : try Buffer(byteCount: rows * 8, zeroed: false, "the order of the rows")
+    let memory =
+      shuffleSeed == nil ? nil : try Buffer(byteCount: rows * 8, zeroed: false, "the order of the rows")
     orderMemory = memory
     if let memory {
-      order = UnsafeMutableBufferPointer(start: memory.base.bindMemory(to: Int64.self, capacity: rows), count: rows)
+      order = UnsafeMutableBufferPointer(
+        start: memory.base.bindMemory(to: Int64.self, capacity: rows), count: rows)
     } else {
       order = nil
     }

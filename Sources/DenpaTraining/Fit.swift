@@ -30,7 +30,8 @@ public struct Progress {
   /// The error where the callback stops the training here.
   var stopped: DenpaError {
     let place: Message =
-      endOfEpoch ? "after epoch \(epoch + 1) of \(epochs)" : "in epoch \(epoch + 1) of \(epochs), after batch \(batch)"
+      endOfEpoch
+      ? "after epoch \(epoch + 1) of \(epochs)" : "in epoch \(epoch + 1) of \(epochs), after batch \(batch)"
     return DenpaError(.stopped, "training was stopped \(place)")
   }
 }
@@ -44,7 +45,8 @@ extension Trainer {
 
   /// Trains on tensors in memory. Answers the mean loss of the last epoch.
   public func fit(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, _ fitOptions: FitOptions,
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,
+    _ fitOptions: FitOptions,
     progress: ProgressCallback?
   ) throws(DenpaError) -> Double {
     let batchSize = try checkedBatchSize(fitOptions)
@@ -55,8 +57,8 @@ extension Trainer {
     return try fit(source, fitOptions, progress: progress)
   }
 
-  /// Checks whole data against the model and the losses, before any of it is read. Returns the executor that takes its
-  /// batches.
+  /// Checks whole data against the model and the losses, before any of it is read. Returns the executor that
+  /// takes its batches.
   @discardableResult
   public func checkData(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool,
@@ -71,11 +73,12 @@ extension Trainer {
       guard others == rows else {
         throw DenpaError(
           .badShape,
-          "\(executor.describe(index)): expected \(rows) rows like \(executor.describe(0)), got \(view.type.shape)")
+          "\(executor.describe(index)): expected \(rows) rows like \(executor.describe(0)), got \(view.type.shape)"
+        )
       }
       try view.checkFits(executor.plan.slots[index].type.dtype, executor.describe(index))
-      // All of them are cut into batches alike: a single sample among tensors with a batch axis would be cut along the
-      // wrong axis.
+      // All of them are cut into batches alike: a single sample among tensors with a batch axis would be cut
+      // along the wrong axis.
       let expected = executor.plan.slots[index].type
       guard view.isSample(of: expected) == isSample else {
         throw DenpaError(
@@ -103,7 +106,8 @@ extension Trainer {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
     guard !options.losses.isEmpty else {
-      throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
+      throw DenpaError(
+        .badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
     try checkValidation(fitOptions)
     guard fitOptions.epochs > 0 else {
@@ -200,8 +204,8 @@ extension Trainer {
   var measuresAccuracy: Bool { options.losses.first?.definition.spec.classTargets ?? false }
 }
 
-/// The loss of an epoch, whatever its batches: the mean over its samples, and of a term whose `reduction` is sum the sum
-/// over them.
+/// The loss of an epoch, whatever its batches: the mean over its samples, and of a term whose `reduction` is
+/// sum the sum over them.
 struct Meter {
   let measuresAccuracy: Bool
   /// Of each term whether it is a sum; empty where none is.
@@ -217,7 +221,8 @@ struct Meter {
     var isSum: [Bool] = []
     for term in losses {
       let spec = term.definition.spec
-      let attributes = try Attributes(checking: term.attributes, against: spec.attributes, owner: "\(spec.kind)")
+      let attributes = try Attributes(
+        checking: term.attributes, against: spec.attributes, owner: "\(spec.kind)")
       isSum.append(attributes.string("reduction") == "sum")
     }
     self.isSum = isSum.contains(true) ? isSum : []
@@ -254,7 +259,8 @@ struct Meter {
   }
 }
 
-/// Asks the clock only as often as is needed to be about in time: at 0.1 µs a step the clock would be a quarter of the step.
+/// Asks the clock only as often as is needed to be about in time: at 0.1 µs a step the clock would be a
+/// quarter of the step.
 struct Pacer {
   private var last = denpa_nanoseconds()
   private var lastCheck = denpa_nanoseconds()
@@ -279,7 +285,8 @@ struct Pacer {
   }
 }
 
-/// Which rows are classified right: the largest prediction against the class number, or against the largest target.
+/// Which rows are classified right: the largest prediction against the class number, or against the largest
+/// target.
 enum Accuracy {
   static func count(_ executor: Executor, _ rows: Int, _ trainer: Trainer) -> (hits: Int, decisions: Int) {
     let plan = executor.plan

@@ -1,10 +1,11 @@
 import DenpaCore
 import DenpaGraph
 
-/// Losses that can be computed and mean nothing where they are: found when a trainer is made, because the training would go well and the
-/// result be wrong.
+/// Losses that can be computed and mean nothing where they are: found when a trainer is made, because the
+/// training would go well and the result be wrong.
 ///
-/// Only what cannot be meant is refused. Sums, plugins, exponentials and inputs may be probabilities or not: nobody can say.
+/// Only what cannot be meant is refused. Sums, plugins, exponentials and inputs may be probabilities or not:
+/// nobody can say.
 enum LossMistakes {
   private static let probabilities = "cross_entropy"
   private static let logits = "softmax_cross_entropy"
@@ -52,7 +53,8 @@ enum LossMistakes {
     switch node.kind {
     case "relu", "tanh", "gelu", "erf": return ""
     case "dense":
-      guard case .string(let activation)? = node.attributes.first(where: { $0.name == "activation" })?.value else {
+      guard case .string(let activation)? = node.attributes.first(where: { $0.name == "activation" })?.value
+      else {
         return nil
       }
       switch activation {

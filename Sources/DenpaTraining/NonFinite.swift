@@ -3,8 +3,8 @@ import DenpaGraph
 
 /// Finds where NaN or infinity began in a step that has failed.
 enum NonFinite {
-  /// Runs the failed step once more by a plan that keeps every value, and returns the first tensor that is not finite, in the order of
-  /// computation.
+  /// Runs the failed step once more by a plan that keeps every value, and returns the first tensor that is
+  /// not finite, in the order of computation.
   static func origin(_ failed: Executor, _ trainer: Trainer, _ rows: Int) throws(DenpaError) -> Message? {
     var request = PlanRequest(.observe, maximumRows: rows, threads: 1)
     request.losses = trainer.options.losses

@@ -1,7 +1,7 @@
 import DenpaCore
 import DenpaGraph
 
-/// Forward and backward one by one, for training loops of the caller's own.
+/// Forward and backward one by one or together, for training loops of the caller's own.
 extension Trainer {
   public func forward(
     _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>, training: Bool
@@ -11,9 +11,12 @@ extension Trainer {
     }
     let rows = try rows(of: inputs)
     let executor = try openLoop(training: training, rows: rows)
-    // Nothing is bound before everything is checked: what an earlier forward bound is still there for its backward.
+    // Nothing is bound before everything is checked: what an earlier forward bound is still there for its
+    // backward.
     let firstOutput = inputs.count
-    for index in 0..<outputs.count { try executor.checkOutput(firstOutput + index, outputs[index], rows: rows) }
+    for index in 0..<outputs.count {
+      try executor.checkOutput(firstOutput + index, outputs[index], rows: rows)
+    }
     try checkApart(inputs, outputs)
     if training {
       openForward = nil
@@ -22,7 +25,9 @@ extension Trainer {
       inferExecutor = executor
     }
     _ = try executor.bindInputs(inputs)
-    for index in 0..<outputs.count { try executor.bindOutput(firstOutput + index, outputs[index], rows: rows) }
+    for index in 0..<outputs.count {
+      try executor.bindOutput(firstOutput + index, outputs[index], rows: rows)
+    }
     guard training else {
       return try executor.execute(rows: rows, parameters: weights.base, part: .forward, training: false)
     }
@@ -54,7 +59,8 @@ extension Trainer {
     }
     guard outputGradients.count == model.outputs.count else {
       throw DenpaError(
-        .badArgument, "the model has \(model.outputs.count) output(s), got \(outputGradients.count) gradients")
+        .badArgument, "the model has \(model.outputs.count) output(s), got \(outputGradients.count) gradients"
+      )
     }
     for (slot, description) in executor.plan.slots.enumerated() where description.kind == .outputGradient {
       let view = outputGradients[description.index]
@@ -78,5 +84,52 @@ extension Trainer {
         rows: rows, parameters: weights.base, part: .backward, accumulate: hasGradients, draw: draw)
     }
     gathered(executor)
+  }
+
+  /// Adds the gradients of a batch to those there are; returns its loss.
+  public func addGradients(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,
+    inputGradients: UnsafeBufferPointer<TensorView>?
+  ) throws(DenpaError) -> Double {
+    let executor = try executor(training: true, rows: try rows(of: inputs), inputs, targets)
+    let rows = try bind(executor, inputs, targets)
+    try bindInputGradients(executor, inputGradients, rows: rows)
+    try transaction(executor) { () throws(DenpaError) in
+      try executor.execute(rows: rows, parameters: weights.base, accumulate: hasGradients, draw: forwardCount)
+    }
+    gathered(executor)
+    // The gradients are there for whoever wants to look at them, and `step` refuses them; the layers' states
+    // are not those of a batch that went wrong.
+    if executor.takeFlagged() == nil && executor.loss.isFinite {
+      forwardCount += 1
+    } else {
+      states.restore(to: weights.base)
+    }
+    return executor.loss
+  }
+
+  /// Input gradients that nobody takes go to memory of the executor's own.
+  func bindInputGradients(
+    _ executor: Executor, _ views: UnsafeBufferPointer<TensorView>?, rows: Int = 0
+  ) throws(DenpaError) {
+    if let views {
+      guard views.count == model.graph.inputs.count else {
+        throw DenpaError(
+          .badArgument, "the model has \(model.graph.inputs.count) input(s), got \(views.count) gradients")
+      }
+      for view in views where view.data != nil && !options.inputGradients {
+        throw DenpaError(
+          .badState, "gradients of inputs need a trainer made with input_gradients = 1")
+      }
+    }
+    guard options.inputGradients else { return }
+    for (slot, description) in executor.plan.slots.enumerated() where description.kind == .inputGradient {
+      if let views, views[description.index].data != nil {
+        try executor.bindOutput(slot, views[description.index], rows: rows)
+      } else {
+        let elements = description.type.withRows(rows).shape.count
+        executor.slots[slot] = try executor.stagingMemory(slot, elements: elements)
+      }
+    }
   }
 }

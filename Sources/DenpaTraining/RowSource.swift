@@ -2,8 +2,8 @@ import CShim
 import DenpaCore
 import DenpaGraph
 
-/// Rows of a tensor in memory that belongs to the caller, and how they get into the memory of one batch: in order or
-/// gathered from anywhere, in the dtype that the batch has. Nothing is checked here.
+/// Rows of a tensor in memory that belongs to the caller, and how they get into the memory of one batch: in
+/// order or gathered from anywhere, in the dtype that the batch has. Nothing is checked here.
 struct RowSource {
   private let data: UnsafeRawPointer?
   private let dtype: DType
@@ -14,7 +14,8 @@ struct RowSource {
   /// Bytes from one row to the next, here and in the batch.
   private let stride: Int
   let boundStride: Int
-  /// Where the elements of a row stand, if not side by side: extents and steps in bytes, the outermost axis first.
+  /// Where the elements of a row stand, if not side by side: extents and steps in bytes, the outermost axis
+  /// first.
   private let axes: [Axis]
 
   private struct Axis {
@@ -26,9 +27,10 @@ struct RowSource {
 
   /// Tensors up to this size are taken to be in the cache already: then nothing is asked for.
   private static let cacheBytes = 8 << 20
-  /// What is asked for of a row: the hardware goes on by itself. A loop that only gathers from all over 160 MB takes 19 ns
-  /// instead of 29 for rows of 8 bytes, 52 instead of 104 for 128, 150 instead of 240 for 512, 520 instead of 640 for 3,136;
-  /// with more lines or rows ahead it is slower again. In a whole fit of a small network no difference was measured.
+  /// What is asked for of a row: the hardware goes on by itself. A loop that only gathers from all over 160
+  /// MB takes 19 ns instead of 29 for rows of 8 bytes, 52 instead of 104 for 128, 150 instead of 240 for 512,
+  /// 520 instead of 640 for 3,136; with more lines or rows ahead it is slower again. In a whole fit of a
+  /// small network no difference was measured.
   private static let linesAhead = 4
   private static let line = 64
 
@@ -55,8 +57,11 @@ struct RowSource {
     ahead = count * bytes <= RowSource.cacheBytes ? 0 : min(max(2048 / bytes, 2), 16)
   }
 
-  /// The axes from `first` on, those of one index or none left out and those that follow each other without a gap made one.
-  private static func axes(_ shape: Shape, _ strides: UnsafePointer<Int64>, from first: Int, _ size: Int) -> [Axis] {
+  /// The axes from `first` on, those of one index or none left out and those that follow each other without a
+  /// gap made one.
+  private static func axes(_ shape: Shape, _ strides: UnsafePointer<Int64>, from first: Int, _ size: Int)
+    -> [Axis]
+  {
     var axes: [Axis] = []
     for axis in first..<max(first, shape.rank) where shape[axis] > 1 {
       let step = Int(strides[axis]) * size

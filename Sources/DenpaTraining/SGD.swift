@@ -5,17 +5,20 @@ import DenpaKernelTypes
 /// Stochastic gradient descent: v ← momentum·v + g; w ← w − learning_rate·v, or with Nesterov's momentum
 /// w ← w − learning_rate·(g + momentum·v), where g includes weight_decay·w.
 ///
-/// Sources: Robbins & Monro, 1951; Polyak, 1964; Nesterov, 1983, as in Sutskever et al., 2013 (PyTorch's form).
+/// Sources: Robbins & Monro, 1951; Polyak, 1964; Nesterov, 1983, as in Sutskever et al., 2013 (PyTorch's
+/// form).
 struct SGD: Optimizer {
   static let definition = OptimizerDefinition(
     kind: "sgd", summary: "Gradient descent: w ← w − learning_rate·g, with momentum where asked for.",
-    details: "v ← momentum·v + g, w ← w − learning_rate·v. Robbins & Monro, 1951; Polyak, 1964; Nesterov, 1983.",
+    details:
+      "v ← momentum·v + g, w ← w − learning_rate·v. Robbins & Monro, 1951; Polyak, 1964; Nesterov, 1983.",
     attributes: [
       AttributeSpec("learning_rate", .float, default: .float(0.01), minimum: 0, maximum: 1e30, "Step size."),
       AttributeSpec("momentum", .float, default: .float(0), minimum: 0, maximum: 1, "How much of v is kept."),
       AttributeSpec("nesterov", .bool, default: .bool(false), "Look ahead along v."),
       AttributeSpec(
-        "weight_decay", .float, default: .float(0), minimum: 0, maximum: 1e30, "Added to g as weight_decay·w."),
+        "weight_decay", .float, default: .float(0), minimum: 0, maximum: 1e30, "Added to g as weight_decay·w."
+      ),
     ]
   ) { (attributes) throws(DenpaError) in
     let result = SGD(

@@ -13,7 +13,8 @@ public struct TrainerOptions: Sendable {
   public init() {}
 }
 
-/// Learning: its own copy of a model's parameters, gradients, the optimizer's memory, and the plans that change them.
+/// Learning: its own copy of a model's parameters, gradients, the optimizer's memory, and the plans that
+/// change them.
 ///
 /// One thread at a time; the C API's handles take turns.
 public final class Trainer: @unchecked Sendable {
@@ -81,7 +82,8 @@ public final class Trainer: @unchecked Sendable {
     }
     let argumentBytes = spans.count * OptimizerLimits.argumentBytes
     sweepMemory = try Buffer(
-      byteCount: argumentBytes + spans.count * MemoryLayout<Sweep>.stride, zeroed: true, "the optimizer's arguments")
+      byteCount: argumentBytes + spans.count * MemoryLayout<Sweep>.stride, zeroed: true,
+      "the optimizer's arguments")
     hasOptimizer = options.optimizer != nil
     wantsInputGradients = options.inputGradients
     sweeps = UnsafeMutableBufferPointer(
@@ -97,7 +99,8 @@ public final class Trainer: @unchecked Sendable {
           gradient: UnsafeRawPointer(gradients.base + span.lowerBound),
           moments: moments.map { $0.base + span.lowerBound })
         let sweep = optimizer.sweep(kernels, over: described, arguments: arguments)
-        sweeps.initializeElement(at: index, to: Sweep(step: sweep.step, prepare: sweep.prepare, arguments: arguments))
+        sweeps.initializeElement(
+          at: index, to: Sweep(step: sweep.step, prepare: sweep.prepare, arguments: arguments))
       }
     }
     self.moments = moments
@@ -106,7 +109,8 @@ public final class Trainer: @unchecked Sendable {
     run = runMemory.base.bindMemory(to: Run.self, capacity: 1)
     run.initialize(
       to: Run(
-        parallel: options.threads > 1 ? ThreadPool.parallel : Run.inline, threads: options.threads, training: 1,
+        parallel: options.threads > 1 ? ThreadPool.parallel : Run.inline, threads: options.threads,
+        training: 1,
         seed: model.seed))
     try checkMemory("a trainer")
     try checkLosses()
@@ -173,8 +177,8 @@ public final class Trainer: @unchecked Sendable {
     return request
   }
 
-  /// Compiles a plan with room for `rows`. A trainer that meets a larger batch than any before has room for an eighth
-  /// more: batches that grow little by little do not compile a plan each.
+  /// Compiles a plan with room for `rows`. A trainer that meets a larger batch than any before has room for
+  /// an eighth more: batches that grow little by little do not compile a plan each.
   func makeExecutor(_ mode: PlanMode, targets: [TensorType], rows: Int) throws(DenpaError) -> Executor {
     let room = rows <= maximumRows ? maximumRows : min(rows + rows / 8, Int(Int32.max))
     let plan = try Plan(model, request(mode, targets: targets, rows: max(rows, room)))
@@ -207,7 +211,8 @@ public final class Trainer: @unchecked Sendable {
     return rows
   }
 
-  /// Integers count as class numbers unless they have the predictions' own shape: then they are rows, one-hot.
+  /// Integers count as class numbers unless they have the predictions' own shape: then they are rows,
+  /// one-hot.
   private func isClassNumbers(_ term: Int, _ view: TensorView, isSample: Bool) -> Bool {
     guard !view.type.dtype.isFloat, options.losses[term].definition.spec.classTargets else { return false }
     let prediction = model.graph.values[model.outputs[options.losses[term].output]].type.shape
@@ -217,7 +222,8 @@ public final class Trainer: @unchecked Sendable {
     return given.last != prediction.last
   }
 
-  private func fits(_ executor: Executor, _ targets: UnsafeBufferPointer<TensorView>, isSample: Bool) -> Bool {
+  private func fits(_ executor: Executor, _ targets: UnsafeBufferPointer<TensorView>, isSample: Bool) -> Bool
+  {
     let first = model.graph.inputs.count
     for index in 0..<targets.count {
       let slot = executor.plan.slots[first + index].type
@@ -232,17 +238,19 @@ public final class Trainer: @unchecked Sendable {
     return true
   }
 
-  /// The executor whose plan takes `rows` rows and targets like these; compiled anew where they are more than before, or
-  /// targets of another kind.
+  /// The executor whose plan takes `rows` rows and targets like these; compiled anew where they are more than
+  /// before, or targets of another kind.
   func executor(
     training: Bool, rows: Int, _ inputs: UnsafeBufferPointer<TensorView>,
     _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> Executor {
     guard !options.losses.isEmpty else {
-      throw DenpaError(.badState, "the trainer has no loss: give one when it is made, or use forward and backward")
+      throw DenpaError(
+        .badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
     guard targets.count == options.losses.count else {
-      throw DenpaError(.badArgument, "the trainer has \(options.losses.count) target(s), got \(targets.count)")
+      throw DenpaError(
+        .badArgument, "the trainer has \(options.losses.count) target(s), got \(targets.count)")
     }
     let isSample = isSample(inputs)
     if let known = training ? lossExecutor : evaluationExecutor, rows <= known.plan.maximumRows,
@@ -266,7 +274,8 @@ public final class Trainer: @unchecked Sendable {
 
   /// Binds a batch; answers its rows.
   func bind(
-    _ executor: Executor, _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
+    _ executor: Executor, _ inputs: UnsafeBufferPointer<TensorView>,
+    _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> Int {
     let rows = try executor.bindInputs(inputs)
     guard targets.count > 0 else { return rows }
@@ -276,7 +285,8 @@ public final class Trainer: @unchecked Sendable {
       guard targetRows == rows else {
         throw DenpaError(
           .badShape,
-          "\(executor.describe(first + index)): expected \(rows) rows like \(executor.describe(0)), got \(targetRows)")
+          "\(executor.describe(first + index)): expected \(rows) rows like \(executor.describe(0)), got \(targetRows)"
+        )
       }
     }
     for index in 0..<targets.count { try executor.bindChecked(first + index, targets[index]) }
@@ -300,8 +310,9 @@ public final class Trainer: @unchecked Sendable {
     return try learn(executor, rows)
   }
 
-  /// The slots of the last `trainBatch`, inputs and then targets, where all of them were bound in place: a caller who has other data of the
-  /// same types binds it there and calls `learnAgain`. nil after anything else.
+  /// The slots of the last `trainBatch`, inputs and then targets, where all of them were bound in place: a
+  /// caller who has other data of the same types binds it there and calls `learnAgain`. nil after anything
+  /// else.
   public var repeatableSlots: UnsafeMutablePointer<UnsafeMutableRawPointer?>? {
     repeatable?.executor._withUnsafeGuaranteedRef { $0.slots }
   }
@@ -335,53 +346,6 @@ public final class Trainer: @unchecked Sendable {
     forwardCount += 1
     try applyOptimizer()
     return loss
-  }
-
-  /// Adds the gradients of a batch to those there are; returns its loss.
-  public func addGradients(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,
-    inputGradients: UnsafeBufferPointer<TensorView>?
-  ) throws(DenpaError) -> Double {
-    let executor = try executor(training: true, rows: try rows(of: inputs), inputs, targets)
-    let rows = try bind(executor, inputs, targets)
-    try bindInputGradients(executor, inputGradients, rows: rows)
-    try transaction(executor) { () throws(DenpaError) in
-      try executor.execute(rows: rows, parameters: weights.base, accumulate: hasGradients, draw: forwardCount)
-    }
-    gathered(executor)
-    // The gradients are there for whoever wants to look at them, and `step` refuses them; the layers' states are not
-    // those of a batch that went wrong.
-    if executor.takeFlagged() == nil && executor.loss.isFinite {
-      forwardCount += 1
-    } else {
-      states.restore(to: weights.base)
-    }
-    return executor.loss
-  }
-
-  /// Input gradients that nobody takes go to memory of the executor's own.
-  func bindInputGradients(
-    _ executor: Executor, _ views: UnsafeBufferPointer<TensorView>?, rows: Int = 0
-  ) throws(DenpaError) {
-    if let views {
-      guard views.count == model.graph.inputs.count else {
-        throw DenpaError(
-          .badArgument, "the model has \(model.graph.inputs.count) input(s), got \(views.count) gradients")
-      }
-      for view in views where view.data != nil && !options.inputGradients {
-        throw DenpaError(
-          .badState, "gradients of inputs need a trainer made with input_gradients = 1")
-      }
-    }
-    guard options.inputGradients else { return }
-    for (slot, description) in executor.plan.slots.enumerated() where description.kind == .inputGradient {
-      if let views, views[description.index].data != nil {
-        try executor.bindOutput(slot, views[description.index], rows: rows)
-      } else {
-        let elements = description.type.withRows(rows).shape.count
-        executor.slots[slot] = try executor.stagingMemory(slot, elements: elements)
-      }
-    }
   }
 
   /// One step of the optimizer, whatever the gradients are.

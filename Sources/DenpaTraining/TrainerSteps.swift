@@ -18,7 +18,8 @@ extension Trainer {
 
   public func zeroGradients() {
     model.layout.clear(gradients.base)
-    // The zeros are something to add to: what the caller writes into a gradient before the next backward counts.
+    // The zeros are something to add to: what the caller writes into a gradient before the next backward
+    // counts.
     hasGradients = true
   }
 

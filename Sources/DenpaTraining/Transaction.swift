@@ -1,8 +1,8 @@
 import DenpaCore
 import DenpaGraph
 
-/// The states of the layers of a model (running means and the like), which forward writes while training: what they were
-/// before a step, so that a step that fails is taken back.
+/// The states of the layers of a model (running means and the like), which forward writes while training:
+/// what they were before a step, so that a step that fails is taken back.
 struct LayerStates {
   private struct Place {
     var name: String
@@ -41,7 +41,9 @@ struct LayerStates {
   /// The first state that holds NaN or infinity although it did not when it was kept.
   func firstNotFinite(in weights: UnsafeMutableRawPointer) -> String? {
     guard let kept else { return nil }
-    return places.first { !isFinite(weights + $0.offset, $0.type) && isFinite(kept.base + $0.offset, $0.type) }?.name
+    return places.first {
+      !isFinite(weights + $0.offset, $0.type) && isFinite(kept.base + $0.offset, $0.type)
+    }?.name
   }
 }
 
@@ -58,8 +60,8 @@ func isFinite(_ data: UnsafeMutableRawPointer, _ type: TensorType) -> Bool {
 }
 
 extension Trainer {
-  /// Runs a part of a training step. Where it fails, layers' states are what they were, and so are the gradients unless
-  /// backward had begun: then they are zero.
+  /// Runs a part of a training step. Where it fails, layers' states are what they were, and so are the
+  /// gradients unless backward had begun: then they are zero.
   @inline(__always)
   func transaction(_ executor: Executor, _ body: () throws(DenpaError) -> Void) throws(DenpaError) {
     states.keep(from: weights.base)
@@ -76,7 +78,8 @@ extension Trainer {
     if executor.hasBegunBackward { zeroGradients() }
   }
 
-  /// After gradients were computed: those that the plan does not reach are zero, unless they were accumulated.
+  /// After gradients were computed: those that the plan does not reach are zero, unless they were
+  /// accumulated.
   func gathered(_ executor: Executor) {
     if !hasGradients, !executor.isComplete { executor.clearUnreachedGradients() }
     hasGradients = true

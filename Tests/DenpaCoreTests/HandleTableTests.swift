@@ -54,7 +54,8 @@ import Testing
     let random = Random(seed: 1, stream: 1)
     for counter in 0..<100_000 {
       let bits = UInt(random.below(.max, UInt64(counter)))
-      let forged = OpaquePointer(bitPattern: counter % 2 == 0 ? bits : bits & ~(0b111 << 61) | 0b101 << 61 | 1)
+      let forged = OpaquePointer(
+        bitPattern: counter % 2 == 0 ? bits : bits & ~(0b111 << 61) | 0b101 << 61 | 1)
       guard forged != handle else { continue }
       #expect(HandleTable.kind(of: forged) == nil)
     }
@@ -88,7 +89,9 @@ import Testing
     let live = HandleTable.live
     onThreads(8) { index in
       for round in 0..<2000 {
-        guard let handle = try? HandleTable.insert(Object(index * 10_000 + round, deaths), kind: 2) else { continue }
+        guard let handle = try? HandleTable.insert(Object(index * 10_000 + round, deaths), kind: 2) else {
+          continue
+        }
         if let object = HandleTable.pin(handle, kind: 2) {
           object._withUnsafeGuaranteedRef { #expect(($0 as? Object)?.number == index * 10_000 + round) }
           HandleTable.unpin(handle)

@@ -7,7 +7,9 @@ import Testing
   @Test func knownAnswers() {
     let all = UInt32.max
     #expect(
-      Random.philox(counter: (0, 0, 0, 0), key: (0, 0)) == (0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8))
+      Random.philox(counter: (0, 0, 0, 0), key: (0, 0)) == (
+        0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8
+      ))
     #expect(
       Random.philox(counter: (all, all, all, all), key: (all, all))
         == (0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD))
@@ -17,7 +19,8 @@ import Testing
         == (0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1))
   }
 
-  /// A checkpoint of one version must go on in the next. The numbers are those of an implementation in Python.
+  /// A checkpoint of one version must go on in the next. The numbers are those of an implementation in
+  /// Python.
   @Test func drawsNeverChange() {
     let random = Random(seed: 1, stream: 2, step: 3)
     #expect(random.bits(0) == 0x935A_FD9B)
@@ -29,7 +32,8 @@ import Testing
 
   @Test func everyPartOfTheKeyCounts() {
     let draws = [
-      Random(seed: 1, stream: 1, step: 1), Random(seed: 2, stream: 1, step: 1), Random(seed: 1, stream: 2, step: 1),
+      Random(seed: 1, stream: 1, step: 1), Random(seed: 2, stream: 1, step: 1),
+      Random(seed: 1, stream: 2, step: 1),
       Random(seed: 1, stream: 1, step: 2), Random(seed: 1 << 32, stream: 1, step: 1),
       Random(seed: 1, stream: 1 << 32, step: 1), Random(seed: 1, stream: 1, step: 1 << 32),
     ].map { random in (0..<4).map { random.bits($0) } + [random.bits(1 << 32)] }
@@ -103,7 +107,9 @@ import Testing
     var counts: [[Int64]: Int] = [:]
     for step in 0..<6000 {
       var order = [Int64](repeating: 0, count: 3)
-      order.withUnsafeMutableBufferPointer { Random(seed: 5, stream: 1, step: UInt64(step)).permutation(into: $0) }
+      order.withUnsafeMutableBufferPointer {
+        Random(seed: 5, stream: 1, step: UInt64(step)).permutation(into: $0)
+      }
       counts[order, default: 0] += 1
     }
     #expect(counts.count == 6)

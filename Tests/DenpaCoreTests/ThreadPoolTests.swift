@@ -66,8 +66,8 @@ private func check(threads: Int32, count: Int32, spin: UInt32 = 0, nested: Bool 
     #expect(check(threads: 8, count: 1) == 1)
   }
 
-  /// A helper that has not run yet, or that a fork left with the parent, stands nowhere: nobody is moved for it. (Its thread
-  /// number would be 0 there, to Linux the caller.)
+  /// A helper that has not run yet, or that a fork left with the parent, stands nowhere: nobody is moved for
+  /// it. (Its thread number would be 0 there, to Linux the caller.)
   @Test func unknownHelpersAreNotMoved() {
     denpa_forget_workers()
     let before = denpa_affinity_cpu_count()

@@ -3,7 +3,8 @@ import DenpaFormats
 import Glibc
 import XCTest
 
-/// Saving and loading under conditions that a test can make for itself: links, permissions, limits, other threads.
+/// Saving and loading under conditions that a test can make for itself: links, permissions, limits, other
+/// threads.
 final class AtomicFileTests: XCTestCase {
   private var folder = ""
 
@@ -23,7 +24,9 @@ final class AtomicFileTests: XCTestCase {
     defer { closedir(stream) }
     var names: [String] = []
     while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
       if name != ".", name != ".." { names.append(name) }
     }
     return names.sorted()
@@ -33,7 +36,9 @@ final class AtomicFileTests: XCTestCase {
 
   private func write(_ name: String, _ bytes: [UInt8]) throws {
     try AtomicFile.write(path: path(name)) { (sink) throws(DenpaError) in
-      try bytes.withUnsafeBufferPointer { (bytes) throws(DenpaError) in try sink(UnsafeRawBufferPointer(bytes)) }
+      try bytes.withUnsafeBufferPointer { (bytes) throws(DenpaError) in
+        try sink(UnsafeRawBufferPointer(bytes))
+      }
     }
   }
 
@@ -148,7 +153,9 @@ final class AtomicFileTests: XCTestCase {
     let long = [UInt8](repeating: 9, count: 1_000_000)
     let error = failure {
       try AtomicFile.write(path: path("f")) { (sink) throws(DenpaError) in
-        try long.withUnsafeBufferPointer { (bytes) throws(DenpaError) in try sink(UnsafeRawBufferPointer(bytes)) }
+        try long.withUnsafeBufferPointer { (bytes) throws(DenpaError) in
+          try sink(UnsafeRawBufferPointer(bytes))
+        }
         throw DenpaError(.stopped, "enough")
       }
     }
@@ -157,7 +164,8 @@ final class AtomicFileTests: XCTestCase {
     XCTAssertEqual(contents(), ["f"])
   }
 
-  /// A limit on file sizes stands in for a full disk: the write is cut short, the next one fails. Its signal would kill.
+  /// A limit on file sizes stands in for a full disk: the write is cut short, the next one fails. Its signal
+  /// would kill.
   func testNoSpace() throws {
     try write("f", [1, 2, 3])
     var old = rlimit()
@@ -174,7 +182,8 @@ final class AtomicFileTests: XCTestCase {
         try AtomicFile.write(path: path("f")) { (sink) throws(DenpaError) in
           for _ in 0..<20 {
             do throws(DenpaError) {
-              try piece.withUnsafeBufferPointer { (bytes) throws(DenpaError) in try sink(UnsafeRawBufferPointer(bytes))
+              try piece.withUnsafeBufferPointer { (bytes) throws(DenpaError) in
+                try sink(UnsafeRawBufferPointer(bytes))
               }
             } catch {
               swallowed += 1
@@ -200,12 +209,14 @@ final class AtomicFileTests: XCTestCase {
 
   func testPaths() {
     for name in ["", "a\0b"] {
-      XCTAssertEqual(failure { try AtomicFile.write(path: name) { (_) throws(DenpaError) in } }?.status, .badArgument)
+      XCTAssertEqual(
+        failure { try AtomicFile.write(path: name) { (_) throws(DenpaError) in } }?.status, .badArgument)
       XCTAssertEqual(failure { _ = try AtomicFile.read(path: name) }?.status, .badArgument)
     }
     XCTAssertEqual(failure { _ = try read("absent") }?.status, .notFound)
     XCTAssertEqual(
-      failure { _ = try read("absent") }?.description, "cannot open \"\(path("absent"))\": No such file or directory")
+      failure { _ = try read("absent") }?.description,
+      "cannot open \"\(path("absent"))\": No such file or directory")
     XCTAssertEqual(failure { try write("absent/f", []) }?.status, .notFound)
     XCTAssertEqual(failure { try write("f/", []) }?.status, .ioError)
     for name in [folder, folder + "/", folder + "/.", "/", ".", ".."] {
@@ -297,7 +308,8 @@ final class AtomicFileTests: XCTestCase {
     writer.start()
     usleep(10_000)
     let error = failure { _ = try read("f") }
-    XCTAssertTrue(error?.description.hasSuffix("changed while it was read") ?? false, error?.description ?? "")
+    XCTAssertTrue(
+      error?.description.hasSuffix("changed while it was read") ?? false, error?.description ?? "")
     wait(for: [done], timeout: 60)
   }
 }

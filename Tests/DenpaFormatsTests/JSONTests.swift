@@ -26,7 +26,8 @@ final class JSONTests: XCTestCase {
     XCTAssertNil(json["absent"])
     XCTAssertNil(json["list"]?["key"])
     XCTAssertEqual(
-      json.object?.members.map(\.key), ["null", "yes", "no", "int", "float", "text", "list", ""], "the order is kept")
+      json.object?.members.map(\.key), ["null", "yes", "no", "int", "float", "text", "list", ""],
+      "the order is kept")
   }
 
   func testScalarDocuments() throws {
@@ -44,17 +45,23 @@ final class JSONTests: XCTestCase {
     XCTAssertEqual(try JSON.parse("\"\\uFFFF\\u00ff\""), "\u{FFFF}ÿ")
   }
 
-  /// Many of these are from Nicolas Seriot's "Parsing JSON is a Minefield" (n_*.json and the doubtful i_*.json).
+  /// Many of these are from Nicolas Seriot's "Parsing JSON is a Minefield" (n_*.json and the doubtful
+  /// i_*.json).
   func testRefused() {
     let texts = [
-      "", " ", "nul", "nulll", "True", "NaN", "Infinity", "-Infinity", "-", "+1", "01", "-01", "00", "1.", ".5", "-.5",
+      "", " ", "nul", "nulll", "True", "NaN", "Infinity", "-Infinity", "-", "+1", "01", "-01", "00", "1.",
+      ".5", "-.5",
       "1e", "1e+", "1.e1", "0x1", "1_000", "1 2", "--1", "1e5.0", "1e999", "-1e999", "9223372036854775808",
-      "-9223372036854775809", "18446744073709551616", "１", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1}", "[]]",
-      "{", "}", "{]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{\"a\":1 \"b\":2}", "{a:1}", "{'a':1}", "{1:1}",
+      "-9223372036854775809", "18446744073709551616", "１", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]",
+      "[1}", "[]]",
+      "{", "}", "{]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{\"a\":1 \"b\":2}", "{a:1}", "{'a':1}",
+      "{1:1}",
       "{\"a\" 1}", "{\"a\":1}}", "{null:1}", "\"", "\"a", "\"\\\"", "\"\\", "\"\\x\"", "\"\\u\"", "\"\\u12\"",
       "\"\\u12g4\"", "\"\\u+123\"", "\"\\U0041\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\ud800\"",
-      "\"\\ud800\\n\"", "\"\\ud800\\u\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"\t\"", "\"\n\"", "\"\0\"", "'a'",
-      "\u{FEFF}1", "\u{A0}1", "1\u{C}", "1\0", "// c\n1", "1 /* c */", "{\"a\":1,\"a\":1}", "{\"a\":1,\"\\u0061\":2}",
+      "\"\\ud800\\n\"", "\"\\ud800\\u\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"\t\"", "\"\n\"", "\"\0\"",
+      "'a'",
+      "\u{FEFF}1", "\u{A0}1", "1\u{C}", "1\0", "// c\n1", "1 /* c */", "{\"a\":1,\"a\":1}",
+      "{\"a\":1,\"\\u0061\":2}",
       "{\"é\":1,\"e\u{301}\":2}", "\"\\é\"", "\"\\ud800\\", "\"\\ud8", "[\"\\u００６１\"]",
     ]
     for text in texts {
@@ -66,7 +73,8 @@ final class JSONTests: XCTestCase {
 
   func testInvalidUTF8() {
     let wrong: [[UInt8]] = [
-      [0x80], [0xFF], [0xC3], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xE4, 0xBC],
+      [0x80], [0xFF], [0xC3], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80],
+      [0xE4, 0xBC],
       [0xF0, 0x80, 0x80, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80], [0xC3, 0x28],
     ]
     for bytes in wrong {
@@ -78,9 +86,11 @@ final class JSONTests: XCTestCase {
   }
 
   func testPositions() {
-    XCTAssertEqual(failure { _ = try JSON.parse("[1, x]") }?.description, "JSON, byte 4: expected a value, got 'x'")
     XCTAssertEqual(
-      failure { _ = try JSON.parse("{\"k\":[") }?.description, "JSON, byte 6: expected a value, the text ends")
+      failure { _ = try JSON.parse("[1, x]") }?.description, "JSON, byte 4: expected a value, got 'x'")
+    XCTAssertEqual(
+      failure { _ = try JSON.parse("{\"k\":[") }?.description, "JSON, byte 6: expected a value, the text ends"
+    )
     XCTAssertEqual(
       failure { _ = try JSON.parse("[1]\0") }?.description, "JSON, byte 3: expected nothing more, got byte 0")
   }
@@ -164,7 +174,8 @@ final class JSONTests: XCTestCase {
   /// What is accepted at all is written and read back unchanged.
   func testMutations() throws {
     var random = TestRandom(state: 2)
-    let seed = Array("{\"a\":[1,-2.5e3,\"\\u00e9\\ud83d\\ude00é\\n\",null,true,{\"b\":{},\"c\":[]}],\"伝\":false} ".utf8)
+    let seed = Array(
+      "{\"a\":[1,-2.5e3,\"\\u00e9\\ud83d\\ude00é\\n\",null,true,{\"b\":{},\"c\":[]}],\"伝\":false} ".utf8)
     var accepted = 0
     for _ in 0..<20_000 {
       let bytes = random.mutate(seed)

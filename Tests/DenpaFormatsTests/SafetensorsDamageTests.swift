@@ -40,8 +40,12 @@ final class SafetensorsDamageTests: TensorTestCase {
   func testEveryTruncation() throws {
     let bytes = try smallFile(checksummed: true)
     for count in bytes.indices { XCTAssertTrue(isRefused(Array(bytes.prefix(count))), "\(count) bytes") }
-    for count in bytes.indices { XCTAssertTrue(isRefused(Array(bytes.suffix(count))), "the last \(count) bytes") }
-    for more in 1...64 { XCTAssertTrue(isRefused(bytes + Array(repeating: 0, count: more)), "\(more) bytes too many") }
+    for count in bytes.indices {
+      XCTAssertTrue(isRefused(Array(bytes.suffix(count))), "the last \(count) bytes")
+    }
+    for more in 1...64 {
+      XCTAssertTrue(isRefused(bytes + Array(repeating: 0, count: more)), "\(more) bytes too many")
+    }
     XCTAssertTrue(isRefused(bytes + bytes))
   }
 
@@ -54,8 +58,8 @@ final class SafetensorsDamageTests: TensorTestCase {
     }
   }
 
-  /// Without a checksum the parser itself is on its own: nothing lies outside the file, nothing overlaps, and writing
-  /// what was read and reading it again changes nothing.
+  /// Without a checksum the parser itself is on its own: nothing lies outside the file, nothing overlaps, and
+  /// writing what was read and reading it again changes nothing.
   func testMutationsOfAFileWithoutChecksum() throws {
     var random = TestRandom(state: 4)
     let original = try smallFile(checksummed: false)

@@ -59,7 +59,8 @@ final class SafetensorsTests: TensorTestCase {
       let bytes = try goldenFile(file)
       let error = try XCTUnwrap(failure { _ = try ParsedFile(bytes, requireChecksum: false) })
       XCTAssertEqual(error.status, .notSupported)
-      XCTAssertTrue(error.description.contains("\"half\"") && error.description.contains(dtype), error.description)
+      XCTAssertTrue(
+        error.description.contains("\"half\"") && error.description.contains(dtype), error.description)
     }
   }
 
@@ -176,9 +177,11 @@ final class SafetensorsTests: TensorTestCase {
       ("{\(described("a", 0, 2)),\(described("\\u0061", 2, 4))}", 4),
       ("{\"__metadata__\":{},\"__metadata__\":{},\(described("a", 0, 4))}", 4),
       ("{\"__metadata__\":{\"k\":\"1\",\"k\":\"1\"},\(described("a", 0, 4))}", 4),
-      ("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\(x)}}", 4), ("{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\(x)}}", 4),
+      ("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\(x)}}", 4),
+      ("{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\(x)}}", 4),
       // names
-      ("{\(described("", 0, 4))}", 4), ("{\(described(long, 0, 4))}", 4), ("{\(described("a\\u0000b", 0, 4))}", 4),
+      ("{\(described("", 0, 4))}", 4), ("{\(described(long, 0, 4))}", 4),
+      ("{\(described("a\\u0000b", 0, 4))}", 4),
       // metadata
       ("{\"__metadata__\":null,\(described("a", 0, 4))}", 4),
       ("{\"__metadata__\":{\"k\":1},\(described("a", 0, 4))}", 4),
@@ -186,25 +189,34 @@ final class SafetensorsTests: TensorTestCase {
       ("{\"__metadata__\":{\"a\":\"\",\"denpa.checksum\":\"0123456789abcdef\"},\(described("a", 0, 4))}", 4),
       ("{\"__metadata__\":{\"denpa.checksum\":\"0123456789abcdef\"},\(described("a", 0, 4))}", 4),
       // the description of a tensor
-      ("{\"a\":{}}", 0), ("{\"a\":[]}", 0), ("{\"a\":{\(x)}}", 4), ("{\"a\":{\"dtype\":\"U8\",\"shape\":[4]}}", 4),
-      ("{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,4]}}", 4), ("{\"a\":{\"dtype\":\"U8\",\(x),\"more\":1}}", 4),
-      ("{\"a\":{\"dtype\":\"u8\",\(x)}}", 4), ("{\"a\":{\"dtype\":\"\",\(x)}}", 4), ("{\"a\":{\"dtype\":8,\(x)}}", 4),
+      ("{\"a\":{}}", 0), ("{\"a\":[]}", 0), ("{\"a\":{\(x)}}", 4),
+      ("{\"a\":{\"dtype\":\"U8\",\"shape\":[4]}}", 4),
+      ("{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,4]}}", 4),
+      ("{\"a\":{\"dtype\":\"U8\",\(x),\"more\":1}}", 4),
+      ("{\"a\":{\"dtype\":\"u8\",\(x)}}", 4), ("{\"a\":{\"dtype\":\"\",\(x)}}", 4),
+      ("{\"a\":{\"dtype\":8,\(x)}}", 4),
       ("{\"a\":{\"dtype\":\"F32\",\(x)}}", 4),
     ]
     for (header, dataCount) in cases {
       let bytes = file(header, Array(repeating: 1, count: dataCount))
-      XCTAssertEqual(failure(header) { _ = try ParsedFile(bytes, requireChecksum: false) }?.status, .badFile, header)
+      XCTAssertEqual(
+        failure(header) { _ = try ParsedFile(bytes, requireChecksum: false) }?.status, .badFile, header)
     }
   }
 
   func testRefusedShapesAndOffsets() {
     let cases = [
-      ("[4]", "[0]"), ("[4]", "[0,4,4]"), ("[4]", "[]"), ("[4]", "[4,0]"), ("[4]", "[-4,0]"), ("[4]", "[0,4.0]"),
-      ("[4]", "[0,\"4\"]"), ("[4]", "{}"), ("[4]", "[0,9223372036854775807]"), ("[4]", "[0,18446744073709551620]"),
-      ("[-4]", "[0,4]"), ("[-1]", "[0,4]"), ("[4.0]", "[0,4]"), ("[4e0]", "[0,4]"), ("[null]", "[0,4]"), ("4", "[0,4]"),
-      ("[]", "[0,4]"), ("[3]", "[0,4]"), ("[0]", "[0,4]"), ("[1,1,1,1,1,1,1,1,4]", "[0,4]"), ("[2,3]", "[0,4]"),
+      ("[4]", "[0]"), ("[4]", "[0,4,4]"), ("[4]", "[]"), ("[4]", "[4,0]"), ("[4]", "[-4,0]"),
+      ("[4]", "[0,4.0]"),
+      ("[4]", "[0,\"4\"]"), ("[4]", "{}"), ("[4]", "[0,9223372036854775807]"),
+      ("[4]", "[0,18446744073709551620]"),
+      ("[-4]", "[0,4]"), ("[-1]", "[0,4]"), ("[4.0]", "[0,4]"), ("[4e0]", "[0,4]"), ("[null]", "[0,4]"),
+      ("4", "[0,4]"),
+      ("[]", "[0,4]"), ("[3]", "[0,4]"), ("[0]", "[0,4]"), ("[1,1,1,1,1,1,1,1,4]", "[0,4]"),
+      ("[2,3]", "[0,4]"),
       ("[4294967296,4294967296]", "[0,0]"), ("[4611686018427387905,4]", "[0,4]"), ("[-2,-2]", "[0,4]"),
-      ("[9223372036854775807,9223372036854775807,0]", "[0,0]"), ("[9223372036854775808]", "[0,4]"), ("[4,[]]", "[0,4]"),
+      ("[9223372036854775807,9223372036854775807,0]", "[0,0]"), ("[9223372036854775808]", "[0,4]"),
+      ("[4,[]]", "[0,4]"),
     ]
     for (shape, offsets) in cases {
       let header = "{\"a\":{\"dtype\":\"U8\",\"shape\":\(shape),\"data_offsets\":\(offsets)}}"
@@ -216,11 +228,13 @@ final class SafetensorsTests: TensorTestCase {
   func testRefusedLengths() {
     for length: UInt64 in [0, 1, 3, 9, 100_000_001, 1 << 31, 1 << 63, .max, .max - 7] {
       let bytes = withUnsafeBytes(of: length.littleEndian) { Array($0) } + Array("{}".utf8)
-      XCTAssertEqual(failure("\(length)") { _ = try ParsedFile(bytes, requireChecksum: false) }?.status, .badFile)
+      XCTAssertEqual(
+        failure("\(length)") { _ = try ParsedFile(bytes, requireChecksum: false) }?.status, .badFile)
     }
     for count in 0..<8 {
       let bytes = [UInt8](repeating: 0, count: count)
-      XCTAssertEqual(failure("\(count)") { _ = try ParsedFile(bytes, requireChecksum: false) }?.status, .badFile)
+      XCTAssertEqual(
+        failure("\(count)") { _ = try ParsedFile(bytes, requireChecksum: false) }?.status, .badFile)
     }
   }
 

@@ -22,7 +22,8 @@ import Testing
     for attribute in spec.attributes { #expect(attribute.summary.count > 3, "\(kind).\(attribute.name)") }
     let made = try registry.layer(kind).make(
       try Attributes(checking: spec.samples[0].attributes, against: spec.attributes, owner: "test"))
-    #expect(try made.parameters(spec.samples[0].inputs).map(\.name).allSatisfy { spec.parameters.contains($0) })
+    #expect(
+      try made.parameters(spec.samples[0].inputs).map(\.name).allSatisfy { spec.parameters.contains($0) })
   }
 
   /// The suite itself: a gradient that is wrong by a factor is found.

@@ -32,16 +32,23 @@ import Testing
       ),
       (
         .badArgument, "expects int, got string",
-        { _ = try graph.add("dense", name: "b", attributes: [NamedAttribute("units", .string("3"))], inputs: [x]) }
+        {
+          _ = try graph.add(
+            "dense", name: "b", attributes: [NamedAttribute("units", .string("3"))], inputs: [x])
+        }
       ),
       (
         .badArgument, "unknown attribute \"unit\"",
         { _ = try graph.add("dense", name: "b", attributes: [NamedAttribute("unit", .int(3))], inputs: [x]) }
       ),
       (
-        .badArgument, "given twice", { _ = try graph.add("dense", name: "b", attributes: [units, units], inputs: [x]) }
+        .badArgument, "given twice",
+        { _ = try graph.add("dense", name: "b", attributes: [units, units], inputs: [x]) }
       ),
-      (.badArgument, "expected 1 input", { _ = try graph.add("relu", name: "b", attributes: [], inputs: [x, x]) }),
+      (
+        .badArgument, "expected 1 input",
+        { _ = try graph.add("relu", name: "b", attributes: [], inputs: [x, x]) }
+      ),
       (.badArgument, "no value", { _ = try graph.add("relu", name: "b", attributes: [], inputs: [99]) }),
       (.badShape, "one shape", { _ = try graph.add("add", name: "b", attributes: [], inputs: [x, 1]) }),
       (.badArgument, "no name", { _ = try graph.add("relu", name: "a.b", attributes: [], inputs: [x]) }),

@@ -18,7 +18,8 @@ final class Array2 {
   init(_ values: [Double], _ extents: Int...) throws {
     memory = .allocate(capacity: max(values.count, 1))
     _ = memory.initialize(from: values)
-    view = TensorView(UnsafeMutableRawPointer(memory.baseAddress), TensorType(.float64, try Shape(checking: extents)))
+    view = TensorView(
+      UnsafeMutableRawPointer(memory.baseAddress), TensorType(.float64, try Shape(checking: extents)))
   }
 
   var values: [Double] { Array(memory[0..<view.type.shape.count]) }
@@ -49,7 +50,9 @@ func mlp(_ sizes: [Int], activation: String, softmax: Bool = false, seed: UInt64
         NamedAttribute("activation", .string(isLast ? "identity" : activation)),
       ], inputs: [value], registry: registry)[0]
   }
-  if softmax { value = try graph.add("softmax", name: "y", attributes: [], inputs: [value], registry: registry)[0] }
+  if softmax {
+    value = try graph.add("softmax", name: "y", attributes: [], inputs: [value], registry: registry)[0]
+  }
   return try Model(graph, outputs: [value], dtype: .float64, seed: seed, registry: registry)
 }
 
@@ -62,7 +65,8 @@ func trainer(
   let definition = try registry.optimizer(optimizer)
   options.optimizer = try definition.make(
     try Attributes(
-      checking: [NamedAttribute("learning_rate", .float(learningRate))], against: definition.attributes, owner: "test"))
+      checking: [NamedAttribute("learning_rate", .float(learningRate))], against: definition.attributes,
+      owner: "test"))
   options.maximumRows = rows
   options.threads = threads
   options.inputGradients = inputGradients

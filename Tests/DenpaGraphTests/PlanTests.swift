@@ -32,7 +32,9 @@ import Testing
   }
 
   /// GELU's slope is told from its argument: training keeps that, so forward is not fused; the slope is.
-  @Test(arguments: ["gelu", "gelu_tanh", "erf"]) func argumentsThatSlopesNeedAreKept(_ activation: String) throws {
+  @Test(arguments: ["gelu", "gelu_tanh", "erf"]) func argumentsThatSlopesNeedAreKept(_ activation: String)
+    throws
+  {
     let model = try mlp([5, 7, 6, 3], activation: activation)
     let train = try plan(model, .train, loss: "softmax_cross_entropy")
     #expect(count(train, isMap) == 2)

@@ -35,10 +35,12 @@ import Testing
   @Test func realtimeSessionsAreRefusedWhatTheyCannotPromise() throws {
     let model = try mlp([3, 2], activation: "relu")
     #expect(status { _ = try Session(model, maximumRows: 4, threads: 2, realtime: true) }?.0 == .badArgument)
-    #expect(status { _ = try Session(model, maximumRows: 5000, threads: 1, realtime: true) }?.0 == .limitExceeded)
+    #expect(
+      status { _ = try Session(model, maximumRows: 5000, threads: 1, realtime: true) }?.0 == .limitExceeded)
   }
 
-  /// All weights are one constant c, published again and again while others predict: each prediction must be of one c alone.
+  /// All weights are one constant c, published again and again while others predict: each prediction must be
+  /// of one c alone.
   @Test func nobodySeesHalfAnUpdate() throws {
     let model = try mlp([8, 64, 64, 1], activation: "relu")
     let rounds = 300

@@ -28,7 +28,9 @@ import Testing
     _ = try trainer.accumulate(x.view, t.view)
     let once = try trainer.gradient("d1.W")
     _ = try trainer.accumulate(x.view, t.view)
-    for (twice, single) in zip(try trainer.gradient("d1.W"), once) { #expect(abs(twice - 2 * single) < 1e-14) }
+    for (twice, single) in zip(try trainer.gradient("d1.W"), once) {
+      #expect(abs(twice - 2 * single) < 1e-14)
+    }
     trainer.zeroGradients()
     #expect(try trainer.gradient("d1.W").allSatisfy { $0 == 0 })
     _ = try trainer.accumulate(x.view, t.view)
@@ -40,7 +42,8 @@ import Testing
     for threads: Int32 in [1, 2, 3, 8] {
       let model = try mlp([256, 256, 10], activation: "relu")
       let trainer = try trainer(
-        model, loss: "softmax_cross_entropy", rows: 256, optimizer: "adam", learningRate: 0.01, threads: threads)
+        model, loss: "softmax_cross_entropy", rows: 256, optimizer: "adam", learningRate: 0.01,
+        threads: threads)
       let x = try Array2(random(256 * 256), 256, 256), t = try Classes((0..<256).map { Int64($0 % 10) })
       for _ in 0..<5 { _ = try trainer.train(x.view, t.view) }
       var sum = XXH64()
@@ -90,7 +93,9 @@ import Testing
   @Test func labelsOutOfRangeAreNamed() throws {
     let trainer = try trainer(try mlp([2, 3], activation: "relu"), loss: "softmax_cross_entropy", rows: 2)
     let before = try trainer.weight("d1.W")
-    let found = status { _ = try trainer.train(try Array2([1, 2, 3, 4], 2, 2).view, try Classes([0, 3]).view) }
+    let found = status {
+      _ = try trainer.train(try Array2([1, 2, 3, 4], 2, 2).view, try Classes([0, 3]).view)
+    }
     #expect(found?.0 == .badArgument)
     #expect(found?.1.contains("0 to 2, got 3 in row 1") == true, "\(found?.1 ?? "")")
     #expect(try trainer.weight("d1.W") == before)

@@ -2,8 +2,8 @@ import DenpaCore
 import DenpaKernelTypes
 import Testing
 
-// The steps for a dense layer on one sample give the bits of the general kernels that they stand for, and write nothing but what is
-// theirs.
+// The steps for a dense layer on one sample give the bits of the general kernels that they stand for, and
+// write nothing but what is theirs.
 
 /// Room that goes on to a multiple of 64 bytes and ends at a page that must not be touched.
 private func padded<T: Element>(_ values: [T]) -> Guarded<T> {
@@ -12,7 +12,8 @@ private func padded<T: Element>(_ values: [T]) -> Guarded<T> {
 }
 
 private let shapes = [
-  (1, 1), (1, 2), (1, 10), (1, 16), (1, 17), (1, 100), (1, 300), (2, 3), (3, 7), (3, 10), (8, 8), (10, 2), (10, 20),
+  (1, 1), (1, 2), (1, 10), (1, 16), (1, 17), (1, 100), (1, 300), (2, 3), (3, 7), (3, 10), (8, 8), (10, 2),
+  (10, 20),
   (15, 16),
   (16, 4), (17, 5), (20, 5), (31, 9), (32, 256), (7, 1), (4, 4096),
 ]
@@ -94,7 +95,8 @@ private struct Expected<T: Element> {
   var dx: [T], dw: [T], db: [T]
 
   init(
-    _ table: KernelTable, _ n: Int, _ k: Int, x: Guarded<T>, w: Guarded<T>, dy: Guarded<T>, slope: Guarded<T>?,
+    _ table: KernelTable, _ n: Int, _ k: Int, x: Guarded<T>, w: Guarded<T>, dy: Guarded<T>,
+    slope: Guarded<T>?,
     function: Function, before: (dw: [T], db: [T])?
   ) {
     func run(_ arguments: ProductArguments, into c: Guarded<T>) {
@@ -135,7 +137,8 @@ private func checkGradient<T: Element>(_: T.Type, _ table: KernelTable, _ name: 
       let function: Function = option & 8 != 0 ? .tanh : .relu
       let wantsAll = option & 16 == 0
       var random = Generator(UInt64(n * 1000 + k))
-      let x = Guarded<T>(random.numbers(k)), w = Guarded<T>(random.numbers(n * k)), dy = Guarded<T>(random.numbers(n))
+      let x = Guarded<T>(random.numbers(k)), w = Guarded<T>(random.numbers(n * k)),
+        dy = Guarded<T>(random.numbers(n))
       let slope = hasSlope ? Guarded<T>(random.numbers(k)) : nil
       let before: (dw: [T], db: [T]) = (random.numbers(n * k), random.numbers(n))
       let dw = padded(before.dw), db = padded(before.db)
@@ -196,7 +199,9 @@ private func checkGradient<T: Element>(_: T.Type, _ table: KernelTable, _ name: 
             var arguments = DenseRowGradientArguments()
             arguments.n = n
             arguments.k = 3
-            guard let step = withUnsafePointer(to: arguments, { set.float32.denseRowGradientStep($0) }) else { return }
+            guard let step = withUnsafePointer(to: arguments, { set.float32.denseRowGradientStep($0) }) else {
+              return
+            }
             arguments.x = Const(xs.base)
             arguments.dy = Const(dys.base)
             arguments.dw = Mutable(dw.base)

@@ -81,7 +81,8 @@ private func sums<T: Element>(_: T.Type) {
 private func columns<T: Element>(_: T.Type) {
   var random = Generator(6)
   let shapes = [
-    (0, 3), (1, 1), (1, 10), (3, 1), (7, 10), (100, 10), (100, 50), (33, 65), (257, 17), (300, 300), (700, 129),
+    (0, 3), (1, 1), (1, 10), (3, 1), (7, 10), (100, 10), (100, 50), (33, 65), (257, 17), (300, 300),
+    (700, 129),
     (5, 0), (20_000, 3), (3, 20_000),
   ]
   for set in availableKernelSets() {
@@ -107,7 +108,8 @@ private func columns<T: Element>(_: T.Type) {
           #expect(y.values == alone)
           #expect(flag.pointee == 0)
           if rows > 0 && columns > 0 {
-            let error = (0..<columns).reduce(0) { Swift.max($0, abs(y[$1] - expected[$1])) } / Double(T.ulpOfOne)
+            let error =
+              (0..<columns).reduce(0) { Swift.max($0, abs(y[$1] - expected[$1])) } / Double(T.ulpOfOne)
             #expect(error <= 8 + Double(rows), "\(set.name) \(T.self) \(rows)×\(columns)")
             x.base[rows * columns - 1] = .nan
             call(T.table(set)[.columnSum], arguments)
@@ -175,7 +177,8 @@ private func optimizers<T: Element>(_: T.Type) {
         let second = 0.999 * Double(v0[i]) + (1 - 0.999) * gradient * gradient
         let scale = (second * arguments.correction2).squareRoot() + 1e-8
         let weight = Double(w0[i]) - 0.01 * first * arguments.correction1 / scale
-        return near(m.base[i], first, ulps: 8) && near(v.base[i], second, ulps: 8) && near(w.base[i], weight, ulps: 16)
+        return near(m.base[i], first, ulps: 8) && near(v.base[i], second, ulps: 8)
+          && near(w.base[i], weight, ulps: 16)
       }
       #expect(right, "\(set.name) adam \(count)")
     }

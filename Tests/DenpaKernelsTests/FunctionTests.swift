@@ -21,7 +21,8 @@ private func map<T: Element>(_ table: KernelTable, _ function: Function, _ x: [T
 
 /// f'(x) · 1, told from `point`.
 private func slope<T: Element>(_ table: KernelTable, _ function: Function, _ point: [T]) -> [T] {
-  let input = Guarded(point), one = Guarded([T](repeating: 1, count: point.count)), output = Guarded<T>(point.count)
+  let input = Guarded(point), one = Guarded([T](repeating: 1, count: point.count)),
+    output = Guarded<T>(point.count)
   var arguments = MapGradientArguments()
   arguments.count = point.count
   arguments.function = function.rawValue
@@ -54,7 +55,8 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
 #if arch(x86_64)
   // The truth is computed in 80 bits and more, which only this architecture has.
 
-  /// The largest distance from the truth, in units in the last place of `scale`; NaN and infinities must agree.
+  /// The largest distance from the truth, in units in the last place of `scale`; NaN and infinities must
+  /// agree.
   private func worst<T: Element>(_ y: [T], _ truth: [Truth]) -> Double {
     var largest = 0.0
     for (y, exact) in zip(y, truth) {
@@ -73,12 +75,14 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
 
   private let ulpStride = UInt64(getenv("DENPA_ULP_STRIDE").map { String(cString: $0) } ?? "") ?? 16_411
 
-  /// Everything special, points over all magnitudes, denser where functions bend; of float32 also every so many of all bit
-  /// patterns, each one of them with the environment variable DENPA_ULP_STRIDE=1.
+  /// Everything special, points over all magnitudes, denser where functions bend; of float32 also every so
+  /// many of all bit patterns, each one of them with the environment variable DENPA_ULP_STRIDE=1.
   private func points<T: Element>(_: T.Type, _ part: Range<UInt64>) -> [T] {
     var x = [T]()
     if part.lowerBound == 0 {
-      x = [0, -0.0, .infinity, -.infinity, .nan, 1, -1, 10, -10, .leastNormalMagnitude, .leastNonzeroMagnitude]
+      x = [
+        0, -0.0, .infinity, -.infinity, .nan, 1, -1, 10, -10, .leastNormalMagnitude, .leastNonzeroMagnitude,
+      ]
       x += [.greatestFiniteMagnitude, -.greatestFiniteMagnitude, -.leastNonzeroMagnitude]
       var random = Generator(42)
       for i in 0..<(T.self == Float.self ? 100_003 : 300_007) {
@@ -93,7 +97,8 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
     }
     if T.self == Float.self {
       for bits in stride(
-        from: (part.lowerBound + ulpStride - 1) / ulpStride * ulpStride, to: part.upperBound, by: Int(ulpStride))
+        from: (part.lowerBound + ulpStride - 1) / ulpStride * ulpStride, to: part.upperBound,
+        by: Int(ulpStride))
       {
         x.append(T(Float(bitPattern: UInt32(bits))))
       }
@@ -174,7 +179,8 @@ private func specialValues<T: Element>(_: T.Type) {
       let y = map(table, function, x)
       #expect(y[0].isNaN, "\(set.name) \(function)")
       if function != .sigmoid && function != .exp {
-        #expect(y[3] == 0 && y[3].sign == .minus && y[4] == 0 && y[4].sign == .plus, "\(set.name) \(function)")
+        #expect(
+          y[3] == 0 && y[3].sign == .minus && y[4] == 0 && y[4].sign == .plus, "\(set.name) \(function)")
       }
       let slopes = slope(table, function, function.slopeFromOutput ? y : x)
       // A comparison with NaN is false, so ReLU's slope is 0 there.
@@ -184,7 +190,8 @@ private func specialValues<T: Element>(_: T.Type) {
       let y = map(table, function, x), dy = slope(table, function, x)
       #expect(y[1] == 0 && y[6] == .infinity, "\(set.name) \(function)")
       #expect(
-        dy[1] == 0 && near(dy[3], 0.5, ulps: 1) && near(dy[4], 0.5, ulps: 1) && dy[6] == 1, "\(set.name) \(function)")
+        dy[1] == 0 && near(dy[3], 0.5, ulps: 1) && near(dy[4], 0.5, ulps: 1) && dy[6] == 1,
+        "\(set.name) \(function)")
       // Far out on the negative side nothing is left, not even the least number.
       let far: [T] = [-40, -1e10, -.greatestFiniteMagnitude]
       #expect(map(table, function, far) == [0, 0, 0] && slope(table, function, far) == [0, 0, 0])

@@ -81,7 +81,8 @@ private func crossEntropy<T: Element>(
     }
   }
   let softTarget = Guarded(soft)
-  let number8 = numbers.map { UInt8($0) }, number32 = numbers.map { Int32($0) }, number64 = numbers.map { Int64($0) }
+  let number8 = numbers.map { UInt8($0) }, number32 = numbers.map { Int32($0) },
+    number64 = numbers.map { Int64($0) }
   func target(_ body: (Const?) -> Void) {
     switch kind {
     case .rows: body(Const(softTarget.base))
@@ -147,7 +148,8 @@ private func crossEntropy<T: Element>(
     }
     let name = "\(set.name) \(T.self) \(rows)×\(columns) logits \(logits) \(kind) per row \(perRow)"
     #expect((0..<losses).allSatisfy { near(loss.base[$0], expectedLoss[$0], ulps: 32) }, "\(name)")
-    #expect((0..<(rows * columns)).allSatisfy { near(dx.base[$0], expected[$0], ulps: 64) }, "\(name) gradient")
+    #expect(
+      (0..<(rows * columns)).allSatisfy { near(dx.base[$0], expected[$0], ulps: 64) }, "\(name) gradient")
   }
 }
 
@@ -156,9 +158,11 @@ func crossEntropies(logits: Bool, kind: TargetKind) {
   for (rows, columns) in shapes {
     for bits in 0..<4 {
       crossEntropy(
-        Float.self, rows, columns, logits: logits, kind: kind, perRow: bits & 1 != 0, accumulate: bits & 2 != 0)
+        Float.self, rows, columns, logits: logits, kind: kind, perRow: bits & 1 != 0,
+        accumulate: bits & 2 != 0)
       crossEntropy(
-        Double.self, rows, columns, logits: logits, kind: kind, perRow: bits & 1 != 0, accumulate: bits & 2 != 0)
+        Double.self, rows, columns, logits: logits, kind: kind, perRow: bits & 1 != 0,
+        accumulate: bits & 2 != 0)
     }
   }
 }
@@ -166,7 +170,8 @@ func crossEntropies(logits: Bool, kind: TargetKind) {
 @Test func crossEntropyAtItsEdges() {
   everyTable { table, type, name in
     func run<T: Element>(_: T.Type) {
-      let x = Guarded<T>([1e4, -1e4, 0, -1e4, 1e4, 0]), loss = Guarded<T>([7]), p = Guarded<T>([9, 9, 9, 9, 9, 9])
+      let x = Guarded<T>([1e4, -1e4, 0, -1e4, 1e4, 0]), loss = Guarded<T>([7]),
+        p = Guarded<T>([9, 9, 9, 9, 9, 9])
       var bad: Int64 = -1
       func lossOf(_ numbers: [Int32]) -> Int32 {
         numbers.withUnsafeBytes { target in

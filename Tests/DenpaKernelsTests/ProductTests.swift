@@ -22,12 +22,15 @@ private struct Case<T: Element> {
   func data(atStart: Bool = false) -> Data {
     var random = Generator(seed &+ UInt64(m * 1_000_003 + n * 1009 + k))
     return Data(
-      a: Guarded(random.numbers(m * k), atStart: atStart), b: Guarded(random.numbers(k * n), atStart: atStart),
+      a: Guarded(random.numbers(m * k), atStart: atStart),
+      b: Guarded(random.numbers(k * n), atStart: atStart),
       c: Guarded(random.numbers(m * n), atStart: atStart), bias: Guarded(random.numbers(n), atStart: atStart),
       slope: Guarded(random.numbers(m * n), atStart: atStart))
   }
 
-  func run(_ table: KernelTable, _ data: Data, parallel: @escaping Parallel = Run.inline, threads: Int32 = 1) -> Int32 {
+  func run(_ table: KernelTable, _ data: Data, parallel: @escaping Parallel = Run.inline, threads: Int32 = 1)
+    -> Int32
+  {
     var flagged: Int32 = 0
     withUnsafeMutablePointer(to: &flagged) { flagged in
       var arguments = ProductArguments()
@@ -54,7 +57,8 @@ private struct Case<T: Element> {
     return flagged
   }
 
-  /// The same in double precision, straight from the definition; and the sum of the terms' sizes, which bounds errors.
+  /// The same in double precision, straight from the definition; and the sum of the terms' sizes, which
+  /// bounds errors.
   func reference(_ data: Data) -> (value: [Double], size: [Double]) {
     var value = [Double](), size = [Double]()
     for i in 0..<m {
@@ -135,15 +139,18 @@ func productOfSmallShapes(m: Int) {
 }
 
 @Test(arguments: [
-  (1, 300, 700), (100, 50, 784), (784, 50, 100), (67, 131, 257), (128, 130, 600), (130, 129, 300), (64, 128, 1030),
-  (300, 1, 400), (512, 10, 128), (5, 4200, 40), (200, 4100, 40), (2, 2, 3000), (70, 70, 5000), (260, 260, 260),
+  (1, 300, 700), (100, 50, 784), (784, 50, 100), (67, 131, 257), (128, 130, 600), (130, 129, 300),
+  (64, 128, 1030),
+  (300, 1, 400), (512, 10, 128), (5, 4200, 40), (200, 4100, 40), (2, 2, 3000), (70, 70, 5000),
+  (260, 260, 260),
 ])
 func productOfLargerShapes(m: Int, n: Int, k: Int) {
   everyOption(m, n, k, Float.self)
   everyOption(m, n, k, Double.self)
 }
 
-/// Compares the result on several threads, and in several orders of the chunks, with one thread's; and that with the reference.
+/// Compares the result on several threads, and in several orders of the chunks, with one thread's; and that
+/// with the reference.
 private func sameBits<T: Element>(_ item: Case<T>) {
   for set in availableKernelSets() {
     // The reference is slow; productOfLargerShapes covers the others.
@@ -163,7 +170,8 @@ private func sameBits<T: Element>(_ item: Case<T>) {
 
 @Test(arguments: [
   (100, 50, 784), (300, 520, 700), (1, 3000, 900), (515, 40, 300), (257, 4200, 270),
-  // One column, in chunks of rows; a small C, in blocks of k; one tile beside a B that is packed panel by panel.
+  // One column, in chunks of rows; a small C, in blocks of k; one tile beside a B that is packed panel by
+  // panel.
   (1000, 1, 700), (20, 33, 3000), (6, 65, 4100), (70, 10, 2500), (9, 1500, 800),
   // One column that is computed as a row, in blocks of k: the weight gradient of one unit over a large batch.
   (512, 1, 2048), (128, 1, 8192), (200, 1, 4096),
@@ -203,7 +211,9 @@ func sameBitsForAnyNumberOfThreads(m: Int, n: Int, k: Int) {
           data.b = all.b
           data.bias = all.bias
           _ = part.run(set.float32, data)
-          #expect(data.c.values == Array(all.c.values[(5 * n)..<((5 + count) * n)]), "\(set.name) \(count) \(n) \(k)")
+          #expect(
+            data.c.values == Array(all.c.values[(5 * n)..<((5 + count) * n)]),
+            "\(set.name) \(count) \(n) \(k)")
         }
       }
     }

@@ -57,7 +57,8 @@ struct Generator {
   mutating func below(_ limit: Int) -> Int { Int(bits() >> 33) % limit }
 }
 
-/// Runs chunks last first, handing the workers' numbers around: whoever depends on order or worker is found out.
+/// Runs chunks last first, handing the workers' numbers around: whoever depends on order or worker is found
+/// out.
 let backwards: Parallel = { run, count, body, context in
   let threads = run.assumingMemoryBound(to: Run.self).pointee.threads
   for chunk in (0..<count).reversed() { body(context, chunk, (chunk &* 7) % threads) }
@@ -75,7 +76,9 @@ private struct Team: @unchecked Sendable {
 let threaded: Parallel = { run, count, body, context in
   let threads = run.assumingMemoryBound(to: Run.self).pointee.threads
   var ids = [pthread_t?](repeating: nil, count: Int(threads))
-  var teams = (0..<threads).map { Team(body: body, context: context, count: count, worker: $0, threads: threads) }
+  var teams = (0..<threads).map {
+    Team(body: body, context: context, count: count, worker: $0, threads: threads)
+  }
   teams.withUnsafeMutableBufferPointer { teams in
     for i in 0..<Int(threads) {
       var id = pthread_t()
@@ -103,7 +106,9 @@ extension Double: Element { static func table(_ set: KernelSet) -> KernelTable {
 
 /// Calls a kernel with its arguments.
 @discardableResult
-func call<A>(_ step: Step, _ arguments: A, parallel: @escaping Parallel = Run.inline, threads: Int32 = 1) -> Int32 {
+func call<A>(_ step: Step, _ arguments: A, parallel: @escaping Parallel = Run.inline, threads: Int32 = 1)
+  -> Int32
+{
   var run = Run(parallel: parallel, threads: threads)
   return withUnsafePointer(to: arguments) { step($0, &run) }
 }

@@ -58,8 +58,8 @@ func slopeOf(_ function: Function, _ y: Double) -> Double {
     }
   }
 
-  /// A value that is right to about 60 bits over the whole range, and what its error is to be measured by: itself, or the
-  /// sum of the sizes of its terms where they cancel.
+  /// A value that is right to about 60 bits over the whole range, and what its error is to be measured by:
+  /// itself, or the sum of the sizes of its terms where they cancel.
   struct Truth {
     var value: Float80, scale: Float80
 
@@ -87,7 +87,8 @@ func slopeOf(_ function: Function, _ y: Double) -> Double {
       return expl(-half.high) * (1 - half.low) / (2 * Float80.pi).squareRoot()
     }
 
-    /// ½·erfc(−x/√2). erfcl is asked at a rounded z; e^(z² − x²/2) makes up for that, since e^z²·erfc z hardly changes.
+    /// ½·erfc(−x/√2). erfcl is asked at a rounded z; e^(z² − x²/2) makes up for that, since e^z²·erfc z
+    /// hardly changes.
     private static func distribution(_ x: Double) -> Float80 {
       let z = -Float80(x) * Float80(0.5).squareRoot()
       let gone = Pair(z) * Pair(z) + -(Pair(Float80(x)) * Pair(Float80(x) / 2))

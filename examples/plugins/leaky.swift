@@ -1,21 +1,22 @@
 // leaky.swift: a layer plugin for Denpa in Swift 6, to copy.
 //
-//   swiftc -swift-version 6 -O -emit-library -static-stdlib -parse-as-library -I include examples/plugins/leaky.swift -o leaky.so
+//   swiftc -swift-version 6 -O -emit-library -static-stdlib -parse-as-library -I include
+//   examples/plugins/leaky.swift -o leaky.so
 //
-// It computes y = x for x > 0 and slope * x elsewhere (Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network
-// acoustic models", 2013), with an attribute, "slope". The file links nothing of Denpa: module CDenpa is its headers, and
-// -static-stdlib puts Swift's own library into the plugin. Load it with denpa_plugin_load("./leaky.so", NULL, &names) or
-// dp.load_plugin("./leaky.so"): it is then "example.leaky".
+// It computes y = x for x > 0 and slope * x elsewhere (Maas, Hannun and Ng, "Rectifier nonlinearities improve
+// neural network acoustic models", 2013), with an attribute, "slope". The file links nothing of Denpa: module
+// CDenpa is its headers, and -static-stdlib puts Swift's own library into the plugin. Load it with
+// denpa_plugin_load("./leaky.so", NULL, &names) or dp.load_plugin("./leaky.so"): it is then "example.leaky".
 //
 // To make your own:
 //
-//   (1) Copy this file and change "example.leaky" to a name of your own, with your namespace in front of the '.'.
-//   (2) Turn Leaky into your layer. An instance is immutable: many threads may be in it at once.
-//   (3) Trap nothing: `!`, an index out of range, an overflow end the program of your user. What is wrong is answered with
-//       a status and a sentence, by `fail`.
-//   (4) What the descriptions point to must live for ever: `forever` allocates it, and nobody frees it.
-//   (5) Change schema, samples and the description at the end.
-//   (6) Compile it with the line above and load it. It is refused with a sentence until it does what it declares.
+//   (1) Copy this file and change "example.leaky" to a name of your own, with your namespace in front of the
+//   '.'. (2) Turn Leaky into your layer. An instance is immutable: many threads may be in it at once. (3)
+//   Trap nothing: `!`, an index out of range, an overflow end the program of your user. What is wrong is
+//   answered with a status and a sentence, by `fail`. (4) What the descriptions point to must live for ever:
+//   `forever` allocates it, and nobody frees it. (5) Change schema, samples and the description at the end.
+//   (6) Compile it with the line above and load it. It is refused with a sentence until it does what it
+//   declares.
 //
 // docs/plugins.md tells the rest.
 import CDenpa
@@ -37,7 +38,8 @@ final class Leaky: Sendable {
   }
 
   func backward<Real: BinaryFloatingPoint>(
-    _ x: UnsafeBufferPointer<Real>, _ dy: UnsafeBufferPointer<Real>, into dx: UnsafeMutableBufferPointer<Real>,
+    _ x: UnsafeBufferPointer<Real>, _ dy: UnsafeBufferPointer<Real>,
+    into dx: UnsafeMutableBufferPointer<Real>,
     adding: Bool
   ) {
     let slope = Real(self.slope)
@@ -52,7 +54,9 @@ final class Leaky: Sendable {
 
 /// The elements of a tensor.
 func elements<Real>(_ tensor: denpa_tensor, _: Real.Type) -> UnsafeMutableBufferPointer<Real> {
-  let count = withUnsafeBytes(of: tensor.dim) { $0.bindMemory(to: Int64.self).prefix(Int(tensor.rank)).reduce(1, *) }
+  let count = withUnsafeBytes(of: tensor.dim) {
+    $0.bindMemory(to: Int64.self).prefix(Int(tensor.rank)).reduce(1, *)
+  }
   return UnsafeMutableBufferPointer(start: tensor.data?.assumingMemoryBound(to: Real.self), count: Int(count))
 }
 
@@ -61,7 +65,8 @@ func fail(_ host: UnsafePointer<denpa_host>?, _ status: denpa_status, _ message:
 }
 
 func run<Real: BinaryFloatingPoint>(_ call: denpa_call, _ type: Real.Type, backward: Bool) -> denpa_status {
-  guard let pointer = call.instance, let x = call.inputs?[0]?.pointee, let y = call.outputs?[0]?.pointee else {
+  guard let pointer = call.instance, let x = call.inputs?[0]?.pointee, let y = call.outputs?[0]?.pointee
+  else {
     return fail(call.host, DENPA_LAYER_FAILED, "a call without its tensors")
   }
   let layer = Unmanaged<Leaky>.fromOpaque(pointer).takeUnretainedValue()
@@ -70,7 +75,8 @@ func run<Real: BinaryFloatingPoint>(_ call: denpa_call, _ type: Real.Type, backw
   } else if let dx = call.dinputs?[0]?.pointee, let dy = call.doutputs?[0]?.pointee {
     // Without dinputs[0] nobody wants the gradient.
     layer.backward(
-      UnsafeBufferPointer(elements(x, type)), UnsafeBufferPointer(elements(dy, type)), into: elements(dx, type),
+      UnsafeBufferPointer(elements(x, type)), UnsafeBufferPointer(elements(dy, type)),
+      into: elements(dx, type),
       adding: call.accumulate_inputs?[0] != 0)
   }
   return DENPA_OK
@@ -153,7 +159,9 @@ func leaky() -> denpa_layer {
 }
 
 @_cdecl("denpa_plugin_entry_v0")
-public func entry(_ host: UnsafePointer<denpa_host>?, _ plugin: UnsafeMutablePointer<denpa_plugin>?) -> denpa_status {
+public func entry(_ host: UnsafePointer<denpa_host>?, _ plugin: UnsafeMutablePointer<denpa_plugin>?)
+  -> denpa_status
+{
   plugin?.pointee.struct_size = MemoryLayout<denpa_plugin>.size
   plugin?.pointee.abi = DENPA_PLUGIN_ABI
   plugin?.pointee.name = forever("leaky")

@@ -1,7 +1,8 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// y = x, element by element, whatever the shapes. Where y is the plan's own, a pass makes it another name of x.
+/// y = x, element by element, whatever the shapes. Where y is the plan's own, a pass makes it another name of
+/// x.
 struct CopyOperation: Operation {
   func adds(to destination: Int) -> Bool { true }
 

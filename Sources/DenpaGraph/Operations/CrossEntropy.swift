@@ -1,15 +1,16 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// loss = reduction of −Σ t·log(p + epsilon). Reads the prediction and the target; writes the loss and, from logits, the
-/// probabilities.
+/// loss = reduction of −Σ t·log(p + epsilon). Reads the prediction and the target; writes the loss and, from
+/// logits, the probabilities.
 struct CrossEntropyOperation: Operation {
   var fromLogits: Bool
   var epsilon: Double
   var reduction: Reduction
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
-    // A loss that nobody wants may be kept for its probabilities: then they are written by the gradient's reader alone.
+    // A loss that nobody wants may be kept for its probabilities: then they are written by the gradient's
+    // reader alone.
     guard let loss = op.writes[0] else { return }
     var arguments = CrossEntropyArguments()
     (arguments.rows, arguments.columns) = lowering.sizes.lossMatrix(op.reads[0])
@@ -33,7 +34,8 @@ struct CrossEntropyOperation: Operation {
     let classes = context.type(op.reads[0]).shape.last ?? 1
     return DenpaError(
       .badArgument,
-      "\(context.node): expected class numbers from 0 to \(classes - 1), got \(context.badNumber(op.reads[1]))")
+      "\(context.node): expected class numbers from 0 to \(classes - 1), got \(context.badNumber(op.reads[1]))"
+    )
   }
 }
 
@@ -58,7 +60,8 @@ struct CrossEntropyGradientOperation: Operation {
       lowering.sizes.kernels[.crossEntropyGradient], arguments,
       [
         (\CrossEntropyGradientArguments.probabilities, op.reads[0]),
-        (\CrossEntropyGradientArguments.target, op.reads[1]), (\CrossEntropyGradientArguments.dloss, op.reads[2]),
+        (\CrossEntropyGradientArguments.target, op.reads[1]),
+        (\CrossEntropyGradientArguments.dloss, op.reads[2]),
         (\CrossEntropyGradientArguments.dx, destination.tensor),
       ], accumulate: (\CrossEntropyGradientArguments.accumulate, destination))
   }
@@ -79,7 +82,8 @@ extension Recipe {
     _ probabilities: Tensor, _ target: Tensor, fromLogits: Bool, epsilon: Double, _ reduction: Reduction,
     _ dloss: Tensor, into dx: Tensor
   ) {
-    let operation = CrossEntropyGradientOperation(fromLogits: fromLogits, epsilon: epsilon, reduction: reduction)
+    let operation = CrossEntropyGradientOperation(
+      fromLogits: fromLogits, epsilon: epsilon, reduction: reduction)
     emit(operation, [probabilities, target, dloss], dx)
   }
 }

@@ -5,8 +5,8 @@ public enum Direction: Sendable { case forward, backward }
 
 /// A call out of the engine: a plugin's or a program's own layer.
 ///
-/// Reads: inputs, [outputs], parameters, [saved], gradients of outputs, as the direction has them; writes: outputs and what
-/// is saved, or gradients of inputs and of parameters.
+/// Reads: inputs, [outputs], parameters, [saved], gradients of outputs, as the direction has them; writes:
+/// outputs and what is saved, or gradients of inputs and of parameters.
 struct ForeignOperation: Operation {
   let layer: any ForeignLayer
   let direction: Direction
@@ -44,7 +44,8 @@ struct ForeignOperation: Operation {
       workspace = try lowering.workspace(op)
       prepared = try layer.prepare(
         ForeignCall(
-          node: node.name, nodeIndex: op.node, backward: direction == .backward, rows: rows, inputs: inputTypes,
+          node: node.name, nodeIndex: op.node, backward: direction == .backward, rows: rows,
+          inputs: inputTypes,
           outputs: outputTypes, parameters: parameters.map { lowering.sizes.type($0) }, saved: kept))
     } catch {
       throw DenpaError(error.status, "\(node.kind) \"\(node.name)\": \(error.message)")
@@ -77,7 +78,8 @@ struct ForeignOperation: Operation {
       var arguments = FiniteArguments()
       arguments.count = lowering.sizes.count(destination.tensor)
       arguments.flag = flag
-      try lowering.emit(lowering.sizes.kernels[.finite], arguments, [(\FiniteArguments.x, destination.tensor)])
+      try lowering.emit(
+        lowering.sizes.kernels[.finite], arguments, [(\FiniteArguments.x, destination.tensor)])
     }
   }
 
@@ -86,7 +88,8 @@ struct ForeignOperation: Operation {
     guard kept.count == saved.count else {
       throw DenpaError(
         .layerFailed,
-        "it saves \(kept.count) tensors with \(rows) rows and \(saved.count) with \(plan.maximumRows): \(Lowering.growth)")
+        "it saves \(kept.count) tensors with \(rows) rows and \(saved.count) with \(plan.maximumRows): \(Lowering.growth)"
+      )
     }
     for (index, type) in kept.enumerated() {
       let planned = plan.tensors[saved[index]].type.byteCount
@@ -135,13 +138,16 @@ extension Recipe {
       guard builder.needsGradient[value] else { return nil }
       let gradient = builder.gradientDestination(value, from: node)
       if taken.insert(gradient).inserted { return Destination(tensor: gradient) }
-      // The same value twice: a callback may write its gradients in any order, so it gets memory for each of them.
-      let own = builder.add(builder.tensors[gradient].type, .temporary, node: node, label: "gradient of an input")
+      // The same value twice: a callback may write its gradients in any order, so it gets memory for each of
+      // them.
+      let own = builder.add(
+        builder.tensors[gradient].type, .temporary, node: node, label: "gradient of an input")
       merged.append((own, gradient))
       return Destination(tensor: own)
     }
     let parameterGradients = builder.graph.nodes[node].parameters.map { parameter -> Destination? in
-      parameter.role == .trained ? Destination(tensor: builder.parameterGradientTensor(node, parameter.name)) : nil
+      parameter.role == .trained
+        ? Destination(tensor: builder.parameterGradientTensor(node, parameter.name)) : nil
     }
     let reads = call.inputs + call.outputs + call.parameters + call.saved + call.outputGradients
     builder.ops.append(
@@ -149,7 +155,9 @@ extension Recipe {
     for (own, gradient) in merged { copy(Tensor(id: own), into: Tensor(id: gradient)) }
   }
 
-  private func foreign(_ layer: some ForeignLayer, _ direction: Direction) throws(DenpaError) -> ForeignOperation {
+  private func foreign(_ layer: some ForeignLayer, _ direction: Direction) throws(DenpaError)
+    -> ForeignOperation
+  {
     let graphNode = builder.graph.nodes[node]
     let given = graphNode.inputs.map { builder.tensors[builder.valueTensors[$0]].type }
     let inputTypes = try graphNode.spec?.handedOver(given) ?? given
@@ -158,7 +166,8 @@ extension Recipe {
     }
     var saved: [TensorID] = []
     if builder.trains {
-      // What is saved may depend on the batch: its type is computed for the largest one, and again when arguments are made.
+      // What is saved may depend on the batch: its type is computed for the largest one, and again when
+      // arguments are made.
       for (index, type) in try layer.saved(inputTypes.map { $0.withRows(builder.maximumRows) }).enumerated() {
         saved.append(builder.savedTensor(node, "saved \(index)", type))
       }
@@ -169,11 +178,15 @@ extension Recipe {
       parameters: graphNode.parameters.map { builder.parameterTensor(node, $0.name) }, saved: saved)
   }
 
-  /// What the layer is given of an integer input: the dtype that was proved, and class numbers that are checked, because
-  /// its callbacks index by them.
-  private func handedOver(_ tensor: TensorID, _ type: TensorType, _ proved: [ProvedInput], _ index: Int) -> TensorID {
+  /// What the layer is given of an integer input: the dtype that was proved, and class numbers that are
+  /// checked, because its callbacks index by them.
+  private func handedOver(_ tensor: TensorID, _ type: TensorType, _ proved: [ProvedInput], _ index: Int)
+    -> TensorID
+  {
     let areClasses = proved.indices.contains(index) && proved[index].areClasses
-    guard !type.dtype.isFloat, areClasses || type.dtype != builder.tensors[tensor].type.dtype else { return tensor }
+    guard !type.dtype.isFloat, areClasses || type.dtype != builder.tensors[tensor].type.dtype else {
+      return tensor
+    }
     let (own, isNew) = builder.ownInput(node, index, type)
     if isNew {
       let operation = IntegersOperation(classes: areClasses ? shape(input(0)).last ?? 1 : nil)

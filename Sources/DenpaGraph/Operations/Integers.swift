@@ -1,7 +1,8 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// Integers in another integer dtype; class numbers are checked: they are below `classes`, where that is given.
+/// Integers in another integer dtype; class numbers are checked: they are below `classes`, where that is
+/// given.
 struct IntegersOperation: Operation {
   var classes: Int?
 

@@ -15,7 +15,8 @@ struct MapOperation: Operation {
   }
 }
 
-/// dx = dy ∘ function'(x). Reads y, or x where y does not determine the derivative (`Function.slopeFromOutput`), and dy.
+/// dx = dy ∘ function'(x). Reads y, or x where y does not determine the derivative
+/// (`Function.slopeFromOutput`), and dy.
 struct MapGradientOperation: Operation {
   var function: Function
 
@@ -41,9 +42,13 @@ extension Recipe {
     if function == .identity { copy(x, into: y) } else { emit(MapOperation(function: function), [x], y) }
   }
 
-  /// dx = dy ∘ f'(x), computed from y = f(x); where y does not determine the derivative (`Function.slopeFromOutput`), `y`
-  /// is to be x.
+  /// dx = dy ∘ f'(x), computed from y = f(x); where y does not determine the derivative
+  /// (`Function.slopeFromOutput`), `y` is to be x.
   public func applySlope(_ function: Function, at y: Tensor, _ dy: Tensor, into dx: Tensor) {
-    if function == .identity { copy(dy, into: dx) } else { emit(MapGradientOperation(function: function), [y, dy], dx) }
+    if function == .identity {
+      copy(dy, into: dx)
+    } else {
+      emit(MapGradientOperation(function: function), [y, dy], dx)
+    }
   }
 }

@@ -1,15 +1,16 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// What one op of a plan computes. Each operation is one file in this folder: its attributes, the method of `Recipe` that
-/// layers write it with, the memory it needs, its kernel calls, and what its errors say. Passes know only those that they
-/// fuse (`Passes`), and nothing else in the engine knows any.
+/// What one op of a plan computes. Each operation is one file in this folder: its attributes, the method of
+/// `Recipe` that layers write it with, the memory it needs, its kernel calls, and what its errors say. Passes
+/// know only those that they fuse (`Passes`), and nothing else in the engine knows any.
 protocol Operation: Sendable {
-  /// Whether its kernel can add to the destination with this number. Where it cannot and has to, the plan gives it memory
-  /// of its own and adds the result from there.
+  /// Whether its kernel can add to the destination with this number. Where it cannot and has to, the plan
+  /// gives it memory of its own and adds the result from there.
   func adds(to destination: Int) -> Bool
 
-  /// Whether destinations that nobody reads may be left out one by one; an op is left out where nobody reads any.
+  /// Whether destinations that nobody reads may be left out one by one; an op is left out where nobody reads
+  /// any.
   var writesWhatIsWanted: Bool { get }
 
   /// Bytes of memory that a call needs besides its tensors. Never more for fewer rows.
@@ -18,9 +19,10 @@ protocol Operation: Sendable {
   /// Appends the op's kernel calls.
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError)
 
-  /// Appends one kernel call for `op` and those behind it, where the sizes make that worth while; returns how many they
-  /// are, 0 where there is no such call.
-  func lowerTogether(_ op: Op, _ following: ArraySlice<Op>, _ lowering: inout Lowering) throws(DenpaError) -> Int
+  /// Appends one kernel call for `op` and those behind it, where the sizes make that worth while; returns how
+  /// many they are, 0 where there is no such call.
+  func lowerTogether(_ op: Op, _ following: ArraySlice<Op>, _ lowering: inout Lowering) throws(DenpaError)
+    -> Int
 
   /// Why a kernel of the op returned `code`, which is not 0.
   func failure(_ op: Op, _ code: Int32, _ context: FailureContext) -> DenpaError
@@ -30,14 +32,16 @@ extension Operation {
   func adds(to destination: Int) -> Bool { false }
   var writesWhatIsWanted: Bool { true }
   func workspace(_ op: Op, _ sizes: Sizes) throws(DenpaError) -> Int { 0 }
-  func lowerTogether(_ op: Op, _ following: ArraySlice<Op>, _ lowering: inout Lowering) throws(DenpaError) -> Int { 0 }
+  func lowerTogether(_ op: Op, _ following: ArraySlice<Op>, _ lowering: inout Lowering) throws(DenpaError)
+    -> Int
+  { 0 }
   func failure(_ op: Op, _ code: Int32, _ context: FailureContext) -> DenpaError {
     DenpaError(.internalError, "\(context.node): a kernel returned \(code)")
   }
 }
 
-/// An operation at its place in a plan: what it reads and writes. Recipes emit ops, passes rewrite them, lowering turns them
-/// into kernel calls.
+/// An operation at its place in a plan: what it reads and writes. Recipes emit ops, passes rewrite them,
+/// lowering turns them into kernel calls.
 public struct Op: Sendable {
   var operation: any Operation
   public let node: Int
@@ -92,7 +96,9 @@ struct FailureContext {
     let positions = max(type.shape.sample.count, 1)
     let row = executor.batchRows[index / positions]
     let place: Message = positions > 1 ? "row \(row), position \(index % positions)" : "row \(row)"
-    guard !type.dtype.isFloat, let data = executor.values(of: tensor) else { return "another one in \(place)" }
+    guard !type.dtype.isFloat, let data = executor.values(of: tensor) else {
+      return "another one in \(place)"
+    }
     return "\(type.dtype.integer(data, index)) in \(place)"
   }
 

@@ -1,8 +1,9 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// y = function(a·b + bias) ∘ slope. Reads a, b, then the bias if it has one, then the values that the derivative `slope`
-/// is computed from. Recipes write products alone; passes fuse a function or a derivative into them.
+/// y = function(a·b + bias) ∘ slope. Reads a, b, then the bias if it has one, then the values that the
+/// derivative `slope` is computed from. Recipes write products alone; passes fuse a function or a derivative
+/// into them.
 struct ProductOperation: Operation {
   var transposeA = false
   var transposeB = false
@@ -67,8 +68,8 @@ extension Recipe {
   }
 }
 
-/// What a dense layer writes down for its backward: dx = du·Wᵀ ∘ f', dW = xᵀ·du, db = Σ du; the first and the last may be
-/// missing. On one sample one kernel call does all of it.
+/// What a dense layer writes down for its backward: dx = du·Wᵀ ∘ f', dW = xᵀ·du, db = Σ du; the first and the
+/// last may be missing. On one sample one kernel call does all of it.
 private struct DenseGradient {
   var dx: Op?
   var slope: Function?
@@ -114,7 +115,9 @@ private struct DenseGradient {
     ]
     if let bias { pointers.append((\DenseRowGradientArguments.db, bias.tensor)) }
     if let input, let dx {
-      pointers += [(\DenseRowGradientArguments.w, dx.reads[1]), (\DenseRowGradientArguments.dx, input.tensor)]
+      pointers += [
+        (\DenseRowGradientArguments.w, dx.reads[1]), (\DenseRowGradientArguments.dx, input.tensor),
+      ]
       if slope != nil { pointers.append((\DenseRowGradientArguments.slopeOutput, dx.reads[2])) }
     }
     try lowering.emit(step, arguments, pointers, accumulate: (\DenseRowGradientArguments.accumulate, weights))

@@ -8,7 +8,8 @@ struct SoftmaxOperation: Operation {
     var arguments = SoftmaxArguments()
     (arguments.rows, arguments.columns) = lowering.sizes.matrix(y)
     try lowering.emit(
-      lowering.sizes.kernels[.softmax], arguments, [(\SoftmaxArguments.x, op.reads[0]), (\SoftmaxArguments.y, y)])
+      lowering.sizes.kernels[.softmax], arguments,
+      [(\SoftmaxArguments.x, op.reads[0]), (\SoftmaxArguments.y, y)])
   }
 }
 

@@ -9,7 +9,8 @@ struct SquaredErrorOperation: Operation {
   private func arguments(_ op: Op, _ sizes: Sizes) -> SquaredErrorArguments {
     var arguments = SquaredErrorArguments()
     (arguments.rows, arguments.columns) = sizes.lossMatrix(op.reads[0])
-    arguments.scale = factor * reduction.scale(elements: arguments.rows * arguments.columns, batch: sizes.rows)
+    arguments.scale =
+      factor * reduction.scale(elements: arguments.rows * arguments.columns, batch: sizes.rows)
     arguments.perRow = reduction == .none ? 1 : 0
     return arguments
   }
@@ -24,7 +25,8 @@ struct SquaredErrorOperation: Operation {
       ])
   }
 
-  /// The loss and its gradient in one sweep, where the gradient is the next thing wanted and its factor is known.
+  /// The loss and its gradient in one sweep, where the gradient is the next thing wanted and its factor is
+  /// known.
   func lowerTogether(
     _ op: Op, _ following: ArraySlice<Op>, _ lowering: inout Lowering
   ) throws(DenpaError) -> Int {
@@ -64,7 +66,8 @@ struct SquaredErrorGradientOperation: Operation {
       lowering.sizes.kernels[.squaredErrorGradient], arguments,
       [
         (\SquaredErrorGradientArguments.prediction, op.reads[0]),
-        (\SquaredErrorGradientArguments.target, op.reads[1]), (\SquaredErrorGradientArguments.dloss, op.reads[2]),
+        (\SquaredErrorGradientArguments.target, op.reads[1]),
+        (\SquaredErrorGradientArguments.dloss, op.reads[2]),
         (\SquaredErrorGradientArguments.dx, destination.tensor),
       ], accumulate: (\SquaredErrorGradientArguments.accumulate, destination))
   }

@@ -8,8 +8,9 @@ private struct Beginnings {
   var byHelper: UInt64 = 0
 }
 
-/// How long a helper of the pool takes from the call to its first chunk, in seconds: the median of 201 jobs of two chunks, with `gap`
-/// microseconds of the caller's own work between them. Helpers wait for the next job awake for a while, then they sleep.
+/// How long a helper of the pool takes from the call to its first chunk, in seconds: the median of 201 jobs
+/// of two chunks, with `gap` microseconds of the caller's own work between them. Helpers wait for the next
+/// job awake for a while, then they sleep.
 func wakeUp(gap: Int, _ run: inout Run) -> Double {
   var times: [UInt64] = []
   let parallel = run.parallel
@@ -26,7 +27,8 @@ func wakeUp(gap: Int, _ run: inout Run) -> Double {
             let own = context + (worker == 0 ? 0 : 8), other = context + (worker == 0 ? 8 : 0)
             let now = denpa_nanoseconds()
             denpa_atomic_store_u64(own, now)
-            // Whoever took both chunks would not wait for the other: so each waits until the other has begun, but not for ever.
+            // Whoever took both chunks would not wait for the other: so each waits until the other has begun,
+            // but not for ever.
             while denpa_atomic_load_u64(other) == 0, denpa_nanoseconds() < now + 50_000_000 { denpa_pause() }
           }, beginnings)
       }

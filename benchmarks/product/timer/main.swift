@@ -1,11 +1,12 @@
-// Times the product kernel by itself, on the kernels and threads that the library would take, and what the core can do at most.
+// Times the product kernel by itself, on the kernels and threads that the library would take, and what the
+// core can do at most.
 //
 // usage: product-benchmark THREADS
 //
-// Prints "ready", then for each line of input the measurement of one block:
-//   float32|float64 M N K TRANSPOSE_A TRANSPOSE_B   seconds a product
-//   peak float32|float64                            multiply-adds on registers alone, floating-point operations a second
-//   wake MICROSECONDS                               seconds until a helper of the pool begins, so long after the job before
+// Prints "ready", then for each line of input the measurement of one block: float32|float64 M N K TRANSPOSE_A
+// TRANSPOSE_B   seconds a product peak float32|float64                            multiply-adds on registers
+// alone, floating-point operations a second wake MICROSECONDS                               seconds until a
+// helper of the pool begins, so long after the job before
 
 import CShim
 import DenpaCore
@@ -149,7 +150,8 @@ func main() throws(DenpaError) -> Int32 {
       let numbers = words.dropFirst().compactMap { Int($0) }
       products[line] =
         words.first == "float64"
-        ? Product(numbers, set.float64, threads, Double.self) : Product(numbers, set.float32, threads, Float.self)
+        ? Product(numbers, set.float64, threads, Double.self)
+        : Product(numbers, set.float32, threads, Float.self)
     }
     guard let product = products[line] else {
       answer("bad line")

@@ -65,9 +65,10 @@ ON_REQUEST = 1
 
 
 class Tensor(Structure):
-    """A view of memory that somebody else owns. `stride` counts the elements from one index to the next, of each axis; all zero
-    means contiguous and row-major (so one value cannot stand for all). denpa_fit and denpa_evaluate take any strides (some columns of a table, a transposed matrix); all
-    else takes contiguous tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written."""
+    """A view of memory that somebody else owns. `stride` counts the elements from one index to the next, of each
+    axis; all zero means contiguous and row-major (so one value cannot stand for all). denpa_fit and
+    denpa_evaluate take any strides (some columns of a table, a transposed matrix); all else takes contiguous
+    tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written."""
 
     data: Optional[int]
     dtype: int
@@ -269,7 +270,8 @@ class SessionOptions(Structure):
 
 
 class Loss(Structure):
-    """One term of the loss: weight * kind(output, its own target). 48 bytes, for ever. Make it with denpa_loss_on."""
+    """One term of the loss: weight * kind(output, its own target). 48 bytes, for ever. Make it with
+    denpa_loss_on."""
 
     kind: Optional[bytes]
     attributes: Any
@@ -356,18 +358,19 @@ class PluginOptions(Structure):
     reserved: int
 
 
-# One chunk of divided work: items first..<last. `chunk` counts from 0; no two chunks of one parallel_for share it.
+# One chunk of divided work: items first..<last. `chunk` counts from 0; no two chunks of one parallel_for
+# share it.
 Body = CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int32)
 # The one function that a plugin exports. Called once, at load. Anything but DENPA_OK refuses the plugin.
 PluginEntry = CFUNCTYPE(c_int32, POINTER(Host), POINTER(Plugin))
 # A line of log; `message` is borrowed for the call. level: 0 debug, 1 info, 2 warning, 3 error.
 LogCallback = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
-# Anything but DENPA_OK stops the training after this batch; denpa_fit then answers DENPA_STOPPED. Called in the thread that
-# called denpa_fit. It may use the model and its sessions, not this trainer.
+# Anything but DENPA_OK stops the training after this batch; denpa_fit then answers DENPA_STOPPED. Called in
+# the thread that called denpa_fit. It may use the model and its sessions, not this trainer.
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
-# Gives the next batch: sets the tensors `inputs` and `targets` (arrays with room for the model's inputs and the losses' targets)
-# to memory that stays valid until the next call. DENPA_END_OF_DATA ends the epoch; any other status ends the training, is
-# handed through and leaves what was learned published.
+# Gives the next batch: sets the tensors `inputs` and `targets` (arrays with room for the model's inputs and
+# the losses' targets) to memory that stays valid until the next call. DENPA_END_OF_DATA ends the epoch; any
+# other status ends the training, is handed through and leaves what was learned published.
 NextCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor))
 # Back to the first batch: called before each epoch but the first.
 RewindCallback = CFUNCTYPE(c_int32, c_void_p)
@@ -590,7 +593,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any], str]] = {
     "denpa_version": (
         c_char_p,
         [],
-        """The version of the library that is running, "0.1.0"; compare with DENPA_VERSION, that of the header. Never fails.""",
+        """The version of the library that is running, "0.1.0"; compare with DENPA_VERSION, that of the header. Never
+fails.""",
     ),
     "denpa_status_name": (
         c_char_p,
@@ -600,44 +604,46 @@ FUNCTIONS: dict[str, tuple[Any, list[Any], str]] = {
     "denpa_last_error": (
         c_char_p,
         [],
-        """What went wrong in this thread's last failing call: names the node, what was expected, what was given. Empty before the
-first failure. Valid until this thread's next failing call. Never NULL, never fails.""",
+        """What went wrong in this thread's last failing call: names the node, what was expected, what was given.
+Empty before the first failure. Valid until this thread's next failing call. Never NULL, never fails.""",
     ),
     "denpa_kernels": (
         c_int32,
         [POINTER(c_char_p)],
-        """The kernels in use: "sse2", "avx2", "avx512" or "neon". Chosen at first use by what CPU and system support; the environment
-variable DENPA_KERNELS names a lower set. DENPA_NOT_SUPPORTED where that variable asks for what is not there.""",
+        """The kernels in use: "sse2", "avx2", "avx512" or "neon". Chosen at first use by what CPU and system support;
+the environment variable DENPA_KERNELS names a lower set. DENPA_NOT_SUPPORTED where that variable asks for
+what is not there.""",
     ),
     "denpa_set_thread_count": (
         c_int32,
         [c_int32],
-        """How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the environment
-variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both are at each call, and at most those
-that the cgroup pays for, which is read once. Results never depend on it. Sessions and
-trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers.""",
+        """How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the
+environment variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both
+are at each call, and at most those that the cgroup pays for, which is read once. Results never depend on
+it. Sessions and trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers.""",
     ),
     "denpa_thread_count": (
         c_int32,
         [],
-        """How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the environment
-variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both are at each call, and at most those
-that the cgroup pays for, which is read once. Results never depend on it. Sessions and
-trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers.""",
+        """How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the
+environment variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both
+are at each call, and at most those that the cgroup pays for, which is read once. Results never depend on
+it. Sessions and trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers.""",
     ),
     "denpa_set_log": (
         c_int32,
         [LogCallback, c_void_p],
-        """Who gets log lines (from plugins, mostly); NULL, as at the start, for nobody. `user_data` is kept. The callback may be called
-from any thread. Returns after calls of the former callback have ended: DENPA_BAD_STATE from within a callback.""",
+        """Who gets log lines (from plugins, mostly); NULL, as at the start, for nobody. `user_data` is kept. The
+callback may be called from any thread. Returns after calls of the former callback have ended:
+DENPA_BAD_STATE from within a callback.""",
     ),
     "denpa_registry": (
         c_int32,
         [POINTER(c_char), c_int64, POINTER(c_int64)],
-        """All that can be put into a graph or named as loss, optimizer, initializer, as JSON text: an object with the arrays
-"layers", "losses", "optimizers", "initializers", each entry with "kind", "summary", "version", "plugin" (null for built-in),
-"inputs" and "outputs" (names), "attributes" (name, type, required, default, minimum, maximum, choices, summary) and
-"parameters" (names).""",
+        """All that can be put into a graph or named as loss, optimizer, initializer, as JSON text: an object with the
+arrays "layers", "losses", "optimizers", "initializers", each entry with "kind", "summary", "version",
+"plugin" (null for built-in), "inputs" and "outputs" (names), "attributes" (name, type, required, default,
+minimum, maximum, choices, summary) and "parameters" (names).""",
     ),
     "denpa_graph_create": (
         c_int32,
@@ -652,35 +658,37 @@ from any thread. Returns after calls of the former callback have ended: DENPA_BA
     "denpa_graph_input": (
         c_int32,
         [POINTER(Graph), c_char_p, c_int32, c_int32, POINTER(c_int64), POINTER(c_int32)],
-        """Adds an input. `dim` has the `rank` extents of one sample, without the batch (rank 0, dim NULL: one number a sample);
-rank at most 7. `dtype` DENPA_FLOAT32 or DENPA_FLOAT64 both mean "the model's float type"; integers keep theirs.
-`name` may be NULL: "input_1", "input_2" ... DENPA_ALREADY_EXISTS where it is taken.""",
+        """Adds an input. `dim` has the `rank` extents of one sample, without the batch (rank 0, dim NULL: one number
+a sample); rank at most 7. `dtype` DENPA_FLOAT32 or DENPA_FLOAT64 both mean "the model's float type";
+integers keep theirs. `name` may be NULL: "input_1", "input_2" ... DENPA_ALREADY_EXISTS where it is
+taken.""",
     ),
     "denpa_graph_add": (
         c_int32,
         [POINTER(Graph), c_char_p, c_char_p, POINTER(Attribute), POINTER(c_int32), c_int32, POINTER(c_int32), c_int32],
-        """Adds a layer: `kind` from denpa_registry, `name` unique in the graph (NULL: "dense_1", "dense_2" ...; of letters, digits,
-'_', '-'), attributes as the kind documents them (NULL: all defaults), the values that it reads, room for the values that it
-writes. Checks everything at once: DENPA_NOT_REGISTERED (kind), DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value
-numbers, counts), DENPA_BAD_SHAPE, DENPA_BAD_DTYPE, DENPA_LIMIT_EXCEEDED (65,536 nodes).""",
+        """Adds a layer: `kind` from denpa_registry, `name` unique in the graph (NULL: "dense_1", "dense_2" ...; of
+letters, digits, '_', '-'), attributes as the kind documents them (NULL: all defaults), the values that it
+reads, room for the values that it writes. Checks everything at once: DENPA_NOT_REGISTERED (kind),
+DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value numbers, counts), DENPA_BAD_SHAPE,
+DENPA_BAD_DTYPE, DENPA_LIMIT_EXCEEDED (65,536 nodes).""",
     ),
     "denpa_graph_shape": (
         c_int32,
         [POINTER(Graph), c_int32, POINTER(c_int32), POINTER(c_int32), POINTER(c_int64)],
-        """Type and shape of a value, the batch in front as dim[0] = DENPA_BATCH. Any of the last three may be NULL; `dim` has room for
-DENPA_MAX_RANK. DENPA_BAD_ARGUMENT for a number that is no value of this graph.""",
+        """Type and shape of a value, the batch in front as dim[0] = DENPA_BATCH. Any of the last three may be NULL;
+`dim` has room for DENPA_MAX_RANK. DENPA_BAD_ARGUMENT for a number that is no value of this graph.""",
     ),
     "denpa_model_create": (
         c_int32,
         [POINTER(Graph), POINTER(c_int32), c_int32, POINTER(ModelOptions), POINTER(POINTER(Model))],
-        """Makes a model that computes the `output_count` (1 to 64) values `outputs` of `graph`, with freshly initialized parameters.
-Nodes that no output needs are left out. `options` may be NULL.""",
+        """Makes a model that computes the `output_count` (1 to 64) values `outputs` of `graph`, with freshly
+initialized parameters. Nodes that no output needs are left out. `options` may be NULL.""",
     ),
     "denpa_model_destroy": (
         c_int32,
         [POINTER(Model)],
-        """Makes a model that computes the `output_count` (1 to 64) values `outputs` of `graph`, with freshly initialized parameters.
-Nodes that no output needs are left out. `options` may be NULL.""",
+        """Makes a model that computes the `output_count` (1 to 64) values `outputs` of `graph`, with freshly
+initialized parameters. Nodes that no output needs are left out. `options` may be NULL.""",
     ),
     "denpa_model_copy": (
         c_int32,
@@ -715,19 +723,21 @@ Nodes that no output needs are left out. `options` may be NULL.""",
     "denpa_model_view": (
         c_int32,
         [POINTER(Model), c_char_p, POINTER(Tensor)],
-        """A view of the parameter `name` ("hidden.W"), valid until the model is destroyed. You may write through it while no session
-predicts: sessions see it at once, trainers after denpa_trainer_refresh. DENPA_NOT_FOUND names those that there are.""",
+        """A view of the parameter `name` ("hidden.W"), valid until the model is destroyed. You may write through it
+while no session predicts: sessions see it at once, trainers after denpa_trainer_refresh. DENPA_NOT_FOUND
+names those that there are.""",
     ),
     "denpa_model_set": (
         c_int32,
         [POINTER(Model), c_char_p, POINTER(Tensor)],
-        """Copies `value` into the parameter `name`; sessions see all of it or nothing. Shapes must be equal (DENPA_BAD_SHAPE); any float or integer dtype is converted.""",
+        """Copies `value` into the parameter `name`; sessions see all of it or nothing. Shapes must be equal
+(DENPA_BAD_SHAPE); any float or integer dtype is converted.""",
     ),
     "denpa_model_set_trainable": (
         c_int32,
         [POINTER(Model), c_char_p, c_int32],
-        """Whether training changes a parameter; `name` is a parameter ("hidden.W") or a node, for all of its parameters. Heeded by
-trainers made afterwards.""",
+        """Whether training changes a parameter; `name` is a parameter ("hidden.W") or a node, for all of its
+parameters. Heeded by trainers made afterwards.""",
     ),
     "denpa_model_json": (
         c_int32,
@@ -738,8 +748,8 @@ trainers made afterwards.""",
     "denpa_model_save": (
         c_int32,
         [POINTER(Model), c_char_p],
-        """Writes the model to a file (safetensors with the graph in its metadata and a checksum). Atomic: a temporary file beside it,
-synced, renamed; on failure (DENPA_IO_ERROR) an older file of that name is as it was.""",
+        """Writes the model to a file (safetensors with the graph in its metadata and a checksum). Atomic: a temporary
+file beside it, synced, renamed; on failure (DENPA_IO_ERROR) an older file of that name is as it was.""",
     ),
     "denpa_model_save_bytes": (
         c_int32,
@@ -749,18 +759,18 @@ synced, renamed; on failure (DENPA_IO_ERROR) an older file of that name is as it
     "denpa_model_load": (
         c_int32,
         [c_char_p, POINTER(POINTER(Model))],
-        """Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a missing file,
-DENPA_NOT_REGISTERED for a layer that is not registered (load its plugin first; loading a model never runs code from the
-file). Takes at most twice the file and 16 MB of memory, and what the nodes of its graph take: a parameter gets memory when
-the file is known to have its tensor.""",
+        """Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a
+missing file, DENPA_NOT_REGISTERED for a layer that is not registered (load its plugin first; loading a
+model never runs code from the file). Takes at most twice the file and 16 MB of memory, and what the nodes
+of its graph take: a parameter gets memory when the file is known to have its tensor.""",
     ),
     "denpa_model_load_bytes": (
         c_int32,
         [c_void_p, c_int64, POINTER(POINTER(Model))],
-        """Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a missing file,
-DENPA_NOT_REGISTERED for a layer that is not registered (load its plugin first; loading a model never runs code from the
-file). Takes at most twice the file and 16 MB of memory, and what the nodes of its graph take: a parameter gets memory when
-the file is known to have its tensor.""",
+        """Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a
+missing file, DENPA_NOT_REGISTERED for a layer that is not registered (load its plugin first; loading a
+model never runs code from the file). Takes at most twice the file and 16 MB of memory, and what the nodes
+of its graph take: a parameter gets memory when the file is known to have its tensor.""",
     ),
     "denpa_session_create": (
         c_int32,
@@ -775,20 +785,22 @@ the file is known to have its tensor.""",
     "denpa_predict": (
         c_int32,
         [POINTER(Session), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32],
-        """Computes the model's outputs. `inputs` and `outputs` are arrays of tensors in the model's order (one each: pass &x, 1, &y, 1).
-Inputs: (rows, ...) or one sample without the batch; every input the same rows, 0 to max_batch; float32 and float64
-are converted where the model's type is the other; integer data for float inputs too. Outputs: memory of the caller's in the
-model's dtype, (rows, ...) like denpa_model_output says; not overlapping each other or the inputs. Computes with
-the parameters that were published last; while another thread publishes, with all the old or all the new ones.""",
+        """Computes the model's outputs. `inputs` and `outputs` are arrays of tensors in the model's order (one each:
+pass &x, 1, &y, 1). Inputs: (rows, ...) or one sample without the batch; every input the same rows, 0 to
+max_batch; float32 and float64 are converted where the model's type is the other; integer data for float
+inputs too. Outputs: memory of the caller's in the model's dtype, (rows, ...) like denpa_model_output says;
+not overlapping each other or the inputs. Computes with the parameters that were published last; while
+another thread publishes, with all the old or all the new ones.""",
     ),
     "denpa_trainer_create": (
         c_int32,
         [POINTER(Model), POINTER(TrainerOptions), POINTER(POINTER(Trainer))],
-        """Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and attributes of losses and
-optimizer are checked now (DENPA_NOT_REGISTERED for a name that is none), shapes when the first targets come. A loss that can
-mean nothing where it is is DENPA_BAD_ARGUMENT: a cross-entropy of one class, softmax_cross_entropy behind a softmax,
-cross_entropy of what is no probability (a dense layer without activation, relu, tanh, gelu, erf). A layer without backward is
-DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be given.""",
+        """Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and
+attributes of losses and optimizer are checked now (DENPA_NOT_REGISTERED for a name that is none), shapes
+when the first targets come. A loss that can mean nothing where it is is DENPA_BAD_ARGUMENT: a
+cross-entropy of one class, softmax_cross_entropy behind a softmax, cross_entropy of what is no probability
+(a dense layer without activation, relu, tanh, gelu, erf). A layer without backward is DENPA_NOT_SUPPORTED
+where a gradient would have to pass it. `options` must be given.""",
     ),
     "denpa_trainer_destroy": (
         c_int32,
@@ -798,45 +810,49 @@ DENPA_NOT_SUPPORTED where a gradient would have to pass it. `options` must be gi
     "denpa_train_batch": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double)],
-        """One step of learning: forward, loss, backward, optimizer. `loss` (may be NULL) is the loss before the step. 0 rows change
-nothing and give a loss of 0. Gradients start at zero, those of parameters that the loss does not reach too; any that were
-accumulated by hand are lost. Afterwards denpa_trainer_gradient shows the gradients of this batch.
-Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss has classes, otherwise rows in the output's
-shape. Integers reach a plugin's layer in the dtype that its samples have.
+        """One step of learning: forward, loss, backward, optimizer. `loss` (may be NULL) is the loss before the step.
+0 rows change nothing and give a loss of 0. Gradients start at zero, those of parameters that the loss does
+not reach too; any that were accumulated by hand are lost. Afterwards denpa_trainer_gradient shows the
+gradients of this batch. Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss has
+classes, otherwise rows in the output's shape. Integers reach a plugin's layer in the dtype that its
+samples have.
 
-The step happens entirely or not at all: where it is refused, weights, the optimizer's memory, states of layers and the
-position among the random numbers are those before it. After DENPA_NOT_FINITE, or where a layer failed in backward, the
-gradients are zero.""",
+The step happens entirely or not at all: where it is refused, weights, the optimizer's memory, states of
+layers and the position among the random numbers are those before it. After DENPA_NOT_FINITE, or where a
+layer failed in backward, the gradients are zero.""",
     ),
     "denpa_fit": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(FitOptions), POINTER(c_double)],
-        """Trains on data in memory, of any number of rows, of any dtype that converts and of any strides; it is read in place, a batch at a time. The last
-batch of an epoch may be smaller. `loss` (may be NULL): that of the last epoch, as in denpa_progress. Where training ends early (DENPA_STOPPED,
-DENPA_NOT_FINITE, a class number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT for no rows,
-of validation data too.
+        """Trains on data in memory, of any number of rows, of any dtype that converts and of any strides; it is read
+in place, a batch at a time. The last batch of an epoch may be smaller. `loss` (may be NULL): that of the
+last epoch, as in denpa_progress. Where training ends early (DENPA_STOPPED, DENPA_NOT_FINITE, a class
+number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT
+for no rows, of validation data too.
 
-Memory beyond the data and the trainer: the values of one batch, at the first one; a copy of one batch of each tensor that is shuffled,
-not contiguous, or converted because its dtype is another; and 8 bytes a row for the order, where it is shuffled. It does not grow with the data otherwise. A trainer
-has the parameters 2 times (weights, gradients), and once more for sgd's momentum or twice for adam.""",
+Memory beyond the data and the trainer: the values of one batch, at the first one; a copy of one batch of
+each tensor that is shuffled, not contiguous, or converted because its dtype is another; and 8 bytes a row
+for the order, where it is shuffled. It does not grow with the data otherwise. A trainer has the parameters
+2 times (weights, gradients), and once more for sgd's momentum or twice for adam.""",
     ),
     "denpa_fit_source": (
         c_int32,
         [POINTER(Trainer), NextCallback, RewindCallback, c_void_p, POINTER(FitOptions), POINTER(c_double)],
-        """Trains on batches from a callback, for data larger than memory. `rewind` may be NULL for one epoch. Of `options` epochs,
-validation and callback count; batch_size is 0.""",
+        """Trains on batches from a callback, for data larger than memory. `rewind` may be NULL for one epoch. Of
+`options` epochs, validation and callback count; batch_size is 0.""",
     ),
     "denpa_evaluate": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double), POINTER(c_double)],
-        """The loss (as in denpa_progress) and, where the first loss is a cross-entropy, accuracy over all rows, without learning; computed in batches of
-max_batch, of tensors with any strides. Any of the last two may be NULL; accuracy is NaN where there is none.""",
+        """The loss (as in denpa_progress) and, where the first loss is a cross-entropy, accuracy over all rows,
+without learning; computed in batches of max_batch, of tensors with any strides. Any of the last two may be
+NULL; accuracy is NaN where there is none.""",
     ),
     "denpa_publish": (
         c_int32,
         [POINTER(Trainer)],
-        """Makes the trainer's parameters the model's, for all its sessions at one instant. Predictions that are under way are not
-disturbed and do not block it.""",
+        """Makes the trainer's parameters the model's, for all its sessions at one instant. Predictions that are under
+way are not disturbed and do not block it.""",
     ),
     "denpa_trainer_refresh": (
         c_int32,
@@ -847,157 +863,175 @@ disturbed and do not block it.""",
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, c_int32],
         """The open loop, for training loops of your own:
-  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
-    layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
-  backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
-    output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
-    (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
-    gradients count;
-  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
-    loss or gradient that is not finite is left to be looked at; states are then what they were;
-  step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
-    not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
-  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
-    first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
-Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
-in backward; the parameters' gradients are zero then.
-Each forward in training draws random numbers of its own, and its backward sees the same.""",
+  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training
+    the states of layers change with it, unless one of them would become NaN or infinite: then it is
+    refused with DENPA_NOT_FINITE;
+  backward (once for each forward, with the weights that it had): from the gradient of the loss with
+    respect to each output (data NULL: zero) to the parameters' gradients, added to those there are, and
+    inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1).
+    Where a value is an output twice, both of its gradients count;
+  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients
+    likewise. A loss or gradient that is not finite is left to be looked at; states are then what they
+    were;
+  step: one step of the optimizer with the gradients that there are, whether these calls or the caller
+    wrote them; it does not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is
+    tried;
+  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to;
+    without it the first backward of a trainer, and the first one after denpa_train_batch or denpa_fit,
+    overwrites what is there. Outputs of a forward in training that is refused may have been written, and
+    so may gradients of inputs where a layer fails in backward; the parameters' gradients are zero then.
+    Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_backward": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32],
         """The open loop, for training loops of your own:
-  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
-    layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
-  backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
-    output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
-    (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
-    gradients count;
-  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
-    loss or gradient that is not finite is left to be looked at; states are then what they were;
-  step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
-    not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
-  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
-    first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
-Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
-in backward; the parameters' gradients are zero then.
-Each forward in training draws random numbers of its own, and its backward sees the same.""",
+  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training
+    the states of layers change with it, unless one of them would become NaN or infinite: then it is
+    refused with DENPA_NOT_FINITE;
+  backward (once for each forward, with the weights that it had): from the gradient of the loss with
+    respect to each output (data NULL: zero) to the parameters' gradients, added to those there are, and
+    inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1).
+    Where a value is an output twice, both of its gradients count;
+  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients
+    likewise. A loss or gradient that is not finite is left to be looked at; states are then what they
+    were;
+  step: one step of the optimizer with the gradients that there are, whether these calls or the caller
+    wrote them; it does not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is
+    tried;
+  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to;
+    without it the first backward of a trainer, and the first one after denpa_train_batch or denpa_fit,
+    overwrites what is there. Outputs of a forward in training that is refused may have been written, and
+    so may gradients of inputs where a layer fails in backward; the parameters' gradients are zero then.
+    Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_gradients": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(Tensor), POINTER(c_double)],
         """The open loop, for training loops of your own:
-  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
-    layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
-  backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
-    output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
-    (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
-    gradients count;
-  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
-    loss or gradient that is not finite is left to be looked at; states are then what they were;
-  step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
-    not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
-  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
-    first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
-Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
-in backward; the parameters' gradients are zero then.
-Each forward in training draws random numbers of its own, and its backward sees the same.""",
+  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training
+    the states of layers change with it, unless one of them would become NaN or infinite: then it is
+    refused with DENPA_NOT_FINITE;
+  backward (once for each forward, with the weights that it had): from the gradient of the loss with
+    respect to each output (data NULL: zero) to the parameters' gradients, added to those there are, and
+    inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1).
+    Where a value is an output twice, both of its gradients count;
+  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients
+    likewise. A loss or gradient that is not finite is left to be looked at; states are then what they
+    were;
+  step: one step of the optimizer with the gradients that there are, whether these calls or the caller
+    wrote them; it does not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is
+    tried;
+  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to;
+    without it the first backward of a trainer, and the first one after denpa_train_batch or denpa_fit,
+    overwrites what is there. Outputs of a forward in training that is refused may have been written, and
+    so may gradients of inputs where a layer fails in backward; the parameters' gradients are zero then.
+    Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_step": (
         c_int32,
         [POINTER(Trainer)],
         """The open loop, for training loops of your own:
-  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
-    layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
-  backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
-    output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
-    (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
-    gradients count;
-  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
-    loss or gradient that is not finite is left to be looked at; states are then what they were;
-  step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
-    not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
-  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
-    first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
-Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
-in backward; the parameters' gradients are zero then.
-Each forward in training draws random numbers of its own, and its backward sees the same.""",
+  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training
+    the states of layers change with it, unless one of them would become NaN or infinite: then it is
+    refused with DENPA_NOT_FINITE;
+  backward (once for each forward, with the weights that it had): from the gradient of the loss with
+    respect to each output (data NULL: zero) to the parameters' gradients, added to those there are, and
+    inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1).
+    Where a value is an output twice, both of its gradients count;
+  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients
+    likewise. A loss or gradient that is not finite is left to be looked at; states are then what they
+    were;
+  step: one step of the optimizer with the gradients that there are, whether these calls or the caller
+    wrote them; it does not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is
+    tried;
+  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to;
+    without it the first backward of a trainer, and the first one after denpa_train_batch or denpa_fit,
+    overwrites what is there. Outputs of a forward in training that is refused may have been written, and
+    so may gradients of inputs where a layer fails in backward; the parameters' gradients are zero then.
+    Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_zero_gradients": (
         c_int32,
         [POINTER(Trainer)],
         """The open loop, for training loops of your own:
-  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training the states of
-    layers change with it, unless one of them would become NaN or infinite: then it is refused with DENPA_NOT_FINITE;
-  backward (once for each forward, with the weights that it had): from the gradient of the loss with respect to each
-    output (data NULL: zero) to the parameters' gradients, added to those there are, and inputs' gradients, overwritten
-    (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1). Where a value is an output twice, both of its
-    gradients count;
-  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients likewise. A
-    loss or gradient that is not finite is left to be looked at; states are then what they were;
-  step: one step of the optimizer with the gradients that there are, whether these calls or the caller wrote them; it does
-    not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is tried;
-  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to; without it the
-    first backward of a trainer, and the first one after denpa_train_batch or denpa_fit, overwrites what is there.
-Outputs of a forward in training that is refused may have been written, and so may gradients of inputs where a layer fails
-in backward; the parameters' gradients are zero then.
-Each forward in training draws random numbers of its own, and its backward sees the same.""",
+  forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training
+    the states of layers change with it, unless one of them would become NaN or infinite: then it is
+    refused with DENPA_NOT_FINITE;
+  backward (once for each forward, with the weights that it had): from the gradient of the loss with
+    respect to each output (data NULL: zero) to the parameters' gradients, added to those there are, and
+    inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1).
+    Where a value is an output twice, both of its gradients count;
+  gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients
+    likewise. A loss or gradient that is not finite is left to be looked at; states are then what they
+    were;
+  step: one step of the optimizer with the gradients that there are, whether these calls or the caller
+    wrote them; it does not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is
+    tried;
+  zero_gradients: they start anew. What the caller writes into them through views afterwards is added to;
+    without it the first backward of a trainer, and the first one after denpa_train_batch or denpa_fit,
+    overwrites what is there. Outputs of a forward in training that is refused may have been written, and
+    so may gradients of inputs where a layer fails in backward; the parameters' gradients are zero then.
+    Each forward in training draws random numbers of its own, and its backward sees the same.""",
     ),
     "denpa_trainer_gradient": (
         c_int32,
         [POINTER(Trainer), c_char_p, POINTER(Tensor)],
-        """A view of the gradient of the parameter `name`, valid until the trainer is destroyed; in the parameter's shape. Zero before the
-first backward. DENPA_NOT_FOUND where there is no such parameter or it is not trainable.""",
+        """A view of the gradient of the parameter `name`, valid until the trainer is destroyed; in the parameter's
+shape. Zero before the first backward. DENPA_NOT_FOUND where there is no such parameter or it is not
+trainable.""",
     ),
     "denpa_trainer_set_learning_rate": (
         c_int32,
         [POINTER(Trainer), c_double],
-        """The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is negative, above 1e30
-or not a number.""",
+        """The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is
+negative, above 1e30 or not a number.""",
     ),
     "denpa_trainer_learning_rate": (
         c_int32,
         [POINTER(Trainer), POINTER(c_double)],
-        """The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is negative, above 1e30
-or not a number.""",
+        """The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is
+negative, above 1e30 or not a number.""",
     ),
     "denpa_trainer_step_count": (
         c_int32,
         [POINTER(Trainer), POINTER(c_int64)],
-        """Steps that the optimizer has taken since the trainer was made: one for each batch of denpa_train_batch and denpa_fit, and one
-for each denpa_trainer_step. Steps that were refused do not count.""",
+        """Steps that the optimizer has taken since the trainer was made: one for each batch of denpa_train_batch and
+denpa_fit, and one for each denpa_trainer_step. Steps that were refused do not count.""",
     ),
     "denpa_check_gradients": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(CheckOptions), CheckCallback, c_void_p],
-        """Copies the model with the trainer's parameters and losses to float64 and compares every gradient of backpropagation with
-the 5-point stencil of the loss (where a kink lies inside the stencil, a smaller step decides). Calls back for each tensor in
-order, then answers DENPA_OK where all passed, DENPA_PROOF_FAILED with the worst one named otherwise. A callback's own
-status other than DENPA_OK ends it with DENPA_STOPPED. `options` and `callback` may be NULL. Changes nothing.""",
+        """Copies the model with the trainer's parameters and losses to float64 and compares every gradient of
+backpropagation with the 5-point stencil of the loss (where a kink lies inside the stencil, a smaller step
+decides). Calls back for each tensor in order, then answers DENPA_OK where all passed, DENPA_PROOF_FAILED
+with the worst one named otherwise. A callback's own status other than DENPA_OK ends it with DENPA_STOPPED.
+`options` and `callback` may be NULL. Changes nothing.""",
     ),
     "denpa_prove": (
         c_int32,
         [c_char_p, POINTER(c_char), c_int64, POINTER(c_int64)],
-        """Runs the conformance proof of a registered layer or loss on its samples: shape rule, gradients of inputs and parameters,
-bounds (canaries), overwriting and accumulating, repeatability, batch sizes. `report` (may be NULL, with capacity 0 and
-length NULL) gets a text of one line a finding or measure. DENPA_PROOF_FAILED where it does not hold; the report is written
-then too. DENPA_NOT_REGISTERED for an unknown kind.""",
+        """Runs the conformance proof of a registered layer or loss on its samples: shape rule, gradients of inputs
+and parameters, bounds (canaries), overwriting and accumulating, repeatability, batch sizes. `report` (may
+be NULL, with capacity 0 and length NULL) gets a text of one line a finding or measure. DENPA_PROOF_FAILED
+where it does not hold; the report is written then too. DENPA_NOT_REGISTERED for an unknown kind.""",
     ),
     "denpa_plugin_load": (
         c_int32,
         [c_char_p, POINTER(PluginOptions), POINTER(c_char_p)],
-        """Loads a layer plugin (denpa_plugin.h) from a shared object named by a path with a '/', never searched for. Its code runs in
-this process and is never unloaded. `layers` (may be NULL) gets the names of its layers, separated by spaces, valid for
-ever. All or nothing: DENPA_NOT_FOUND (no file), DENPA_BAD_PLUGIN (not loadable; no entry function; another ABI; a wrong
-struct_size; a description that is wrong), DENPA_ALREADY_EXISTS (a name is taken), DENPA_PROOF_FAILED, or what the entry function answered.
-`options` may be NULL. Loading the same file again is DENPA_ALREADY_EXISTS.""",
+        """Loads a layer plugin (denpa_plugin.h) from a shared object named by a path with a '/', never searched for.
+Its code runs in this process and is never unloaded. `layers` (may be NULL) gets the names of its layers,
+separated by spaces, valid for ever. All or nothing: DENPA_NOT_FOUND (no file), DENPA_BAD_PLUGIN (not
+loadable; no entry function; another ABI; a wrong struct_size; a description that is wrong),
+DENPA_ALREADY_EXISTS (a name is taken), DENPA_PROOF_FAILED, or what the entry function answered. `options`
+may be NULL. Loading the same file again is DENPA_ALREADY_EXISTS.""",
     ),
     "denpa_layer_register": (
         c_int32,
         [POINTER(Layer), c_void_p, POINTER(PluginOptions)],
-        """Registers a layer of the program's own, without a shared object: the same struct, the same rules. `layer` and all that
-it points to must stay valid as long as the process; `user_data` is handed to its callbacks in place of
-layer->user_data. `options` as above.""",
+        """Registers a layer of the program's own, without a shared object: the same struct, the same rules. `layer`
+and all that it points to must stay valid as long as the process; `user_data` is handed to its callbacks in
+place of layer->user_data. `options` as above.""",
     ),
     "denpa_test_allocations": (
         c_int64,
@@ -1007,8 +1041,8 @@ layer->user_data. `options` as above.""",
     "denpa_test_fail_allocations": (
         c_int32,
         [c_int64, c_int64],
-        """Lets this thread's allocation number `first` from now (1: the next) and the count - 1 after it fail; count < 0: all from
-then on; first = 0: none any more. DENPA_BAD_ARGUMENT for first < 0.""",
+        """Lets this thread's allocation number `first` from now (1: the next) and the count - 1 after it fail; count
+< 0: all from then on; first = 0: none any more. DENPA_BAD_ARGUMENT for first < 0.""",
     ),
     "denpa_test_handles": (
         c_int64,
