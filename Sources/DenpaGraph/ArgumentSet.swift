@@ -8,10 +8,13 @@ struct StepRecord {
   var op: Int
 }
 
-/// A pointer among the arguments that is bound again and again: which slot, or which place in the parameters.
+/// A pointer among the arguments that is bound again and again: so many bytes into a slot's memory, or into the
+/// parameters.
 struct Patch {
   var address: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  /// Which slot.
   var source: Int
+  var offset: Int
 }
 
 /// What a call walks through: plain memory, so that nothing is retained, looked up or checked on the way.

@@ -269,10 +269,10 @@ public final class Executor: @unchecked Sendable {
     hasBegunBackward = false
     let program = current
     if program.pointee.rows != rows { try prepare(rows: rows) }
-    for patch in program.pointee.slotPatches { patch.address.pointee = slots[patch.source] }
+    for patch in program.pointee.slotPatches { patch.address.pointee = slots[patch.source].map { $0 + patch.offset } }
     let binding = program.pointee.binding
     if binding.pointee.parameters != parameters {
-      for patch in program.pointee.parameterPatches { patch.address.pointee = parameters + patch.source }
+      for patch in program.pointee.parameterPatches { patch.address.pointee = parameters + patch.offset }
       binding.pointee.parameters = parameters
     }
     let wanted: Int32 = accumulate ? 1 : 0
@@ -335,9 +335,17 @@ public final class Executor: @unchecked Sendable {
 
   // MARK: Looking
 
-  /// Where a tensor's values are after a run; nil for what lives elsewhere.
+  /// Where a tensor's values are after a run; nil for what lives elsewhere, and for views
+  /// with gaps.
   public func values(of tensor: TensorID) -> UnsafeMutableRawPointer? {
     let base = plan.tensors.storage(tensor)
+    guard base != tensor else { return memory(of: base) }
+    let layout = plan.tensors.layout(tensor, rows: max(current.pointee.rows, 0))
+    guard layout.isContiguous else { return nil }
+    return memory(of: base).map { $0 + layout.offset * plan.tensors[tensor].type.dtype.size }
+  }
+
+  private func memory(of base: TensorID) -> UnsafeMutableRawPointer? {
     switch plan.tensors[base].role {
     case .temporary:
       let rows = max(current.pointee.rows, 0)

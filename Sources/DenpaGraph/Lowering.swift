@@ -63,22 +63,26 @@ struct Lowering {
   mutating func place(_ id: TensorID, _ address: UnsafeMutableRawPointer) {
     let address = address.assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
     let base = plan.tensors.storage(id)
+    let offset = base == id ? 0 : plan.tensors.layout(id, rows: sizes.rows).offset * plan.tensors[id].type.dtype.size
     switch plan.tensors[base].role {
-    case .slot(let slot): slotPatches.append(Patch(address: address, source: slot))
+    case .slot(let slot): slotPatches.append(Patch(address: address, source: slot, offset: offset))
     case .parameter(let number):
-      parameterPatches.append(Patch(address: address, source: parameterOffsets[number]))
-    case .parameterGradient(let number): address.pointee = gradients.map { $0 + gradientOffsets[number] }
-    case .constant: address.pointee = constants + constantOffsets[base]
-    case .temporary: address.pointee = arena + plan.offset(base, rows: sizes.rows)
+      parameterPatches.append(Patch(address: address, source: 0, offset: parameterOffsets[number] + offset))
+    case .parameterGradient(let number): address.pointee = gradients.map { $0 + (gradientOffsets[number] + offset) }
+    case .constant: address.pointee = constants + (constantOffsets[base] + offset)
+    case .temporary: address.pointee = arena + (plan.offset(base, rows: sizes.rows) + offset)
     case .view: break
     }
   }
 
+  func layout(_ id: TensorID) -> Layout { plan.tensors.layout(id, rows: sizes.rows) }
+
   /// Whether a tensor is 64-byte aligned and alone in its memory up to a multiple of 64 bytes.
   func isPadded(_ id: TensorID) -> Bool {
+    guard !plan.tensors.isPart(id) else { return false }
     switch plan.tensors[plan.tensors.storage(id)].role {
-    case .temporary, .parameterGradient: true
-    case .slot, .parameter, .constant, .view: false
+    case .temporary, .parameterGradient: return true
+    case .slot, .parameter, .constant, .view: return false
     }
   }
 
@@ -112,7 +116,8 @@ struct Lowering {
   }
 
   func flag(_ destination: Destination) -> Flag? {
-    guard case .parameterGradient(let number) = plan.tensors[destination.tensor].role else { return nil }
+    let base = plan.tensors.storage(destination.tensor)
+    guard case .parameterGradient(let number) = plan.tensors[base].role else { return nil }
     return flags + number
   }
 

@@ -9,18 +9,24 @@ struct Passes {
   /// Tensors that must come out: outputs, losses, gradients that are wanted.
   var roots: Set<TensorID>
 
+  /// For each tensor that has memory: the ops that read it, or a view of it.
   private func readers() -> [[Int]] {
     var result = Array(repeating: [Int](), count: tensors.count)
     for (index, op) in ops.enumerated() {
-      for tensor in op.reads where result[tensor].last != index { result[tensor].append(index) }
+      for tensor in op.reads.map({ tensors.storage($0) }) where result[tensor].last != index {
+        result[tensor].append(index)
+      }
     }
     return result
   }
 
+  /// For each tensor that has memory: the ops that write it, or a view of it.
   private func writers() -> [[Int]] {
     var result = Array(repeating: [Int](), count: tensors.count)
     for (index, op) in ops.enumerated() {
-      for destination in op.writes { if let destination { result[destination.tensor].append(index) } }
+      for destination in op.writes {
+        if let destination { result[tensors.storage(destination.tensor)].append(index) }
+      }
     }
     return result
   }
@@ -37,20 +43,20 @@ struct Passes {
   /// Drops every op and every destination that no root needs.
   mutating func dropUnwanted() {
     var needed = Array(repeating: false, count: tensors.count)
-    for root in roots { needed[root] = true }
+    for root in roots { needed[tensors.storage(root)] = true }
     var kept: [Op] = []
     for var op in ops.reversed() {
       var wanted = false
       for index in op.writes.indices {
         guard let destination = op.writes[index] else { continue }
-        if needed[destination.tensor] {
+        if needed[tensors.storage(destination.tensor)] {
           wanted = true
         } else if op.operation.writesWhatIsWanted {
           op.writes[index] = nil
         }
       }
       guard wanted else { continue }
-      for tensor in op.reads { needed[tensor] = true }
+      for tensor in op.reads { needed[tensors.storage(tensor)] = true }
       kept.append(op)
     }
     ops = kept.reversed()
@@ -131,7 +137,7 @@ struct Passes {
       }
       let y = ops[index].reads[0], dy = ops[index].reads[1]
       guard isPlain(dy), readers[dy].count == 1, writers[dy].count == 1, let first = writers[dy].first,
-        writers[du.tensor].count == 1,
+        writers[tensors.storage(du.tensor)].count == 1,
         var product = ops[first].operation as? ProductOperation, product.isPlain, !product.hasBias
       else { continue }
       product.slope = map.function
@@ -143,52 +149,132 @@ struct Passes {
     remove(dead)
   }
 
-  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in
-  /// place, so both stay what they are. x may be the caller's: what backward reads of it is bound as long as
-  /// the plan runs.
+  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in place,
+  /// so both stay what they are. x may be the caller's: what backward reads of it is bound as long as the plan
+  /// runs. Where x is a view with gaps, all that read y have to take one.
   mutating func elideCopies() {
-    let writers = writers()
+    let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
       guard ops[index].operation is CopyOperation, let y = ops[index].writes[0]?.tensor else { continue }
-      let x = ops[index].reads[0]
-      guard isPlain(y), writers[y].count == 1, isOwnedOrBound(tensors.storage(x)),
-        // All of x is there before y's first reader, since this op stood between them.
-        (writers[x].last ?? -1) < index
+      let x = ops[index].reads[0], base = tensors.storage(x)
+      guard isPlain(y), writers[y].count == 1, isOwnedOrBound(base),
+        // All of x is there before y's first reader, since this op is between them.
+        (writers[base].last ?? -1) < index,
+        tensors.isContiguous(x)
+          || tensors[x].type.shape == tensors[y].type.shape && readers[y].allSatisfy({ takesViews(ops[$0], of: y) })
       else { continue }
-      tensors[y].role = .view(x)
+      tensors[y].role = .view(x, .reshaped)
       dead.insert(index)
     }
     remove(dead)
   }
 
-  /// The first write of a gradient overwrites, the others add. Gradients of parameters ask the executor at
-  /// the first write. What cannot add writes to memory of its own, which is added from there.
-  mutating func chooseModes() {
-    var written = Set<TensorID>()
+  /// Whether an op takes a view with gaps wherever it reads `tensor`.
+  private func takesViews(_ op: Op, of tensor: TensorID) -> Bool {
+    op.reads.indices.allSatisfy { read in
+      tensors.storage(op.reads[read]) != tensor || op.operation.readsViews(read)
+        || !tensors.isContiguous(op.reads[read])
+    }
+  }
+
+  /// Copies views with gaps for operations whose kernels read memory without.
+  mutating func copyViews() {
     var result: [Op] = []
     for var op in ops {
-      var additions: [Op] = []
+      for read in op.reads.indices where !op.operation.readsViews(read) && !tensors.isContiguous(op.reads[read]) {
+        let own = addTemporary(tensors[op.reads[read]].type, node: op.node, "a view, copied")
+        result.append(Op(CopyOperation(), node: op.node, reads: [op.reads[read]], to: own))
+        op.reads[read] = own
+      }
+      result.append(op)
+    }
+    ops = result
+  }
+
+  private mutating func addTemporary(_ type: TensorType, node: Int, _ label: String) -> TensorID {
+    tensors.append(PlanTensor(type: type, role: .temporary, node: node, label: label))
+    return tensors.count - 1
+  }
+
+  /// Memory that is written part by part: zeros come first, unless the parts are all of it, each written once.
+  mutating func clearWhatIsWrittenInParts() {
+    let writers = writers()
+    var cleared: [Int: [TensorID]] = [:]
+    for base in tensors.indices where tensors.storage(base) == base {
+      let parts = destinations(writers[base], in: base)
+      guard let first = writers[base].first, let firstPart = parts.first, tensors.isPart(firstPart),
+        !isDivided(base, parts)
+      else { continue }
+      cleared[first, default: []].append(base)
+    }
+    guard !cleared.isEmpty else { return }
+    var result: [Op] = []
+    for (index, op) in ops.enumerated() {
+      for base in cleared[index] ?? [] { result.append(Op(ZeroOperation(), node: op.node, reads: [], to: base)) }
+      result.append(op)
+    }
+    ops = result
+  }
+
+  /// What the ops write of the memory of `base`: itself, and views of it.
+  private func destinations(_ writers: [Int], in base: TensorID) -> [TensorID] {
+    writers.flatMap { index in
+      ops[index].writes.compactMap { $0?.tensor }.filter { tensors.storage($0) == base }
+    }
+  }
+
+  /// Whether the parts are slices of `base` along one axis that are all of it together, each once.
+  private func isDivided(_ base: TensorID, _ parts: [TensorID]) -> Bool {
+    var axes = Set<Int>()
+    var spans: [Range<Int>] = []
+    for part in parts {
+      guard case .view(base, .sliced(let axis, let from)) = tensors[part].role else { return false }
+      axes.insert(axis)
+      spans.append(from..<from + tensors[part].type.shape[axis])
+    }
+    guard axes.count == 1, let axis = axes.first else { return false }
+    var end = 0
+    for span in spans.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      guard span.lowerBound == end else { return false }
+      end = span.upperBound
+    }
+    return end == tensors[base].type.shape[axis]
+  }
+
+  /// The first write of a gradient overwrites, the others add. Gradients of parameters ask the executor at the
+  /// first write. What cannot add, or cannot write a view with gaps, writes to its own memory and is copied from
+  /// there.
+  mutating func chooseModes() {
+    var written = Set<TensorID>()
+    let writers = writers()
+    var result: [Op] = []
+    for var op in ops {
+      var copies: [Op] = []
       for slot in op.writes.indices {
         guard var destination = op.writes[slot] else { continue }
         let base = tensors.storage(destination.tensor)
-        if !written.insert(base).inserted {
+        var isFirst = written.insert(base).inserted
+        if !isFirst, tensors.isPart(destination.tensor) {
+          isFirst = isDivided(base, destinations(writers[base], in: base))
+        }
+        if !isFirst {
           destination.mode = .add
         } else if case .parameterGradient = tensors[base].role {
           destination.mode = .runtime
         }
-        if destination.mode != .overwrite, !op.operation.adds(to: slot) {
-          let own = tensors.count
-          tensors.append(
-            PlanTensor(
-              type: tensors[destination.tensor].type, role: .temporary, node: op.node, label: "to be added"))
-          additions.append(Op(CopyOperation(), node: op.node, reads: [own], writes: [destination]))
+        let mustCopy =
+          destination.mode != .overwrite && !op.operation.adds(to: slot)
+          || !op.operation.writesViews(slot) && !tensors.isContiguous(destination.tensor)
+        if mustCopy {
+          let own = addTemporary(tensors[destination.tensor].type, node: op.node, "to be copied")
+          copies.append(Op(CopyOperation(), node: op.node, reads: [own], writes: [destination]))
           destination = Destination(tensor: own)
         }
         op.writes[slot] = destination
       }
       result.append(op)
-      result += additions
+      result += copies
     }
     ops = result
   }

@@ -227,6 +227,8 @@ public final class Plan: Sendable {
       forward.fuseSlopes()
       forward.elideCopies()
     }
+    forward.copyViews()
+    forward.clearWhatIsWrittenInParts()
     forward.chooseModes()
     let split = Plan.removeBoundary(&forward, boundary)
     try checkMemory("a plan")
@@ -257,9 +259,9 @@ public final class Plan: Sendable {
     var isReached = Array(repeating: false, count: builder.trainable.count)
     for op in ops {
       for destination in op.writes {
-        guard let destination, case .parameterGradient(let number) = tensors[destination.tensor].role else {
-          continue
-        }
+        guard let destination,
+          case .parameterGradient(let number) = tensors[tensors.storage(destination.tensor)].role
+        else { continue }
         isReached[number] = true
       }
     }

@@ -16,8 +16,8 @@ public enum TensorRole: Sendable, Equatable {
   case constant(Double)
   /// In the arena, alive from its first write to its last read.
   case temporary
-  /// The memory of another tensor under another shape.
-  case view(TensorID)
+  /// Elements of another tensor.
+  case view(TensorID, View)
 }
 
 public struct PlanTensor: Sendable {
@@ -27,15 +27,6 @@ public struct PlanTensor: Sendable {
   /// For traces and errors: which node, what of it.
   public var node: Int
   public var label: String
-}
-
-extension [PlanTensor] {
-  /// The tensor whose memory `id` is: itself, or what it is a view of.
-  func storage(_ id: TensorID) -> TensorID {
-    var base = id
-    while case .view(let next) = self[base].role { base = next }
-    return base
-  }
 }
 
 /// What is written, and whether it replaces or adds to what is there.

@@ -49,6 +49,27 @@ public struct Recipe {
   }
   public func shape(_ tensor: Tensor) -> Shape { builder.tensors[tensor.id].type.shape }
 
+  // MARK: Views
+
+  /// The elements of a tensor from `from` on along one axis.
+  public func slice(_ tensor: Tensor, axis: Int, from: Int, count: Int) -> Tensor {
+    var type = builder.tensors[tensor.id].type
+    type.shape[axis] = count
+    return view(tensor, .sliced(axis: axis, from: from), type)
+  }
+
+  /// A tensor whose axis i is axis `axes[i]` of the other one. The batch stays in front.
+  public func permute(_ tensor: Tensor, _ axes: [Int]) -> Tensor {
+    let type = builder.tensors[tensor.id].type
+    var shape = Shape()
+    for axis in axes { shape.append(type.shape[axis]) }
+    return view(tensor, .permuted(axes: axes), TensorType(type.dtype, shape))
+  }
+
+  private func view(_ tensor: Tensor, _ view: View, _ type: TensorType) -> Tensor {
+    Tensor(id: builder.add(type, .view(tensor.id, view), node: node, label: "view"))
+  }
+
   // MARK: Ops
 
   /// Appends an op that overwrites one tensor.

@@ -112,6 +112,30 @@ public struct ScaleArguments {
   public init() {}
 }
 
+/// One axis of a copy: its extent, and the elements from one index to the next in both tensors.
+public struct CopyAxis {
+  public var extent: Int, source: Int, destination: Int
+
+  public init(extent: Int = 1, source: Int = 1, destination: Int = 1) {
+    self.extent = extent
+    self.source = source
+    self.destination = destination
+  }
+}
+
+/// y (+)= x, where either may have gaps.
+public struct StridedCopyArguments {
+  /// At least one, the outermost first; at most `Shape.maximumRank`.
+  public var axes: UnsafePointer<CopyAxis>? = nil
+  public var axisCount = 0
+  /// For copies of integers, which are none of the kernels.
+  public var elementBytes = 0
+  public var accumulate: Int32 = 0
+  public var x: Const? = nil, y: Mutable? = nil
+  public var flag: Flag? = nil
+  public init() {}
+}
+
 /// y (+)= the sum of the rows of x (rows×columns): the gradient of a bias.
 public struct ColumnSumArguments {
   public var rows = 0, columns = 0

@@ -3,6 +3,7 @@ public enum Kernel: Int, Sendable, CaseIterable {
   case product
   case map, mapGradient
   case add, scale, finite
+  case stridedCopy
   case columnSum
   case softmax, softmaxGradient
   case crossEntropy, crossEntropyGradient

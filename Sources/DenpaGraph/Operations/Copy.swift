@@ -1,31 +1,85 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// y = x, element by element, whatever the shapes. Where y is the plan's own, a pass makes it another name of
-/// x.
+/// y = x, element by element in row-major order. Where y is the plan's own and nothing forbids it, a pass makes it
+/// another name of x. One of the two may be a view with gaps, both if their shapes are equal.
 struct CopyOperation: Operation {
   func adds(to destination: Int) -> Bool { true }
+  func readsViews(_ read: Int) -> Bool { true }
+  func writesViews(_ destination: Int) -> Bool { true }
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }
-    let y = destination.tensor, type = lowering.sizes.type(y)
+    let x = op.reads[0], y = destination.tensor
+    let (source, target) = (lowering.layout(x), lowering.layout(y))
+    let type = lowering.sizes.type(y)
+    guard source.isContiguous, target.isContiguous else {
+      return try lowerStrided(x, destination, Strided(source, target), &lowering)
+    }
     guard type.dtype.isFloat else {
       return try lowering.emit(
-        copyStep, CopyArguments(byteCount: type.byteCount),
-        [(\CopyArguments.x, op.reads[0]), (\CopyArguments.y, y)])
+        copyStep, CopyArguments(byteCount: type.byteCount), [(\CopyArguments.x, x), (\CopyArguments.y, y)])
     }
     var arguments = ScaleArguments()
     arguments.count = type.shape.count
     arguments.flag = lowering.flag(destination)
     try lowering.emit(
-      lowering.sizes.kernels[.scale], arguments, [(\ScaleArguments.x, op.reads[0]), (\ScaleArguments.y, y)],
+      lowering.sizes.kernels[.scale], arguments, [(\ScaleArguments.x, x), (\ScaleArguments.y, y)],
       accumulate: (\ScaleArguments.accumulate, destination))
+  }
+
+  private func lowerStrided(
+    _ x: TensorID, _ destination: Destination, _ copy: Strided, _ lowering: inout Lowering
+  ) throws(DenpaError) {
+    let dtype = lowering.sizes.type(x).dtype
+    let axes = try lowering.reserve(CopyAxis(), count: copy.axes.count)
+    axes.update(from: copy.axes, count: copy.axes.count)
+    var arguments = StridedCopyArguments()
+    arguments.axes = UnsafePointer(axes)
+    arguments.axisCount = copy.axes.count
+    arguments.elementBytes = dtype.size
+    arguments.flag = lowering.flag(destination)
+    try lowering.emit(
+      dtype.isFloat ? lowering.sizes.kernels[.stridedCopy] : stridedCopyStep, arguments,
+      [(\StridedCopyArguments.x, x), (\StridedCopyArguments.y, destination.tensor)],
+      accumulate: (\StridedCopyArguments.accumulate, destination))
   }
 }
 
 extension Recipe {
   /// y = x, element by element, whatever the shapes.
   public func copy(_ x: Tensor, into y: Tensor) { emit(CopyOperation(), [x], y) }
+}
+
+/// What is copied how: as few axes as there can be, at least one.
+private struct Strided {
+  private(set) var axes: [CopyAxis] = []
+
+  init(_ source: Layout, _ target: Layout) {
+    // Who has no gaps has the other one's axes: the elements are in the same order.
+    let shape = source.isContiguous ? target.extents : source.extents
+    let from = source.isContiguous ? Strided.strides(shape) : source.strides
+    let to = target.isContiguous ? Strided.strides(shape) : target.strides
+    for axis in shape.indices where shape[axis] != 1 {
+      let next = CopyAxis(extent: shape[axis], source: from[axis], destination: to[axis])
+      if let last = axes.last, last.source == next.extent * next.source,
+        last.destination == next.extent * next.destination
+      {
+        axes[axes.count - 1].extent *= next.extent
+        axes[axes.count - 1].source = next.source
+        axes[axes.count - 1].destination = next.destination
+      } else {
+        axes.append(next)
+      }
+    }
+    if axes.isEmpty { axes = [CopyAxis(extent: 1, source: 1, destination: 1)] }
+  }
+
+  private static func strides(_ extents: [Int]) -> [Int] {
+    var strides = Array(repeating: 1, count: extents.count)
+    for axis in extents.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * extents[axis + 1] }
+    return strides
+  }
 }
 
 private struct CopyArguments {
@@ -40,5 +94,23 @@ private struct CopyArguments {
 private let copyStep: Step = { arguments, _ in
   let a = arguments.assumingMemoryBound(to: CopyArguments.self)
   if let x = a.pointee.x { a.pointee.y?.copyMemory(from: x, byteCount: a.pointee.byteCount) }
+  return 0
+}
+
+/// Integers of views.
+private let stridedCopyStep: Step = { arguments, _ in
+  let a = arguments.assumingMemoryBound(to: StridedCopyArguments.self).pointee
+  guard let axes = a.axes, let x = a.x, let y = a.y else { return 0 }
+  func copy(_ axis: Int, _ source: Int, _ destination: Int) {
+    for index in 0..<axes[axis].extent {
+      let from = source + index * axes[axis].source, to = destination + index * axes[axis].destination
+      if axis + 1 < a.axisCount {
+        copy(axis + 1, from, to)
+      } else {
+        (y + to * a.elementBytes).copyMemory(from: x + from * a.elementBytes, byteCount: a.elementBytes)
+      }
+    }
+  }
+  copy(0, 0, 0)
   return 0
 }

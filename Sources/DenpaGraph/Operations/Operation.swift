@@ -9,6 +9,11 @@ protocol Operation: Sendable {
   /// gives it memory of its own and adds the result from there.
   func adds(to destination: Int) -> Bool
 
+  /// Whether its kernels take a view with gaps for the read, or destination, with this number. The plan copies views for
+  /// those that do not.
+  func readsViews(_ read: Int) -> Bool
+  func writesViews(_ destination: Int) -> Bool
+
   /// Whether destinations that nobody reads may be left out one by one; an op is left out where nobody reads
   /// any.
   var writesWhatIsWanted: Bool { get }
@@ -30,6 +35,8 @@ protocol Operation: Sendable {
 
 extension Operation {
   func adds(to destination: Int) -> Bool { false }
+  func readsViews(_ read: Int) -> Bool { false }
+  func writesViews(_ destination: Int) -> Bool { false }
   var writesWhatIsWanted: Bool { true }
   func workspace(_ op: Op, _ sizes: Sizes) throws(DenpaError) -> Int { 0 }
   func lowerTogether(_ op: Op, _ following: ArraySlice<Op>, _ lowering: inout Lowering) throws(DenpaError)
