@@ -5,6 +5,7 @@ import DenpaGraph
 public enum BuiltIn {
   public static let layers: [LayerDefinition] = [
     LayerDefinition(Add.self),
+    LayerDefinition(Concat.self),
     LayerDefinition(CrossEntropy.self),
     LayerDefinition(Dense.self),
     LayerDefinition(Erf.self),
@@ -14,10 +15,14 @@ public enum BuiltIn {
     LayerDefinition(Identity.self),
     LayerDefinition(MeanSquaredError.self),
     LayerDefinition(ReLU.self),
+    LayerDefinition(Reshape.self),
     LayerDefinition(Sigmoid.self),
+    LayerDefinition(Slice.self),
     LayerDefinition(Softmax.self),
     LayerDefinition(SoftmaxCrossEntropy.self),
+    LayerDefinition(Stack.self),
     LayerDefinition(Tanh.self),
+    LayerDefinition(Transpose.self),
   ]
 
   /// Adds them to a registry; does nothing where they are there already.
