@@ -2,8 +2,7 @@
 //
 // 128 slots are static, so that a thread's first error needs no allocation; a pthread key releases a slot
 // when its thread ends. The key is created on first use; taking a slot afterwards costs a few atomic
-// operations (pthread_setspecific allocates only for keys numbered 32 or above, in hosts with that many
-// keys).
+// operations (pthread_setspecific allocates only for keys from 32 on, in hosts with that many).
 #include <pthread.h>
 #include <string.h>
 

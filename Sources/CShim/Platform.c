@@ -40,8 +40,7 @@ int32_t denpa_cpu_level(void) { return 0; }
 #endif
 
 int32_t denpa_affinity_cpu_count(void) {
-  // A direct system call: glibc's wrapper refuses masks of fewer bits than the machine has CPUs. Room for
-  // 65,536 CPUs.
+  // A direct call: glibc's wrapper refuses masks of fewer bits than there are CPUs. Room for 65,536 CPUs.
   unsigned long mask[1024];
   const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
   int32_t count = 0;
@@ -49,8 +48,7 @@ int32_t denpa_affinity_cpu_count(void) {
   return count > 0 ? count : 1;
 }
 
-// Where each of the pool's helpers was last seen: its CPU's number + 1; 0: not seen yet, or not since it was
-// moved.
+// Where each of the pool's helpers was last seen: its CPU's number + 1; 0: not yet, or not since moved.
 static struct {
   int32_t thread;
   int32_t place;

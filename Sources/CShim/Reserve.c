@@ -2,8 +2,7 @@
 //
 // It is lock-free, so that a fork in the middle of an allocation leaves nothing locked in the child. Blocks
 // are powers of two, cut from the arena once and then kept in one free list per size. Each block begins with
-// its header; links are in the headers, never in user data, so that a reader that loses a race reads no user
-// data.
+// its header; links are in the headers, so that a reader that loses a race never reads user data.
 #include "internal.h"
 
 #include "allocation.h"

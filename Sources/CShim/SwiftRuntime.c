@@ -1,5 +1,4 @@
-// Replacements for parts of Swift's runtime that Denpa does not need, so that the linker leaves them out. The
-// names are the runtime's.
+// Replaces parts of Swift's runtime that Denpa does not need, so that the linker omits them.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -7,8 +6,7 @@
 
 // The runtime's crash reporter reads the environment when it is loaded and may install signal handlers, but a
 // process's crashes are its host's business. Swift's start-up object refers to the function only to pull it
-// in, and the code for fatal errors checks in the settings whether it is on. All zeros mean off, whatever the
-// layout.
+// in; the code for fatal errors checks the settings. All zeros mean off, whatever the layout.
 DENPA_INTERNAL _Bool _swift_backtrace_isThunkFunction(const char *name) {
   (void)name;
   return 0;
@@ -26,9 +24,8 @@ DENPA_INTERNAL const char *__wrap__swift_stdlib_getNameAlias(uint32_t scalar) {
   return NULL;
 }
 
-// The runtime is not compiled with ThreadSanitizer, which therefore does not see that a global's
-// initialization happens before its use. Builds with it (scripts/sanitize.py, which wraps the function) say
-// so here.
+// The runtime is not compiled with ThreadSanitizer, which therefore misses that a global's initialization
+// happens before its use. In builds with it (scripts/sanitize.py wraps the function) this says so.
 #if __has_feature(thread_sanitizer)
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);

@@ -6,8 +6,7 @@
 #include <stdint.h>
 
 // All thread-local state. Initial-exec TLS: accessing it calls nothing, and in particular no allocator. A
-// library loaded with dlopen must fit the small surplus the C library reserves for this, so it stays below
-// 128 bytes.
+// library loaded with dlopen must fit the C library's small surplus for this, so it stays below 128 bytes.
 struct denpa_thread {
   uint64_t allocations;
   int64_t fail_first;  // The next allocation to fail, counted from 1; 0: none

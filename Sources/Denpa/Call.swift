@@ -27,7 +27,7 @@ func report(_ error: DenpaError) -> denpa_status {
   return error.status.rawValue
 }
 
-/// The type behind a handle.
+/// The type of the object behind a handle.
 struct HandleKind<Object: AnyObject> {
   let code: UInt8
   let name: StaticString
@@ -97,7 +97,7 @@ final class GraphHandle {
   private let turn = Turn()
   private var graph = Graph()
 
-  /// Runs `body` in one thread at a time; it may call layers for shapes.
+  /// Runs `body`, which may ask layers for shapes, in one thread at a time.
   func exclusively<R>(_ body: (inout Graph) throws(DenpaError) -> R) throws(DenpaError) -> R {
     try turn.take(or: "the graph is at work in this thread: a layer's callback must not use it") {
       () throws(DenpaError) in
@@ -119,13 +119,13 @@ final class ViewList {
   deinit { memory.deallocate() }
 
   /// Checks and returns the caller's tensors, `expected` in number. `what` names them in errors. With `gaps`
-  /// those whose data is NULL are left out, with `strided` they need not be contiguous.
+  /// those whose data is NULL are not checked, with `strided` they need not be contiguous.
   func read(
     _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString, expected: Int,
     gaps: Bool = false,
     strided: Bool = false
   ) throws(DenpaError) -> UnsafeBufferPointer<TensorView> {
-    // Checked before reading the array, which may have no more than the model's number.
+    // Checked before reading the array, which need not have more than the model's number.
     guard Int(count) == expected, expected <= ViewList.capacity else {
       throw DenpaError(.badArgument, "expected \(expected) \(what)(s), got \(count)")
     }

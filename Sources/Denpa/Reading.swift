@@ -44,7 +44,7 @@ private func checkStruct(_ pointer: UnsafeRawPointer, _ known: Int, _ name: Stat
   }
 }
 
-/// Returns the size that a struct declares, if it is valid.
+/// Returns the size that a struct declares; throws if it is invalid.
 func structSize(_ pointer: UnsafeRawPointer, _ known: Int, _ name: StaticString) throws(DenpaError) -> Int {
   let size = pointer.load(as: Int.self)
   guard size >= known, size <= StructTail.absurd else {
@@ -88,7 +88,7 @@ func checkRoom(
   }
 }
 
-/// Checks a caller's thread count: 0 means the default.
+/// Returns a caller's thread count; 0 means the default.
 func threads(_ given: Int32) throws(DenpaError) -> Int32 {
   guard (0...64).contains(given) else {
     throw DenpaError(.badArgument, "threads is 0 (default) to 64, got \(given)")
@@ -96,7 +96,7 @@ func threads(_ given: Int32) throws(DenpaError) -> Int32 {
   return given == 0 ? Library.threadCount : given
 }
 
-/// Checks the largest batch: 0 means 1.
+/// Returns the largest batch; 0 means 1.
 func maximumRows(_ given: Int64) throws(DenpaError) -> Int {
   guard given >= 0, given <= Int64(Int32.max) else {
     throw DenpaError(.badArgument, "max_batch is 1 to 2147483647 (0: 1), got \(given)")

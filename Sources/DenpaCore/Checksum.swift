@@ -1,5 +1,4 @@
-/// The checksum XXH64 (Yann Collet), computed piece by piece. Not cryptographic: it detects damage, not
-/// malice.
+/// The checksum XXH64 (Yann Collet), computed piecewise. Not cryptographic: it detects damage, not malice.
 public struct XXH64: Sendable {
   private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
   private static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F

@@ -45,8 +45,7 @@ public enum Kernels {
   /// Decided once, at first use: results depend on the set, so it must not change in a running process.
   private static let decision: Result<KernelSet, DenpaError> = decide(named: getenv("DENPA_KERNELS"))
 
-  /// Returns the widest set that the machine can run, or the one named by the environment variable
-  /// DENPA_KERNELS.
+  /// Returns the widest set that the machine can run, or the one named by the variable DENPA_KERNELS.
   public static func chosen() throws(DenpaError) -> KernelSet { try decision.get() }
 
   static func decide(named name: UnsafePointer<CChar>?) -> Result<KernelSet, DenpaError> {

@@ -1,7 +1,6 @@
 import CShim
 
-/// Throws if an allocation by Swift had to be served from the reserve since the ABI layer last cleared the
-/// flag.
+/// Throws if the reserve has served an allocation by Swift since the ABI layer last cleared the flag.
 ///
 /// Call it while the call can still roll back, before committing what it built.
 @inlinable
@@ -36,7 +35,7 @@ public final class Buffer: @unchecked Sendable {
   /// reading column by column takes 2.0 ns a line instead of 2.8; reading row by row the same.
   static let hugePage = 2 << 20
 
-  /// `what` is named in the error if there is no memory. `byteCount` may be 0.
+  /// If there is no memory, the error names `what`. `byteCount` may be 0.
   public init(byteCount: Int, zeroed: Bool = true, _ what: StaticString) throws(DenpaError) {
     let isHuge = byteCount >= Buffer.hugePage
     // Rounded up, so that whole vectors and cache lines at the end belong to this buffer alone.

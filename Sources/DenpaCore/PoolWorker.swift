@@ -54,9 +54,9 @@ enum PoolWorker {
     denpa_forget_workers()
   }
 
-  /// Leaves the host's signals to the host's threads: blocks them before a thread is created, which inherits
-  /// the mask. Synchronous signals stay unblocked, so that the host's crash handler sees a fault in a
-  /// plugin's chunk.
+  /// Leaves the host's signals to its threads: blocks them before a thread is created, which inherits the
+  /// mask. Synchronous ones stay unblocked, so that the host's crash handler sees a fault in a plugin's
+  /// chunk.
   private static func blockSignals() -> sigset_t {
     var all = sigset_t()
     var before = sigset_t()

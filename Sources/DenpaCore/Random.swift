@@ -28,8 +28,7 @@ public struct Random: Sendable {
     return Double(Random.join(words.0, words.1) >> 11) * 0x1p-53
   }
 
-  /// Returns a normally distributed number with mean 0 and deviation 1 (Box–Muller), of magnitude at most
-  /// 8.6.
+  /// Returns a normally distributed number, mean 0 and deviation 1 (Box–Muller), of magnitude at most 8.6.
   public func normal(_ counter: UInt64) -> Double {
     let words = block(counter)
     // In (0, 1], so that the logarithm is finite.
@@ -38,8 +37,7 @@ public struct Random: Sendable {
     return (-2 * log(radius)).squareRoot() * cos(2 * Double.pi * angle)
   }
 
-  /// Returns a number in 0 ..< bound (0 for a bound of 0). The probabilities of the most and the least
-  /// frequent number differ relatively by bound/2⁶⁴.
+  /// Returns a number in 0 ..< bound (0 if it is 0); probabilities differ relatively by at most bound/2⁶⁴.
   public func below(_ bound: UInt64, _ counter: UInt64) -> UInt64 {
     let words = block(counter)
     return Random.join(words.0, words.1).multipliedFullWidth(by: bound).high

@@ -139,8 +139,7 @@ struct Job {
   private func start(_ part: UInt32) -> UInt32 { UInt32(UInt64(count) * UInt64(part) / UInt64(threads)) }
 }
 
-/// The addresses of the pool's words; those written by different threads at the same time are on separate
-/// cache lines.
+/// The addresses of the pool's words; those written concurrently are on separate cache lines.
 enum PoolWords {
   static var base: UnsafeMutableRawPointer { denpa_pool_memory() }
   /// Job number << 32 | seats left.

@@ -1,8 +1,7 @@
 import CShim
 import Glibc
 
-/// A mutex that knows its owner: a thread that comes back from a callback of its own work is refused instead
-/// of deadlocking.
+/// A mutex that knows its owner: a thread that re-enters from a callback is refused instead of deadlocking.
 public final class Turn: @unchecked Sendable {
   // Part of each step of a small network, so inlined into other modules.
   @usableFromInline let mutex = Mutex()
@@ -54,7 +53,6 @@ public enum ForeignCode {
     return pthread_key_create(&key, nil) == 0 ? key : pthread_key_t.max
   }()
 
-  /// Whether this thread is in a callback: work of the engine may then be waiting for it, further up the
-  /// stack.
+  /// Whether this thread is in a callback, for which the engine may be waiting further up the stack.
   public static var isRunning: Bool { pthread_getspecific(key) != nil }
 }

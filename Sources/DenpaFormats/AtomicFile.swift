@@ -37,8 +37,7 @@ public enum AtomicFile {
       _ = unlinkat(folder.number, name, 0)
       throw error
     }
-    // The new name is there but might not survive a power failure. Some file systems cannot sync folders:
-    // EINVAL.
+    // The new name is there but may not survive a power failure. EINVAL: the file system cannot sync folders.
     guard uninterrupted({ fsync(folder.number) }) == 0 || errno == EINVAL else {
       throw failed("sync, though the new file is there, the folder of", errno)
     }
@@ -67,8 +66,7 @@ public enum AtomicFile {
 
   // MARK: - Links
 
-  /// Follows the symbolic links of a path's last component, to a file that need not exist yet, and splits the
-  /// resulting path.
+  /// Follows the symbolic links of a path's last component, to a file that may not exist yet, and splits it.
   private static func resolve(_ path: String) throws(DenpaError) -> (folder: String, name: String) {
     let failed = SystemError(path: path)
     var path = path

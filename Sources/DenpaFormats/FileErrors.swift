@@ -20,8 +20,7 @@ struct SystemError {
     DenpaError(status, "\(shownPath) \(problem)")
   }
 
-  /// The end of a long path is more informative than its beginning, and the message must have room for the
-  /// reason.
+  /// The end of a long path says more than its beginning, and the message must have room for the reason.
   private var shownPath: Message {
     let limit = 300
     guard path.utf8.count > limit else { return "\"\(path)\"" }

@@ -26,8 +26,7 @@ struct GraphReader {
     self.itemsLeft = itemsLeft
   }
 
-  /// Makes the model described by a file's graph; its parameters are zero, and each has its tensor in the
-  /// file.
+  /// Makes the model described by a file's graph; its parameters are zero, each with a tensor in the file.
   static func model(
     _ text: String, _ file: SafetensorsFile, registry: Registry
   ) throws(DenpaError) -> Model {

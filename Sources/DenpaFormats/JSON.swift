@@ -51,8 +51,7 @@ public struct JSONObject: Sendable, Equatable {
 // MARK: - Numbers
 
 extension JSON {
-  /// The value of a number, an integer that float64 holds exactly, or a string that represents NaN or an
-  /// infinity.
+  /// The value of a number, of an integer that float64 holds exactly, or of a string for NaN or an infinity.
   public var double: Double? {
     switch self {
     case .number(let value): value

@@ -281,8 +281,7 @@ struct JSONScanner {
     }
     let unit = try fourHexDigits(raw, &index)
     if let scalar = Unicode.Scalar(unit) { return scalar }
-    // A character beyond U+FFFF is written as two escapes, a high and a low surrogate; neither may occur
-    // alone.
+    // A character beyond U+FFFF is two escapes, a high and a low surrogate; neither may occur alone.
     guard unit < 0xDC00, index + 1 < raw.endIndex, raw[index] == UInt8(ascii: "\\"),
       raw[index + 1] == UInt8(ascii: "u")
     else { throw fail("half a surrogate pair", at: start) }

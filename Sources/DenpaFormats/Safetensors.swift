@@ -58,8 +58,7 @@ public enum Safetensors {
     return hash.digest()
   }
 
-  /// Returns 16 lowercase hexadecimal digits: each digit has one spelling, so that every flipped bit is
-  /// detected.
+  /// Returns 16 lowercase hexadecimal digits: one spelling each, so that every flipped bit is detected.
   static func hexDigits(_ value: UInt64) -> [UInt8] {
     let digits = Array(String(value, radix: 16).utf8)
     return Array(repeating: UInt8(ascii: "0"), count: checksumDigits - digits.count) + digits

@@ -1,8 +1,7 @@
 import DenpaCore
 import DenpaGraph
 
-/// The requirements on a layer apart from its gradients' values. Each check returns what it found, or throws
-/// what is wrong.
+/// The requirements on a layer except its gradients' values. A check returns what it found or throws.
 struct ConformanceChecks {
   let subject: ProofSubject
 
@@ -182,8 +181,7 @@ struct ConformanceChecks {
     return "0 to \(subject.rows) rows, each row by itself as in the batch"
   }
 
-  /// A foreign layer within a plan must do what its callbacks did alone: the same bits for every number of
-  /// rows.
+  /// A foreign layer within a plan must do what its callbacks did: the same bits for every number of rows.
   func plan() throws(DenpaError) -> String {
     for rows in 0...subject.rows {
       let alone = try trace(try subject.runner(rows: rows))

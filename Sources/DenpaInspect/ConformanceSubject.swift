@@ -25,8 +25,7 @@ final class ProofSubject {
   /// The index of the layer in the model's graph.
   var nodeIndex: Int { model.graph.nodes.count - 1 }
 
-  /// Built-in losses have no gradient with respect to their targets; foreign layers write any that is
-  /// requested.
+  /// Built-in losses have no gradient with respect to their targets; foreign layers write any requested.
   var differentiableInputs: [Bool] {
     inputTypes.enumerated().map { index, type in
       type.dtype.isFloat && (index == 0 || isForeign || definition.spec.role == .layer)
@@ -75,8 +74,7 @@ final class ProofSubject {
     parameterValues = initial
   }
 
-  /// Returns an input's values: floats inside the range, away from kinks; rows of probabilities; class
-  /// indices.
+  /// Returns an input's values: floats in the range, away from kinks; rows of probabilities; class indices.
   private static func draw(_ sample: Sample, _ index: Int) -> [Double] {
     let type = sample.inputs[index]
     if sample.values.indices.contains(index), let given = sample.values[index] { return given.map(single) }
@@ -107,8 +105,7 @@ final class ProofSubject {
     }
   }
 
-  /// Zeros and ones prove little: trained parameters are moved from their initial values, but never across
-  /// zero.
+  /// Zeros and ones prove little: trained parameters are moved from their initial values, never across zero.
   private static func perturb(_ values: [Double], _ parameter: ParameterSpec, stream: UInt64) -> [Double] {
     let random = Random(seed: seed, stream: stream)
     return values.enumerated().map { index, value in

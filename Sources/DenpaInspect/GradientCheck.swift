@@ -32,7 +32,7 @@ public struct GradientCheckResult: Sendable {
 /// Compares every gradient of backpropagation with (−f(w+2h) + 8f(w+h) − 8f(w−h) + f(w−2h)) / 12h, where f is
 /// the loss.
 ///
-/// Runs in float64 on a copy of the model, so that neither rounding nor the check affects the training.
+/// Runs on a copy of the model, in float64 if every layer and loss supports it, otherwise in float32.
 public enum GradientCheck {
   public static func run(
     _ trainer: Trainer, _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,

@@ -28,7 +28,7 @@ public enum Function: Int32, Sendable, CaseIterable {
   }
 }
 
-/// C = f(A·B + bias) ∘ slope, or C += …
+/// C = f(A·B + bias) ∘ g'(slopeOutput), or C += …
 ///
 /// A is m×k, B is k×n (after transposition), C is m×n with leading dimension n.
 public struct ProductArguments {

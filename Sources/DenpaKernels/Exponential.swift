@@ -3,8 +3,7 @@
 
 extension Vector {
   /// Returns eˣ = 2ⁿ·eʳ with n = round(x / ln 2) and |r| ≤ ½·ln 2 (Cody & Waite 1980: ln 2 in two parts), eʳ
-  /// = 1 + r + r²·P(r) with P minimax. Results below the least normal number are rounded once (gradual
-  /// underflow).
+  /// = 1 + r + r²·P(r) with P minimax. Results below the least normal number are rounded once.
   ///
   /// Error: float32 < 1 ulp, float64 < 1 ulp. exp(−∞) = 0, exp(∞) = ∞; NaN is preserved.
   @inline(__always) static func exp(_ x: Self) -> Self {
@@ -54,8 +53,7 @@ extension Vector {
     return select(x, greaterThan: zero, one, e) / (one + e)
   }
 
-  /// Returns ln x = e·ln 2 + ln m with m in √½ … √2, ln m as in fdlibm (Sun, 1993): s = f / (2 + f), f = m −
-  /// 1.
+  /// Returns ln x = e·ln 2 + ln m, m in √½ … √2, ln m as in fdlibm (Sun, 1993): s = f / (2 + f), f = m − 1.
   ///
   /// Error: float32 < 0.9 ulp, float64 < 0.8 ulp. log(0) = −∞, log(∞) = ∞; NaN for negative numbers and NaN.
   @inline(__always) static func log(_ x: Self) -> Self {

@@ -10,7 +10,7 @@ enum FinishKind: Int32 {
   case all
 }
 
-/// C = f(sums + bias)·slope, or C += (sums + bias)·slope; with several blocks of k, the first only gather.
+/// C = f(sums + bias)·g'(slopeOutput), or C += …; with several blocks of k, the first only gather.
 struct Finish<V: Vector> {
   var kind = FinishKind.store
   /// Whether C holds the sums of earlier blocks.

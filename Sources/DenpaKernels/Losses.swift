@@ -7,7 +7,7 @@ protocol LossKernel {
   static func items(_ arguments: Arguments) -> Int
   /// The number of elements in one item.
   static func width(_ arguments: Arguments) -> Int
-  /// Returns the unscaled loss of a range; unspecified if each row's own loss was stored.
+  /// Returns the unscaled loss of a range, or 0 if it stored each row's own loss.
   static func run(_ arguments: UnsafePointer<Arguments>, _ lower: Int, _ upper: Int) -> Double
 }
 

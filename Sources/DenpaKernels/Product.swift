@@ -23,9 +23,9 @@ import DenpaKernelTypes
 
 @inline(__always) func roundUp(_ value: Int, _ unit: Int) -> Int { (value &+ unit &- 1) / unit &* unit }
 
-/// Returns the bytes of the workspace's parts: packed B; each worker's own memory (rows of A; a panel of B,
-/// or of A for the edge, and the edge's sums); the sums of each block of k (BlockProduct.swift). Each is
-/// monotonic in m, n and k.
+/// Returns the bytes of the workspace's parts: packed B; each worker's memory (rows of A; a panel of B, or of
+/// A for the edge, and the edge's sums); the sums of each block of k (BlockProduct.swift). Each is monotonic
+/// in m, n and k.
 @inline(__always)
 private func workspaceBytes<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> (
   b: Int, rows: Int, panel: Int, sums: Int

@@ -47,7 +47,7 @@ struct ProductPlan<V: Vector> {
   var tiles: Int
   var height: Int
   var tallTiles: Int
-  /// The tiles and panels in a chunk; the chunks side by side.
+  /// The tiles and panels in a chunk; the number of chunks side by side.
   var tilesPerChunk = 1
   var panelsPerChunk = 1
   var chunksAcross = 1
@@ -304,7 +304,7 @@ extension ProductPlan {
           }
           call.place = row &* finish.pointee.n &+ column &+ j
           call.column = column &+ j
-          // The sums of a block are padded to whole vectors, and read as such.
+          // The sums of a block are padded to whole vectors.
           call.last = division == .blocks ? V.width : last
           Tile.run(layout, lanes: lanes, height, &call, finish)
           j &+= panel

@@ -38,7 +38,7 @@ public enum AttributeReader {
   public static let maximumItems = 65_536
   /// The maximum elements of a tensor: 4 MiB as float64. Larger arrays are parameters, not options.
   public static let maximumElements = 1 << 19
-  /// A schedule may hold a schedule, but four levels are more than anyone needs.
+  /// A schedule may hold a schedule; four levels are more than anyone needs.
   static let maximumDepth = 4
 
   /// Reads a list that ends with an entry whose name is NULL; NULL is the empty list.

@@ -12,8 +12,7 @@
 
 #pragma GCC visibility push(hidden)
 
-// Allocates memory for tensors, never from the reserve; NULL if there is none. `alignment` is a power of two
-// ≥ 8.
+// Memory for tensors, never from the reserve; NULL if there is none. `alignment` is a power of two ≥ 8.
 void *denpa_shim_allocate(size_t size, size_t alignment);
 void denpa_shim_free(void *pointer);
 

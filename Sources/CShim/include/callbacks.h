@@ -1,5 +1,5 @@
 // Calls to callbacks, which may be C++ and may throw. Their callers are Swift, through whose frames no
-// exception can pass: a lock held there would never be released. Every callback is therefore called from here
+// exception can pass: a lock held there would never be released. So every callback is called from here
 // (Callbacks.cpp), which catches what it throws.
 #ifndef DENPA_SHIM_CALLBACKS_H
 #define DENPA_SHIM_CALLBACKS_H
@@ -11,8 +11,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(hidden)
 
-// Called with what() of a thrown exception, or NULL if it is not a std::exception; the text is valid during
-// the call.
+// Called with what() of an exception, NULL if it is no std::exception; the text is valid during the call.
 typedef void (*denpa_shim_note)(void *place, const char *what);
 
 // `callback` is a C function of the pointers a, b …; returns its result, or −1 after calling `note`.

@@ -7,8 +7,7 @@
 // Not part of the library's interface, although the names look like it.
 #pragma GCC visibility push(hidden)
 
-// 0: baseline; 1: AVX2 and FMA; 2: also AVX-512 F, BW, DQ, VL and CD; each only if the OS saves the
-// registers.
+// 0: baseline; 1: AVX2 and FMA; 2: AVX-512 F, BW, DQ, VL and CD too; each only if the OS saves the registers.
 int32_t denpa_cpu_level(void);
 
 // The number of CPUs this thread may run on, at least 1.
@@ -29,8 +28,7 @@ extern uint32_t denpa_fork_generation_word;
 void denpa_count_forks(void);
 static inline uint32_t denpa_fork_generation(void) { return __atomic_load_n(&denpa_fork_generation_word, __ATOMIC_RELAXED); }
 
-// Sleeps while the word is `expected`, for about `nanoseconds` at most (negative: no limit). May return
-// early.
+// Sleeps while the word is `expected`, at most about `nanoseconds` (negative: no limit). May end early.
 void denpa_futex_wait(void *word, uint32_t expected, int64_t nanoseconds);
 // Wakes up to `count` sleepers.
 void denpa_futex_wake(void *word, int32_t count);
@@ -55,7 +53,7 @@ void denpa_set_in_job(int32_t inside);
 // Names the calling thread "denpa-<number>".
 void denpa_name_worker(uint32_t number);
 
-// Asks for huge pages; a refusal is no failure.
+// Requests huge pages; a refusal is not an error.
 void denpa_advise_huge_pages(void *start, uint64_t size);
 
 // The thread's floating-point control and sticky status flags in one number: MXCSR, or FPCR << 32 | FPSR. In

@@ -38,8 +38,8 @@ typedef uint64_t denpa_u64 __attribute__((ext_vector_type(DENPA_SIMD_BYTES / 8))
 // Comparisons are false if an operand is NaN: `max` and `min` then return their second operand.
 //
 // pow2(h) is 2^h for an integer h in the range of normal exponents: adding 1.5·2^(bits of the fraction) +
-// bias leaves h + bias in the low bits. exponent and mantissa split a positive normal x into an integer e and
-// m in [1, 2).
+// bias leaves h + bias in the low bits. exponent and mantissa split a positive normal x into integer e and m
+// in 1..<2.
 #define DENPA_OPERATIONS(NAME, V, I, U, FRACTION, MAGIC, BIAS, EXPONENT_ZERO, ONE_BITS) \
   DENPA_INLINE V denpa_##NAME##_max(V a, V b) { return a > b ? a : b; } \
   DENPA_INLINE V denpa_##NAME##_min(V a, V b) { return a < b ? a : b; } \
@@ -162,9 +162,8 @@ DENPA_INLINE denpa_f64 denpa_f64_replace(denpa_f64 a, intptr_t lane, denpa_f64 b
 }
 #endif
 
-// Horizontal sums and maxima, by halves; and the building blocks of a transposition: the even or the odd
-// elements of two vectors within each 128-bit piece, and the even or the odd pieces. Nothing else moves
-// across pieces.
+// Horizontal sums and maxima, by halves; and the parts of a transposition: the even or odd elements of two
+// vectors in each 128-bit piece, and the even or odd pieces. Nothing else moves across pieces.
 #define DENPA_LARGER(a, b) ((a) > (b) ? (a) : (b))
 #if defined(__AVX512F__)
 DENPA_INLINE float denpa_f32_sum(denpa_f32 v) {
