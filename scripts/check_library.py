@@ -127,8 +127,8 @@ def main():
     built = list(objects())
     check("objects of the kernels are there", len([1 for folder, _ in built if KERNELS.match(folder)]) >= 1)
     # The linker keeps one copy of a weak function for all callers. Swift also makes private functions weak,
-    # but their names contain the name of their module. Any other weak function (a generic of the standard library,
-    # for example) could run AVX-512 code on any machine.
+    # but their names contain the name of their module. Any other weak function (a generic of the standard
+    # library, for example) could run AVX-512 code on any machine.
     weak = [f"{folder}: {name}" for folder, path in built if KERNELS.match(folder)
             for name, letter in defined_functions(path) if letter in "Ww" and mangled(folder) not in name]
     check("no kernel object defines a weak function that another may define", weak)
