@@ -91,9 +91,9 @@ denpa_status denpa_kernels(const char **name);
  * their own. Existing sessions and trainers are unaffected. The number of threads never changes a result.
  *
  * Until this function is called, the number is the value of the environment variable DENPA_THREADS (at most
- * 64) or, if that is unset, the number of CPUs in the calling thread's affinity mask, limited by the CPU
- * quota of its cgroup and by 64. The variable and the affinity mask are read on every call, the quota is read
- * once.
+ * 64) or, if that is unset or invalid, the number of CPUs in the calling thread's affinity mask, limited by
+ * the CPU quota of its cgroup and by 64. The variable and the affinity mask are read on every call, the quota
+ * is read once.
  *
  * Returns DENPA_BAD_ARGUMENT if `threads` is out of range. */
 denpa_status denpa_set_thread_count(int32_t threads);

@@ -65,10 +65,11 @@ ON_REQUEST = 1
 
 
 class Tensor(Structure):
-    """A view of memory that somebody else owns. `stride` counts the elements from one index to the next, of each
-    axis; all zero means contiguous and row-major (so one value cannot stand for all). denpa_fit and
-    denpa_evaluate take any strides (some columns of a table, a transposed matrix); all else takes contiguous
-    tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written."""
+    """A view of memory; it does not own `data`. `stride` is, for each axis, the number of elements from one index
+    to the next. If all strides are 0, the tensor is contiguous in row-major order (so strides cannot broadcast
+    a single value). denpa_fit and denpa_evaluate accept any strides (selected columns of a table, a transposed
+    matrix). All other functions require contiguous tensors and return DENPA_BAD_ARGUMENT for others. A tensor
+    that a function only reads is never written to."""
 
     data: Optional[int]
     dtype: int
@@ -98,7 +99,7 @@ class AttributeValue(Union):
 
 
 class Attribute(Structure):
-    """48 bytes, for ever: it travels in arrays."""
+    """One attribute. Its size, 48 bytes, never changes, because attributes are passed in arrays."""
 
     name: Optional[bytes]
     type: int
@@ -109,7 +110,7 @@ class Attribute(Structure):
 
 
 class Host(Structure):
-    """What the host offers. Valid as long as the process."""
+    """The services of the host. The table is valid for the lifetime of the process."""
 
     struct_size: int
     abi: int
@@ -135,7 +136,7 @@ class AttributeSpec(Structure):
 
 
 class Parameter(Structure):
-    """One parameter of an instance. Filled by `parameter`."""
+    """One parameter of an instance, described by the callback `parameter`."""
 
     struct_size: int
     name: Optional[bytes]
@@ -147,7 +148,7 @@ class Parameter(Structure):
 
 
 class Sample(Structure):
-    """What the proof and the conformance suite feed the layer."""
+    """Input of the layer for the proof and the conformance suite."""
 
     struct_size: int
     attributes: Any
@@ -161,7 +162,7 @@ class Sample(Structure):
 
 
 class Call(Structure):
-    """What forward and backward see. Everything is borrowed until the callback returns."""
+    """The argument of forward and backward. Everything is borrowed until the callback returns."""
 
     struct_size: int
     host: Any
@@ -213,7 +214,7 @@ class Layer(Structure):
 
 
 class Plugin(Structure):
-    """Filled by the entry function."""
+    """Description of a plugin, filled in by the entry function."""
 
     struct_size: int
     abi: int
@@ -359,10 +360,11 @@ class PluginOptions(Structure):
     reserved: int
 
 
-# One chunk of divided work: items first..<last. `chunk` counts from 0; no two chunks of one parallel_for
-# share it.
+# Computes one chunk of parallel work, the items first..<last. `chunk` is the number of the chunk, from 0,
+# and unique within one parallel_for.
 Body = CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int32)
-# The one function that a plugin exports. Called once, at load. Anything but DENPA_OK refuses the plugin.
+# The only function that a plugin exports. It is called once, while the plugin is loaded. If it returns a
+# status other than DENPA_OK, the plugin is rejected.
 PluginEntry = CFUNCTYPE(c_int32, POINTER(Host), POINTER(Plugin))
 # Receives one line of log output. `level` is 0 (debug), 1 (info), 2 (warning) or 3 (error). `message` is
 # borrowed for the duration of the call.
@@ -630,9 +632,9 @@ Returns DENPA_NOT_SUPPORTED if DENPA_KERNELS names a set that is unavailable."""
 their own. Existing sessions and trainers are unaffected. The number of threads never changes a result.
 
 Until this function is called, the number is the value of the environment variable DENPA_THREADS (at most
-64) or, if that is unset, the number of CPUs in the calling thread's affinity mask, limited by the CPU
-quota of its cgroup and by 64. The variable and the affinity mask are read on every call, the quota is read
-once.
+64) or, if that is unset or invalid, the number of CPUs in the calling thread's affinity mask, limited by
+the CPU quota of its cgroup and by 64. The variable and the affinity mask are read on every call, the quota
+is read once.
 
 Returns DENPA_BAD_ARGUMENT if `threads` is out of range.""",
     ),
