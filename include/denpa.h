@@ -20,7 +20,7 @@
  *  - Arguments are copied, or used only during the call, unless the function's description says that it keeps
  *    them. NULL for a required pointer returns DENPA_BAD_ARGUMENT.
  *  - Axis 0 of a tensor is the batch; its indices are the rows. A single sample may be passed without the
- *    batch axis, and the result then has no batch axis either.
+ *    batch axis, and so may the outputs computed from it.
  *  - Threads. Every function may be called from any thread. Calls on the same graph, model, trainer or
  *    ordinary session are serialized. Calls on different objects do not block one another, and neither do the
  *    sessions of one model. A callback that uses, on the same thread, the object whose call invoked it
@@ -80,9 +80,9 @@ const char *denpa_status_name(denpa_status status);
  * that fails on this thread. Never returns NULL, never fails. */
 const char *denpa_last_error(void);
 
-/* Returns the name of the kernels in use: "sse2", "avx2", "avx512" or "neon". The kernels are chosen on first
- * use, as the best set that the CPU and the operating system support; the environment variable DENPA_KERNELS
- * selects a narrower set.
+/* Stores the name of the kernels in use in `name`: "sse2", "avx2", "avx512" or "neon". The kernels are chosen
+ * on first use, as the best set that the CPU and the operating system support; the environment variable
+ * DENPA_KERNELS selects a narrower set.
  *
  * Returns DENPA_NOT_SUPPORTED if DENPA_KERNELS names a set that is unavailable. */
 denpa_status denpa_kernels(const char **name);
@@ -210,18 +210,18 @@ denpa_status denpa_model_copy(denpa_model *model, int32_t dtype, denpa_model **c
  * shuffling and random layers, does not change. */
 denpa_status denpa_model_initialize(denpa_model *model, uint64_t seed);
 
-/* Returns the number of inputs, outputs and parameters of a model. Any of the three pointers may be NULL. */
+/* Stores the number of inputs, outputs and parameters of a model. Any of the three pointers may be NULL. */
 denpa_status denpa_model_counts(denpa_model *model, int32_t *inputs, int32_t *outputs, int32_t *parameters);
 
-/* Describe the input, output or parameter with the given index, counted from 0. `port->struct_size` must be
- * set. Return DENPA_BAD_ARGUMENT if `index` is out of range. */
+/* Each of these functions describes the input, output or parameter number `index`, counted from 0, in `port`,
+ * whose struct_size must be set. Returns DENPA_BAD_ARGUMENT if `index` is out of range. */
 denpa_status denpa_model_input(denpa_model *model, int32_t index, denpa_port *port);
 denpa_status denpa_model_output(denpa_model *model, int32_t index, denpa_port *port);
 denpa_status denpa_model_parameter(denpa_model *model, int32_t index, denpa_port *port);
 
-/* Returns a view of the parameter `name`, such as "hidden.W". The view remains valid until the model is
- * destroyed. The program may write through it while no session predicts. Sessions see the new values at once,
- * a trainer sees them after denpa_trainer_refresh.
+/* Stores a view of the parameter `name`, such as "hidden.W", in `view`. The view remains valid until the
+ * model is destroyed. The program may write through it while no session predicts. Sessions see the new values
+ * at once, a trainer sees them after denpa_trainer_refresh.
  *
  * Returns DENPA_NOT_FOUND if there is no such parameter; the message lists those that exist. */
 denpa_status denpa_model_view(denpa_model *model, const char *name, denpa_tensor *view);
@@ -365,8 +365,8 @@ typedef struct denpa_trainer_options {
  * targets are passed. Returns DENPA_NOT_REGISTERED if there is no loss or optimizer of a given name,
  * DENPA_NOT_SUPPORTED if a gradient would have to pass through a layer without backward, and
  * DENPA_BAD_ARGUMENT for a loss that cannot be meaningful on its output: a cross-entropy of one class,
- * softmax_cross_entropy of a softmax, or cross_entropy of values that are not probabilities (the output of a
- * dense layer without activation, relu, tanh, gelu or erf). */
+ * softmax_cross_entropy of a softmax, or cross_entropy of values that are not probabilities (the output of
+ * relu, tanh, gelu or erf, or of a dense layer whose activation is not sigmoid or exp). */
 denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options,
                                   denpa_trainer **trainer);
 
@@ -382,7 +382,7 @@ denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
  * rows, such as one-hot rows. Integers are passed to a plugin's layer in the element type of its samples.
  *
  * All gradients start at zero, including those of parameters that the loss does not depend on, so gradients
- * accumulated by hand are lost. Afterwards denpa_trainer_gradient returns the gradients of this batch.
+ * accumulated by hand are lost. Afterwards, denpa_trainer_gradient shows the gradients of this batch.
  *
  * The step is taken completely or not at all. If the call fails, the weights, the optimizer's state, the
  * states of layers and the position in the sequence of random numbers are unchanged. After DENPA_NOT_FINITE,
@@ -478,7 +478,8 @@ denpa_status denpa_trainer_refresh(denpa_trainer *trainer);
  * forward in training draws its own random numbers, and its backward sees the same ones. */
 
 /* Computes the model's outputs. If `training` is 1, what backward needs is kept, and layers update their
- * states. If `training` is 0, the layers work as in inference. Tensors are passed as to denpa_predict.
+ * states. If `training` is 0, the layers work as in inference. Tensors are passed as to denpa_predict, but
+ * may have any number of rows.
  *
  * Returns DENPA_NOT_FINITE if the state of a layer would become NaN or infinite; the states are then
  * unchanged. If a forward in training fails, `outputs` may have been written. */
@@ -522,8 +523,8 @@ denpa_status denpa_trainer_step(denpa_trainer *trainer);
  * through views in the meantime. */
 denpa_status denpa_trainer_zero_gradients(denpa_trainer *trainer);
 
-/* Returns a view of the gradient of the parameter `name`, in the shape of the parameter. The view remains
- * valid until the trainer is destroyed. The gradient is zero before the first backward.
+/* Stores a view of the gradient of the parameter `name`, which has the shape of the parameter, in `view`. The
+ * view remains valid until the trainer is destroyed. The gradient is zero before the first backward.
  *
  * Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable. */
 denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, denpa_tensor *view);
@@ -532,12 +533,13 @@ denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, de
  * DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number. */
 denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double learning_rate);
 
-/* Returns the optimizer's learning rate. Returns DENPA_BAD_STATE if the trainer has no optimizer. */
+/* Stores the optimizer's learning rate in `learning_rate`. Returns DENPA_BAD_STATE if the trainer has no
+ * optimizer. */
 denpa_status denpa_trainer_learning_rate(denpa_trainer *trainer, double *learning_rate);
 
-/* Returns the number of steps that the optimizer has taken since the trainer was created: one for each batch
- * of denpa_train_batch and denpa_fit, and one for each denpa_trainer_step. Steps that failed are not
- * counted. */
+/* Stores in `steps` the number of steps that the optimizer has taken since the trainer was created: one for
+ * each batch of denpa_train_batch and denpa_fit, and one for each denpa_trainer_step. Steps that failed are
+ * not counted. */
 denpa_status denpa_trainer_step_count(denpa_trainer *trainer, int64_t *steps);
 
 /* ===========================================================================================================

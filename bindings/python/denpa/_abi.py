@@ -619,9 +619,9 @@ that fails on this thread. Never returns NULL, never fails.""",
     "denpa_kernels": (
         c_int32,
         [POINTER(c_char_p)],
-        """Returns the name of the kernels in use: "sse2", "avx2", "avx512" or "neon". The kernels are chosen on first
-use, as the best set that the CPU and the operating system support; the environment variable DENPA_KERNELS
-selects a narrower set.
+        """Stores the name of the kernels in use in `name`: "sse2", "avx2", "avx512" or "neon". The kernels are chosen
+on first use, as the best set that the CPU and the operating system support; the environment variable
+DENPA_KERNELS selects a narrower set.
 
 Returns DENPA_NOT_SUPPORTED if DENPA_KERNELS names a set that is unavailable.""",
     ),
@@ -738,32 +738,32 @@ shuffling and random layers, does not change.""",
     "denpa_model_counts": (
         c_int32,
         [POINTER(Model), POINTER(c_int32), POINTER(c_int32), POINTER(c_int32)],
-        """Returns the number of inputs, outputs and parameters of a model. Any of the three pointers may be NULL.""",
+        """Stores the number of inputs, outputs and parameters of a model. Any of the three pointers may be NULL.""",
     ),
     "denpa_model_input": (
         c_int32,
         [POINTER(Model), c_int32, POINTER(Port)],
-        """Describe the input, output or parameter with the given index, counted from 0. `port->struct_size` must be
-set. Return DENPA_BAD_ARGUMENT if `index` is out of range.""",
+        """Each of these functions describes the input, output or parameter number `index`, counted from 0, in `port`,
+whose struct_size must be set. Returns DENPA_BAD_ARGUMENT if `index` is out of range.""",
     ),
     "denpa_model_output": (
         c_int32,
         [POINTER(Model), c_int32, POINTER(Port)],
-        """Describe the input, output or parameter with the given index, counted from 0. `port->struct_size` must be
-set. Return DENPA_BAD_ARGUMENT if `index` is out of range.""",
+        """Each of these functions describes the input, output or parameter number `index`, counted from 0, in `port`,
+whose struct_size must be set. Returns DENPA_BAD_ARGUMENT if `index` is out of range.""",
     ),
     "denpa_model_parameter": (
         c_int32,
         [POINTER(Model), c_int32, POINTER(Port)],
-        """Describe the input, output or parameter with the given index, counted from 0. `port->struct_size` must be
-set. Return DENPA_BAD_ARGUMENT if `index` is out of range.""",
+        """Each of these functions describes the input, output or parameter number `index`, counted from 0, in `port`,
+whose struct_size must be set. Returns DENPA_BAD_ARGUMENT if `index` is out of range.""",
     ),
     "denpa_model_view": (
         c_int32,
         [POINTER(Model), c_char_p, POINTER(Tensor)],
-        """Returns a view of the parameter `name`, such as "hidden.W". The view remains valid until the model is
-destroyed. The program may write through it while no session predicts. Sessions see the new values at once,
-a trainer sees them after denpa_trainer_refresh.
+        """Stores a view of the parameter `name`, such as "hidden.W", in `view`. The view remains valid until the
+model is destroyed. The program may write through it while no session predicts. Sessions see the new values
+at once, a trainer sees them after denpa_trainer_refresh.
 
 Returns DENPA_NOT_FOUND if there is no such parameter; the message lists those that exist.""",
     ),
@@ -863,8 +863,8 @@ The names and attributes of losses and optimizer are checked at once, the shapes
 targets are passed. Returns DENPA_NOT_REGISTERED if there is no loss or optimizer of a given name,
 DENPA_NOT_SUPPORTED if a gradient would have to pass through a layer without backward, and
 DENPA_BAD_ARGUMENT for a loss that cannot be meaningful on its output: a cross-entropy of one class,
-softmax_cross_entropy of a softmax, or cross_entropy of values that are not probabilities (the output of a
-dense layer without activation, relu, tanh, gelu or erf).""",
+softmax_cross_entropy of a softmax, or cross_entropy of values that are not probabilities (the output of
+relu, tanh, gelu or erf, or of a dense layer whose activation is not sigmoid or exp).""",
     ),
     "denpa_trainer_destroy": (
         c_int32,
@@ -883,7 +883,7 @@ output. Integers that have the shape of the output, with more than one class, ar
 rows, such as one-hot rows. Integers are passed to a plugin's layer in the element type of its samples.
 
 All gradients start at zero, including those of parameters that the loss does not depend on, so gradients
-accumulated by hand are lost. Afterwards denpa_trainer_gradient returns the gradients of this batch.
+accumulated by hand are lost. Afterwards, denpa_trainer_gradient shows the gradients of this batch.
 
 The step is taken completely or not at all. If the call fails, the weights, the optimizer's state, the
 states of layers and the position in the sequence of random numbers are unchanged. After DENPA_NOT_FINITE,
@@ -941,7 +941,8 @@ denpa_model_set. A forward that awaits its backward is discarded.""",
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, c_int32],
         """Computes the model's outputs. If `training` is 1, what backward needs is kept, and layers update their
-states. If `training` is 0, the layers work as in inference. Tensors are passed as to denpa_predict.
+states. If `training` is 0, the layers work as in inference. Tensors are passed as to denpa_predict, but
+may have any number of rows.
 
 Returns DENPA_NOT_FINITE if the state of a layer would become NaN or infinite; the states are then
 unchanged. If a forward in training fails, `outputs` may have been written.""",
@@ -991,8 +992,8 @@ through views in the meantime.""",
     "denpa_trainer_gradient": (
         c_int32,
         [POINTER(Trainer), c_char_p, POINTER(Tensor)],
-        """Returns a view of the gradient of the parameter `name`, in the shape of the parameter. The view remains
-valid until the trainer is destroyed. The gradient is zero before the first backward.
+        """Stores a view of the gradient of the parameter `name`, which has the shape of the parameter, in `view`. The
+view remains valid until the trainer is destroyed. The gradient is zero before the first backward.
 
 Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable.""",
     ),
@@ -1005,14 +1006,15 @@ DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number.""",
     "denpa_trainer_learning_rate": (
         c_int32,
         [POINTER(Trainer), POINTER(c_double)],
-        """Returns the optimizer's learning rate. Returns DENPA_BAD_STATE if the trainer has no optimizer.""",
+        """Stores the optimizer's learning rate in `learning_rate`. Returns DENPA_BAD_STATE if the trainer has no
+optimizer.""",
     ),
     "denpa_trainer_step_count": (
         c_int32,
         [POINTER(Trainer), POINTER(c_int64)],
-        """Returns the number of steps that the optimizer has taken since the trainer was created: one for each batch
-of denpa_train_batch and denpa_fit, and one for each denpa_trainer_step. Steps that failed are not
-counted.""",
+        """Stores in `steps` the number of steps that the optimizer has taken since the trainer was created: one for
+each batch of denpa_train_batch and denpa_fit, and one for each denpa_trainer_step. Steps that failed are
+not counted.""",
     ),
     "denpa_check_gradients": (
         c_int32,
