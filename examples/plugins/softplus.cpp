@@ -12,8 +12,8 @@
 //
 //   (1) Copy this file and replace "example.softplus" by your own name, with your namespace before the '.'.
 //   (2) Turn Softplus into your layer: the constructor takes the attributes; forward and backward are
-//       templates over the float type. You may throw exceptions: `guarded` converts them to a status, and what() is the
-//       message shown to the user.
+//       templates over the float type. You may throw exceptions: `guarded` converts them to a status, and
+//       what() is the message shown to the user.
 //   (3) The host catches any exception that leaves a callback another way and reports DENPA_LAYER_FAILED.
 //   (4) An instance is immutable after it is created, because several threads may use it at once. Memory for
 //       one call is provided by the host (workspace, saved).
