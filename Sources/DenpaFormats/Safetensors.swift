@@ -19,7 +19,7 @@ public struct TensorEntry {
 
 /// The safetensors format: 8 bytes with the length of the header, little-endian; the header, a JSON object
 /// with the type and location of each tensor; then the data. https://github.com/huggingface/safetensors,
-/// README.md, "Format".
+/// docs/design.md, "Files".
 ///
 /// Denpa's files can be read by the reference implementation, and are byte for byte what it would write:
 /// tensors ordered by dtype and name, the header padded with spaces so that each element is at a multiple of
