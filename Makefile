@@ -1,4 +1,4 @@
-# Denpa's make file: `make help` lists what it does. Everything that is made goes to build/ and .build/ (SwiftPM's).
+# Denpa's makefile. `make help` lists the targets. All output goes to build/ and .build/ (SwiftPM's).
 SHELL := /bin/bash
 BUILD := build
 VENV := .venv
@@ -8,7 +8,7 @@ PEERS_PYTHON := $(PEERS_VENV)/bin/python
 VERSION := $(shell sed -n 's/^\#define DENPA_VERSION "\(.*\)"/\1/p' include/denpa.h)
 SOVERSION := 0
 LIBRARY := $(BUILD)/libdenpa.so.$(SOVERSION)
-# Swift's standard library, of which the linker keeps what is used (scripts/prune_stdlib.py).
+# Swift's standard library, pruned so that the linker can drop its unused parts (scripts/prune_stdlib.py).
 STDLIB := $(BUILD)/swift
 SWIFT_BUILD := DENPA_STDLIB=$(CURDIR)/$(STDLIB) swift build -c release --product denpa --disable-local-rpath
 
@@ -29,28 +29,29 @@ EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/
 .PHONY: all help lib demo test sanitize bench bench-peers bench-former bench-check bench-product bench-programs campaign-networks campaign-calls examples c-tests c++-tests install uninstall clean format lint tools venv
 all: lib
 
-help: ## this list
+help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z+-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-# ---------------------------------------------------------------------------------------------------------------- set-up
+# ----------------------------------------------------------------------------------------------------- set-up
 tools: $(BUILD)/.tools
 $(BUILD)/.tools: scripts/setup.sh
 	@mkdir -p $(BUILD)
 	@scripts/setup.sh tools && touch $@
 
-venv: $(VENV)/.complete ## Python's packages for demo, tests and benchmarks, in .venv
+venv: $(VENV)/.complete ## installs Python packages for demo, tests and benchmarks in .venv
 $(VENV)/.complete: scripts/setup.sh bindings/python/requirements-test.txt | tools
 	@scripts/setup.sh venv $(VENV) && touch $@
 
-# --------------------------------------------------------------------------------------------------------------- library
-lib: $(LIBRARY) ## build/libdenpa.so.0 and libdenpa.so, release, stripped (also plain `make`)
+# ---------------------------------------------------------------------------------------------------- library
+lib: $(LIBRARY) ## builds build/libdenpa.so.0 and libdenpa.so: release, stripped (also plain `make`)
 
 $(LIBRARY): .build/release/libdenpa.so
 	strip --strip-unneeded -o $@.new $< && mv -f $@.new $@
 	ln -sf libdenpa.so.$(SOVERSION) $(BUILD)/libdenpa.so
 
-# SwiftPM knows what is to be built anew, but for what only the linker reads and for C headers that only Swift reads, new
-# ones above all; it is always asked, and touches its product only where something changed.
+# SwiftPM detects what to rebuild, except after changes to files that only the linker reads and to C headers
+# that only Swift reads, especially new ones. It always runs, and touches its product only if something
+# changed.
 LINKING := $(addprefix Sources/CShim/,link.txt exports.map sections.ld)
 .build/release/libdenpa.so: FORCE $(STDLIB)/Glibc.o | tools
 	@for made in $(STDLIB)/Glibc.o $(LINKING); do if [ $$made -nt $@ ]; then rm -f $@; fi; done
@@ -61,20 +62,20 @@ FORCE:
 $(STDLIB)/Glibc.o: scripts/prune_stdlib.py $(shell command -v swiftc) | tools
 	python3 scripts/prune_stdlib.py $(STDLIB)
 
-# --------------------------------------------------------------------------------------------------------- demo and tests
-demo: lib venv $(BUILD)/examples/digits ## a plugin layer, trained and proved from Python, used from C
+# --------------------------------------------------------------------------------------------- demo and tests
+demo: lib venv $(BUILD)/examples/digits ## trains and proves a plugin layer from Python and uses it from C
 	@scripts/demo.sh $(BUILD) $(PYTHON)
 
-test: lib venv ## all tests; PARTS="c python" runs some (scripts/test.py --list)
+test: lib venv ## runs all tests; PARTS="c python" selects some (scripts/test.py --list)
 	@$(PYTHON) scripts/test.py $(PARTS)
 
-sanitize: $(STDLIB)/Glibc.o venv ## tests with sanitizers, for half an hour; PARTS="thread" or "address c-values" runs some
+sanitize: $(STDLIB)/Glibc.o venv ## runs tests with sanitizers (half an hour); PARTS="address c-values" selects
 	@$(PYTHON) scripts/sanitize.py $(PARTS)
 
-campaign-networks: lib venv ## random networks beside NumPy: N=20000 of them from SEED=1 on (an hour)
+campaign-networks: lib venv ## compares N=20000 random networks from SEED=1 on with NumPy (an hour)
 	@PYTHONPATH=Tests/campaigns:bindings/python $(PYTHON) -m networks --count $(or $(N),20000) --seed $(or $(SEED),1)
 
-campaign-calls: lib venv ## random orders of calls beside a model of what must hold: N=20000 programs, SEED=1 (an hour)
+campaign-calls: lib venv ## compares N=20000 random programs of calls, SEED=1, with a model (an hour)
 	@PYTHONPATH=Tests/campaigns:bindings/python $(PYTHON) -m calls --count $(or $(N),20000) --seed $(or $(SEED),1)
 
 c-tests: $(C_TESTS)
@@ -98,19 +99,19 @@ $(BUILD)/examples/%: examples/c/%.c $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(STRICT) -O2 -Iinclude $< -o $@ $(LINK)
 
-# ------------------------------------------------------------------------------------------------------------ benchmarks
+# ------------------------------------------------------------------------------------------------- benchmarks
 BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,denpa_bench machine_peak load_time)
 
-bench: lib venv bench-programs ## times Denpa alone; WORKLOADS="book-mlp loading" times some
+bench: lib venv bench-programs ## times Denpa alone; WORKLOADS="book-mlp loading" selects some
 	@$(PYTHON) benchmarks/bench.py $(WORKLOADS)
 
-bench-peers: lib bench-programs $(PEERS_VENV)/.complete $(BUILD)/bench/fann_peer ## Denpa beside PyTorch, JAX, NumPy, scikit-learn, FANN (6 GB)
+bench-peers: lib bench-programs $(PEERS_VENV)/.complete $(BUILD)/bench/fann_peer ## compares Denpa with PyTorch, JAX, NumPy, scikit-learn, FANN (6 GB)
 	@$(PEERS_PYTHON) benchmarks/bench_peers.py $(WORKLOADS)
 
-bench-former: lib bench-programs ## Denpa beside a former commit's library: FORMER=path/to/libdenpa.so.0
+bench-former: lib bench-programs ## compares with an earlier commit's library: FORMER=path/to/libdenpa.so.0
 	@python3 benchmarks/compare.py $(FORMER) $(WORKLOADS)
 
-bench-check: lib $(PEERS_VENV)/.complete ## that Denpa and its peers compute the same losses
+bench-check: lib $(PEERS_VENV)/.complete ## checks that Denpa and its peers compute the same losses
 	@$(PEERS_PYTHON) benchmarks/check.py $(WORKLOADS)
 
 bench-programs: $(BENCH_PROGRAMS)
@@ -118,7 +119,7 @@ bench-programs: $(BENCH_PROGRAMS)
 $(PEERS_VENV)/.complete: scripts/setup.sh benchmarks/requirements-peers.txt | tools
 	@scripts/setup.sh venv $(PEERS_VENV) benchmarks/requirements-peers.txt && touch $@
 
-bench-product: tools $(PEERS_VENV)/.complete ## the product kernel beside OpenBLAS and JAX, and as a share of the peak
+bench-product: tools $(PEERS_VENV)/.complete ## compares the product kernel with OpenBLAS and JAX
 	@swift build -c release --product product-benchmark
 	@$(PEERS_PYTHON) benchmarks/product/run.py $(ARGUMENTS)
 
@@ -130,14 +131,14 @@ $(BUILD)/bench/%: benchmarks/%.c benchmarks/blocks.h
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(STRICT) -O2 $< -o $@ -pthread -ldl
 
-# Without FANN its column stays empty.
+# If FANN is not installed, its column is empty.
 $(BUILD)/bench/fann_peer: benchmarks/peers/fann_peer.c benchmarks/blocks.h
 	@mkdir -p $(@D)
 	@echo '#include <floatfann.h>' | $(CC) -E - >/dev/null 2>&1 || scripts/setup.sh package libfann-dev || true
 	@$(CC) -std=c11 $(STRICT) -O2 $< -o $@ -lfloatfann -lm || echo "FANN is left out: libfann-dev is not there" >&2
 
-# --------------------------------------------------------------------------------------------------------------- install
-install: lib ## library, headers, pkg-config and CMake files to DESTDIR/PREFIX (default /usr/local)
+# ---------------------------------------------------------------------------------------------------- install
+install: lib ## installs library, headers, pkg-config and CMake files in DESTDIR/PREFIX (default /usr/local)
 	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/denpa" "$(DESTDIR)$(INCLUDEDIR)"
 	install -d "$(DESTDIR)$(DATADIR)/doc/denpa" "$(DESTDIR)$(DATADIR)/denpa"
 	install -m 644 LICENSE "$(DESTDIR)$(DATADIR)/doc/denpa"
@@ -153,18 +154,18 @@ FILL = -e 's|@VERSION@|$(VERSION)|g' -e 's|@SOVERSION@|$(SOVERSION)|g' -e 's|@PR
   -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
   -e "s|@INCLUDE_FROM_CMAKE@|$$(realpath -ms --relative-to="$(LIBDIR)/cmake/denpa" "$(INCLUDEDIR)")|g"
 
-uninstall: ## takes away what install put there
+uninstall: ## removes the files of make install
 	rm -f $(addprefix "$(DESTDIR)$(INCLUDEDIR)"/,denpa.h denpa_types.h denpa_plugin.h)
 	rm -f $(addprefix "$(DESTDIR)$(LIBDIR)"/,libdenpa.so libdenpa.so.$(SOVERSION) libdenpa.so.$(VERSION) pkgconfig/denpa.pc)
 	rm -rf "$(DESTDIR)$(LIBDIR)/cmake/denpa" "$(DESTDIR)$(DATADIR)/doc/denpa" "$(DESTDIR)$(DATADIR)/denpa"
 
-# ------------------------------------------------------------------------------------------------------------- the rest
+# --------------------------------------------------------------------------------------------------- the rest
 SWIFT_FILES = Package.swift Sources Tests
-format: ## swift-format, in place
+format: ## runs swift-format in place
 	swift-format format --in-place --recursive --parallel $(SWIFT_FILES)
 
-lint: ## swift-format, strict
+lint: ## runs swift-format in strict mode
 	swift-format lint --strict --recursive --parallel $(SWIFT_FILES)
 
-clean: ## removes build/ and SwiftPM's .build/; .venv and .venv-bench stay
+clean: ## removes build/ and SwiftPM's .build/; keeps .venv and .venv-bench
 	rm -rf $(BUILD) .build

@@ -1,40 +1,49 @@
-/* denpa.h: the C API of Denpa, a neural-network training engine that lives inside any program. Version 0.1.
+/* denpa.h: the C API of Denpa, a neural-network training engine for embedding into programs. Version 0.1.
  *
- * This file is the manual. What is not in it is not API.
+ * This file is the manual. Anything it does not describe is not part of the API.
  *
  *   graph ──────► model ──────► session       predicts
  *   (layers,      (parameters)  trainer       learns
  *    shapes)
  *
  * Conventions
- *  - Every function that can fail answers a denpa_status; denpa_last_error() has the sentence. After a failure nothing has
- *    changed, except where a function says otherwise; outputs are written on success only.
- *  - Handles are opaque and are checked: NULL, a destroyed handle or one of another kind is answered with
- *    DENPA_BAD_HANDLE. What you create you destroy; destroying NULL does nothing. A destroyed handle is invalid at once,
- *    while its memory goes when the last call inside and the last child (a model's sessions and trainers) have let go: any
- *    order of destruction is fine.
- *  - Pointers to const that a function hands out are borrowed: they are valid until their owner is destroyed.
- *  - Everything that you pass is copied or used during the call only, except where a function says that it keeps it.
- *  - Axis 0 of a tensor is the batch (rows). One sample may come without it, and is then returned without it.
- *  - Threads: every function may be called from any thread. Calls on one graph, model, trainer or ordinary session take
- *    turns; calls on different ones do not disturb each other, nor do many sessions of one model. A callback that calls what
- *    is at work around it, in the same thread, gets DENPA_BAD_STATE.
- *  - Option structs begin with struct_size = sizeof of the struct as your program was compiled. Zero is each field's default
- *    unless said otherwise: `denpa_fit_options o = {0}; o.struct_size = sizeof o;`. Reserved fields are 0. A struct may be larger
- *    than the library knows it, where all that is behind is 0; a smaller one is refused, and so is what contradicts itself
+ *  - Status codes. Every function that can fail returns a denpa_status, and denpa_last_error() describes the
+ *    failure. Unless the function's description says otherwise, a failed call changes nothing and writes no
+ *    output.
+ *  - Handles are opaque and checked. Passing NULL, a destroyed handle or a handle of another kind returns
+ *    DENPA_BAD_HANDLE. Every object that the program creates must be destroyed by the program; destroying
+ *    NULL does nothing. A handle becomes invalid as soon as it is destroyed. Its memory is released once the
+ *    last running call has left the object and its last child (the sessions and trainers of a model) is gone,
+ *    so objects may be destroyed in any order.
+ *  - A pointer to const that a function returns is borrowed: it remains valid until the object that owns it
+ *    is destroyed.
+ *  - Arguments are copied, or used only during the call, unless the function's description says that it keeps
+ *    them. NULL for a required pointer returns DENPA_BAD_ARGUMENT.
+ *  - Axis 0 of a tensor is the batch; its indices are the rows. A single sample may be passed without the
+ *    batch axis, and so may the outputs computed from it.
+ *  - Threads. Every function may be called from any thread. Calls on the same graph, model, trainer or
+ *    ordinary session are serialized. Calls on different objects do not block one another, and neither do the
+ *    sessions of one model. A callback that uses, on the same thread, the object whose call invoked it
+ *    receives DENPA_BAD_STATE.
+ *  - Option structs begin with struct_size, which the program sets to sizeof of the struct as it was
+ *    compiled. Unless stated otherwise, 0 is the default of every field: `denpa_fit_options o = {0};
+ *    o.struct_size = sizeof o;`. Reserved fields must be 0. A struct may be larger than the one this library
+ *    knows if all additional bytes are 0. A smaller struct is rejected, and so are contradictory fields
  *    (losses with a loss_count of 0).
- *  - Texts are UTF-8. Functions that write a text or bytes take a buffer, its capacity and an int64_t for the length: call
- *    with capacity 0 (the buffer may be NULL) to learn it. A text's length does not count the 0 that ends it, its capacity
- *    does. Where the capacity is too small nothing is written but the length, and the answer is DENPA_LIMIT_EXCEEDED; with
- *    capacity 0 it is DENPA_OK.
- *  - Callbacks: an exception of C++ that leaves one is caught. The call that it was called from returns
- *    DENPA_CALLBACK_FAILED, or DENPA_LAYER_FAILED for a layer's, with what() in the sentence. A callback must not be left by
- *    longjmp, pthread_exit or cancellation of its thread: what the library holds would never be given back.
- *  - A thread that calls needs 256 KiB of stack.
- *  - Loading the library starts no thread and changes nothing in the process. Threads start at the first work that pays to
- *    be divided.
+ *  - Text is UTF-8. A function that writes text or bytes takes a buffer, its capacity and a pointer to an
+ *    int64_t that receives the length. Call it with capacity 0 (the buffer may then be NULL) to obtain the
+ *    length; this returns DENPA_OK. The length of a text excludes its terminating 0, the capacity includes
+ *    it. If the capacity is too small, only the length is written and the function returns
+ *    DENPA_LIMIT_EXCEEDED.
+ *  - Callbacks. A C++ exception that leaves a callback is caught. The call that invoked the callback returns
+ *    DENPA_CALLBACK_FAILED, or DENPA_LAYER_FAILED for a layer's callback, with what() in the message. A
+ *    callback must not be left by longjmp, pthread_exit or cancellation of its thread: the resources that the
+ *    library holds would never be released.
+ *  - A thread that calls this library needs 256 KiB of stack.
+ *  - Loading the library starts no thread and changes nothing in the process. Threads are started by the
+ *    first computation that is worth dividing.
  *
- * All functions are there since 0.1.
+ * All functions are available since version 0.1.
  */
 #ifndef DENPA_H
 #define DENPA_H
@@ -52,200 +61,279 @@ typedef struct denpa_graph denpa_graph;
 typedef struct denpa_model denpa_model;
 typedef struct denpa_session denpa_session;
 typedef struct denpa_trainer denpa_trainer;
-typedef int32_t denpa_value; /* a value of a graph: a number, nothing to free */
+typedef int32_t denpa_value; /* identifies a value within its graph; needs no cleanup */
 
-/* ==================================================================================================================
+/* ===========================================================================================================
  * Library
  */
 
-/* The version of the library that is running, "0.1.0"; compare with DENPA_VERSION, that of the header. Never
- * fails. */
+/* Returns the version of the library in use, such as "0.1.0". DENPA_VERSION is the version of this header.
+ * Never fails. */
 const char *denpa_version(void);
 
-/* "DENPA_BAD_SHAPE" for 3 ...; "unknown status" for a number that is none. Never fails. */
+/* Returns the name of a status, such as "DENPA_BAD_SHAPE" for 3, or "unknown status" if the number is not a
+ * status. Never fails. */
 const char *denpa_status_name(denpa_status status);
 
-/* What went wrong in this thread's last failing call: names the node, what was expected, what was given.
- * Empty before the first failure. Valid until this thread's next failing call. Never NULL, never fails. */
+/* Returns the message of the most recent call that failed on this thread: it names the node, what was
+ * expected and what was given. The text is empty if no call has failed, and remains valid until the next call
+ * that fails on this thread. Never returns NULL, never fails. */
 const char *denpa_last_error(void);
 
-/* The kernels in use: "sse2", "avx2", "avx512" or "neon". Chosen at first use by what CPU and system support;
- * the environment variable DENPA_KERNELS names a lower set. DENPA_NOT_SUPPORTED where that variable asks for
- * what is not there. */
+/* Stores the name of the kernels in use in `name`: "sse2", "avx2", "avx512" or "neon". The kernels are chosen
+ * on first use, as the best set that the CPU and the operating system support; the environment variable
+ * DENPA_KERNELS selects a narrower set.
+ *
+ * Returns DENPA_NOT_SUPPORTED if DENPA_KERNELS names a set that is unavailable. */
 denpa_status denpa_kernels(const char **name);
 
-/* How many threads divided work uses where a session or trainer does not say: 1 to 64. Until it is set: the
- * environment variable DENPA_THREADS, or the CPUs that the calling thread may use by its affinity, as both
- * are at each call, and at most those that the cgroup pays for, which is read once. Results never depend on
- * it. Sessions and trainers made before keep theirs. DENPA_BAD_ARGUMENT for other numbers. */
+/* Sets the number of threads, 1 to 64, used for parallel work by sessions and trainers that do not specify
+ * their own. Existing sessions and trainers are unaffected. The number of threads never changes a result.
+ *
+ * Until this function is called, the number is the value of the environment variable DENPA_THREADS (at most
+ * 64) or, if that is unset or invalid, the number of CPUs in the calling thread's affinity mask, limited by
+ * the CPU quota of its cgroup and by 64. The variable and the affinity mask are read on every call, the quota
+ * is read once.
+ *
+ * Returns DENPA_BAD_ARGUMENT if `threads` is out of range. */
 denpa_status denpa_set_thread_count(int32_t threads);
+
+/* Returns the number of threads described under denpa_set_thread_count. Never fails. */
 int32_t denpa_thread_count(void);
 
-/* A line of log; `message` is borrowed for the call. level: 0 debug, 1 info, 2 warning, 3 error. */
+/* Receives one line of log output. `level` is 0 (debug), 1 (info), 2 (warning) or 3 (error). `message` is
+ * borrowed for the duration of the call. */
 typedef void (*denpa_log_callback)(void *user_data, int32_t level, const char *message);
 
-/* Who gets log lines (from plugins, mostly); NULL, as at the start, for nobody. `user_data` is kept. The
- * callback may be called from any thread. Returns after calls of the former callback have ended:
- * DENPA_BAD_STATE from within a callback. */
+/* Sets the function that receives log lines, most of which come from plugins. NULL, the initial setting,
+ * discards them. `user_data` is kept and passed to every call. The callback may be called from any thread.
+ * The function returns once all running calls of the previous callback have ended.
+ *
+ * Returns DENPA_BAD_STATE if called from within a log callback. */
 denpa_status denpa_set_log(denpa_log_callback callback, void *user_data);
 
-/* All that can be put into a graph or named as loss, optimizer, initializer, as JSON text: an object with the
- * arrays "layers", "losses", "optimizers", "initializers", each entry with "kind", "summary", "version",
- * "plugin" (null for built-in), "inputs" and "outputs" (names), "attributes" (name, type, required, default,
- * minimum, maximum, choices, summary) and "parameters" (names). */
+/* Writes a JSON text that lists everything that can be added to a graph or named as a loss, optimizer or
+ * initializer. It is an object with the arrays "layers", "losses", "optimizers" and "initializers". Each
+ * entry has "kind", "summary", "version", "plugin" (null if built in), "inputs" and "outputs" (names),
+ * "attributes" (name, type, required, default, minimum, maximum, choices, summary) and "parameters" (names).
+ *
+ * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_registry(char *buffer, int64_t capacity, int64_t *length);
 
-/* ==================================================================================================================
+/* ===========================================================================================================
  * Graph: what is computed
  *
- * A directed acyclic graph of layers. Names and shapes are checked as it grows. Models copy what they need: a graph may be
- * changed or destroyed after a model was made from it. Losses are not put into the graph of a model: a trainer adds them.
+ * A graph is a directed acyclic graph of layers. Names and shapes are checked as it grows. A model copies
+ * what it needs, so a graph may be changed or destroyed after a model has been made from it. The graph of a
+ * model contains no losses: they are added by a trainer.
  */
 
-/* Makes an empty graph. Destroy it with denpa_graph_destroy. */
+/* Creates an empty graph. The caller destroys it with denpa_graph_destroy. */
 denpa_status denpa_graph_create(denpa_graph **graph);
+
+/* Destroys a graph. NULL is allowed. */
 denpa_status denpa_graph_destroy(denpa_graph *graph);
 
-/* Adds an input. `dim` has the `rank` extents of one sample, without the batch (rank 0, dim NULL: one number
- * a sample); rank at most 7. `dtype` DENPA_FLOAT32 or DENPA_FLOAT64 both mean "the model's float type";
- * integers keep theirs. `name` may be NULL: "input_1", "input_2" ... DENPA_ALREADY_EXISTS where it is
- * taken. */
-denpa_status denpa_graph_input(denpa_graph *graph, const char *name, int32_t dtype, int32_t rank, const int64_t *dim,
-                               denpa_value *value);
+/* Adds an input to a graph and stores its value in `value`.
+ *
+ * `dim` holds the `rank` extents of one sample, without the batch axis; `rank` is 0 to 7. If `rank` is 0,
+ * each sample is a single number and `dim` may be NULL. DENPA_FLOAT32 and DENPA_FLOAT64 both stand for the
+ * model's float type; integer types are kept. If `name` is NULL, the input is named "input_1", "input_2" and
+ * so on.
+ *
+ * Returns DENPA_ALREADY_EXISTS if the name is taken, DENPA_BAD_DTYPE if `dtype` is not an element type,
+ * DENPA_BAD_SHAPE if the rank or an extent is out of range. */
+denpa_status denpa_graph_input(denpa_graph *graph, const char *name, int32_t dtype, int32_t rank,
+                               const int64_t *dim, denpa_value *value);
 
-/* Adds a layer: `kind` from denpa_registry, `name` unique in the graph (NULL: "dense_1", "dense_2" ...; of
- * letters, digits, '_', '-'), attributes as the kind documents them (NULL: all defaults), the values that it
- * reads, room for the values that it writes. Checks everything at once: DENPA_NOT_REGISTERED (kind),
- * DENPA_ALREADY_EXISTS (name), DENPA_BAD_ARGUMENT (attributes, value numbers, counts), DENPA_BAD_SHAPE,
- * DENPA_BAD_DTYPE, DENPA_LIMIT_EXCEEDED (65,536 nodes). */
-denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *name, const denpa_attribute *attributes,
-                             const denpa_value *inputs, int32_t input_count, denpa_value *outputs, int32_t output_count);
+/* Adds a layer to a graph.
+ *
+ * `kind` is one of the kinds listed by denpa_registry. `name` must be unique within the graph and consist of
+ * letters, digits, '_' and '-'; if it is NULL, the layer is named "dense_1", "dense_2" and so on after its
+ * kind. `attributes` are those documented for the kind; NULL selects all defaults. `inputs` are the values
+ * that the layer reads. `outputs` has room for the values that it produces.
+ *
+ * All arguments are checked at once. Returns DENPA_NOT_REGISTERED if the kind is unknown,
+ * DENPA_ALREADY_EXISTS if the name is taken, DENPA_BAD_ARGUMENT for invalid attributes, values or counts,
+ * DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if the inputs do not suit the layer, DENPA_LIMIT_EXCEEDED beyond 65,536
+ * nodes. */
+denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *name,
+                             const denpa_attribute *attributes, const denpa_value *inputs,
+                             int32_t input_count, denpa_value *outputs, int32_t output_count);
 
-/* Type and shape of a value, the batch in front as dim[0] = DENPA_BATCH. Any of the last three may be NULL;
- * `dim` has room for DENPA_MAX_RANK. DENPA_BAD_ARGUMENT for a number that is no value of this graph. */
-denpa_status denpa_graph_shape(denpa_graph *graph, denpa_value value, int32_t *dtype, int32_t *rank, int64_t *dim);
+/* Describes a value: its element type, its rank and its extents, of which dim[0] is the batch, DENPA_BATCH.
+ * Any of the last three arguments may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
+ *
+ * Returns DENPA_BAD_ARGUMENT if `value` is not a value of this graph. */
+denpa_status denpa_graph_shape(denpa_graph *graph, denpa_value value, int32_t *dtype, int32_t *rank,
+                               int64_t *dim);
 
-/* ==================================================================================================================
+/* ===========================================================================================================
  * Model: a graph with parameters
  */
 
 typedef struct denpa_model_options {
   size_t struct_size;
-  int32_t dtype;    /* DENPA_FLOAT32 (also for 0) or DENPA_FLOAT64: of parameters and all float values */
+  int32_t dtype;    /* of parameters and all float values: DENPA_FLOAT32 (also 0) or DENPA_FLOAT64 */
   int32_t reserved; /* 0 */
-  uint64_t seed;    /* of the initial weights, of shuffling and of random layers */
+  uint64_t seed;    /* for initial weights, shuffling and random layers */
 } denpa_model_options;
 
-/* One input, output or parameter of a model. */
+/* Describes one input, output or parameter of a model. */
 typedef struct denpa_port {
-  size_t struct_size; /* set it before the call */
+  size_t struct_size; /* set before the call */
   const char *name;   /* borrowed from the model */
   int32_t dtype;
   int32_t rank;
   int64_t dim[DENPA_MAX_RANK]; /* inputs and outputs: dim[0] is DENPA_BATCH */
-  int32_t trainable;           /* parameters: 1 when training changes it */
+  int32_t trainable;           /* parameters: 1 if training changes it */
   int32_t reserved;
 } denpa_port;
 
-/* Makes a model that computes the `output_count` (1 to 64) values `outputs` of `graph`, with freshly
- * initialized parameters. Nodes that no output needs are left out. `options` may be NULL. */
+/* Creates a model that computes `output_count` (1 to 64) values of `graph`, given in `outputs`, and
+ * initializes its parameters. Nodes that no output depends on are omitted. `options` may be NULL. The caller
+ * destroys the model with denpa_model_destroy.
+ *
+ * Returns DENPA_BAD_ARGUMENT if an entry of `outputs` is not a value of the graph, DENPA_BAD_DTYPE if the
+ * options' dtype is not a float type. */
 denpa_status denpa_model_create(denpa_graph *graph, const denpa_value *outputs, int32_t output_count,
                                 const denpa_model_options *options, denpa_model **model);
+
+/* Destroys a model. NULL is allowed. Its sessions and trainers remain usable. */
 denpa_status denpa_model_destroy(denpa_model *model);
 
-/* A model of its own with the same graph and parameters, in `dtype` (0: the same). */
+/* Creates an independent model with the same graph and a copy of the parameters, converted to `dtype`. 0
+ * keeps the element type. Returns DENPA_BAD_DTYPE if `dtype` is an integer type or not a type. */
 denpa_status denpa_model_copy(denpa_model *model, int32_t dtype, denpa_model **copy);
 
-/* Draws all parameters anew. */
+/* Initializes all parameters anew with values drawn from `seed`. The model's own seed, which determines
+ * shuffling and random layers, does not change. */
 denpa_status denpa_model_initialize(denpa_model *model, uint64_t seed);
 
-/* How many inputs, outputs, parameters; each of the three may be NULL. */
+/* Stores the number of inputs, outputs and parameters of a model. Any of the three pointers may be NULL. */
 denpa_status denpa_model_counts(denpa_model *model, int32_t *inputs, int32_t *outputs, int32_t *parameters);
-/* Describes the index-th of them. DENPA_BAD_ARGUMENT where index is out of range. */
+
+/* Each of these functions describes the input, output or parameter number `index`, counted from 0, in `port`,
+ * whose struct_size must be set. Returns DENPA_BAD_ARGUMENT if `index` is out of range. */
 denpa_status denpa_model_input(denpa_model *model, int32_t index, denpa_port *port);
 denpa_status denpa_model_output(denpa_model *model, int32_t index, denpa_port *port);
 denpa_status denpa_model_parameter(denpa_model *model, int32_t index, denpa_port *port);
 
-/* A view of the parameter `name` ("hidden.W"), valid until the model is destroyed. You may write through it
- * while no session predicts: sessions see it at once, trainers after denpa_trainer_refresh. DENPA_NOT_FOUND
- * names those that there are. */
+/* Stores a view of the parameter `name`, such as "hidden.W", in `view`. The view remains valid until the
+ * model is destroyed. The program may write through it while no session predicts. Sessions see the new values
+ * at once, a trainer sees them after denpa_trainer_refresh.
+ *
+ * Returns DENPA_NOT_FOUND if there is no such parameter; the message lists those that exist. */
 denpa_status denpa_model_view(denpa_model *model, const char *name, denpa_tensor *view);
 
-/* Copies `value` into the parameter `name`; sessions see all of it or nothing. Shapes must be equal
- * (DENPA_BAD_SHAPE); any float or integer dtype is converted. */
+/* Copies `value`, a contiguous tensor of any float or integer type, into the parameter `name` and converts it
+ * to the model's type. A prediction on another thread uses either the old parameter or the new one, never a
+ * mixture. A trainer sees the new values after denpa_trainer_refresh.
+ *
+ * Returns DENPA_NOT_FOUND if there is no such parameter, DENPA_BAD_SHAPE if the shapes differ. */
 denpa_status denpa_model_set(denpa_model *model, const char *name, const denpa_tensor *value);
 
-/* Whether training changes a parameter; `name` is a parameter ("hidden.W") or a node, for all of its
- * parameters. Heeded by trainers made afterwards. */
+/* Sets whether training changes a parameter. `name` is a parameter, such as "hidden.W", or a node, which
+ * selects all of its parameters. The setting applies to trainers created afterwards.
+ *
+ * Returns DENPA_NOT_FOUND if there is no such parameter or node. */
 denpa_status denpa_model_set_trainable(denpa_model *model, const char *name, int32_t trainable);
 
-/* The graph as JSON text: "dtype", "seed", "inputs", "nodes" (name, kind, attributes, inputs), "outputs",
- * "frozen" (parameters that are not to be trained). */
+/* Writes the model's graph as a JSON text with "dtype", "seed", "inputs", "nodes" (name, kind, attributes,
+ * inputs), "outputs" and "frozen" (the parameters that training must not change).
+ *
+ * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_model_json(denpa_model *model, char *buffer, int64_t capacity, int64_t *length);
 
-/* Writes the model to a file (safetensors with the graph in its metadata and a checksum). Atomic: a temporary
- * file beside it, synced, renamed; on failure (DENPA_IO_ERROR) an older file of that name is as it was. */
+/* Writes the model to a file in safetensors format, with the graph in its metadata and a checksum. The file
+ * is replaced atomically: the model is written to a temporary file in the same folder, synced and renamed.
+ *
+ * Returns DENPA_IO_ERROR if the file cannot be written; an older file of that name is then unchanged, unless
+ * the message says that the new file is in place and only its folder could not be synced. */
 denpa_status denpa_model_save(denpa_model *model, const char *path);
-/* The same bytes into memory; see "Functions that write a text or bytes" above. */
+
+/* Writes the bytes of the same file into memory. `buffer`, `capacity` and `length` work as described for text
+ * and bytes under "Conventions". Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_model_save_bytes(denpa_model *model, void *buffer, int64_t capacity, int64_t *length);
 
-/* Makes the model that a file holds. Strict: DENPA_BAD_FILE for anything damaged, DENPA_NOT_FOUND for a
- * missing file, DENPA_NOT_REGISTERED for a layer that is not registered (load its plugin first; loading a
- * model never runs code from the file). Takes at most twice the file and 16 MB of memory, and what the nodes
- * of its graph take: a parameter gets memory when the file is known to have its tensor. */
+/* Creates the model stored in a file. The plugins of its layers must be loaded first; loading a model never
+ * runs code from the file. The call uses at most twice the size of the file plus 16 MB of memory, plus the
+ * memory of the graph's nodes: memory for a parameter is allocated only after its tensor has been found in
+ * the file.
+ *
+ * Returns DENPA_NOT_FOUND if the file does not exist, DENPA_IO_ERROR if it cannot be read, DENPA_BAD_FILE if
+ * it is damaged in any way, DENPA_NOT_REGISTERED if it contains a layer that is not registered. */
 denpa_status denpa_model_load(const char *path, denpa_model **model);
+
+/* Creates the model stored in `size` bytes of memory. Otherwise like denpa_model_load. */
 denpa_status denpa_model_load_bytes(const void *data, int64_t size, denpa_model **model);
 
-/* ==================================================================================================================
+/* ===========================================================================================================
  * Session: prediction
  */
 
 typedef struct denpa_session_options {
   size_t struct_size;
-  int64_t max_batch; /* rows of the largest batch, 1 to 2^31-1; 0: 1. Memory is laid out for it at once */
-  int32_t threads;   /* 1 to 64; 0: denpa_thread_count() */
-  /* 1: denpa_predict takes no lock, allocates nothing and makes no system call, from the first call on, in
-   * any thread, errors included. All memory is touched now, for each batch size: max_batch is at most 4096.
-   * Needs threads = 1. The model must hold no plugin layer (what a plugin does is its own;
-   * DENPA_NOT_SUPPORTED). A second thread inside is answered DENPA_BUSY. */
+  int64_t max_batch; /* rows of the largest batch, 1 to 2^31-1; 0: 1. Its memory is allocated at once */
+  int32_t threads;   /* 1 to 64; 0: denpa_thread_count(), or 1 if realtime is set */
+  /* 1: denpa_predict takes no lock, allocates no memory and makes no system call, from its first call on, on
+   * any thread, even when it fails. All memory for every batch size is touched when the session is created.
+   * `threads` must be 0 or 1, max_batch at most 4096 (DENPA_LIMIT_EXCEEDED), and the model must not contain a
+   * plugin layer, whose code may do anything (DENPA_NOT_SUPPORTED). If two threads call denpa_predict at the
+   * same time, the second call returns DENPA_BUSY. */
   int32_t realtime;
 } denpa_session_options;
 
-/* A session keeps the model's memory alive. `options` may be NULL. */
-denpa_status denpa_session_create(denpa_model *model, const denpa_session_options *options, denpa_session **session);
+/* Creates a session, which predicts with the parameters of `model` and keeps the model's memory alive.
+ * `options` may be NULL. The caller destroys the session with denpa_session_destroy. Returns the statuses
+ * listed in denpa_session_options, and DENPA_BAD_ARGUMENT for other invalid options. */
+denpa_status denpa_session_create(denpa_model *model, const denpa_session_options *options,
+                                  denpa_session **session);
+
+/* Destroys a session. NULL is allowed. */
 denpa_status denpa_session_destroy(denpa_session *session);
 
-/* Computes the model's outputs. `inputs` and `outputs` are arrays of tensors in the model's order (one each:
- * pass &x, 1, &y, 1). Inputs: (rows, ...) or one sample without the batch; every input the same rows, 0 to
- * max_batch; float32 and float64 are converted where the model's type is the other; integer data for float
- * inputs too. Outputs: memory of the caller's in the model's dtype, (rows, ...) like denpa_model_output says;
- * not overlapping each other or the inputs. Computes with the parameters that were published last; while
- * another thread publishes, with all the old or all the new ones. */
+/* Computes the model's outputs.
+ *
+ * `inputs` and `outputs` are arrays of tensors in the model's order; a model with one input and one output
+ * takes &x, 1, &y, 1. Each input has the shape (rows, ...), or is one sample without the batch axis. All
+ * inputs have the same number of rows, 0 to max_batch. Inputs of the other float type are converted, and so
+ * are integers passed to a float input. Each output is memory owned by the caller, in the model's type and in
+ * the shape (rows, ...) reported by denpa_model_output. Outputs must not overlap one another or the inputs.
+ *
+ * The call uses the parameters that were published last. If another thread publishes meanwhile, it uses
+ * either all of the old parameters or all of the new ones.
+ *
+ * Returns DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if a tensor does not fit, DENPA_BAD_ARGUMENT for a wrong number
+ * of tensors, NULL data or overlapping memory, DENPA_BUSY if a real-time session is in use by another
+ * thread. */
 denpa_status denpa_predict(denpa_session *session, const denpa_tensor *inputs, int32_t input_count,
                            const denpa_tensor *outputs, int32_t output_count);
 
-/* ==================================================================================================================
+/* ===========================================================================================================
  * Trainer: learning
  *
- * A trainer has its own copy of the parameters. denpa_publish makes them the model's; denpa_fit does it after each epoch and
- * at its end; denpa_train_batch and denpa_trainer_step do not. denpa_trainer_refresh goes the other way.
+ * A trainer has its own copy of the parameters. denpa_publish copies them to the model. denpa_fit publishes
+ * after each epoch and when it ends; denpa_train_batch and denpa_trainer_step do not publish.
+ * denpa_trainer_refresh copies in the opposite direction.
  *
- * Numbers that are not finite: where a gradient or loss becomes NaN or infinite, the step is not taken, the call returns
- * DENPA_NOT_FINITE and names the node and the step, and nothing has changed. A weight that overflows in the update itself,
- * from finite gradients, is met by the next step.
+ * Values that are not finite: if a gradient or the loss becomes NaN or infinite, the step is not taken and
+ * nothing changes. The call returns DENPA_NOT_FINITE, and the message names the node and the step. A weight
+ * that overflows in the update itself, although the gradients were finite, is detected by the next step.
  */
 
-/* One term of the loss: weight * kind(output, its own target). 48 bytes, for ever. Make it with
- * denpa_loss_on. */
+/* One term of the loss: weight * kind(output, its target). Use denpa_loss_on to make one. Its size, 48 bytes,
+ * never changes. */
 typedef struct denpa_loss {
-  const char *kind;                  /* of the registry's losses */
-  const denpa_attribute *attributes; /* NULL for defaults */
+  const char *kind;                  /* one of the registry's losses */
+  const denpa_attribute *attributes; /* NULL for the defaults */
   double weight;
-  int32_t output;    /* number of the model's output */
+  int32_t output;    /* index of the model's output */
   int32_t reserved0; /* 0 */
   uint64_t reserved[2];
 } denpa_loss;
 
+/* Makes a loss term of weight 1. `kind` and `attributes` are borrowed, not copied. */
 static inline denpa_loss denpa_loss_on(int32_t output, const char *kind, const denpa_attribute *attributes) {
   denpa_loss l;
   l.kind = kind;
@@ -259,195 +347,258 @@ static inline denpa_loss denpa_loss_on(int32_t output, const char *kind, const d
 
 typedef struct denpa_trainer_options {
   size_t struct_size;
-  int64_t max_batch; /* rows that memory is laid out for at first, 1 to 2^31-1; 0: 1. A larger batch makes the trainer grow:
-                      * its memory is laid out anew, and nothing that it has learned or gathered is lost */
-  int32_t threads;   /* 1 to 64; 0: denpa_thread_count() */
-  int32_t loss_count; /* up to 64; 0: no loss: only denpa_trainer_forward/backward/step */
-  const denpa_loss *losses; /* targets are passed in their order */
-  denpa_spec optimizer; /* kind NULL: none: gradients only */
-  int32_t input_gradients; /* 1: gradients of float inputs are computed too */
-  int32_t reserved; /* 0 */
+  /* Rows for which memory is allocated at first, 1 to 2^31-1; 0: 1. A larger batch makes the trainer grow:
+   * its memory is allocated anew, and nothing that it has learned or accumulated is lost. */
+  int64_t max_batch;
+  int32_t threads;    /* 1 to 64; 0: denpa_thread_count() */
+  int32_t loss_count; /* up to 64; 0: no loss, only denpa_trainer_forward, backward and step */
+  const denpa_loss *losses; /* targets are passed in the same order */
+  denpa_spec optimizer;     /* kind NULL: no optimizer, gradients only */
+  int32_t input_gradients;  /* 1: also computes the gradients of float inputs */
+  int32_t reserved;         /* 0 */
 } denpa_trainer_options;
 
-/* Makes a trainer with a copy of the model's parameters; it keeps the model's memory alive. Names and
- * attributes of losses and optimizer are checked now (DENPA_NOT_REGISTERED for a name that is none), shapes
- * when the first targets come. A loss that can mean nothing where it is is DENPA_BAD_ARGUMENT: a
- * cross-entropy of one class, softmax_cross_entropy behind a softmax, cross_entropy of what is no probability
- * (a dense layer without activation, relu, tanh, gelu, erf). A layer without backward is DENPA_NOT_SUPPORTED
- * where a gradient would have to pass it. `options` must be given. */
-denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options, denpa_trainer **trainer);
-/* What was not published is lost. */
+/* Creates a trainer with a copy of the model's parameters. It keeps the model's memory alive. `options` must
+ * not be NULL. The caller destroys the trainer with denpa_trainer_destroy.
+ *
+ * The names and attributes of losses and optimizer are checked at once, the shapes of targets when the first
+ * targets are passed. Returns DENPA_NOT_REGISTERED if there is no loss or optimizer of a given name,
+ * DENPA_NOT_SUPPORTED if a gradient would have to pass through a layer without backward, and
+ * DENPA_BAD_ARGUMENT for a loss that cannot be meaningful on its output: a cross-entropy of one class,
+ * softmax_cross_entropy of a softmax, or cross_entropy of values that are not probabilities (the output of
+ * relu, tanh, gelu or erf, or of a dense layer whose activation is not sigmoid or exp). */
+denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options,
+                                  denpa_trainer **trainer);
+
+/* Destroys a trainer. NULL is allowed. Parameters that were not published are lost. */
 denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
 
-/* One step of learning: forward, loss, backward, optimizer. `loss` (may be NULL) is the loss before the step.
- * 0 rows change nothing and give a loss of 0. Gradients start at zero, those of parameters that the loss does
- * not reach too; any that were accumulated by hand are lost. Afterwards denpa_trainer_gradient shows the
- * gradients of this batch. Targets: class numbers (rows,) or (rows, 1) of an integer dtype where the loss has
- * classes, otherwise rows in the output's shape. Integers reach a plugin's layer in the dtype that its
- * samples have.
+/* Takes one training step: forward, loss, backward, optimizer. `loss` (may be NULL) receives the loss before
+ * the step. A batch of 0 rows changes nothing and has the loss 0.
  *
- * The step happens entirely or not at all: where it is refused, weights, the optimizer's memory, states of
- * layers and the position among the random numbers are those before it. After DENPA_NOT_FINITE, or where a
- * layer failed in backward, the gradients are zero. */
+ * Inputs are passed as to denpa_predict, but may have any number of rows. A target consists of class numbers,
+ * (rows,) or (rows, 1) of an integer type, if the loss takes class numbers; otherwise it has the shape of the
+ * output. Integers that have the shape of the output, with more than one class, are not class numbers but
+ * rows, such as one-hot rows. Integers are passed to a plugin's layer in the element type of its samples.
+ *
+ * All gradients start at zero, including those of parameters that the loss does not depend on, so gradients
+ * accumulated by hand are lost. Afterwards, denpa_trainer_gradient shows the gradients of this batch.
+ *
+ * The step is taken completely or not at all. If the call fails, the weights, the optimizer's state, the
+ * states of layers and the position in the sequence of random numbers are unchanged. After DENPA_NOT_FINITE,
+ * or if a layer failed in backward, the gradients are zero. Returns DENPA_BAD_STATE if the trainer has no
+ * loss or no optimizer. */
 denpa_status denpa_train_batch(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                                const denpa_tensor *targets, int32_t target_count, double *loss);
 
-/* What denpa_fit tells its callback: after an epoch, and within one at most every 50 ms. */
+/* The progress that denpa_fit reports to its callback: after each epoch, and within an epoch at most every 50
+ * ms. */
 typedef struct denpa_progress {
   size_t struct_size;
-  int64_t epoch, epochs; /* from 0; how many in all */
-  int64_t batch, batches; /* done in this epoch; in all (-1: not known, denpa_fit_source) */
-  int64_t samples;       /* seen in this epoch */
-  double loss;           /* of this epoch so far: the mean over its samples; a loss with reduction "sum": the sum over them */
-  double accuracy;       /* NaN unless measured: where the first loss is a cross-entropy, of the predictions before each step */
-  double validation_loss, validation_accuracy; /* NaN before the end of the epoch and without validation data */
-  int32_t end_of_epoch;  /* 1: the epoch is over and published */
+  int64_t epoch, epochs;  /* the current epoch, from 0; the number of epochs */
+  int64_t batch, batches; /* completed in this epoch; in the epoch (-1: unknown, denpa_fit_source) */
+  int64_t samples;        /* processed in this epoch */
+  double loss;            /* of this epoch so far: mean over its samples; the sum if reduction is "sum" */
+  /* Of the predictions before each step. NaN unless the first loss takes class numbers. */
+  double accuracy;
+  double validation_loss, validation_accuracy; /* NaN before the end of an epoch or without validation data */
+  int32_t end_of_epoch; /* 1: the epoch is complete and its parameters are published */
   int32_t reserved;
 } denpa_progress;
 
-/* Anything but DENPA_OK stops the training after this batch; denpa_fit then answers DENPA_STOPPED. Called in
- * the thread that called denpa_fit. It may use the model and its sessions, not this trainer. */
+/* Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
+ * batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
+ * may use the model and its sessions, but not the trainer. */
 typedef denpa_status (*denpa_progress_callback)(void *user_data, const denpa_progress *progress);
 
 typedef struct denpa_fit_options {
   size_t struct_size;
   int64_t epochs;     /* 0: 1 */
-  int64_t batch_size; /* 1 to 2^31-1; 0: max_batch, as the trainer was made */
-  int32_t no_shuffle; /* 1: in the given order. Otherwise shuffled anew each epoch by the model's seed and the trainer's epoch */
-  int32_t validation_count; /* 1: the next two are there; 0: no validation */
+  int64_t batch_size; /* 1 to 2^31-1; 0: the max_batch that the trainer was created with */
+  /* 1: keeps the given order. 0: shuffles each epoch anew by the model's seed and the trainer's epoch. */
+  int32_t no_shuffle;
+  int32_t validation_count; /* 1: the next two fields are set; 0: no validation */
   const denpa_tensor *validation_inputs, *validation_targets; /* arrays like inputs and targets */
   denpa_progress_callback callback; /* may be NULL */
   void *user_data;
 } denpa_fit_options;
 
-/* Trains on data in memory, of any number of rows, of any dtype that converts and of any strides; it is read
- * in place, a batch at a time. The last batch of an epoch may be smaller. `loss` (may be NULL): that of the
- * last epoch, as in denpa_progress. Where training ends early (DENPA_STOPPED, DENPA_NOT_FINITE, a class
- * number out of range in a later batch ...) what was learned before is kept and published. DENPA_BAD_ARGUMENT
- * for no rows, of validation data too.
+/* Trains on data in memory. The tensors may have any number of rows, any convertible element type and any
+ * strides. They are read in place, one batch at a time; the last batch of an epoch may be smaller. `options`
+ * may be NULL. `loss` (may be NULL) receives the loss of the last epoch, as in denpa_progress.
  *
- * Memory beyond the data and the trainer: the values of one batch, at the first one; a copy of one batch of
- * each tensor that is shuffled, not contiguous, or converted because its dtype is another; and 8 bytes a row
- * for the order, where it is shuffled. It does not grow with the data otherwise. A trainer has the parameters
- * 2 times (weights, gradients), and once more for sgd's momentum or twice for adam. */
-denpa_status denpa_fit(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count, const denpa_tensor *targets,
-                       int32_t target_count, const denpa_fit_options *options, double *loss);
+ * If training ends early (DENPA_STOPPED, DENPA_NOT_FINITE, a class number out of range in a later batch),
+ * everything learned before is kept and published. Returns DENPA_BAD_ARGUMENT if the data or the validation
+ * data has no rows, DENPA_BAD_STATE if the trainer has no loss or no optimizer.
+ *
+ * Memory use beyond the data and the trainer: the values of one batch, allocated at the first batch; a copy
+ * of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; and
+ * 8 bytes per row for the order, if it is shuffled. Nothing else grows with the data. A trainer holds the
+ * parameters twice (weights and gradients), plus once for the momentum of sgd or twice for adam. */
+denpa_status denpa_fit(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
+                       const denpa_tensor *targets, int32_t target_count, const denpa_fit_options *options,
+                       double *loss);
 
-/* Gives the next batch: sets the tensors `inputs` and `targets` (arrays with room for the model's inputs and
- * the losses' targets) to memory that stays valid until the next call. DENPA_END_OF_DATA ends the epoch; any
- * other status ends the training, is handed through and leaves what was learned published. */
+/* Provides the next batch. The callback points the tensors `inputs` and `targets` (arrays with room for the
+ * model's inputs and the losses' targets) to memory that remains valid until its next call. It returns
+ * DENPA_END_OF_DATA to end the epoch. Any other status ends the training; denpa_fit_source returns it, and
+ * what was learned is published. */
 typedef denpa_status (*denpa_next_callback)(void *user_data, denpa_tensor *inputs, denpa_tensor *targets);
-/* Back to the first batch: called before each epoch but the first. */
+
+/* Returns to the first batch. Called before every epoch except the first. */
 typedef denpa_status (*denpa_rewind_callback)(void *user_data);
 
-/* Trains on batches from a callback, for data larger than memory. `rewind` may be NULL for one epoch. Of
- * `options` epochs, validation and callback count; batch_size is 0. */
-denpa_status denpa_fit_source(denpa_trainer *trainer, denpa_next_callback next, denpa_rewind_callback rewind, void *source,
-                              const denpa_fit_options *options, double *loss);
+/* Trains on batches provided by a callback, for data larger than memory. `source` is passed to both callbacks
+ * as their user_data. `rewind` may be NULL for a single epoch. Of `options` (may be NULL), epochs, validation
+ * and callback apply; batch_size must be 0. `loss` (may be NULL) receives the loss of the last epoch.
+ *
+ * Returns DENPA_BAD_ARGUMENT if `rewind` is missing or batch_size is not 0, the status of a callback that
+ * failed, and otherwise the same statuses as denpa_fit. */
+denpa_status denpa_fit_source(denpa_trainer *trainer, denpa_next_callback next, denpa_rewind_callback rewind,
+                              void *source, const denpa_fit_options *options, double *loss);
 
-/* The loss (as in denpa_progress) and, where the first loss is a cross-entropy, accuracy over all rows,
- * without learning; computed in batches of max_batch, of tensors with any strides. Any of the last two may be
- * NULL; accuracy is NaN where there is none. */
+/* Computes the loss, as in denpa_progress, and the accuracy over all rows without learning. The tensors may
+ * have any strides; they are processed in batches of max_batch rows. `loss` and `accuracy` may be NULL. The
+ * accuracy is NaN unless the first loss takes class numbers.
+ *
+ * Returns DENPA_BAD_ARGUMENT if there are no rows, DENPA_BAD_STATE if the trainer has no loss. */
 denpa_status denpa_evaluate(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
-                            const denpa_tensor *targets, int32_t target_count, double *loss, double *accuracy);
+                            const denpa_tensor *targets, int32_t target_count, double *loss,
+                            double *accuracy);
 
-/* Makes the trainer's parameters the model's, for all its sessions at one instant. Predictions that are under
- * way are not disturbed and do not block it. */
+/* Copies the trainer's parameters to the model. All its sessions see the change at the same instant.
+ * Predictions that are running are not disturbed and do not block the call. */
 denpa_status denpa_publish(denpa_trainer *trainer);
-/* Takes the model's parameters into the trainer, after they were written through views or by denpa_model_set.
- * */
+
+/* Copies the model's parameters to the trainer, for example after they were written through views or by
+ * denpa_model_set. A forward that awaits its backward is discarded. */
 denpa_status denpa_trainer_refresh(denpa_trainer *trainer);
 
-/* The open loop, for training loops of your own:
- *   forward: the model's outputs, with what backward needs being kept (training = 1) or not (0). In training
- *     the states of layers change with it, unless one of them would become NaN or infinite: then it is
- *     refused with DENPA_NOT_FINITE;
- *   backward (once for each forward, with the weights that it had): from the gradient of the loss with
- *     respect to each output (data NULL: zero) to the parameters' gradients, added to those there are, and
- *     inputs' gradients, overwritten (`dinputs` NULL or data NULL: not wanted; needs input_gradients = 1).
- *     Where a value is an output twice, both of its gradients count;
- *   gradients: forward, loss and backward in one, for trainers with losses; adds to the parameters' gradients
- *     likewise. A loss or gradient that is not finite is left to be looked at; states are then what they
- *     were;
- *   step: one step of the optimizer with the gradients that there are, whether these calls or the caller
- *     wrote them; it does not zero them. DENPA_NOT_FINITE where one of them is not finite, as often as it is
- *     tried;
- *   zero_gradients: they start anew. What the caller writes into them through views afterwards is added to;
- *     without it the first backward of a trainer, and the first one after denpa_train_batch or denpa_fit,
- *     overwrites what is there. Outputs of a forward in training that is refused may have been written, and
- *     so may gradients of inputs where a layer fails in backward; the parameters' gradients are zero then.
- *     Each forward in training draws random numbers of its own, and its backward sees the same. */
+/* The open loop: the following five functions are the building blocks of a custom training loop. Every
+ * forward in training draws its own random numbers, and its backward sees the same ones. */
+
+/* Computes the model's outputs. If `training` is 1, what backward needs is kept, and layers update their
+ * states. If `training` is 0, the layers work as in inference. Tensors are passed as to denpa_predict, but
+ * may have any number of rows.
+ *
+ * Returns DENPA_NOT_FINITE if the state of a layer would become NaN or infinite; the states are then
+ * unchanged. If a forward in training fails, `outputs` may have been written. */
 denpa_status denpa_trainer_forward(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                                    const denpa_tensor *outputs, int32_t output_count, int32_t training);
-denpa_status denpa_trainer_backward(denpa_trainer *trainer, const denpa_tensor *doutputs, int32_t output_count,
-                                    const denpa_tensor *dinputs, int32_t input_count);
+
+/* Computes the gradients of the parameters and inputs from the gradient of the loss with respect to each
+ * output, and adds those of the parameters to the gradients accumulated so far. A trainer's first backward,
+ * and the first one after denpa_train_batch or denpa_fit, overwrites them instead, unless
+ * denpa_trainer_zero_gradients was called.
+ *
+ * An entry of `doutputs` whose data is NULL stands for zeros. If one value is an output twice, both of its
+ * gradients count. `dinputs` receives the gradients with respect to the inputs, which are overwritten; it is
+ * NULL, or an entry's data is NULL, if they are not needed.
+ *
+ * Each forward in training allows one backward, with the weights that it used. Returns DENPA_BAD_STATE
+ * without such a forward, or if `dinputs` asks for gradients and the trainer was not created with
+ * input_gradients = 1. If a layer fails in backward, `dinputs` may have been written and the gradients of the
+ * parameters are zero. */
+denpa_status denpa_trainer_backward(denpa_trainer *trainer, const denpa_tensor *doutputs,
+                                    int32_t output_count, const denpa_tensor *dinputs, int32_t input_count);
+
+/* Combines forward, loss and backward for a trainer with losses. The gradients of the parameters are added to
+ * those accumulated so far, as by denpa_trainer_backward. `dinputs` is NULL, or an array with an entry for
+ * each input, as there. `loss` (may be NULL) receives the loss.
+ *
+ * A loss or gradient that is not finite is returned for inspection; the states of layers are then unchanged.
+ * Returns DENPA_BAD_STATE if the trainer has no loss. */
 denpa_status denpa_trainer_gradients(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
-                                     const denpa_tensor *targets, int32_t target_count, const denpa_tensor *dinputs,
-                                     double *loss);
+                                     const denpa_tensor *targets, int32_t target_count,
+                                     const denpa_tensor *dinputs, double *loss);
+
+/* Takes one step of the optimizer with the current gradients, whether they were computed by the functions
+ * above or written by the caller. The gradients are not set to zero.
+ *
+ * Returns DENPA_NOT_FINITE whenever a gradient is not finite; the step is then not taken. Returns
+ * DENPA_BAD_STATE if the trainer has no optimizer. */
 denpa_status denpa_trainer_step(denpa_trainer *trainer);
+
+/* Sets all gradients to zero. The next backward adds to them, and so to whatever the caller writes into them
+ * through views in the meantime. */
 denpa_status denpa_trainer_zero_gradients(denpa_trainer *trainer);
 
-/* A view of the gradient of the parameter `name`, valid until the trainer is destroyed; in the parameter's
- * shape. Zero before the first backward. DENPA_NOT_FOUND where there is no such parameter or it is not
- * trainable. */
+/* Stores a view of the gradient of the parameter `name`, which has the shape of the parameter, in `view`. The
+ * view remains valid until the trainer is destroyed. The gradient is zero before the first backward.
+ *
+ * Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable. */
 denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, denpa_tensor *view);
 
-/* The optimizer's learning rate. DENPA_BAD_STATE without an optimizer, DENPA_BAD_ARGUMENT for a rate that is
- * negative, above 1e30 or not a number. */
+/* Sets the optimizer's learning rate. Returns DENPA_BAD_STATE if the trainer has no optimizer,
+ * DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number. */
 denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double learning_rate);
+
+/* Stores the optimizer's learning rate in `learning_rate`. Returns DENPA_BAD_STATE if the trainer has no
+ * optimizer. */
 denpa_status denpa_trainer_learning_rate(denpa_trainer *trainer, double *learning_rate);
-/* Steps that the optimizer has taken since the trainer was made: one for each batch of denpa_train_batch and
- * denpa_fit, and one for each denpa_trainer_step. Steps that were refused do not count. */
+
+/* Stores in `steps` the number of steps that the optimizer has taken since the trainer was created: one for
+ * each batch of denpa_train_batch and denpa_fit, and one for each denpa_trainer_step. Steps that failed are
+ * not counted. */
 denpa_status denpa_trainer_step_count(denpa_trainer *trainer, int64_t *steps);
 
-/* ==================================================================================================================
+/* ===========================================================================================================
  * Proof: gradients against numerical differentiation
  */
 
-/* One tensor's result. */
+/* The result for one tensor. */
 typedef struct denpa_check {
   size_t struct_size;
-  const char *tensor; /* "hidden.W", or an input's name; borrowed for the callback */
-  double worst;       /* max |a - n| / max(|a|max, |n|max, 1e-3), a: backpropagation's gradient, n: the numerical one */
+  const char *tensor; /* "hidden.W", or the name of an input; borrowed for the callback */
+  double worst;       /* max |a - n| / max(|a|max, |n|max, 1e-3); a: backpropagation, n: numerical */
   int64_t checked;    /* elements compared */
-  int64_t index;      /* of the element with the largest difference, row-major */
-  double analytic, numeric; /* its two values */
+  int64_t index;      /* row-major, of the element with the largest difference */
+  double analytic, numeric; /* the two gradients of that element */
   int32_t passed;     /* worst <= tolerance */
   int32_t reserved;
 } denpa_check;
 
+/* Receives the result for one tensor. Any status other than DENPA_OK ends the check. */
 typedef denpa_status (*denpa_check_callback)(void *user_data, const denpa_check *check);
 
 typedef struct denpa_check_options {
   size_t struct_size;
-  double step;      /* h of the 5-point stencil; 0: 1e-3 */
-  double tolerance; /* 0: 1e-8 in float64; 1e-2 where a layer knows float32 alone */
-  int64_t max_elements; /* of each tensor, spread evenly; 0: 256; -1: all */
-  int32_t inputs;   /* 1: gradients of float inputs too */
+  double step;      /* h of the 5-point stencil; 0: 1e-3. At least 3e-2 is used in float32 */
+  double tolerance; /* 0: 1e-8 in float64, 1e-2 in float32 */
+  int64_t max_elements; /* per tensor, evenly spaced; 0: 256; -1: all */
+  int32_t inputs;   /* 1: also checks the gradients of float inputs */
   int32_t reserved;
 } denpa_check_options;
 
-/* Copies the model with the trainer's parameters and losses to float64 and compares every gradient of
- * backpropagation with the 5-point stencil of the loss (where a kink lies inside the stencil, a smaller step
- * decides). Calls back for each tensor in order, then answers DENPA_OK where all passed, DENPA_PROOF_FAILED
- * with the worst one named otherwise. A callback's own status other than DENPA_OK ends it with DENPA_STOPPED.
- * `options` and `callback` may be NULL. Changes nothing. */
+/* Compares every gradient computed by backpropagation with a numerical one, the 5-point stencil of the loss.
+ * If a kink lies inside the stencil, a smaller step decides. The check runs on a copy of the model with the
+ * trainer's parameters and losses, in float64, or in float32 if a layer or loss supports only float32. It
+ * changes nothing. `options` and `callback` may be NULL.
+ *
+ * The callback is called for each tensor in order, on the calling thread. Returns DENPA_OK if all gradients
+ * agree, and DENPA_PROOF_FAILED, with the worst tensor named in the message, if not. Returns DENPA_STOPPED if
+ * the callback returned a status other than DENPA_OK, DENPA_NOT_FINITE if the loss is not finite,
+ * DENPA_BAD_STATE if the trainer has no loss. */
 denpa_status denpa_check_gradients(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
-                                   const denpa_tensor *targets, int32_t target_count, const denpa_check_options *options,
-                                   denpa_check_callback callback, void *user_data);
+                                   const denpa_tensor *targets, int32_t target_count,
+                                   const denpa_check_options *options, denpa_check_callback callback,
+                                   void *user_data);
 
-/* Runs the conformance proof of a registered layer or loss on its samples: shape rule, gradients of inputs
- * and parameters, bounds (canaries), overwriting and accumulating, repeatability, batch sizes. `report` (may
- * be NULL, with capacity 0 and length NULL) gets a text of one line a finding or measure. DENPA_PROOF_FAILED
- * where it does not hold; the report is written then too. DENPA_NOT_REGISTERED for an unknown kind. */
+/* Runs the conformance proof of a registered layer or loss on its samples. It covers the shape rule, the
+ * gradients of inputs and parameters, memory bounds (canaries), overwriting and accumulating, repeatability
+ * and batch sizes. `report` receives a text with one line for each finding or measurement; it may be NULL,
+ * with capacity 0 and `length` NULL.
+ *
+ * Returns DENPA_PROOF_FAILED if the layer does not conform; the report is written in this case too. Returns
+ * DENPA_NOT_REGISTERED if the kind is unknown, DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_prove(const char *kind, char *report, int64_t capacity, int64_t *length);
 
-/* ==================================================================================================================
+/* ===========================================================================================================
  * Layers at run time
  */
 
-#define DENPA_PROVE 0    /* prove each layer while loading; refuse the plugin where one fails (the default) */
-#define DENPA_ON_REQUEST 1 /* load without proof; the registry marks the layers "proved": false until denpa_prove */
+#define DENPA_PROVE 0      /* the default: proves each layer while loading; one failure rejects the plugin */
+#define DENPA_ON_REQUEST 1 /* loads without proof; the registry has "proved": false until denpa_prove */
 
 typedef struct denpa_plugin_options {
   size_t struct_size;
@@ -455,43 +606,55 @@ typedef struct denpa_plugin_options {
   int32_t reserved;
 } denpa_plugin_options;
 
-/* Loads a layer plugin (denpa_plugin.h) from a shared object named by a path with a '/', never searched for.
- * Its code runs in this process and is never unloaded. `layers` (may be NULL) gets the names of its layers,
- * separated by spaces, valid for ever. All or nothing: DENPA_NOT_FOUND (no file), DENPA_BAD_PLUGIN (not
- * loadable; no entry function; another ABI; a wrong struct_size; a description that is wrong),
- * DENPA_ALREADY_EXISTS (a name is taken), DENPA_PROOF_FAILED, or what the entry function answered. `options`
- * may be NULL. Loading the same file again is DENPA_ALREADY_EXISTS. */
+/* Loads a layer plugin (denpa_plugin.h) and registers all of its layers or, on failure, none. `path` names a
+ * shared object and must contain a '/': no folders are searched. The plugin's code runs in this process and
+ * is never unloaded. `options` may be NULL. `layers` (may be NULL) receives the names of the plugin's layers,
+ * separated by spaces; the text remains valid for the lifetime of the process.
+ *
+ * Returns DENPA_NOT_FOUND if the file does not exist; DENPA_IO_ERROR if it cannot be read; DENPA_BAD_PLUGIN
+ * if it cannot be loaded, has no entry function, is made for another ABI, has a wrong struct_size or an
+ * invalid description; DENPA_ALREADY_EXISTS if a name is taken or the file is already loaded;
+ * DENPA_PROOF_FAILED if a layer fails its proof; DENPA_BAD_ARGUMENT if the path has no '/'; or the status
+ * that the entry function returned. */
 denpa_status denpa_plugin_load(const char *path, const denpa_plugin_options *options, const char **layers);
 
-/* Registers a layer of the program's own, without a shared object: the same struct, the same rules. `layer`
- * and all that it points to must stay valid as long as the process; `user_data` is handed to its callbacks in
- * place of layer->user_data. `options` as above. */
-denpa_status denpa_layer_register(const denpa_layer *layer, void *user_data, const denpa_plugin_options *options);
+/* Registers a layer that is part of the program, without a shared object. The same struct and the same rules
+ * apply as for a plugin. `layer` and everything it points to must remain valid for the lifetime of the
+ * process. `user_data` is passed to its callbacks in place of layer->user_data. `options` may be NULL.
+ *
+ * Returns DENPA_BAD_PLUGIN, DENPA_ALREADY_EXISTS or DENPA_PROOF_FAILED as denpa_plugin_load does. */
+denpa_status denpa_layer_register(const denpa_layer *layer, void *user_data,
+                                  const denpa_plugin_options *options);
 
-/* ==================================================================================================================
+/* ===========================================================================================================
  * Test controls: used by Denpa's own tests, harmless elsewhere
  *
- * Two environment variables are read once, at the first use: DENPA_GUARD=1 lets all memory of the library end at inaccessible
- * pages and fills it with NaN before it is written (slow, and large); DENPA_OBSERVE=1 compiles plans without fusion and
- * without shared memory. They are for finding defects, in layers of your own too.
+ * Two environment variables, each read once on first use, help to find defects, including those of custom
+ * layers. DENPA_GUARD=1 places all memory of the library directly before inaccessible pages and fills it with
+ * NaN before it is written (slow, and large). DENPA_OBSERVE=1 compiles plans without fusion and without
+ * shared memory.
  */
 
-/* How often this thread has allocated memory inside the library so far (Swift's own allocations and tensors).
- * */
+/* Returns the number of times that this thread has allocated memory inside the library, counting both Swift's
+ * allocations and tensors. */
 int64_t denpa_test_allocations(void);
-/* Lets this thread's allocation number `first` from now (1: the next) and the count - 1 after it fail; count
- * < 0: all from then on; first = 0: none any more. DENPA_BAD_ARGUMENT for first < 0. */
+
+/* Makes allocations of this thread fail: the next one has number 1, and numbers `first` to first + count - 1
+ * fail. If `count` is negative, all allocations from `first` on fail. If `first` is 0, no more allocations
+ * fail. Returns DENPA_BAD_ARGUMENT if `first` is negative. */
 denpa_status denpa_test_fail_allocations(int64_t first, int64_t count);
-/* How many handles are alive. */
+
+/* Returns the number of handles that exist. */
 int64_t denpa_test_handles(void);
 
 #ifdef __cplusplus
 } /* extern "C" */
 
-/* For DENPA_ATTRIBUTES and { } as arguments. (decltype(&denpa_graph_add) has two answers then; say which.) */
+/* Accepts DENPA_ATTRIBUTES and { } as arguments. It makes decltype(&denpa_graph_add) ambiguous: specify the
+ * overload. */
 inline denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *name,
-                                    const denpa::attributes &attributes, const denpa_value *inputs, int32_t input_count,
-                                    denpa_value *outputs, int32_t output_count) {
+                                    const denpa::attributes &attributes, const denpa_value *inputs,
+                                    int32_t input_count, denpa_value *outputs, int32_t output_count) {
   const denpa_attribute *list = attributes;
   return denpa_graph_add(graph, kind, name, list, inputs, input_count, outputs, output_count);
 }

@@ -1,7 +1,7 @@
-/* denpa_types.h: what the C API (denpa.h) and the plugin ABI (denpa_plugin.h) share.
+/* denpa_types.h: declarations shared by the C API (denpa.h) and the plugin ABI (denpa_plugin.h).
  *
- * Status codes, element types, tensors and typed attributes. Pure declarations and inline functions:
- * including this file links nothing. Valid as C11 and as C++17 with -pedantic-errors.
+ * Status codes, element types, tensors and typed attributes. The file contains only declarations and inline
+ * functions, so including it requires no linking. It is valid C11 and C++17 with -pedantic-errors.
  */
 #ifndef DENPA_TYPES_H
 #define DENPA_TYPES_H
@@ -17,41 +17,43 @@
 extern "C" {
 #endif
 
-/* ------------------------------------------------------------------------------------------------------------------
+/* -----------------------------------------------------------------------------------------------------------
  * Status codes
  *
- * Every call that can fail answers one of these. A code never changes its number or its meaning; new ones may
- * come. denpa_last_error() has the sentence that goes with it. After a status other than DENPA_OK nothing has
- * changed, except where a function says otherwise.
+ * Every function that can fail returns one of these codes. The number and the meaning of a code never change;
+ * new codes may be added. denpa_last_error() returns the message that belongs to a failure. A call that
+ * returns a status other than DENPA_OK has changed nothing, unless the function's description says otherwise.
  */
 typedef int32_t denpa_status;
 
-#define DENPA_OK 0             /* done */
-#define DENPA_BAD_HANDLE 1     /* a handle is NULL, was destroyed, is of another kind, or never was one */
-#define DENPA_BAD_ARGUMENT 2   /* NULL where something is needed, a number out of range, an unknown attribute */
-#define DENPA_BAD_SHAPE 3      /* a tensor's shape does not fit */
-#define DENPA_BAD_DTYPE 4      /* a tensor's element type does not fit */
-#define DENPA_NOT_FOUND 5      /* no file, parameter, input ... of that name */
+#define DENPA_OK 0             /* success */
+#define DENPA_BAD_HANDLE 1     /* a handle is NULL, destroyed, of another kind, or not a handle */
+#define DENPA_BAD_ARGUMENT 2   /* an unexpected NULL, a number out of range, an unknown attribute */
+#define DENPA_BAD_SHAPE 3      /* a tensor has an unsuitable shape */
+#define DENPA_BAD_DTYPE 4      /* a tensor has an unsuitable element type */
+#define DENPA_NOT_FOUND 5      /* there is no file, parameter, input ... of that name */
 #define DENPA_ALREADY_EXISTS 6 /* the name is taken */
 #define DENPA_OUT_OF_MEMORY 7  /* an allocation failed; the call was rolled back */
-#define DENPA_LIMIT_EXCEEDED 8 /* larger than a stated limit (names 255 bytes, strings 64 KiB, rank 8, 65,536 nodes) */
-#define DENPA_BAD_STATE 9      /* not now: backward before forward, step without an optimizer ... */
-#define DENPA_BUSY 10          /* a real-time session is in use by another thread */
-#define DENPA_IO_ERROR 11      /* the operating system could not read or write */
-#define DENPA_BAD_FILE 12      /* not a Denpa model, damaged, or of an unknown version */
-#define DENPA_BAD_PLUGIN 13    /* not a plugin, of another ABI, or its description is wrong */
-#define DENPA_PROOF_FAILED 14  /* a layer does not do what it declares: shape, gradient, bounds, repeatability */
-#define DENPA_LAYER_FAILED 15  /* a plugin's or in-process layer's callback answered with an error */
-#define DENPA_NOT_FINITE 16    /* training met NaN or infinity; the last good weights are kept */
-#define DENPA_STOPPED 17       /* a callback asked to stop; what was learned until then is kept and published */
-#define DENPA_END_OF_DATA 18   /* answered by a data callback: the epoch is over */
-#define DENPA_NOT_SUPPORTED 19 /* this build, machine or layer cannot do that */
+/* A stated limit is exceeded: 255 bytes in a name, 64 KiB in a string, rank 8, 65,536 nodes ... */
+#define DENPA_LIMIT_EXCEEDED 8
+#define DENPA_BAD_STATE 9       /* not possible now: backward before forward, step without an optimizer ... */
+#define DENPA_BUSY 10           /* a real-time session is in use by another thread */
+#define DENPA_IO_ERROR 11       /* the operating system could not read or write */
+#define DENPA_BAD_FILE 12       /* not a Denpa model, damaged, or of an unknown version */
+#define DENPA_BAD_PLUGIN 13     /* not a plugin, made for another ABI, or invalidly described */
+#define DENPA_PROOF_FAILED 14   /* a layer violates its declaration: shape, gradient, bounds, repeatability */
+#define DENPA_LAYER_FAILED 15   /* a callback of a plugin's or in-process layer failed */
+#define DENPA_NOT_FINITE 16     /* training produced NaN or infinity; the last good weights are kept */
+#define DENPA_STOPPED 17        /* a callback requested a stop; what was learned is kept and published */
+#define DENPA_END_OF_DATA 18    /* returned by a data callback: the epoch is complete */
+#define DENPA_NOT_SUPPORTED 19  /* not supported by this build, machine or layer */
 #define DENPA_INTERNAL_ERROR 20 /* a defect of Denpa; please report the message */
-#define DENPA_NOT_REGISTERED 21 /* no layer, loss, optimizer or initializer of that kind is registered; load its plugin first */
+/* No layer, loss, optimizer or initializer of that kind is registered; its plugin may need loading first. */
+#define DENPA_NOT_REGISTERED 21
 #define DENPA_CALLBACK_FAILED 22 /* a callback of the program threw an exception */
 
-/* ------------------------------------------------------------------------------------------------------------------
- * Element types: DLPack's codes, type in the low byte, bits above it.
+/* -----------------------------------------------------------------------------------------------------------
+ * Element types: DLPack's type code in the low byte, the number of bits above it.
  */
 #define DENPA_FLOAT32 0x2002
 #define DENPA_FLOAT64 0x4002
@@ -60,14 +62,15 @@ typedef int32_t denpa_status;
 #define DENPA_UINT8 0x0801
 
 #define DENPA_MAX_RANK 8
-/* The extent of a batch axis whose size is not known yet. Only axis 0 may have it, and only where a text says
- * so. */
+/* The extent of a batch axis whose size is not yet known. It is valid for axis 0 only, and only if the
+ * description of a function or field mentions it. */
 #define DENPA_BATCH (-1)
 
-/* A view of memory that somebody else owns. `stride` counts the elements from one index to the next, of each
- * axis; all zero means contiguous and row-major (so one value cannot stand for all). denpa_fit and
- * denpa_evaluate take any strides (some columns of a table, a transposed matrix); all else takes contiguous
- * tensors only and answers others with DENPA_BAD_ARGUMENT. Where a call only reads, `data` is not written. */
+/* A view of memory; it does not own `data`. `stride` is, for each axis, the number of elements from one index
+ * to the next. If all strides are 0, the tensor is contiguous in row-major order (so strides cannot broadcast
+ * a single value). denpa_fit and denpa_evaluate accept any strides (selected columns of a table, a transposed
+ * matrix). All other functions require contiguous tensors and return DENPA_BAD_ARGUMENT for others. A tensor
+ * that a function only reads is never written to. */
 typedef struct denpa_tensor {
   void *data;
   int32_t dtype;
@@ -76,11 +79,13 @@ typedef struct denpa_tensor {
   int64_t stride[DENPA_MAX_RANK];
 } denpa_tensor;
 
-/* A tensor of the given shape. At most DENPA_MAX_RANK extents are read. */
-static inline denpa_tensor denpa_tensor_make(const void *data, int32_t dtype, int32_t rank, const int64_t *dim) {
+/* Makes a contiguous tensor of the given shape. At most DENPA_MAX_RANK extents are read from `dim`. */
+static inline denpa_tensor denpa_tensor_make(const void *data, int32_t dtype, int32_t rank,
+                                             const int64_t *dim) {
   denpa_tensor t;
   int32_t i;
-  union { const void *from; void *to; } cast; /* the view is const or not as the call that it goes to says */
+  /* Removes const: whether the data is written to depends on the function that takes the view. */
+  union { const void *from; void *to; } cast;
   cast.from = data;
   t.data = cast.to;
   t.dtype = dtype;
@@ -92,7 +97,7 @@ static inline denpa_tensor denpa_tensor_make(const void *data, int32_t dtype, in
   return t;
 }
 
-/* rows x columns values: denpa_f32(x, 100, 784). */
+/* Make a matrix of rows x columns values, for example denpa_f32(x, 100, 784). */
 static inline denpa_tensor denpa_f32(const float *data, int64_t rows, int64_t columns) {
   int64_t dim[2];
   dim[0] = rows;
@@ -105,7 +110,7 @@ static inline denpa_tensor denpa_f64(const double *data, int64_t rows, int64_t c
   dim[1] = columns;
   return denpa_tensor_make(data, DENPA_FLOAT64, 2, dim);
 }
-/* One class number a row. */
+/* Make a vector with one class number per row. */
 static inline denpa_tensor denpa_i32(const int32_t *data, int64_t rows) {
   return denpa_tensor_make(data, DENPA_INT32, 1, &rows);
 }
@@ -113,20 +118,19 @@ static inline denpa_tensor denpa_i64(const int64_t *data, int64_t rows) {
   return denpa_tensor_make(data, DENPA_INT64, 1, &rows);
 }
 
-/* ------------------------------------------------------------------------------------------------------------------
+/* -----------------------------------------------------------------------------------------------------------
  * Attributes: the typed options of layers, losses, optimizers and initializers.
  *
- * A list ends with an entry whose name is NULL; DENPA_ATTRIBUTES writes such a list where an argument is
- * expected:
+ * A list ends with an entry whose name is NULL. DENPA_ATTRIBUTES makes a list in place, as an argument:
  *
  *   denpa_graph_add(g, "dense", "hidden", DENPA_ATTRIBUTES(denpa_int("units", 50), denpa_string("activation",
  *                   "relu")), &x, 1, &h, 1);
  *
- * NULL stands for the empty list. A list has at most 64 entries. Everything is copied during the call.
+ * NULL is the empty list. A list has at most 64 entries. Functions copy the list and everything it points to.
  *
- * Where a struct keeps the list, it has to live as long as the struct is used. In C it does: until the end of
- * the block that it is written in. In C++ it is an object, denpa::attributes, to be kept in a variable; what
- * would dangle does not compile:
+ * A list that is stored in a struct must live as long as the struct is used. In C, a list made by
+ * DENPA_ATTRIBUTES lives until the end of the enclosing block. In C++ it is an object, denpa::attributes,
+ * that must be kept in a variable; code that would leave a dangling pointer does not compile:
  *
  *   const denpa::attributes rate{denpa_float("learning_rate", 0.01)}; options.optimizer.attributes = rate;
  */
@@ -139,7 +143,7 @@ static inline denpa_tensor denpa_i64(const int64_t *data, int64_t rows) {
 #define DENPA_ATTRIBUTE_FLOATS 6
 #define DENPA_ATTRIBUTE_STRINGS 7
 #define DENPA_ATTRIBUTE_TENSOR 8
-#define DENPA_ATTRIBUTE_SPEC 9 /* a kind with attributes of its own: an initializer, a schedule */
+#define DENPA_ATTRIBUTE_SPEC 9 /* a kind with its own attributes: an initializer, a schedule */
 
 typedef struct denpa_attribute denpa_attribute;
 
@@ -148,12 +152,12 @@ typedef struct denpa_spec {
   const denpa_attribute *attributes; /* NULL for none */
 } denpa_spec;
 
-/* 48 bytes, for ever: it travels in arrays. */
+/* One attribute. Its size, 48 bytes, never changes, because attributes are passed in arrays. */
 struct denpa_attribute {
   const char *name;
   int32_t type;
   int32_t reserved0; /* 0 */
-  int64_t count;     /* items of a list; 1 otherwise */
+  int64_t count;     /* number of items of a list; otherwise 1 */
   union {
     int64_t i;
     double f;
@@ -218,7 +222,8 @@ static inline denpa_attribute denpa_tensor_attribute(const char *name, const den
   a.value.tensor = value;
   return a;
 }
-static inline denpa_attribute denpa_nested(const char *name, const char *kind, const denpa_attribute *attributes) {
+static inline denpa_attribute denpa_nested(const char *name, const char *kind,
+                                           const denpa_attribute *attributes) {
   denpa_attribute a = denpa_attribute_make(name, DENPA_ATTRIBUTE_SPEC, 1);
   a.value.spec.kind = kind;
   a.value.spec.attributes = attributes;
@@ -234,16 +239,16 @@ namespace denpa {
 
 class attributes;
 
-/* One attribute, with its own copy of all that it points to. */
+/* One attribute with its own copy of everything it points to, except the data of a tensor. */
 class attribute {
  public:
   attribute(const denpa_attribute &given) : value(copy(given)) {}
 
  private:
   friend class attributes;
-  enum { most = 65536 }; /* items that a list may have: a longer one is refused, and not looked at */
+  enum { most = 65536 }; /* items in a list; longer lists are not read here, and are rejected later */
 
-  std::vector<std::shared_ptr<const void>> owned; /* before value, whose making fills it */
+  std::vector<std::shared_ptr<const void>> owned; /* declared before value, whose initializer fills it */
   denpa_attribute value;
 
   template <typename T>
@@ -269,7 +274,7 @@ class attribute {
         a.value.strings = keep(texts.data(), a.count);
       }
       break;
-    case DENPA_ATTRIBUTE_TENSOR: /* the shape; its data stays the caller's */
+    case DENPA_ATTRIBUTE_TENSOR: /* the struct is copied, the data is still the caller's */
       a.value.tensor = keep(a.value.tensor, 1);
       break;
     case DENPA_ATTRIBUTE_SPEC:
@@ -289,8 +294,8 @@ class attribute {
   }
 };
 
-/* A list of attributes that owns what is in it (but for the data of tensors). It may be copied and outlives
- * what it was made from. */
+/* A list of attributes that owns its contents, except the data of tensors. It may be copied, and does not
+ * depend on the objects that it was made from. */
 class attributes {
  public:
   attributes(std::initializer_list<attribute> items) {
@@ -301,7 +306,7 @@ class attributes {
     list.push_back(denpa_end());
   }
 
-  /* Valid as long as this object, which therefore has to be one that stays. */
+  /* The pointer is valid as long as this object, so a temporary cannot be converted. */
   operator const denpa_attribute *() const & { return list.data(); }
   operator const denpa_attribute *() const && = delete;
 
@@ -312,7 +317,8 @@ class attributes {
 
 } /* namespace denpa */
 
-static inline denpa::attribute denpa_nested(const char *name, const char *kind, const denpa::attributes &attributes) {
+static inline denpa::attribute denpa_nested(const char *name, const char *kind,
+                                            const denpa::attributes &attributes) {
   const denpa_attribute *list = attributes;
   return denpa_nested(name, kind, list);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every exported function has its rows in the tables of bad input (Tests/c/bad_*.c)."""
+"""Checks that the tables of invalid input (Tests/c/bad_*.c) have rows for every exported function."""
 
 from checks import LIBRARY, ROOT, check, finish, output
 

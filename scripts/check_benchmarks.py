@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The benchmarks build, speak their protocol, print what they promise, and time the same arithmetic. No time is judged here, and
-no peer but NumPy is needed."""
+"""Checks that the benchmarks build, follow their protocol, print the documented output, and time the same
+arithmetic. It judges no times, and needs no peer except NumPy."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ def run(*command):
 
 
 def block_of(label, command):
-    """Problems of a program that is asked for two blocks."""
+    """Returns the problems of a program that is asked for two blocks."""
     program = harness.Program(label, 1, command)
     program.block(BLOCK)
     program.block(BLOCK)
@@ -34,7 +34,7 @@ def block_of(label, command):
 
 
 def bench(*arguments):
-    """Problems of what bench.py prints, and the names that it gave figures for."""
+    """Returns the problems of bench.py's output, and the names that it printed figures for."""
     done = run(sys.executable, "benchmarks/bench.py", "--blocks", "1", "--seconds", str(BLOCK), *arguments)
     lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
     problems = [f"not a figure: {line}" for line in lines if not LINE.fullmatch(line)]
@@ -44,7 +44,8 @@ def bench(*arguments):
 
 
 def chains():
-    """Problems of the loop that measures the peak: twelve chains that the compiler merged would measure a third of it."""
+    """Returns the problems of the loop that measures the peak: if the compiler merged its twelve chains, the
+    measured peak would be wrong."""
     listed = run("objdump", "-d", "--no-show-raw-insn", str(harness.BUILD / "machine_peak")).stdout
     loops = re.findall(r"<multiply_add_(\w+)>:\n(.*?)\n\n", listed, re.DOTALL)
     found = {name: len(re.findall(r"\t(?:vfmadd\w+|mulps|fmla) ", body)) for name, body in loops}
@@ -81,7 +82,8 @@ def main():
     agreed = same.returncode == 0 and same.stdout.count(" agrees\n") == 4
     check("Denpa and NumPy compute the same losses", [] if agreed else (same.stdout + same.stderr).splitlines())
 
-    # 2-3-2 with 5 rows: products 2·5·2·3 = 60 and 2·5·3·2 = 60; y, dW of both, dx of the second. 6 + 3 + 6 + 2 parameters.
+    # 2-3-2 with 5 rows: products 2·5·2·3 = 60 and 2·5·3·2 = 60; y, dW of both, dx of the second.
+    # 6 + 3 + 6 + 2 parameters.
     work = workloads.Workload((2, 3, 2), 5, "relu", workloads.CE, "adam", True)
     check("the floor counts operations and bytes", (work.operations, work.bytes) == (5 * 60, 17 * 4 * 7))
     check("the floor is their time", abs(work.floor(1e6, 1e6) - (300 + 476)) < 1e-6)

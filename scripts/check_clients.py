@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Clients under ThreadSanitizer and valgrind: with the suppressions that are installed they see no report of the
-library's, and still see their own."""
+"""Runs clients under ThreadSanitizer and valgrind: with the installed suppressions they get no report about
+the library, and still get their own."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ REPORTED = 66
 
 
 def run(command, **environment):
-    """(exit code, lines)"""
+    """Runs a command; returns (exit code, lines)."""
     variables = {**os.environ, **environment}
     done = subprocess.run(
         [str(c) for c in command],

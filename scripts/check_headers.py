@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Each header compiles alone, as C11 and as C++17, without a warning; all declare functions that scripts can read."""
+"""Checks that each header compiles alone as C11, C17, C++17 and C++20, without a warning and without linking
+anything, and that scripts can read the declarations of functions."""
 
 import re
 import subprocess
@@ -17,7 +18,7 @@ LANGUAGES = {
 
 
 def declared():
-    """The functions that include/denpa.h declares (not the static inline ones)."""
+    """Returns the functions that include/denpa.h declares (except static inline ones)."""
     text = (ROOT / "include" / "denpa.h").read_text()
     text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
     text = re.sub(r"^\s*#.*?(?<!\\)$", "", text, flags=re.M)
@@ -38,7 +39,7 @@ def main():
                       [] if done.returncode == 0 else done.stderr.splitlines())
                 symbols = subprocess.run(["nm", "-u", f"{folder}/h.o"], text=True, capture_output=True).stdout.split()
                 check(f"{header.name} links nothing as {language}", [s for s in symbols if "denpa" in s])
-    # A list of attributes that would be gone before it is used.
+    # A list of attributes that would be destroyed before it is used does not compile.
     for line, good in {
         "options.optimizer.attributes = DENPA_ATTRIBUTES(denpa_int(\"a\", 1));": False,
         "denpa_loss loss = denpa_loss_on(0, \"l\", DENPA_ATTRIBUTES(denpa_int(\"a\", 1))); (void)loss;": False,

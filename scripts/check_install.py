@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""make install into an empty folder, then a C program built against it, with pkg-config and with CMake, and run where no
-Swift can be reached."""
+"""Runs make install into an empty folder, builds a C program against it with pkg-config and with CMake, and
+runs the program without access to Swift."""
 
 import os
 import pathlib
@@ -16,11 +16,11 @@ find_package(denpa 0.1 REQUIRED)
 add_executable(xor xor.c)
 target_link_libraries(xor denpa::denpa)
 """
-BARE = {"PATH": "/usr/bin:/bin"}  # where Swift is in neither
+BARE = {"PATH": "/usr/bin:/bin"}  # Swift is in neither folder
 
 
 def run(*command, cwd=None, env=None):
-    """(went well, what it printed)"""
+    """Runs a command; returns (success, lines of output)."""
     try:
         done = subprocess.run([str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True, errors="replace")
     except OSError as error:
@@ -67,7 +67,7 @@ def main():
         check_run("CMake builds", "cmake", "--build", top / "cmake")
         check_run("and that runs without Swift", top / "cmake/xor", env=BARE, cwd=top)
 
-        # Moved elsewhere, the CMake package still works: its paths are relative.
+        # The CMake package still works after the prefix was moved: its paths are relative.
         shutil.move(prefix, top / "moved")
         check_run("CMake configures after the prefix was moved", "cmake", "-S", top, "-B", top / "cmake2",
                   f"-DCMAKE_PREFIX_PATH={top}/moved")
@@ -76,7 +76,7 @@ def main():
         left = [str(p) for p in (top / "moved").rglob("*") if not p.is_dir()]
         check("leaves nothing", left)
 
-        # Debian's folders, and headers in a folder of their own.
+        # Debian's folders, with the headers in a separate folder.
         machine = subprocess.run(["cc", "-print-multiarch"], capture_output=True, text=True).stdout.strip()
         multiarch = [f"PREFIX={top}/multi", f"LIBDIR={top}/multi/lib/{machine or 'any-machine'}",
                      f"INCLUDEDIR={top}/multi/include/{machine or 'any-machine'}/denpa-0"]
@@ -85,11 +85,11 @@ def main():
         for number, found in enumerate((f"-Ddenpa_DIR={config}", f"-DCMAKE_PREFIX_PATH={top}/multi")):
             build = top / f"cmake-multi-{number}"
             if number and not machine:
-                break  # then CMake looks in no such folder by itself
+                break  # then CMake does not search that folder
             check_run(f"CMake configures with {found.split('=')[0]}", "cmake", "-S", top, "-B", build, found)
             check_run("and builds", "cmake", "--build", build)
             check_run("and that runs", build / "xor", env=BARE, cwd=top)
-        # As where /lib is a symbolic link to /usr/lib.
+        # On some systems /lib is a symbolic link to /usr/lib.
         (top / "link").mkdir()
         (top / "link" / "lib").symlink_to(top / "multi" / "lib")
         link = str(config).replace(f"{top}/multi/", f"{top}/link/")

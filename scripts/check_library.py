@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the built library is: its exports, what it needs, its size, what of it is writable, and where its wide instructions
-are."""
+"""Checks the built library: its exports, its dependencies, its size, which sections are writable, and where
+its wide instructions are."""
 
 import re
 
@@ -10,17 +10,17 @@ from checks import LIBRARY, ROOT, check, finish, output
 OBJECTS = ROOT / ".build" / "release"
 UNSTRIPPED = OBJECTS / "libdenpa.so"
 LARGEST = 7_200_000
-# libm, libpthread and libdl are part of libc.so.6 with newer C libraries, of their own with older ones.
+# libm, libpthread and libdl are part of libc.so.6 in newer C libraries, and separate files in older ones.
 NEEDED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2"}
-# The newest symbols that the library may need, and with that the oldest systems that it runs on: glibc 2.34 (which has
-# libpthread and libdl in libc.so.6), libstdc++ of GCC 11.
+# The newest symbols that the library may need. They determine the oldest systems that it runs on: glibc 2.34
+# (which has libpthread and libdl in libc.so.6) and libstdc++ of GCC 11.
 NEWEST = {"GLIBC": (2, 34), "GLIBCXX": (3, 4, 29), "CXXABI": (1, 3, 11), "GCC": (3, 3)}
-# Sections that nothing writes to, and those that only the dynamic linker does.
+# Sections that only the dynamic linker writes to, and sections that nothing writes to.
 FILLED_IN = {".got", ".got.plt", ".data.rel.ro", ".init_array", ".fini_array"}
 CONSTANT = re.compile(r"^(\.rodata|\.eh_frame|swift5_|\.dynsym|\.dynstr|\.rela|\.gnu)")
 PAGE = 4096
 LOADER = re.compile(r"^ld-linux.*\.so\.\d$")
-# Instructions that not every x86-64 has: all of AVX, FMA and AVX-512 begin with v; then BMI's.
+# Instructions that not every x86-64 CPU has: all of AVX, FMA and AVX-512 begin with v; the others are BMI's.
 WIDE = re.compile(
     r"^(v(?!err|erw)[a-z]|shlx|shrx|sarx|andn\b|rorx|mulx|bextr|pdep\b|pext\b|blsr|blsi|blsmsk|k(and|or|mov|not|xor)[bwdq])")
 KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)?F(32|64)\.build$")
@@ -29,16 +29,16 @@ WIDE_KERNELS = re.compile(r"^DenpaKernels(AVX2|AVX512)F(32|64)\.build$")
 
 
 def objects():
-    """(folder name, object file) of all that was compiled for the release library."""
+    """Yields (folder name, object file) for everything that was compiled for the release library."""
     for path in sorted(OBJECTS.glob("*.build/**/*.o")):
         folder = path.relative_to(OBJECTS).parts[0]
-        # A folder may be left from a module that has another name now.
+        # A folder may be left over from a module that has been renamed.
         if not OTHERS.match(folder) and (ROOT / "Sources" / folder.removesuffix(".build")).exists():
             yield folder, path
 
 
 def defined_functions(path):
-    """(name, letter) of the functions that an object defines."""
+    """Yields (name, letter) of the functions that an object defines."""
     for line in output("nm", "--defined-only", path).splitlines():
         fields = line.split()
         if len(fields) == 3 and fields[1] in "tTWw":
@@ -46,13 +46,13 @@ def defined_functions(path):
 
 
 def mangled(folder):
-    """How a module's name stands in the names of its functions: 15DenpaKernelsF32."""
+    """Returns a module's name as it appears in the names of its functions: 15DenpaKernelsF32."""
     module = folder[:-len(".build")]
     return f"{len(module)}{module}"
 
 
 def wide_functions(path):
-    """Names of the functions in which a wide instruction stands, and the first of each."""
+    """Returns the names of the functions that contain a wide instruction, with the first one of each."""
     name, found = "?", {}
     for line in output("objdump", "-d", "--no-show-raw-insn", path).splitlines():
         if line.endswith(">:"):
@@ -63,7 +63,7 @@ def wide_functions(path):
 
 
 def too_new():
-    """The symbols that older systems than those of NEWEST do not have."""
+    """Yields the symbols that systems older than those of NEWEST do not have."""
     for line in output("objdump", "-T", LIBRARY).splitlines():
         found = re.search(r"\*UND\*.*\s\(?([A-Z]+)_([\d.]+)\)?\s+(\S+)$", line)
         if found and tuple(map(int, found[2].split("."))) > NEWEST.get(found[1], ()):
@@ -71,13 +71,13 @@ def too_new():
 
 
 def version_node():
-    """The name of the version that the exported functions have: DENPA_0.1, as long as the minor number is 1."""
+    """Returns the version name of the exported functions: DENPA_0.1, as long as the version is 0.1."""
     version = re.search(r'#define DENPA_VERSION "(\d+\.\d+)', (ROOT / "include" / "denpa.h").read_text())[1]
     return f"DENPA_{version}"
 
 
 def check_memory(dynamic):
-    """What of the loaded library can be written and executed."""
+    """Checks which parts of the loaded library are writable and executable."""
     headers = output("readelf", "-lW", LIBRARY)
     loaded = [line.split(maxsplit=6) for line in headers.splitlines() if line.startswith("  LOAD")]
     flags = [fields[6].rsplit(maxsplit=1)[0] for fields in loaded]
@@ -126,8 +126,9 @@ def main():
 
     built = list(objects())
     check("objects of the kernels are there", len([1 for folder, _ in built if KERNELS.match(folder)]) >= 1)
-    # Of weak functions the linker keeps one copy for all. Swift makes private ones weak too; those have their module's name
-    # in theirs. One without it (a generic of the standard library, say) could run AVX-512 code on any machine.
+    # The linker keeps one copy of a weak function for all callers. Swift also makes private functions weak,
+    # but their names contain the name of their module. Any other weak function (a generic of the standard
+    # library, for example) could run AVX-512 code on any machine.
     weak = [f"{folder}: {name}" for folder, path in built if KERNELS.match(folder)
             for name, letter in defined_functions(path) if letter in "Ww" and mangled(folder) not in name]
     check("no kernel object defines a weak function that another may define", weak)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Rules that the sources keep: checked exports, no machine's paths, short files, formatted Swift, examples that are run."""
+"""Checks rules for the sources: checked exports, no paths of one machine, short files, formatted Swift, and
+examples that are run."""
 
 import re
 import subprocess
@@ -26,7 +27,7 @@ def name_of(path):
 
 
 def unchecked_exports():
-    """A plain @_cdecl is not compared with the header by the compiler; `@implementation` beside it makes it so."""
+    """Yields each plain @_cdecl: the compiler compares it with the header only beside `@implementation`."""
     for path in tracked("Sources/*.swift"):
         lines = path.read_text().splitlines()
         for number, line in enumerate(lines):
@@ -52,7 +53,7 @@ def texts():
 
 
 def examples_not_run():
-    """Each example's name must stand in a test or script (Tests/python/test_examples.py has Python's)."""
+    """Yields examples that no test or script names (Tests/python/test_examples.py names those in Python)."""
     readers = "\n".join(p.read_text() for p in tracked("Makefile", "scripts/*", "Tests/*.py", "Tests/*.sh"))
     for path in tracked("examples/*"):
         if path.suffix in {".c", ".cpp", ".swift", ".py"}:

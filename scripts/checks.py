@@ -1,4 +1,4 @@
-"""What the check_*.py scripts share: paths, commands, and counting."""
+"""Shared by the check_*.py scripts: paths, commands, and counting."""
 
 import pathlib
 import subprocess
@@ -12,7 +12,8 @@ _failed = 0
 
 
 def check(name, problems):
-    """One test: passed where `problems` (a list of sentences, or a bool that says it went well) is empty or True."""
+    """Counts one test. It passes if `problems` is True or an empty list; otherwise `problems` is False or a
+    list of messages."""
     global _passed, _failed
     if problems is True or problems == []:
         _passed += 1
@@ -25,7 +26,7 @@ def check(name, problems):
 
 
 def output(*command, **options):
-    """What a command prints; stops the script where it fails."""
+    """Returns the output of a command; ends the script if the command fails."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", **options)
     if done.returncode != 0:
         raise SystemExit(f"FAIL: {' '.join(map(str, command))}: {done.stdout}{done.stderr}")
@@ -33,7 +34,7 @@ def output(*command, **options):
 
 
 def tracked(*patterns):
-    """Paths of the files that belong to the project (tracked, or new and not ignored)."""
+    """Returns the paths of the project's files (tracked, or new and not ignored)."""
     names = output("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns).splitlines()
     return [ROOT / name for name in names if (ROOT / name).is_file() and not (ROOT / name).is_symlink()]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make demo: a layer written as a plugin, trained and proved from Python, used from C, without a line of Swift.
+# make demo: trains and proves a plugin layer from Python and uses it from C, without a line of Swift.
 #   demo.sh BUILD PYTHON
 set -euo pipefail
 build=$1 python=$2

@@ -3,20 +3,20 @@
 
 usage: scripts/fit_functions.py      (needs mpmath)
 
-The largest relative error is made small by least squares with Lawson's weights (1961) on Chebyshev's points, in 80 digits. Coefficients
-are of rising powers.
+Least squares with Lawson's weights (1961) on Chebyshev points, in 80 digits, minimizes the largest relative
+error. Coefficients are printed in order of rising powers.
 """
 
 from mpmath import cos, erf, erfc, exp, fdot, fsum, log, lu_solve, matrix, mp, mpf, nstr, pi, sqrt
 
 mp.dps = 80
 
-# A small one keeps the polynomial's terms small, a large one its degree.
+# A small shift keeps the polynomial's terms small; a large one keeps its degree small.
 SHIFT = mpf("3.375")
 
 
 def fit(f, points, degree):
-    """The best polynomial and its largest relative error on the points."""
+    """Returns the best polynomial and its largest relative error on the points."""
     values = [f(x) for x in points]
     columns = [[x**j / v for x, v in zip(points, values)] for j in range(degree + 1)]
     weights = [mpf(1)] * len(points)
@@ -43,7 +43,8 @@ def chebyshev(low, high, count):
 
 
 def tail(v):
-    """(t + SHIFT)·e^(t²/2) times the probability that a normal number is above t, where v = (SHIFT − t)/(SHIFT + t)."""
+    """(t + SHIFT)·e^(t²/2) times the probability that a normal random number exceeds t, where
+    v = (SHIFT − t)/(SHIFT + t)."""
     t = SHIFT * (1 - v) / (1 + v)
     return (t + SHIFT) * exp(t * t / 2) * erfc(t / sqrt(2)) / 2
 

@@ -1,8 +1,9 @@
 """Writes bindings/python/denpa/_abi.py from include/denpa.h: python scripts/generate_abi.py [output].
 
-The header is preprocessed by gcc (with three stub system headers, so that nothing of the machine's own gets in), parsed by
-pycparser, and written down as ctypes: constants, structs, callbacks and functions with their exact signatures. The comment
-above a declaration becomes its docstring; declarations without a blank line between them share it.
+The header is preprocessed by gcc (with two stub system headers, so that the machine's headers are not used),
+parsed by pycparser, and written as ctypes: constants, structs, callbacks and functions with their exact
+signatures. The comment above a declaration becomes its docstring; declarations without a blank line between
+them share it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ PYTHON_TYPES = {"c_double": "float", "c_void_p": "Optional[int]", "c_char_p": "O
 
 
 def preprocess() -> str:
-    """The header after gcc -E, with line markers."""
+    """Returns the header after gcc -E, with line markers."""
     with tempfile.TemporaryDirectory() as stubs:
         for name, text in STUBS.items():
             Path(stubs, name).write_text(text)
@@ -74,7 +75,7 @@ class Comments:
 
 
 def clean(comment: str) -> str:
-    """The text of a comment, without its stars."""
+    """Returns the text of a comment, without its stars."""
     text = comment.strip().removeprefix("/*").removesuffix("*/")
     lines = [re.sub(r"^\s*\* ?", "", line).rstrip() for line in text.splitlines()]
     return "\n".join(line.strip() if i == 0 else line for i, line in enumerate(lines)).strip()
@@ -126,14 +127,15 @@ class Header:
             for field in struct.decls:
                 if isinstance(field.type.type if hasattr(field.type, "type") else None, c_ast.Union):
                     self.structs[f"{name}_{field.name}"] = ("", field.type.type)
-            self.structs.pop(name, None)  # a forward declaration: the order is that of the definitions
+            # Replaces a forward declaration: structs are in the order of their definitions.
+            self.structs.pop(name, None)
         if struct.decls is not None or name not in self.structs:
             self.structs[name] = (doc, struct if struct.decls is not None else None)
 
-    # -- types ---------------------------------------------------------------------------------------------------------
+    # -- types -----------------------------------------------------------------------------------------------
 
     def ctype(self, node: c_ast.Node, owner: str = "") -> str:
-        """The ctypes expression of a C type."""
+        """Returns the ctypes expression for a C type."""
         if isinstance(node, c_ast.Decl):
             return self.ctype(node.type, f"{owner}_{node.name}")
         if isinstance(node, c_ast.Typename):
@@ -188,7 +190,7 @@ def docstring(text: str, indent: str = "") -> str:
 
 
 def write_struct(header: Header, name: str) -> list[str]:
-    """The class of a struct with its annotations; its fields follow later, when all classes are there."""
+    """Returns the class of a struct with its annotations; its fields follow after all classes are defined."""
     doc, struct = header.structs[name]
     lines = [f"class {camel(name)}({'Union' if isinstance(struct, c_ast.Union) else 'Structure'}):"]
     lines.append(f"    {docstring(doc or name, '    ')}")
@@ -211,7 +213,7 @@ def write_fields(header: Header, name: str) -> list[str]:
 
 
 def generate() -> str:
-    """The whole text of _abi.py."""
+    """Returns the complete text of _abi.py."""
     header = Header()
     out = [
         '"""denpa.h as ctypes. Made by scripts/generate_abi.py from the headers: do not edit."""',

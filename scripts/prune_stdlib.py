@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""Lets the linker drop what the library does not use of Swift's standard library.
+"""Lets the linker drop the parts of Swift's standard library that Denpa does not use.
 
     prune_stdlib.py FOLDER
 
-The toolchain's static standard library is one object, and its module for the C library another, whose public functions
-and data are marked with SHF_GNU_RETAIN, so that --gc-sections keeps every one of them, for code that might be loaded later
-and want it. Nothing can want it of Denpa, which exports nothing of Swift's. This writes these objects to FOLDER without the
-mark. The runtime's tables (swift5_...), which are found by their sections' names and not by references, keep it.
+The toolchain's static standard library is one object, and its module for the C library another. Their public
+functions and data are marked with SHF_GNU_RETAIN, so that --gc-sections keeps all of them for code that might
+be loaded later and need them. No other code can need them from Denpa, which exports nothing of Swift. This
+script writes these objects to FOLDER without the mark. The runtime's tables (swift5_...), which are found by
+the names of their sections and not by references, keep it.
 
-The module for the C library would bring Swift's forms of all of <math.h>, and with them the newest symbols of the machine
-that builds: hypotf alone made the library need glibc 2.35.
+The module for the C library would add Swift's variants of all of <math.h>, and with them the newest symbols
+of the machine that builds: hypotf alone made the library require glibc 2.35.
 
-The unwind tables are left out, too: 0.4 MB that nothing reads, because no exception passes through the standard library.
-(Debuggers follow its frame pointers.)
+The unwind tables are removed as well: nothing reads these 0.4 MB, because no exception passes through the
+standard library. (Debuggers follow its frame pointers.)
 """
 
 import json
@@ -21,14 +22,15 @@ import struct
 import subprocess
 import sys
 
-OBJECTS = {"Swift.o": "libswiftCore.a", "Glibc.o": "libswiftGlibc.a"}  # and the archive that each is in
-SHF_GNU_RETAIN = 0x200000  # "Generic ABI, extensions of GNU": not garbage even where nothing refers to it
-SHF_EXCLUDE = 0x80000000  # "Generic ABI, extensions of GNU": the linker leaves the section out
+OBJECTS = {"Swift.o": "libswiftCore.a", "Glibc.o": "libswiftGlibc.a"}  # object: the archive that contains it
+SHF_GNU_RETAIN = 0x200000  # GNU extension of the ELF ABI: kept even if nothing refers to it
+SHF_EXCLUDE = 0x80000000  # GNU extension of the ELF ABI: the linker omits the section
 UNWIND = b".eh_frame\0"
 PRUNED = (b".text.", b".rodata.", b".data.", b".data.rel.ro.")  # one function or variable each
 
-# ELF64: where the header has the section table, and a section header's fields. One section beyond 65,279 and the numbers
-# that do not fit into the header stand in the first section's header.
+# ELF64: the fields of the header that locate the section table, and the fields of a section header. If there
+# are more than 65,279 sections, the numbers that do not fit into the header are in the header of the first
+# section.
 HEADER = struct.Struct("<40xQ10xHHH")
 SECTION = struct.Struct("<IIQQQQIIQQ")
 MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian
@@ -36,14 +38,14 @@ SHN_XINDEX = 0xFFFF
 
 
 def archives():
-    """The folder with the toolchain's static libraries."""
+    """Returns the folder of the toolchain's static libraries."""
     told = subprocess.run(["swiftc", "-print-target-info", "-static-stdlib"], check=True, capture_output=True, text=True)
     info = json.loads(told.stdout)
     return pathlib.Path(info["paths"]["runtimeLibraryPaths"][0])
 
 
 def prune(image):
-    """Takes the mark away from the sections of functions and data, and excludes the unwind tables."""
+    """Removes the mark from the sections of functions and data, and excludes the unwind tables."""
     if not image.startswith(MAGIC):
         raise SystemExit("prune_stdlib: the standard library has no ELF objects of 64 bits, little-endian")
     table, size, count, names = HEADER.unpack_from(image)

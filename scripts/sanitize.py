@@ -3,17 +3,17 @@
 
 usage: scripts/sanitize.py [address] [thread] [--list] [PART ...]   (make sanitize PARTS="thread c")
 
-"address" is AddressSanitizer, its leak detection, and UndefinedBehaviorSanitizer for what is written in C
-(headers that Swift imports included); "thread" is ThreadSanitizer. Without either, both. There are no
-suppressions. The library is linked with Swift's static standard library as always; its wrapped allocator calls
-the sanitizer's.
+"address" is AddressSanitizer with leak detection, and UndefinedBehaviorSanitizer for C code (including
+headers that Swift imports); "thread" is ThreadSanitizer. If neither is given, both run. There are no
+suppressions. The library is linked with Swift's static standard library, as usual; its wrapped allocator
+calls the sanitizer's.
 
-The C tests are compiled with the toolchain's clang and the same sanitizer; Python gets the sanitizer's runtime
-by LD_PRELOAD. Each report of any process is a file in build/sanitize-logs/SANITIZER/reports, and a failure of
-its part. The last line is "N passed, N failed".
+The C tests are compiled with the toolchain's clang and the same sanitizer; Python loads the sanitizer's
+runtime with LD_PRELOAD. Each report of a process is a file in build/sanitize-logs/SANITIZER/reports, and a
+failure of its part. The last line is "N passed, N failed".
 
-DENPA_SANITIZE_COMMANDS has more commands, one a line, which run as Python's tests do (PYTHON is the
-interpreter): campaigns of random networks, for example.
+DENPA_SANITIZE_COMMANDS contains more commands, one per line, which run in the environment of Python's tests
+(PYTHON is the interpreter), for example campaigns of random networks.
 """
 
 import json
@@ -28,15 +28,15 @@ import time
 from test import LIBRARY, PYTHON, ROOT, chosen, finish, kernel_sets, run_all
 
 LOGS = ROOT / "build" / "sanitize-logs"
-# More commands for Python's environment, (name, seconds, command).
+# More commands for the environment of Python's tests: (name, seconds, command).
 CAMPAIGNS = [
     ("networks", 7200, [PYTHON, "-m", "networks", "--count", "1000"]),
     ("calls", 3600, [PYTHON, "-m", "calls", "--count", "1200"]),
 ]
 RANDOM_CALLS = "100000"
-# Memory that there is not is a status to the library.
+# The library turns a failed allocation into a status, so the sanitizer must not abort.
 NO_ABORT = "allocator_may_return_null=1 max_allocation_size_mb=65536"
-# What makes a file a report.
+# A file that contains a line like these is a report.
 REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:")
 
 
@@ -45,7 +45,7 @@ def output(*command):
 
 
 def toolchain():
-    """(clang, the folder of Swift's shared libraries), both of the swiftc that is on the PATH."""
+    """Returns (clang, the folder of Swift's shared libraries) of the swiftc on the PATH."""
     info = json.loads(output("swiftc", "-print-target-info"))
     folder = pathlib.Path(shutil.which("swiftc")).resolve().parent
     return folder / "clang", pathlib.Path(info["paths"]["runtimeLibraryPaths"][0])
@@ -65,7 +65,7 @@ class Sanitizer:
         ]
         self.link = []
         if name == "thread":
-            # ThreadSanitizer's runtime of Swift's clang knows libdispatch, and wants it.
+            # The ThreadSanitizer runtime of Swift's clang requires libdispatch.
             needed = [swift / "libBlocksRuntime.so", swift / "libdispatch.so"]
             self.link = [*needed, f"-Wl,-rpath,{swift}"]
             self.runtime = [*self.runtime, *needed]
@@ -77,7 +77,7 @@ class Sanitizer:
     def environment(self, leaks):
         report = f"log_path={self.reports}/report"
         if self.name == "thread":
-            # Tests fork in the middle of everything, and the children make threads.
+            # Tests fork while threads are running, and the children create threads.
             return {"TSAN_OPTIONS": f"{report} {NO_ABORT} die_after_fork=0 second_deadlock_stack=1"}
         return {
             "ASAN_OPTIONS": f"{report} {NO_ABORT} detect_leaks={int(leaks)}",
@@ -85,9 +85,9 @@ class Sanitizer:
         }
 
     def build(self):
-        """The part that builds the library; its products are linked to where tests look."""
+        """Returns the command that builds the library; links its products to the folder of the tests."""
         scratch = f".build/{self.short}"
-        # C as Swift imports it, too. Swift's lazy globals: Sources/CShim/SwiftRuntime.c.
+        # Also for the C code that Swift imports. For Swift's lazy globals see Sources/CShim/SwiftRuntime.c.
         more = {"address": ["-Xcc", "-fsanitize=undefined"], "thread": ["-Xlinker", "--wrap=swift_once"]}[
             self.name
         ]
@@ -111,7 +111,7 @@ class Sanitizer:
         ]
 
     def compiled(self):
-        """The part that compiles the C tests."""
+        """Returns the command that compiles the C tests."""
         common = [
             self.clang,
             "-std=c11",
@@ -139,7 +139,7 @@ class Sanitizer:
         return ["bash", "-ec", "\n".join(lines)]
 
     def parts(self):
-        """As test.py's."""
+        """Yields the parts, like parts() in test.py."""
         yield (
             f"{self.name}-build",
             "command",
@@ -168,7 +168,7 @@ class Sanitizer:
                     [f"build/sanitize/{self.name}/{name}"],
                     {**here, "DENPA_KERNELS": kernels},
                 )
-        # Python and NumPy keep much until the end.
+        # Python and NumPy do not free all their memory, so leaks are not detected.
         python = {
             **settings,
             **self.environment(leaks=False),
@@ -187,7 +187,7 @@ class Sanitizer:
             yield f"{self.name}-{name}", "command", seconds, command, python
 
     def run(self, parts):
-        """(passed, failed), where what a process reported is a failure, whatever its exit code."""
+        """Runs parts; returns (passed, failed). A report is a failure, whatever the exit code."""
         shutil.rmtree(self.reports, ignore_errors=True)
         self.reports.mkdir(parents=True)
         passed = failed = 0
@@ -201,7 +201,7 @@ class Sanitizer:
                     None,
                 )
                 if line is None:
-                    report.unlink()  # a remark: an allocation that failed, a thread that a fork left behind
+                    report.unlink()  # only a remark: a failed allocation, a thread left behind by a fork
                     continue
                 found += 1
                 print(f"    {report.relative_to(ROOT)}: {line[:200]}", flush=True)
@@ -209,13 +209,13 @@ class Sanitizer:
         return passed, failed
 
 
-# C tests that the sanitizer itself breaks: ThreadSanitizer has a thread of its own, and makes system calls.
+# C tests that the sanitizer itself breaks: ThreadSanitizer has its own thread, and makes system calls.
 LEFT_OUT = {
     "address": {},
     "thread": {"process": "loading_starts_no_thread", "memory": "real_time_makes_no_system_call"},
 }
-# Python's tests that say nothing of the library here: of memory taken, of compilers and programs that Python
-# starts (they would need the sanitizer's runtime themselves), of its types.
+# Python tests that are excluded because they say nothing about the library here: those of memory use, of
+# compilers and programs that Python starts (which would need the sanitizer's runtime), and of types.
 OTHERS = "not test_memory and not test_from_c and not templates and not types_hold and not is_typed"
 
 

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Sees to what Denpa is built and tested with. Debian and its kin; elsewhere it names what is missing.
-#   setup.sh tools       compilers and command-line tools, installed with apt-get where that is possible
-#   setup.sh venv DIR [REQUIREMENTS]    a Python environment in DIR; bindings/python/requirements-test.txt unless said otherwise
-#   setup.sh package P   one more of Debian's packages
+# Installs the tools for building and testing Denpa on Debian and its derivatives; on other systems it lists
+# what is missing.
+#   setup.sh tools       installs compilers and command-line tools with apt-get, if possible
+#   setup.sh venv DIR [REQUIREMENTS]    creates a Python environment in DIR with the packages of REQUIREMENTS
+#                        (default: bindings/python/requirements-test.txt)
+#   setup.sh package P   installs one more Debian package
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 need_swift="6.3"
 need_python="3.9"
 
-# version_at_least HAVE WANT
+# version_at_least HAVE WANT: succeeds if HAVE is WANT or newer.
 version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
-# What must be there, and Debian's package that has it.
+# Prints the Debian package of each missing tool.
 missing_packages() {
   command -v cc >/dev/null || echo build-essential
   command -v c++ >/dev/null || echo build-essential

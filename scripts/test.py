@@ -3,9 +3,9 @@
 
 usage: scripts/test.py [--list] [PART ...]      (make test, make test PARTS="c python")
 
-Each part is a command with a time limit; its output goes to build/test-logs/PART.log and what it says of passed and
-failed tests is counted. A part that crashed, ran into its limit or ran no test counts as one failure. The last line is
-"N passed, N failed"; the exit code is 1 where anything failed.
+Each part is a command with a time limit. Its output goes to build/test-logs/PART.log, and the passed and
+failed tests that it reports are counted. A part that crashes, exceeds its limit or runs no test counts as one
+failure. The last line is "N passed, N failed"; the exit code is 1 if anything failed.
 """
 
 import os
@@ -21,7 +21,7 @@ LOGS = ROOT / "build" / "test-logs"
 PYTHON = sys.executable
 LIBRARY = ROOT / "build" / "libdenpa.so.0"
 
-# How test runners say what they did. Each pattern yields (passed, failed); all that match are added.
+# How test runners report their results. Each pattern yields (passed, failed); all matches are added.
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 PYTEST = re.compile(r"^=*.*\bin [\d.]+s.*=*$", re.M)
 SWIFT_TESTING = re.compile(r"Test run with (\d+) tests?.* (passed|failed) after", re.M)
@@ -30,7 +30,7 @@ XCTEST = re.compile(r"Executed (\d+) tests?, with .*?(\d+) failures?", re.M)
 
 
 def count(kind, text):
-    """(passed, failed) of one part's output."""
+    """Returns (passed, failed) for the output of one part."""
     if kind == "command":
         return 1, 0
     if kind == "pytest":
@@ -44,7 +44,7 @@ def count(kind, text):
         for number, _ in SWIFT_TESTING.findall(text):
             passed += int(number)
         failed += len(SWIFT_FAILED.findall(text))
-        executed = XCTEST.findall(text)  # the last line is the sum of those before
+        executed = XCTEST.findall(text)  # the last line is the total
         if executed:
             passed += int(executed[-1][0])
             failed += int(executed[-1][1])
@@ -64,7 +64,7 @@ def cpu_flags():
 
 
 def all_kernel_sets():
-    """The instruction sets that this machine has, the best one last."""
+    """Returns the instruction sets that this machine supports, the best one last."""
     flags = cpu_flags()
     if not flags:
         return []
@@ -77,18 +77,18 @@ def all_kernel_sets():
 
 
 def kernel_sets():
-    """The instruction sets below the best one: that one is tested by the plain run."""
+    """Returns the instruction sets below the best one, which the plain run tests."""
     return all_kernel_sets()[:-1]
 
 
 def swift(command, *arguments):
-    """Swift's tests are built for release, in a folder of their own: the kernels are only themselves when optimised, and the
-    library's own build stays as it is."""
+    """Returns a command for Swift's tests. They are built for release, because the kernels depend on
+    optimisation, and in a separate folder, so that the library's own build is not affected."""
     return ["swift", command, *arguments, "-c", "release", "-Xswiftc", "-enable-testing", "--scratch-path", ".build/tests"]
 
 
 def parts():
-    """(name, kind, seconds, command, environment) in the order in which they run."""
+    """Yields (name, kind, seconds, command, environment) in the order in which the parts run."""
     yield "sources", "plain", 120, [PYTHON, "scripts/check_sources.py"], {}
     yield "headers", "plain", 120, [PYTHON, "scripts/check_headers.py"], {}
     yield "library", "plain", 120, [PYTHON, "scripts/check_library.py"], {}
@@ -96,8 +96,8 @@ def parts():
     yield "c-compile", "command", 300, ["make", "-s", "-j2", "c-tests", "c++-tests", "examples"], {}
     for source in sorted((ROOT / "Tests" / "c").glob("*.c")):
         yield f"c-{source.stem}", "plain", 300, [f"build/tests/c/{source.stem}"], {}
-    # In guard mode all memory ends at inaccessible pages and is NaN before it is written. Left out are tests that count
-    # allocations (guard mode has more of them) and those that run out of memory.
+    # In guard mode all memory ends at inaccessible pages and is NaN before it is written. Tests that count
+    # allocations (guard mode makes more of them) and tests that run out of memory are left out.
     for name in all_kernel_sets():
         for test in ("values", "training", "graphs", "layers", "strides", "transactions", "own_layers", "integers"):
             yield f"c-{test}-guard-{name}", "plain", 120, [f"build/tests/c/{test}"], {
@@ -142,7 +142,7 @@ def parts():
 
 
 def run(name, kind, seconds, command, environment, logs=LOGS):
-    """Runs one part; answers (passed, failed, seconds, remark)."""
+    """Runs one part; returns (passed, failed, seconds, remark)."""
     settings = dict(os.environ)
     settings.update(
         DENPA_LIBRARY=str(LIBRARY),
@@ -181,7 +181,7 @@ def run(name, kind, seconds, command, environment, logs=LOGS):
 
 
 def chosen(known, wanted):
-    """The parts whose names are wanted; None, and said so, where there are none."""
+    """Returns the parts whose names are wanted; prints an error and returns None if there are none."""
     if wanted:
         known = [part for part in known if any(part[0] == word or part[0].startswith(word + "-") for word in wanted)]
     if not known:
@@ -191,7 +191,7 @@ def chosen(known, wanted):
 
 
 def run_all(known, logs=LOGS):
-    """Runs parts and says how each one went; (passed, failed)."""
+    """Runs parts and reports the result of each one; returns (passed, failed)."""
     logs.mkdir(parents=True, exist_ok=True)
     total_passed = total_failed = 0
     for part in known:
@@ -209,7 +209,7 @@ def run_all(known, logs=LOGS):
 
 
 def finish(passed, failed, started):
-    """The last lines; the exit code."""
+    """Prints the last lines; returns the exit code."""
     print(f"in {time.monotonic() - started:.0f} s")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -14,8 +14,8 @@ _Static_assert(sizeof(struct denpa_thread) <= 128, "initial-exec TLS is scarce")
 
 static uint64_t allocations_of_all;
 
-// What the names meant before --wrap; all of these must stand in link.txt. Weak: in a program that is linked without
-// it nobody defines them.
+// What the names meant before --wrap; each must be in link.txt. Weak, because nothing defines them in a
+// program linked without it.
 #pragma weak __real_malloc
 #pragma weak __real_calloc
 #pragma weak __real_realloc
@@ -126,12 +126,12 @@ char *__wrap_strdup(const char *text) {
   return copy ? memcpy(copy, text, bytes) : NULL;
 }
 
-// operator new: by way of the variant that does not throw, which calls a host's own operator new where there is one.
+// operator new: calls the non-throwing variant, which uses the host's operator new if it has one.
 static const char nothrow;
 
-// Whether operator new may be called. When it fails it throws inside, even that variant, and the first throw of a
-// thread makes the C library allocate thread-local memory, which aborts the process if there is none. So that is done
-// beforehand, while it can be seen that there is memory.
+// Whether operator new may be called. On failure even the non-throwing variant throws internally, and a
+// thread's first throw makes the C library allocate thread-local memory, which aborts the process if there is
+// none. That allocation is made in advance, after checking that there is memory.
 static int new_is_safe(size_t size) {
   if (denpa_thread.can_throw) return 1;
   void *probe = __real_malloc(size < SIZE_MAX - 65536 ? size + 65536 : size);
@@ -203,7 +203,7 @@ void denpa_plain_free(void *pointer) {
 
 void *denpa_shim_allocate(size_t size, size_t alignment) {
   void *pointer = NULL;
-  // More than an address space; sanitizers would rather abort than answer.
+  // More than an address space; sanitizers would abort rather than return an error.
   if (denpa_count_and_ask() || size > (size_t)1 << 47) return NULL;
   const int status = __real_posix_memalign ? __real_posix_memalign(&pointer, alignment, size)
                                            : posix_memalign(&pointer, alignment, size);

@@ -1,4 +1,4 @@
-// See callbacks.h. Where nothing is thrown a try block costs nothing.
+// See callbacks.h. A try block costs nothing unless something is thrown.
 #include "callbacks.h"
 
 #include <cxxabi.h>
@@ -13,7 +13,7 @@ Result guarded(const void *callback, denpa_shim_note note, void *place, Argument
   try {
     return function(arguments...);
   } catch (abi::__forced_unwind &) {
-    throw;  // The thread is ending (pthread_exit, pthread_cancel); whoever stops that ends the process.
+    throw;  // The thread is ending (pthread_exit, pthread_cancel); stopping that would end the process.
   } catch (const std::exception &exception) {
     note(place, exception.what());
   } catch (...) {

@@ -1,4 +1,4 @@
-// How many CPUs the cgroup pays for. Plain system calls: nothing here allocates.
+// The number of CPUs the cgroup's quota allows. Plain system calls; nothing here allocates.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 enum { path_size = 4096, file_size = 8192 };
 
-// Reads a small file into `text` (file_size bytes, always terminated); its length, or -1.
+// Reads a small file into `text` (file_size bytes, always terminated); returns its length, or -1.
 static long read_file(const char *path, char *text) {
   const int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return -1;
@@ -26,7 +26,7 @@ static long read_file(const char *path, char *text) {
   return length;
 }
 
-// A decimal number, or -1 ("max", "-1", nothing).
+// Parses a decimal number; returns -1 for "max", "-1" or nothing.
 static long long number(const char **text) {
   while (**text == ' ') ++*text;
   if (**text < '0' || **text > '9') return -1;
@@ -51,8 +51,8 @@ static void tighten(int32_t *least, long long quota, long long period) {
   if (count < 65536 && (*least == 0 || count < *least)) *least = (int32_t)count;
 }
 
-// Visits mount + group and all folders above it, down to the mount: any of them may hold the tightest quota, and in a
-// container the group's path may not exist below the mount at all.
+// Visits mount + group and all its ancestors up to the mount: any of them may hold the tightest quota, and in
+// a container the group's path may not exist below the mount at all.
 static void visit(const char *root, const char *mount, const char *group, int version, int32_t *least) {
   char folder[path_size];
   const int base = snprintf(folder, sizeof folder, "%s%s", root, mount);
@@ -89,7 +89,7 @@ int32_t denpa_cgroup_cpu_count(const char *root) {
   char path[path_size], text[file_size];
   int32_t least = 0;
   if (snprintf(path, sizeof path, "%s/proc/self/cgroup", root) < (int)sizeof path && read_file(path, text) > 0) {
-    // Lines of number:controllers:/group
+    // Lines are number:controllers:/group
     for (char *line = text, *next; line && *line; line = next) {
       next = strchr(line, '\n');
       if (next) *next++ = 0;
@@ -112,7 +112,7 @@ int32_t denpa_cgroup_cpu_count(const char *root) {
 }
 
 int32_t denpa_cgroup_cpu_limit(void) {
-  static int32_t known;  // and 1
+  static int32_t known;  // The count + 1; 0: not yet read
   int32_t count = __atomic_load_n(&known, __ATOMIC_RELAXED);
   if (count == 0) {
     count = denpa_cgroup_cpu_count("") + 1;

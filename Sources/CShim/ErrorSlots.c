@@ -1,8 +1,8 @@
-// The texts of last errors, one a thread.
+// The texts of last errors, one per thread.
 //
-// 128 slots stand ready, so that a thread's first error costs no allocation; a key of the thread library gives a slot
-// back when its thread ends. The key is made by the first thread that asks; a slot that is taken after that costs a few
-// atomic operations (pthread_setspecific allocates only for a key numbered 32 or above, in hosts with that many keys).
+// 128 slots are static, so that a thread's first error needs no allocation; a pthread key releases a slot
+// when its thread ends. The key is created on first use; taking a slot afterwards costs a few atomic
+// operations (pthread_setspecific allocates only for keys from 32 on, in hosts with that many).
 #include <pthread.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ static void release(void *slot) {
   __atomic_fetch_and(&taken[index / 64], ~(UINT64_C(1) << index % 64), __ATOMIC_ACQ_REL);
 }
 
-// The key + 1, or 0 when the process has no more keys.
+// The key + 1, or 0 if the process has no keys left.
 static uint32_t key(void) {
   uint32_t known = __atomic_load_n(&key_and_one, __ATOMIC_ACQUIRE);
   if (known) return known;
@@ -56,7 +56,7 @@ static char *claim(void) {
 char *denpa_shim_error_slot(void) {
   char *slot = denpa_thread.error;
   if (slot) return slot;
-  // Without a key nothing would ever give the slot back.
+  // Without a key the slot would never be released.
   const uint32_t known = key();
   slot = known ? claim() : NULL;
   if (!slot) return shared;

@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-// 0: not read yet; 1: off; 2: on. Threads that read it at the same time find the same.
+// 0: not read yet; 1: off; 2: on. Threads that race to read it find the same value.
 static int32_t guard_state, observe_state;
 
 static int32_t read_switch(int32_t *state, const char *name) {
@@ -26,7 +26,7 @@ int32_t denpa_observe_mode(void) { return read_switch(&observe_state, "DENPA_OBS
 
 size_t denpa_guard_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
-// Whole pages for `size` bytes.
+// Rounds `size` up to whole pages.
 static size_t pages(size_t size) {
   const size_t page = denpa_guard_page_size();
   return (size + page - 1) / page * page;

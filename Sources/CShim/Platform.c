@@ -40,7 +40,7 @@ int32_t denpa_cpu_level(void) { return 0; }
 #endif
 
 int32_t denpa_affinity_cpu_count(void) {
-  // The system call itself: glibc's wrapper refuses masks of fewer bits than the machine has CPUs. 65,536 CPUs here.
+  // A direct call: glibc's wrapper refuses masks of fewer bits than there are CPUs. Room for 65,536 CPUs.
   unsigned long mask[1024];
   const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
   int32_t count = 0;
@@ -48,7 +48,7 @@ int32_t denpa_affinity_cpu_count(void) {
   return count > 0 ? count : 1;
 }
 
-// Where each of the pool's helpers was seen last: its CPU's number + 1; 0: nowhere yet, or it was sent away and not seen since.
+// Where each of the pool's helpers was last seen: its CPU's number + 1; 0: not yet, or not since moved.
 static struct {
   int32_t thread;
   int32_t place;
@@ -84,7 +84,7 @@ void denpa_keep_workers_off(uint32_t count) {
     const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
     if (bytes > own / 8) {
       mask[(unsigned long)own / bits] &= ~(1ul << (unsigned long)own % bits);
-      // Refused where no CPU is left, or by a sandbox: then it stays where it is.
+      // Refused if no CPU is left, or by a sandbox; the helper then stays where it is.
       (void)syscall(SYS_sched_setaffinity, __atomic_load_n(&denpa_workers[i].thread, __ATOMIC_RELAXED), bytes, mask);
     }
     errno = saved;

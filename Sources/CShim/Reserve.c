@@ -1,8 +1,8 @@
-// The reserve: a static arena for the allocations of Swift that the C library refuses.
+// The reserve: a static arena that serves Swift's allocations when the C library refuses them.
 //
-// Without locks, so that a fork in the middle of an allocation leaves nothing locked in the child. Blocks are powers of
-// two, cut from the arena once and kept in one list per size from then on. Each block begins with its header; the
-// links stand in the headers, never in what the blocks hold, so that a reader that loses a race reads no user data.
+// It is lock-free, so that a fork in the middle of an allocation leaves nothing locked in the child. Blocks
+// are powers of two, cut from the arena once and then kept in one free list per size. Each block begins with
+// its header; links are in the headers, so that a reader that loses a race never reads user data.
 #include "internal.h"
 
 #include "allocation.h"
@@ -13,12 +13,12 @@ enum { unit = 16, smallest = 32, classes = 19 };
 struct header {
   uint32_t next;   // Number + 1 of the next free block, in units
   uint32_t class;  // The block has smallest << class bytes, header included
-  uint32_t start;  // Where the block begins, in units: in front of what was aligned stands a copy of the header
+  uint32_t start;  // Where the block begins, in units; an aligned pointer is preceded by a copy of the header
   uint32_t unused;
 };
 
 static _Alignas(4096) unsigned char arena[ARENA_BYTES];
-static uint64_t used;           // Bytes of the arena that were cut into blocks
+static uint64_t used;           // Bytes of the arena that have been cut into blocks
 static uint64_t live;           // Blocks in use
 static uint64_t lists[classes];  // Tag << 32 | number + 1 of the first free block; the tag defeats ABA
 
@@ -66,7 +66,7 @@ void *denpa_reserve_allocate(size_t size, size_t alignment) {
   if (class == classes) return NULL;
   struct header *block = pop(class);
   if (!block) block = cut(class);
-  // Rather waste a large block than abort.
+  // Wasting a large block is better than aborting.
   for (int larger = class + 1; !block && larger < classes; larger++) block = pop(larger);
   if (!block) return NULL;
   __atomic_fetch_add(&live, 1, __ATOMIC_RELAXED);

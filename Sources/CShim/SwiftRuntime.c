@@ -1,20 +1,20 @@
-// Parts of Swift's runtime that Denpa does without, so that the linker leaves them out. The names are the runtime's own.
+// Replaces parts of Swift's runtime that Denpa does not need, so that the linker omits them.
 #include <stddef.h>
 #include <stdint.h>
 
 #include "internal.h"
 
-// The runtime's crash reporter reads the environment when it is loaded and may install signal handlers, but a process's
-// crashes are its host's business. Swift's start-up object refers to the function for one reason, to draw it in, and the
-// code for fatal errors asks its settings whether it is on. All zeros say no, whatever their layout.
+// The runtime's crash reporter reads the environment when it is loaded and may install signal handlers, but a
+// process's crashes are its host's business. Swift's start-up object refers to the function only to pull it
+// in; the code for fatal errors checks the settings. All zeros mean off, whatever the layout.
 DENPA_INTERNAL _Bool _swift_backtrace_isThunkFunction(const char *name) {
   (void)name;
   return 0;
 }
 DENPA_INTERNAL const uint64_t _swift_backtraceSettings[32];
 
-// Half a megabyte of tables with the names of Unicode's characters, which nobody asks for: Unicode.Scalar.Properties.name and
-// .nameAlias are nil. Wrapped by link.txt.
+// Omits half a megabyte of unused tables with the names of Unicode characters: Unicode.Scalar.Properties.name
+// and .nameAlias are nil. Wrapped by link.txt.
 DENPA_INTERNAL intptr_t __wrap__swift_stdlib_getScalarName(uint32_t scalar, uint8_t *buffer, intptr_t capacity) {
   (void)scalar, (void)buffer, (void)capacity;
   return 0;
@@ -24,8 +24,8 @@ DENPA_INTERNAL const char *__wrap__swift_stdlib_getNameAlias(uint32_t scalar) {
   return NULL;
 }
 
-// The runtime is not compiled with ThreadSanitizer, which therefore does not see that whoever finds a global made
-// comes after its making. In builds with it (scripts/sanitize.py, which wraps the function) it is told.
+// The runtime is not compiled with ThreadSanitizer, which therefore misses that a global's initialization
+// happens before its use. In builds with it (scripts/sanitize.py wraps the function) this says so.
 #if __has_feature(thread_sanitizer)
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);

@@ -5,11 +5,11 @@ import DenpaGraph
 import DenpaTraining
 import Glibc
 
-/// The one place where errors cross the border: runs a function's body, and answers a status with its
-/// sentence kept for `denpa_last_error`.
+/// The only place where errors become statuses: runs a function's body and returns its status, keeping the
+/// message for `denpa_last_error`.
 @inline(__always)
 func call(_ body: () throws(DenpaError) -> Void) -> denpa_status {
-  // A failure that an earlier call got over must not count against this one.
+  // A failure that an earlier call recovered from must not count against this one.
   denpa_shim_clear_allocation_failure()
   do {
     try withCanonicalFloatingPoint(body)
@@ -19,7 +19,7 @@ func call(_ body: () throws(DenpaError) -> Void) -> denpa_status {
   }
 }
 
-/// Keeps the sentence of an error and answers its status.
+/// Keeps the message of an error and returns its status.
 @inline(never)
 func report(_ error: DenpaError) -> denpa_status {
   error.message.withUTF8 { denpa_shim_error_write($0.baseAddress, $0.count) }
@@ -27,7 +27,7 @@ func report(_ error: DenpaError) -> denpa_status {
   return error.status.rawValue
 }
 
-/// What a handle stands for.
+/// The type of the object behind a handle.
 struct HandleKind<Object: AnyObject> {
   let code: UInt8
   let name: StaticString
@@ -58,7 +58,7 @@ enum Handles {
   }
 }
 
-/// Runs `body` with the object of a handle, which stays alive until then whatever is destroyed meanwhile.
+/// Runs `body` with a handle's object, which stays alive until it returns, even if destroyed meanwhile.
 @inline(__always)
 func with<Object: AnyObject>(
   _ pointer: OpaquePointer?, _ kind: HandleKind<Object>, _ body: (Object) throws(DenpaError) -> Void
@@ -70,7 +70,7 @@ func with<Object: AnyObject>(
   try body(unsafeDowncast(pinned.takeUnretainedValue(), to: Object.self))
 }
 
-/// Makes an object and its handle; nothing is left of either where memory ran out on the way.
+/// Makes an object and its handle; neither remains if memory runs out.
 func create<Object: AnyObject>(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ kind: HandleKind<Object>,
   _ make: () throws(DenpaError) -> Object
@@ -97,7 +97,7 @@ final class GraphHandle {
   private let turn = Turn()
   private var graph = Graph()
 
-  /// One thread's turn; layers are asked for shapes meanwhile.
+  /// Runs `body`, which may ask layers for shapes, in one thread at a time.
   func exclusively<R>(_ body: (inout Graph) throws(DenpaError) -> R) throws(DenpaError) -> R {
     try turn.take(or: "the graph is at work in this thread: a layer's callback must not use it") {
       () throws(DenpaError) in
@@ -106,7 +106,7 @@ final class GraphHandle {
   }
 }
 
-/// Room for the tensors of a call, made once.
+/// Memory for the tensors of a call, allocated once.
 final class ViewList {
   static let capacity = 64
   private let memory: UnsafeMutableBufferPointer<TensorView>
@@ -118,14 +118,14 @@ final class ViewList {
 
   deinit { memory.deallocate() }
 
-  /// The caller's tensors, as many as `expected`, checked one by one. `what` names them in errors. With
-  /// `gaps` those whose data is NULL are left out, with `strided` they need not be contiguous.
+  /// Checks and returns the caller's tensors, `expected` in number. `what` names them in errors. With `gaps`
+  /// those whose data is NULL are not checked, with `strided` they need not be contiguous.
   func read(
     _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString, expected: Int,
     gaps: Bool = false,
     strided: Bool = false
   ) throws(DenpaError) -> UnsafeBufferPointer<TensorView> {
-    // Before the array is looked at: it may have no more than the model wants.
+    // Checked before reading the array, which need not have more than the model's number.
     guard Int(count) == expected, expected <= ViewList.capacity else {
       throw DenpaError(.badArgument, "expected \(expected) \(what)(s), got \(count)")
     }
@@ -160,7 +160,7 @@ final class TrainerHandle {
 
   init(_ trainer: Trainer) { self.trainer = trainer }
 
-  /// Calls on one trainer take turns.
+  /// Runs `body` in one thread at a time.
   @inline(__always)
   func exclusively(_ body: (Trainer) throws(DenpaError) -> Void) throws(DenpaError) {
     try turn.take(or: "the trainer is at work in this thread: a callback must not use it") {
@@ -170,7 +170,7 @@ final class TrainerHandle {
   }
 }
 
-/// One trainer's turn.
+/// Runs `body` while no other call uses the trainer.
 @inline(__always)
 func withTrainer(
   _ pointer: OpaquePointer?, _ body: (TrainerHandle, Trainer) throws(DenpaError) -> Void

@@ -121,7 +121,7 @@ public func denpa_layer_register(
   }
 }
 
-/// The names that `denpa_plugin_load` hands out: valid for ever, like the plugins.
+/// The names returned by `denpa_plugin_load`: valid forever, like the plugins.
 private enum PluginNames {
   private static let mutex = Mutex()
   nonisolated(unsafe) private static var kept: [UnsafeMutablePointer<CChar>] = []

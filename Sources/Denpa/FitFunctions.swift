@@ -5,7 +5,7 @@ import DenpaGraph
 import DenpaPlugins
 import DenpaTraining
 
-/// Reads the options of `fit`; validation tensors go to lists that live as long as the call.
+/// Reads the options of `fit`; validation tensors are in lists that live as long as the call.
 private struct FitCall {
   var options: FitOptions
   let callback: denpa_progress_callback?
@@ -50,7 +50,7 @@ private struct FitCall {
     options = result
   }
 
-  /// The callback as the trainer wants it; it holds nothing beyond the call.
+  /// The callback in the trainer's form; holds nothing beyond the call.
   var progress: ProgressCallback? {
     guard let callback else { return nil }
     return { [userData] progress throws(DenpaError) in
@@ -81,7 +81,7 @@ public func denpa_fit(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let chosen = try FitCall(given, trainer)
-    // Its options look at validation data that it holds.
+    // The options refer to validation data that it holds.
     defer { withExtendedLifetime(chosen) {} }
     let result = try trainer.fit(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true),

@@ -14,7 +14,7 @@ public func denpa_graph_create(_ graph: UnsafeMutablePointer<OpaquePointer?>!) -
 @implementation @_cdecl("denpa_graph_destroy")
 public func denpa_graph_destroy(_ graph: OpaquePointer!) -> denpa_status { destroy(graph, Handles.graph) }
 
-/// One change of a graph: `body` changes it as its last deed, or not at all.
+/// Changes a graph. `body` must make its change last, or not at all.
 private func change(
   _ graph: OpaquePointer?, _ body: (inout Graph) throws(DenpaError) -> Void
 ) throws(DenpaError) {

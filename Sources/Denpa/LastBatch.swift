@@ -2,8 +2,8 @@ import CDenpa
 import DenpaCore
 import DenpaTraining
 
-/// How the caller described the tensors of the last `denpa_train_batch`. A call that describes them the same
-/// way needs no check but of its pointers: the others would take as long as the step of a small network.
+/// The descriptions of the tensors of the last `denpa_train_batch`. If a call repeats them, only its pointers
+/// are checked: the other checks would take as long as the step of a small network.
 final class LastBatch {
   /// Calls with more tensors are checked each time.
   private static let capacity = 8
@@ -17,7 +17,7 @@ final class LastBatch {
 
   deinit { tensors.deallocate() }
 
-  /// Whether this call is like the last one; then its data is bound.
+  /// Returns whether this call is like the last one, and if so binds its data.
   @inline(__always)
   func rebind(
     _ trainer: Trainer, _ inputs: UnsafePointer<denpa_tensor>?, _ inputCount: Int32,
@@ -41,7 +41,7 @@ final class LastBatch {
       let data = given.pointee.data, let dtype = DType(rawValue: given.pointee.dtype),
       UInt(bitPattern: data) & UInt(dtype.size - 1) == 0
     else { return false }
-    // Extents and strides as the header lays them out: the two last members, DENPA_MAX_RANK words each.
+    // Extents and strides are the last two members in the header, DENPA_MAX_RANK words each.
     let maximum = Int(DENPA_MAX_RANK)
     let extents = MemoryLayout<denpa_tensor>.size / 8 - 2 * maximum
     let a = UnsafeRawPointer(given).assumingMemoryBound(to: Int64.self) + extents
@@ -55,7 +55,7 @@ final class LastBatch {
 
   func forget() { count = 0 }
 
-  /// After a call that went through all checks.
+  /// Call it after all checks have passed.
   func remember(
     _ inputs: UnsafePointer<denpa_tensor>?, _ inputCount: Int32, _ targets: UnsafePointer<denpa_tensor>?,
     _ targetCount: Int32

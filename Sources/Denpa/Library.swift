@@ -7,13 +7,13 @@ import DenpaLayers
 import DenpaPlugins
 import DenpaTraining
 
-/// What the process has of Denpa besides handles.
+/// The process's state apart from handles.
 enum Library {
-  /// Fills the registry, once, at the first call that looks things up. Loading the library runs nothing.
+  /// Fills the registry, once, in the first call that uses it. Loading the library runs nothing.
   static func prepare() throws(DenpaError) {
     guard denpa_atomic_load_u32(state.isPrepared) == 0 else { return }
     try state.mutex.withLock { () throws(DenpaError) in
-      // Where memory runs out on the way, the next call begins again.
+      // If memory runs out here, the next call starts over.
       Optimizers.register()
       try BuiltIn.register()
       try checkMemory("the registry")
@@ -30,7 +30,7 @@ enum Library {
 
   private static let state = State()
 
-  /// 0: as the machine says.
+  /// 0: the machine's default.
   nonisolated(unsafe) private static let chosenThreads: UnsafeMutablePointer<UInt32> = {
     let word = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
     word.initialize(to: 0)

@@ -30,14 +30,14 @@ public func denpa_model_create(
 }
 
 extension Model {
-  /// Names as C strings, which must be there as long as the model.
+  /// Makes the names' C strings, which must live as long as the model.
   fileprivate func withNames() throws(DenpaError) -> Model {
     try NameTable.add(self)
     return self
   }
 }
 
-/// The C strings that `denpa_port.name` borrows: kept beside each model, made when it is.
+/// The C strings that `denpa_port.name` borrows, made and kept with each model.
 enum NameTable {
   static func add(_ model: Model) throws(DenpaError) {
     var names: [String] = []
@@ -119,7 +119,7 @@ private func describe(
   _ port: UnsafeMutablePointer<denpa_port>?
 ) throws(DenpaError) {
   guard let port else { throw DenpaError(.badArgument, "the denpa_port is NULL") }
-  // Of a later version's fields nothing is known but that 0 means nothing.
+  // For a later version's fields 0 is the only known value.
   let known = MemoryLayout<denpa_port>.size
   let size = try structSize(port, known, "denpa_port")
   (UnsafeMutableRawPointer(port) + known).initializeMemory(as: UInt8.self, repeating: 0, count: size - known)

@@ -3,8 +3,8 @@ import DenpaCore
 import DenpaGraph
 import DenpaPlugins
 
-/// A tensor of the caller's. The common kinds are read without a detour: this is part of every training step.
-/// `strided`: it need not be contiguous.
+/// Reads a caller's tensor. The common kinds take a fast path, since this is part of every training step.
+/// With `strided` it need not be contiguous.
 @inline(__always)
 func view(
   _ tensor: UnsafePointer<denpa_tensor>, _ what: StaticString, _ index: Int, strided: Bool = false
@@ -23,8 +23,7 @@ func view(
     t.data, type, strides: strided ? try TensorReader.strides(tensor, type.shape, "\(what) \(index)") : nil)
 }
 
-/// A struct of options that the caller made: checked for its size, then copied. What a later version has
-/// behind it must be 0.
+/// Copies a caller's struct of options after checking its size. Fields of later versions must be 0.
 func options<T>(
   _ pointer: UnsafePointer<T>?, default defaults: T, _ name: StaticString
 ) throws(DenpaError) -> T {
@@ -33,7 +32,7 @@ func options<T>(
   return pointer.pointee
 }
 
-/// Not generic, so that it is there once.
+/// Not generic, so that it is compiled only once.
 @inline(never)
 private func checkStruct(_ pointer: UnsafeRawPointer, _ known: Int, _ name: StaticString) throws(DenpaError) {
   let size = try structSize(pointer, known, name)
@@ -45,7 +44,7 @@ private func checkStruct(_ pointer: UnsafeRawPointer, _ known: Int, _ name: Stat
   }
 }
 
-/// The size that a struct says it has, where it can have it.
+/// Returns the size that a struct declares; throws if it is invalid.
 func structSize(_ pointer: UnsafeRawPointer, _ known: Int, _ name: StaticString) throws(DenpaError) -> Int {
   let size = pointer.load(as: Int.self)
   guard size >= known, size <= StructTail.absurd else {
@@ -59,7 +58,7 @@ func requireZero(_ isZero: Bool, _ name: StaticString) throws(DenpaError) {
   guard isZero else { throw DenpaError(.badArgument, "the reserved fields of \(name) must be 0") }
 }
 
-/// Text for the caller, by the rule in denpa.h: capacity 0 asks for the length.
+/// Writes text for the caller by denpa.h's rule: capacity 0 requests the length.
 func write(
   text bytes: [UInt8], _ buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int64,
   _ length: UnsafeMutablePointer<Int64>?
@@ -72,7 +71,7 @@ func write(
   buffer[bytes.count] = 0
 }
 
-/// Reports the length, and says whether there is room.
+/// Reports the length, and throws if there is no room.
 func checkRoom(
   _ needed: Int, _ buffer: UnsafeMutableRawPointer?, _ capacity: Int64,
   _ length: UnsafeMutablePointer<Int64>?,
@@ -89,7 +88,7 @@ func checkRoom(
   }
 }
 
-/// A thread count of the caller's: 0 means the default.
+/// Returns a caller's thread count; 0 means the default.
 func threads(_ given: Int32) throws(DenpaError) -> Int32 {
   guard (0...64).contains(given) else {
     throw DenpaError(.badArgument, "threads is 0 (default) to 64, got \(given)")
@@ -97,7 +96,7 @@ func threads(_ given: Int32) throws(DenpaError) -> Int32 {
   return given == 0 ? Library.threadCount : given
 }
 
-/// The largest batch: 0 means 1.
+/// Returns the largest batch; 0 means 1.
 func maximumRows(_ given: Int64) throws(DenpaError) -> Int {
   guard given >= 0, given <= Int64(Int32.max) else {
     throw DenpaError(.badArgument, "max_batch is 1 to 2147483647 (0: 1), got \(given)")

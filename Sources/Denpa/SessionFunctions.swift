@@ -20,7 +20,7 @@ public func denpa_session_create(
   }
 }
 
-/// One call that fails, so that the first error of a real-time thread finds everything made.
+/// Makes one failing call, so that a real-time thread's first error allocates nothing.
 private func warmUp(_ session: OpaquePointer?, _ model: Model) { _ = denpa_predict(session, nil, 1, nil, 1) }
 
 @implementation @_cdecl("denpa_session_destroy")

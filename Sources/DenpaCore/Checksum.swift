@@ -1,4 +1,4 @@
-/// The checksum XXH64 (Yann Collet), taken piece by piece. Not cryptographic: it finds damage, not malice.
+/// The checksum XXH64 (Yann Collet), computed piecewise. Not cryptographic: it detects damage, not malice.
 public struct XXH64: Sendable {
   private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
   private static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F
@@ -8,7 +8,7 @@ public struct XXH64: Sendable {
 
   private let seed: UInt64
   private var lanes: (UInt64, UInt64, UInt64, UInt64)
-  /// What does not fill a stripe of 32 bytes yet.
+  /// The bytes of an incomplete 32-byte stripe.
   private var rest = InlineArray<32, UInt8>(repeating: 0)
   private var restCount = 0
   private var total: UInt64 = 0
@@ -49,7 +49,7 @@ public struct XXH64: Sendable {
     restCount = left
   }
 
-  /// The checksum of all bytes so far; more may follow.
+  /// Returns the checksum of all bytes so far; more may follow.
   public func digest() -> UInt64 {
     var hash: UInt64
     if total >= 32 {

@@ -1,4 +1,4 @@
-/// The element types. Raw values are DLPack's: type code in the low byte, bits above it.
+/// The element types. Raw values are DLPack's: type code in the low byte, bits in the next.
 public enum DType: Int32, Sendable, CaseIterable {
   case float32 = 0x2002
   case float64 = 0x4002

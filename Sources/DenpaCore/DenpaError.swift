@@ -1,5 +1,5 @@
-/// Why a call failed. The raw values are the ABI's status codes (include/denpa_types.h): a code never changes
-/// its meaning.
+/// The reason a call failed. The raw values are the ABI's status codes (include/denpa_types.h) and never
+/// change their meaning.
 public enum Status: Int32, Error, Sendable, CaseIterable {
   case ok = 0
   case badHandle = 1
@@ -25,7 +25,7 @@ public enum Status: Int32, Error, Sendable, CaseIterable {
   case notRegistered = 21
   case callbackFailed = 22
 
-  /// The name in the headers.
+  /// The status's name in the headers.
   public var name: StaticString {
     switch self {
     case .ok: "DENPA_OK"
@@ -55,16 +55,15 @@ public enum Status: Int32, Error, Sendable, CaseIterable {
   }
 }
 
-/// The one error of the engine: a status and a text that names the node, what was expected and what was
-/// given.
+/// The engine's only error: a status and a text that names the node, what was expected and what was given.
 ///
-/// The text stands inside the value, so that throwing allocates nothing: a real-time session answers bad
-/// input, and a call that ran out of memory says so, without asking for any.
+/// The text is stored inline, so that throwing allocates nothing: a real-time session can reject bad input,
+/// and a call can report that memory ran out, without allocating.
 public struct DenpaError: Error, Sendable {
   public var status: Status
   public var message: Message
 
-  // Never inlined, like all that makes messages: a message is made once in a failure, its code stands in a
+  // Never inlined, like everything that makes messages: it runs once per failure, but its code would be in a
   // thousand places.
   @inline(never)
   public init(_ status: Status, _ message: Message) {
@@ -72,7 +71,7 @@ public struct DenpaError: Error, Sendable {
     self.message = message
   }
 
-  /// A failed allocation. `what` was to be allocated.
+  /// Returns the error of a failed allocation of `what`.
   public static func outOfMemory(_ what: StaticString) -> DenpaError {
     DenpaError(.outOfMemory, "out of memory for \(what)")
   }
@@ -82,10 +81,10 @@ extension DenpaError: CustomStringConvertible {
   public var description: String { message.description }
 }
 
-/// At most 511 bytes of UTF-8, stored in place; what is longer is cut at a character's border.
+/// At most 511 bytes of UTF-8, stored inline; longer text is cut at a character boundary.
 public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringConvertible {
   public static let capacity = 512
-  // Eight vectors and not 512 bytes: the compiler copies a struct field by field.
+  // Eight vectors rather than 512 bytes, because the compiler copies a struct field by field.
   private typealias Eighth = SIMD64<UInt8>
   private var bytes: (Eighth, Eighth, Eighth, Eighth, Eighth, Eighth, Eighth, Eighth) = (
     .zero, .zero, .zero, .zero, .zero, .zero, .zero, .zero
@@ -101,7 +100,7 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
 
   public init(stringInterpolation: Message.Writer) { self = stringInterpolation.message }
 
-  /// The interpolation of a message: `"\(node): expected \(shape), got \(other)"`.
+  /// A message's interpolation: `"\(node): expected \(shape), got \(other)"`.
   public struct Writer: StringInterpolationProtocol {
     var message = Message()
     public init(literalCapacity: Int, interpolationCount: Int) {}
@@ -123,7 +122,7 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
     public mutating func appendInterpolation(_ dtype: DType) { message.append(dtype.name) }
     @inline(never)
     public mutating func appendInterpolation(_ shape: Shape) { message.append(shape) }
-    /// A C string from outside: at most `Message.capacity` bytes are read.
+    /// Appends a C string from outside the engine, reading at most `Message.capacity` bytes.
     @inline(never)
     public mutating func appendInterpolation(cString: UnsafePointer<CChar>?) {
       guard let cString else { return message.append("(null)") }
@@ -133,7 +132,7 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
     }
     @inline(never)
     public mutating func appendInterpolation(_ number: Double) { message.append("\(number)") }
-    /// `[a, b, c]`, cut after `limit` items.
+    /// Appends `[a, b, c]`, cut after `limit` items.
     @inline(never)
     public mutating func appendInterpolation(list items: [String], limit: Int = 12) {
       for (index, item) in items.prefix(limit).enumerated() {
@@ -194,7 +193,7 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
   public mutating func append(_ text: UnsafeRawBufferPointer) {
     var length = min(text.count, Message.capacity - 1 - count)
     if length < text.count {
-      // Never half a character: step back over continuation bytes.
+      // Cuts at a character boundary: steps back over continuation bytes.
       while length > 0, text[length] & 0xC0 == 0x80 { length -= 1 }
     }
     withUnsafeMutableBytes(of: &bytes) { bytes in
@@ -203,7 +202,7 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
     count += max(length, 0)
   }
 
-  /// The text; the byte behind it is 0.
+  /// Calls `body` with the text, which is followed by a 0 byte.
   public func withUTF8<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
     withUnsafeBytes(of: bytes) { raw in
       body(UnsafeBufferPointer(start: raw.baseAddress?.assumingMemoryBound(to: UInt8.self), count: count))

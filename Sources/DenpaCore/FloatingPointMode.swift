@@ -1,11 +1,11 @@
 import CShim
 
-/// Runs `body` with rounding to nearest, every exception masked and subnormal numbers kept, then gives the
-/// caller its mode and its sticky flags back.
+/// Runs `body` with rounding to nearest, every exception masked and subnormal numbers kept, then restores the
+/// caller's mode and sticky flags.
 ///
-/// The same numbers must come out whatever the host did to the mode (-ffast-math in one of its libraries
-/// turns subnormals off for the whole thread). Writing the register costs more than reading it, so it is
-/// written if needed only.
+/// Results must not depend on what the host did to the mode (-ffast-math in one of its libraries turns
+/// subnormals off for the whole thread). Writing the register costs more than reading it, so it is only
+/// written if necessary.
 @inlinable @inline(__always)
 public func withCanonicalFloatingPoint<R>(_ body: () throws(DenpaError) -> R) throws(DenpaError) -> R {
   let saved = denpa_fp_state()

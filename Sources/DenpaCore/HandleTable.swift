@@ -1,7 +1,7 @@
 import CShim
 
-/// What an opaque pointer of the C ABI really is: bit 0 set, 20 bits of slot, 32 of generation, 8 of kind,
-/// and 101 on top, so that no pointer to memory looks like one and following one faults at once.
+/// The contents of an opaque pointer of the C ABI: bit 0 set, 20 bits of slot, 32 of generation, 8 of kind,
+/// and 101 on top, so that no pointer to memory looks like one and dereferencing one faults at once.
 public struct Handle {
   public let raw: UInt
 
@@ -22,19 +22,19 @@ public struct Handle {
 
 /// The objects behind the handles of the C ABI.
 ///
-/// A call pins the object while it works with it; `destroy` makes the handle invalid at once, and the object
-/// goes when the last pin does. Nothing here takes a lock: pinning is one compare-and-swap on the slot's
-/// state, which holds generation (32 bits), alive (1), kind (8) and pins (23). Slots stand in chunks that are
-/// never moved or freed, so any bits that a caller passes can be looked up without following them. A
-/// destroyed slot is used again under its next generation; after 2³² − 1 of them it is retired, so that no
-/// handle ever becomes valid again.
+/// A call pins the object while it works with it; `destroy` invalidates the handle at once, and the object is
+/// released with its last pin. Nothing here takes a lock: pinning is one compare-and-swap on the slot's
+/// state, which holds generation (32 bits), alive (1), kind (8) and pins (23). Slots are in chunks that are
+/// never moved or freed, so any bits that a caller passes can be looked up without dereferencing them. A
+/// destroyed slot is reused under its next generation and retired after 2³² − 1 of them, so that no handle
+/// ever becomes valid again.
 public enum HandleTable {
   public static let capacity = 1 << 20
 
-  /// Keeps the object until it is destroyed.
+  /// Stores the object until its handle is destroyed.
   public static func insert(_ object: AnyObject, kind: UInt8) throws(DenpaError) -> OpaquePointer {
     let index = try takeSlot()
-    // There: takeSlot made its chunk.
+    // Never nil: takeSlot created its chunk.
     guard let slot = slot(index) else { throw DenpaError(.internalError, "a handle's slot has no memory") }
     let generation = UInt32(truncatingIfNeeded: denpa_atomic_load_u64(slot) >> 32) + 1
     let handle = Handle(slot: index, generation: generation, kind: kind)
@@ -45,8 +45,8 @@ public enum HandleTable {
     return pointer
   }
 
-  /// The object, kept alive until `unpin`; nil for NULL, what was destroyed, another kind, and bits that
-  /// never were a handle.
+  /// Returns the object, kept alive until `unpin`; nil for NULL, a destroyed handle, another kind, and bits
+  /// that never were a handle.
   public static func pin(_ pointer: OpaquePointer?, kind: UInt8) -> Unmanaged<AnyObject>? {
     let handle = Handle(pointer)
     guard handle.isWellFormed, handle.kind == kind, let slot = slot(handle.slot) else { return nil }
@@ -69,7 +69,7 @@ public enum HandleTable {
     if before & State.aliveBit == 0, before & State.pins == 1 { release(slot, handle.slot) }
   }
 
-  /// Makes the handle invalid; false, and nothing done, where `pin` would answer nil.
+  /// Invalidates the handle; returns false, with no effect, if `pin` would return nil.
   public static func destroy(_ pointer: OpaquePointer?, kind: UInt8) -> Bool {
     let handle = Handle(pointer)
     guard handle.isWellFormed, handle.kind == kind, let slot = slot(handle.slot) else { return false }
@@ -84,7 +84,7 @@ public enum HandleTable {
     return true
   }
 
-  /// The kind of a valid handle, for texts such as "expected a graph, got a model".
+  /// Returns the kind of a valid handle, for texts like "expected a graph, got a model".
   public static func kind(of pointer: OpaquePointer?) -> UInt8? {
     let handle = Handle(pointer)
     guard handle.isWellFormed, let slot = slot(handle.slot),
@@ -93,10 +93,10 @@ public enum HandleTable {
     return handle.kind
   }
 
-  /// How many objects the table keeps, those included that are destroyed but pinned.
+  /// The number of objects in the table, including those destroyed but still pinned.
   public static var live: Int { Int(denpa_atomic_load_u64(live_)) }
 
-  /// Only ever called by whoever made the state (not alive, no pins).
+  /// Called only by the thread that made the state (not alive, no pins).
   private static func release(_ slot: UnsafeMutableRawPointer, _ index: UInt32) {
     let object = denpa_atomic_exchange_pointer(slot + Slot.object, nil)
     let isSpent = denpa_atomic_load_u64(slot) >> 32 == UInt64(UInt32.max)
@@ -121,24 +121,24 @@ extension HandleTable {
     static let pins: UInt64 = 1 << 23 - 1
     static let aliveBit: UInt64 = 1 << 31
 
-    /// The state of the handle's slot while the handle is valid and not pinned.
+    /// Returns the state of the handle's slot while the handle is valid and not pinned.
     static func alive(_ handle: Handle) -> UInt64 {
       UInt64(handle.generation) << 32 | aliveBit | UInt64(handle.kind) << 23
     }
   }
 
-  /// 1,024 slots a chunk, 1,024 chunks.
+  /// 1,024 slots per chunk, 1,024 chunks.
   private static let chunkBits: UInt32 = 10
 
   private static var memory: UnsafeMutableRawPointer { denpa_handle_memory() }
   /// The list of free slots: tag << 32 | number + 1. The tag defeats ABA.
   private static var free_: UnsafeMutableRawPointer { memory }
-  /// How many slots were ever used.
+  /// The number of slots ever used.
   private static var used: UnsafeMutableRawPointer { memory + 64 }
   private static var live_: UnsafeMutableRawPointer { memory + 128 }
   private static func directory(_ chunk: UInt32) -> UnsafeMutableRawPointer { memory + 256 + Int(chunk) * 8 }
 
-  /// nil where no slot was ever made.
+  /// Returns nil if the slot's chunk was never created.
   static func slot(_ index: UInt32) -> UnsafeMutableRawPointer? {
     guard let chunk = denpa_atomic_load_pointer(directory(index >> chunkBits)) else { return nil }
     return chunk + Int(index & (1 << chunkBits - 1)) * Slot.size
@@ -157,7 +157,7 @@ extension HandleTable {
       guard fresh < UInt64(capacity) else {
         throw DenpaError(.limitExceeded, "there are \(capacity) objects already; destroy some")
       }
-      // The chunk before the number: whoever has a number finds its slot there.
+      // The chunk before the number: a thread that has a number finds its slot.
       try makeChunk(UInt32(fresh) >> chunkBits)
       if denpa_atomic_cas_u64(used, fresh, fresh + 1) { return UInt32(fresh) }
       fresh = denpa_atomic_load_u64(used)

@@ -22,7 +22,7 @@ public func availableKernelSets() -> [KernelSet] {
     KernelSet(name: narrowest, float32: DenpaKernelsF32.kernelTable(), float64: DenpaKernelsF64.kernelTable())
   ]
   #if arch(x86_64)
-    // Only then called: even making a table may use the wide registers.
+    // Called only if supported: even creating a table may use the wide registers.
     let level = denpa_cpu_level()
     if level >= 1 {
       sets.append(
@@ -40,13 +40,12 @@ public func availableKernelSets() -> [KernelSet] {
   return sets
 }
 
-/// The kernel set that the process computes with.
+/// The kernel set that the process uses.
 public enum Kernels {
-  /// Decided at first use, then never again: results depend on the set, so it must not change under a running
-  /// process.
+  /// Decided once, at first use: results depend on the set, so it must not change in a running process.
   private static let decision: Result<KernelSet, DenpaError> = decide(named: getenv("DENPA_KERNELS"))
 
-  /// The widest set that the machine can run, or the one that the environment variable DENPA_KERNELS names.
+  /// Returns the widest set that the machine can run, or the one named by the variable DENPA_KERNELS.
   public static func chosen() throws(DenpaError) -> KernelSet { try decision.get() }
 
   static func decide(named name: UnsafePointer<CChar>?) -> Result<KernelSet, DenpaError> {

@@ -1,24 +1,23 @@
 import CShim
 
-/// Throws if an allocation of Swift's own had to be served from the reserve since the ABI layer last cleared
-/// the flag.
+/// Throws if the reserve has served an allocation by Swift since the ABI layer last cleared the flag.
 ///
-/// To be called where a call can still roll back: before it commits what it built.
+/// Call it while the call can still roll back, before committing what it built.
 @inlinable
 public func checkMemory(_ what: StaticString) throws(DenpaError) {
   if denpa_shim_allocation_failed() != 0 { throw .outOfMemory(what) }
 }
 
-/// Guard mode and its kin: controls of the tests, chosen by the environment.
+/// Guard and observe mode: for tests, chosen by the environment.
 public enum GuardMode {
-  /// Every buffer ends at an inaccessible page, and so does every tensor of a plan and every parameter;
-  /// tensors share no memory and are filled with NaN before each run.
+  /// Every buffer ends at an inaccessible page, as do every tensor of a plan and every parameter; tensors
+  /// share no memory and are filled with NaN before each run.
   public static var isOn: Bool { denpa_guard_mode() != 0 }
   /// Plans are compiled without fusion, and their tensors share no memory.
   public static var observes: Bool { denpa_observe_mode() != 0 }
   public static var pageBytes: Int { denpa_guard_page_size() }
 
-  /// NaN in every float dtype.
+  /// Fills memory with a pattern that is NaN in every float dtype.
   public static func poison(_ memory: UnsafeMutableRawPointer, _ byteCount: Int) {
     memory.initializeMemory(as: UInt8.self, repeating: 0xFF, count: byteCount)
   }
@@ -28,15 +27,15 @@ public enum GuardMode {
 public final class Buffer: @unchecked Sendable {
   public let base: UnsafeMutableRawPointer
   public let byteCount: Int
-  /// What `byteCount` bytes take: whole cache lines, at least one.
+  /// The allocated size of `byteCount` bytes: whole cache lines, at least one.
   public let paddedBytes: Int
   private let isGuarded = GuardMode.isOn
 
-  /// From here on a buffer begins at a huge page and asks for such pages. Measured over 64 MiB: reading
-  /// column by column takes 2.0 ns a line instead of 2.8; reading row by row the same.
+  /// The size from which a buffer begins at a huge page and asks for huge pages. Measured over 64 MiB:
+  /// reading column by column takes 2.0 ns a line instead of 2.8; reading row by row the same.
   static let hugePage = 2 << 20
 
-  /// `what` is named in the error where there is no memory. Zero bytes are as good a size as any.
+  /// If there is no memory, the error names `what`. `byteCount` may be 0.
   public init(byteCount: Int, zeroed: Bool = true, _ what: StaticString) throws(DenpaError) {
     let isHuge = byteCount >= Buffer.hugePage
     // Rounded up, so that whole vectors and cache lines at the end belong to this buffer alone.
@@ -57,8 +56,8 @@ public final class Buffer: @unchecked Sendable {
     try checkMemory(what)
   }
 
-  /// Makes the page at `offset` inaccessible, in guard mode: `base` is the beginning of a page where
-  /// `byteCount` is a number of whole pages.
+  /// Makes the page at `offset` inaccessible, in guard mode: `base` is page-aligned if `byteCount` is a
+  /// number of whole pages.
   public func forbidPage(at offset: Int) { if isGuarded { denpa_guard_forbid(base + offset) } }
 
   deinit { if isGuarded { denpa_guard_free(base, paddedBytes) } else { denpa_shim_free(base) } }

@@ -1,12 +1,11 @@
 import CShim
 import Glibc
 
-/// A lock for the paths that are allowed one. A pthread mutex, at an address of its own: ThreadSanitizer
-/// understands it, and it never moves. In a forked child it begins anew: whoever held it may not have come
-/// along.
+/// A lock for the paths that may take one: a pthread mutex at a fixed address, which ThreadSanitizer
+/// understands. It is reinitialized in a forked child, in which the thread that held it may not exist.
 public final class Mutex: @unchecked Sendable {
   @usableFromInline let raw: UnsafeMutablePointer<pthread_mutex_t>
-  /// The process that `raw` was last made in.
+  /// The fork generation in which `raw` was last initialized.
   @usableFromInline var generation: UInt32
 
   public init() {
@@ -36,7 +35,7 @@ public final class Mutex: @unchecked Sendable {
     return pthread_mutex_trylock(raw) == 0
   }
 
-  /// A child has one thread when it begins, so there is nobody to race with.
+  /// A forked child starts with a single thread, so there is no race.
   @usableFromInline
   func beginAnew() {
     raw.initialize(to: pthread_mutex_t())

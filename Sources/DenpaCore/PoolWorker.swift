@@ -1,17 +1,17 @@
 import CShim
 import Glibc
 
-/// The pool's threads: how they come to be, live, and are forgotten in a forked child.
+/// The pool's threads: their creation, their life, and their end in a forked child.
 enum PoolWorker {
-  /// As much as a main thread has: chunks of plugins run on it. The pages come when they are touched.
+  /// As much as a main thread has, because plugins' chunks run on it. Pages are committed when touched.
   private static let stackBytes = 8 << 20
-  /// Longer than the gaps between the parallel parts of one training step, shorter than a time slice by far.
+  /// Longer than the gaps between the parallel parts of one training step, much shorter than a time slice.
   private static let spinNanoseconds: UInt32 = 30_000
-  /// So many jobs pass before a failed pthread_create is tried again.
+  /// The number of jobs to wait before a failed pthread_create is retried.
   private static let patience: UInt32 = 1024
 
-  /// Sees to it that there are `wanted` threads if the system gives them; answers how many of them there are.
-  /// Only for the holder of the pool.
+  /// Ensures that there are `wanted` threads, if the system allows them, and returns their number. Only for
+  /// the holder of the pool.
   static func provide(_ wanted: UInt32) -> UInt32 {
     var alive = denpa_atomic_load_u32(PoolWords.alive)
     if alive < wanted, prepare() {
@@ -22,14 +22,14 @@ enum PoolWorker {
       }
       unblockSignals(blocked)
       if alive < wanted { denpa_atomic_store_u32(PoolWords.patience, patience) }
-      // With more threads than CPUs a spinning thread keeps a working one from its CPU.
+      // With more threads than CPUs a spinning thread keeps a working one off its CPU.
       let fits = alive < UInt32(ThreadPool.availableCPUs())
       denpa_atomic_store_u32(PoolWords.spin, fits ? spinNanoseconds : 0)
     }
     return min(alive, wanted)
   }
 
-  /// Whether a thread may be made: not soon after that failed, and not without the fork handler.
+  /// Whether a thread may be created: not soon after a failure, and not without the fork handler.
   private static func prepare() -> Bool {
     let left = denpa_atomic_load_u32(PoolWords.patience)
     guard left == 0 else {
@@ -42,9 +42,8 @@ enum PoolWorker {
     return true
   }
 
-  /// In a forked child, whose only thread this is. The description of a job and its counters stay: the child
-  /// may have been forked inside a chunk, and then goes on with the chunks that nobody has claimed, alone;
-  /// until then the pool is taken.
+  /// Runs in a forked child, whose only thread this is. The job's description and counters are kept: a child
+  /// forked inside a chunk goes on alone with the unclaimed chunks, and the pool is taken until then.
   private static func forget() {
     denpa_atomic_store_u32(PoolWords.generation, denpa_atomic_load_u32(PoolWords.generation) &+ 1)
     denpa_atomic_store_u64(PoolWords.gate, denpa_atomic_load_u64(PoolWords.gate) & ~UInt64(UInt32.max))
@@ -55,8 +54,8 @@ enum PoolWorker {
     denpa_forget_workers()
   }
 
-  /// The host's signals are the host's threads' business. Blocked before a thread is made: it inherits that.
-  /// But for those that a thread brings upon itself: the host's crash handler shall see a fault in a plugin's
+  /// Leaves the host's signals to its threads: blocks them before a thread is created, which inherits the
+  /// mask. Synchronous ones stay unblocked, so that the host's crash handler sees a fault in a plugin's
   /// chunk.
   private static func blockSignals() -> sigset_t {
     var all = sigset_t()
@@ -92,16 +91,16 @@ enum PoolWorker {
     denpa_name_worker(UInt32(number))
     denpa_worker_begins(UInt32(number))
     let generation = denpa_atomic_load_u32(PoolWords.generation)
-    // A job is joined once. 0 is the number of no job, as good as.
+    // A job is joined only once. 0 is in effect no job's number.
     var last: UInt64 = 0
     var spin = PoolSpin()
-    // A chunk that forks makes its thread the child's only one; there it must not wait for jobs.
+    // A chunk that forks makes its thread the child's only one, which must not wait for jobs there.
     while generation == denpa_atomic_load_relaxed_u32(PoolWords.generation) {
       if let (job, worker, id) = join(notAgain: last) {
         last = id
         denpa_worker_is_here(UInt32(number))
         denpa_fp_set_state(denpa_fp_canonical())
-        // More threads than this job's may be there, and not always the same ones come.
+        // There may be more threads than this job wants, and different ones may join each time.
         job.runChunks(as: worker, from: number < UInt(job.threads) ? UInt32(number) : UInt32(worker))
         leave(generation)
         spin = PoolSpin()
@@ -133,7 +132,7 @@ enum PoolWorker {
     let signal = denpa_atomic_load_ordered_u32(PoolWords.signal)
     _ = denpa_atomic_add_u32(PoolWords.sleepers, 1)
     let gate = denpa_atomic_load_ordered_u64(PoolWords.gate)
-    // A job that opens from here on changes the signal first and looks for sleepers then.
+    // A job that opens after this changes the signal first and then looks for sleepers.
     if gate & UInt64(UInt32.max) == 0 || gate >> 32 == last { denpa_futex_wait(PoolWords.signal, signal, -1) }
     _ = denpa_atomic_sub_u32(PoolWords.sleepers, 1)
   }

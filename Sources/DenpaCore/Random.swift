@@ -1,49 +1,49 @@
 import Glibc
 
 /// Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as
-/// easy as 1, 2, 3", 2011). A draw is a function of (seed, stream, step, counter) and of nothing else, so any
-/// thread may draw any number in any order, forward and backward see the same ones, and a checkpoint holds
-/// all of the state.
+/// easy as 1, 2, 3", 2011). A draw is a function of (seed, stream, step, counter) alone, so any thread may
+/// draw any number in any order, forward and backward see the same numbers, and a checkpoint holds the entire
+/// state.
 ///
 /// Each counter is one draw: `bits`, `uniform`, `normal` and `below` of the same counter are not independent.
 public struct Random: Sendable {
   private let key: (UInt32, UInt32)
   private let step: UInt64
 
-  /// `stream` tells nodes apart, `step` training steps. Two streams of one seed never share a key, nor do two
-  /// seeds of one stream.
+  /// `stream` distinguishes nodes, `step` training steps. Two streams of one seed never share a key, nor do
+  /// two seeds of one stream.
   public init(seed: UInt64, stream: UInt64, step: UInt64 = 0) {
     let mixed = Random.scramble(seed) ^ stream
     key = (UInt32(truncatingIfNeeded: mixed), UInt32(truncatingIfNeeded: mixed >> 32))
     self.step = step
   }
 
-  /// 32 random bits.
+  /// Returns 32 random bits.
   @inline(__always)
   public func bits(_ counter: UInt64) -> UInt32 { block(counter).0 }
 
-  /// Evenly distributed in 0 ..< 1, a multiple of 2⁻⁵³.
+  /// Returns a multiple of 2⁻⁵³, uniformly distributed in 0 ..< 1.
   public func uniform(_ counter: UInt64) -> Double {
     let words = block(counter)
     return Double(Random.join(words.0, words.1) >> 11) * 0x1p-53
   }
 
-  /// Normally distributed with mean 0 and deviation 1, by Box and Muller; at most 8.6 in size.
+  /// Returns a normally distributed number, mean 0 and deviation 1 (Box–Muller), of magnitude at most 8.6.
   public func normal(_ counter: UInt64) -> Double {
     let words = block(counter)
-    // In (0, 1]: the logarithm must exist.
+    // In (0, 1], so that the logarithm is finite.
     let radius = Double((Random.join(words.0, words.1) >> 11) + 1) * 0x1p-53
     let angle = Double(Random.join(words.2, words.3) >> 11) * 0x1p-53
     return (-2 * log(radius)).squareRoot() * cos(2 * Double.pi * angle)
   }
 
-  /// In 0 ..< bound (0 for a bound of 0). The most and the least frequent number differ by bound/2⁶⁴.
+  /// Returns a number in 0 ..< bound (0 if it is 0); probabilities differ relatively by at most bound/2⁶⁴.
   public func below(_ bound: UInt64, _ counter: UInt64) -> UInt64 {
     let words = block(counter)
     return Random.join(words.0, words.1).multipliedFullWidth(by: bound).high
   }
 
-  /// A random order of 0 ..< count, by Fisher and Yates.
+  /// Writes a random permutation of 0 ..< count (Fisher–Yates).
   public func permutation(into result: UnsafeMutableBufferPointer<Int64>) {
     for index in result.indices {
       let other = Int(below(UInt64(index) + 1, UInt64(index)))
@@ -61,7 +61,7 @@ public struct Random: Sendable {
       ), key: key)
   }
 
-  /// The function itself, with ten rounds.
+  /// The ten rounds of Philox.
   @inline(__always)
   public static func philox(
     counter: (UInt32, UInt32, UInt32, UInt32), key: (UInt32, UInt32)
@@ -82,7 +82,7 @@ public struct Random: Sendable {
 
   private static func join(_ low: UInt32, _ high: UInt32) -> UInt64 { UInt64(high) << 32 | UInt64(low) }
 
-  /// The finaliser of SplitMix64: a bijection, so that seeds 0, 1, 2, … lie far apart and stay distinct.
+  /// The finalizer of SplitMix64: a bijection, so that seeds 0, 1, 2, … become distant and stay distinct.
   private static func scramble(_ seed: UInt64) -> UInt64 {
     var z = seed &+ 0x9E37_79B9_7F4A_7C15
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

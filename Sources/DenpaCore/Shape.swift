@@ -1,9 +1,9 @@
-/// The extents of a tensor, at most 8 axes, stored in place: making and comparing shapes allocates nothing.
+/// The extents of a tensor, at most 8 axes, stored inline: creating and comparing shapes allocates nothing.
 ///
-/// Axis 0 of a value in a graph is the batch. Before a batch size is known it is `Shape.batch`.
+/// Axis 0 of a value in a graph is the batch; until the batch size is known it is `Shape.batch`.
 public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
   public static let maximumRank = 8
-  /// The symbolic extent of the batch axis: "rows" in messages.
+  /// The symbolic extent of the batch axis, "rows" in messages.
   public static let batch = -1
 
   private var extents: SIMD8<Int> = .zero
@@ -15,7 +15,7 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
     for extent in elements.prefix(Shape.maximumRank) { append(extent) }
   }
 
-  /// Checks rank and extents; `Shape.batch` is allowed on axis 0 only.
+  /// Creates a shape after checking rank and extents; `Shape.batch` is only allowed on axis 0.
   public init(checking extents: some Collection<Int>) throws(DenpaError) {
     guard extents.count <= Shape.maximumRank else {
       throw DenpaError(.limitExceeded, "a tensor has at most \(Shape.maximumRank) axes, got \(extents.count)")
@@ -50,10 +50,10 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
     return product
   }
 
-  /// The number of elements, or an error where it exceeds 2⁴⁷ (128 TiB of bytes: no machine has the memory,
+  /// Returns the number of elements; throws if it exceeds 2⁴⁷ (128 TiB of bytes: no machine has the memory,
   /// and sizes in bytes cannot overflow).
   public func checkedCount() throws(DenpaError) -> Int {
-    // An extent of 0 makes any other harmless, but two huge ones beside it must not overflow on the way.
+    // An extent of 0 makes the product 0, but two huge ones beside it must not overflow on the way.
     var product = 1
     for axis in 0..<rank {
       let extent = extents[axis] == Shape.batch ? 1 : max(extents[axis], 1)
@@ -66,7 +66,7 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
     return count
   }
 
-  /// The same shape with the symbolic batch replaced.
+  /// Returns the shape with the symbolic batch replaced.
   public func withRows(_ rows: Int) -> Shape {
     guard isBatched else { return self }
     var result = self
@@ -74,14 +74,14 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral {
     return result
   }
 
-  /// The axes behind the batch.
+  /// The axes after the batch.
   public var sample: Shape {
     var result = Shape()
     for axis in 1..<max(rank, 1) { result.append(extents[axis]) }
     return result
   }
 
-  /// (rows, …) in front of a sample's shape.
+  /// Returns (rows, …) followed by a sample's shape.
   public static func batched(_ sample: Shape) -> Shape {
     var result = Shape()
     result.append(Shape.batch)
@@ -100,7 +100,7 @@ extension Shape: CustomStringConvertible {
   }
 }
 
-/// What a tensor is, without its values.
+/// A tensor's dtype and shape.
 public struct TensorType: Sendable, Hashable {
   public var dtype: DType
   public var shape: Shape

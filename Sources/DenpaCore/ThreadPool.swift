@@ -2,25 +2,24 @@ import CShim
 import DenpaKernelTypes
 import Glibc
 
-/// The process's one pool of threads.
+/// The process's only pool of threads.
 ///
-/// Threads are made at the first call that wants them, and stay. One job runs at a time: whoever comes while
-/// the pool is busy, from inside a chunk above all, runs its chunks itself. The pool's words stand in static
-/// memory of C: there is nothing to make lazily, and a forked child sets them back where they are
-/// (`PoolWorker`).
+/// Threads are created by the first call that needs them, and stay. One job runs at a time: a caller that
+/// finds the pool busy, in particular one inside a chunk, runs its chunks itself. The pool's words are in
+/// static C memory: nothing is created lazily, and a forked child resets them in place (`PoolWorker`).
 ///
 /// How a job runs: the caller writes its description and opens the gate, a word that holds the job's number
 /// and the seats left. A helper that takes a seat (one compare-and-swap) may read the description; its seat
 /// is its worker number. The chunks are divided into as many parts as there are threads, each with a counter
-/// to claim chunks from: a thread takes those of its own part first, which job after job is the same, so that
-/// what it has in its caches serves again; then those that others have left. The caller closes the gate,
-/// learns from its last value how many helpers came, and waits for these to say that they are finished.
-/// Nobody touches a job that he has no seat in.
+/// to claim chunks from. A thread first takes the chunks of its own part, the same for job after job, so that
+/// its caches are reused, and then those that others have left. The caller closes the gate, learns from its
+/// last value how many helpers joined, and waits until they have finished. No thread touches a job in which
+/// it has no seat.
 public enum ThreadPool {
-  /// The most threads that one job can have, whatever is asked.
+  /// The maximum number of threads of one job, whatever is requested.
   public static let maximumThreads: Int32 = 256
 
-  /// For `Run.parallel`. Uses at most `run.pointee.threads` threads, the caller included.
+  /// The value for `Run.parallel`. Uses at most `run.pointee.threads` threads, including the caller.
   public static var parallel: Parallel {
     { run, count, body, context in
       let threads = run.assumingMemoryBound(to: Run.self).pointee.threads
@@ -28,8 +27,8 @@ public enum ThreadPool {
     }
   }
 
-  /// How many threads a session gets that does not say: DENPA_THREADS if that is a number, or else the CPUs
-  /// that this thread may use and its cgroup pays for; from 1 to 64.
+  /// Returns the number of threads of a session that sets none: DENPA_THREADS if it is a number, otherwise
+  /// the CPUs that this thread's affinity and its cgroup's quota allow; from 1 to 64.
   public static func defaultThreads() -> Int32 {
     if let text = getenv("DENPA_THREADS") {
       var end: UnsafeMutablePointer<CChar>?
@@ -39,14 +38,14 @@ public enum ThreadPool {
     return min(availableCPUs(), 64)
   }
 
-  /// The CPUs that this thread may use and its cgroup pays for, at least 1.
+  /// Returns the number of CPUs that this thread's affinity and its cgroup's quota allow, at least 1.
   static func availableCPUs() -> Int32 {
     let quota = denpa_cgroup_cpu_limit()
     let affinity = denpa_affinity_cpu_count()
     return max(1, quota > 0 ? min(affinity, quota) : affinity)
   }
 
-  /// How many threads the pool has.
+  /// The number of threads in the pool.
   public static var running: Int { Int(denpa_atomic_load_u32(PoolWords.alive)) }
 
   private static func perform(
@@ -60,7 +59,7 @@ public enum ThreadPool {
       let generation = denpa_atomic_load_relaxed_u32(PoolWords.generation)
       performTogether(
         helpers, Job(body: body, context: context, count: count, threads: helpers + 1), generation)
-      // Also in a child that was forked inside this very job, where nobody else can have the pool.
+      // Also in a child forked inside this job, in which no other thread can hold the pool.
       denpa_atomic_store_u32(PoolWords.busy, 0)
     } else {
       denpa_atomic_store_u32(PoolWords.busy, 0)
@@ -81,7 +80,7 @@ public enum ThreadPool {
     for part in 0..<job.threads { denpa_atomic_store_u32(PoolWords.claimed(part), 0) }
     denpa_atomic_store_u32(PoolWords.finished, 0)
     let number = (denpa_atomic_load_relaxed_u64(PoolWords.gate) >> 32 &+ 1) << 32
-    // Where there are CPUs for all of them.
+    // Only if there are CPUs for all of them.
     if denpa_atomic_load_relaxed_u32(PoolWords.spin) > 0 { denpa_keep_workers_off(helpers) }
     _ = denpa_atomic_exchange_u64(PoolWords.gate, number | UInt64(helpers))
     _ = denpa_atomic_add_u32(PoolWords.signal, 1)
@@ -99,10 +98,10 @@ public enum ThreadPool {
     var spin = PoolSpin()
     while denpa_atomic_load_u32(PoolWords.finished) < joined, spin.goesOn() {}
     guard denpa_atomic_load_u32(PoolWords.finished) < joined else { return }
-    // One word tells who is finished and that the caller sleeps: whoever comes last sees it, or is seen.
+    // One word holds both the finished count and the sleeping caller, so the last helper sees it or is seen.
     var finished = denpa_atomic_or_u32(PoolWords.finished, PoolWords.callerSleeps) | PoolWords.callerSleeps
     while finished & ~PoolWords.callerSleeps < joined {
-      // The helpers of a forked child's parent will never come.
+      // A forked child does not have its parent's helpers.
       guard generation == denpa_atomic_load_relaxed_u32(PoolWords.generation) else { return }
       denpa_futex_wait(PoolWords.finished, finished, -1)
       finished = denpa_atomic_load_u32(PoolWords.finished)
@@ -110,16 +109,16 @@ public enum ThreadPool {
   }
 }
 
-/// What a helper must know of a job.
+/// What a helper needs to know about a job.
 struct Job {
   var body: ChunkBody
   var context: UnsafeMutableRawPointer
   var count: Int32
-  /// Helpers and caller.
+  /// Including the caller.
   var threads: UInt32
 
-  /// Claims chunks until there are none, those of part `own` first. Overshoots each counter by at most one a
-  /// thread, so it cannot wrap.
+  /// Claims chunks until there are none, those of part `own` first. Overshoots each counter by at most one
+  /// per thread, so it cannot wrap.
   func runChunks(as worker: Int32, from own: UInt32) {
     var part = own
     denpa_set_in_job(1)
@@ -140,8 +139,7 @@ struct Job {
   private func start(_ part: UInt32) -> UInt32 { UInt32(UInt64(count) * UInt64(part) / UInt64(threads)) }
 }
 
-/// Where the pool's words stand; those that different threads write at the same time on cache lines of their
-/// own.
+/// The addresses of the pool's words; those written concurrently are on separate cache lines.
 enum PoolWords {
   static var base: UnsafeMutableRawPointer { denpa_pool_memory() }
   /// Job number << 32 | seats left.
@@ -149,22 +147,22 @@ enum PoolWords {
   /// Helpers that have left the job, and `callerSleeps`.
   static var finished: UnsafeMutableRawPointer { base + 64 }
   static let callerSleeps: UInt32 = 1 << 31
-  /// Counts jobs; sleeping helpers wait for it to change.
+  /// The number of jobs; sleeping helpers wait for it to change.
   static var signal: UnsafeMutableRawPointer { base + 128 }
   static var sleepers: UnsafeMutableRawPointer { base + 132 }
-  /// 1 while a job has the pool.
+  /// 1 while a job holds the pool.
   static var busy: UnsafeMutableRawPointer { base + 192 }
   static var job: UnsafeMutableRawPointer { base + 256 }
   static var alive: UnsafeMutableRawPointer { base + 320 }
-  /// Counts forks, from parent to child.
+  /// The number of forks, from parent to child.
   static var generation: UnsafeMutableRawPointer { base + 324 }
-  /// 1 when the fork handler stands.
+  /// 1 once the fork handler is installed.
   static var prepared: UnsafeMutableRawPointer { base + 328 }
-  /// Jobs to go before another thread is tried to make, after that failed.
+  /// The jobs left until another thread is tried after a failure.
   static var patience: UnsafeMutableRawPointer { base + 332 }
-  /// Nanoseconds that a waiting thread spins before it sleeps.
+  /// The nanoseconds that a waiting thread spins before it sleeps.
   static var spin: UnsafeMutableRawPointer { base + 336 }
-  /// How many chunks of a part are claimed.
+  /// Returns the counter of a part's claimed chunks.
   static func claimed(_ part: UInt32) -> UnsafeMutableRawPointer { base + 448 + 64 * Int(part) }
 }
 
@@ -173,10 +171,10 @@ struct PoolSpin {
   private var rounds: UInt32 = 0
   private var end: UInt64 = 0
 
-  /// Pauses; false when it is time to sleep.
+  /// Pauses; returns false when it is time to sleep.
   mutating func goesOn() -> Bool {
     rounds &+= 1
-    // The clock costs as much as a pause: ask it now and then.
+    // Reading the clock costs as much as a pause, so it is read only now and then.
     if rounds % 16 == 1 {
       let now = denpa_nanoseconds()
       if end == 0 { end = now + UInt64(denpa_atomic_load_relaxed_u32(PoolWords.spin)) }

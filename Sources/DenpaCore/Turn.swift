@@ -1,10 +1,9 @@
 import CShim
 import Glibc
 
-/// A mutex that knows which thread has it: a thread that comes again, from a callback of the work that it is
-/// doing, is turned away, where it would wait for itself.
+/// A mutex that knows its owner: a thread that re-enters from a callback is refused instead of deadlocking.
 public final class Turn: @unchecked Sendable {
-  // What is part of each step of a small network is inlined into other modules.
+  // Part of each step of a small network, so inlined into other modules.
   @usableFromInline let mutex = Mutex()
   @usableFromInline let owner: UnsafeMutablePointer<UInt64>
 
@@ -15,7 +14,7 @@ public final class Turn: @unchecked Sendable {
 
   deinit { owner.deallocate() }
 
-  /// Waits for the turn; false: this thread has it already.
+  /// Waits for the turn; returns false if this thread already has it.
   @inlinable @inline(__always)
   public func begin() -> Bool {
     let me = UInt64(pthread_self())
@@ -40,20 +39,20 @@ public final class Turn: @unchecked Sendable {
     return try body()
   }
 
-  /// Said in one place, because the code that makes an error is long.
+  /// Out of line, because the code that makes an error is long.
   @inline(never)
   public static func refused(_ sentence: StaticString) -> DenpaError { DenpaError(.badState, "\(sentence)") }
 }
 
-/// Code that is not the engine's: a layer's callbacks.
+/// Code outside the engine: a layer's callbacks.
 public enum ForeignCode {
-  /// What this thread's innermost running callback writes its failure to.
+  /// Where this thread's innermost running callback writes its failure.
   public static let key: pthread_key_t = {
     var key = pthread_key_t()
     // Without a key (a host that took all 1,024) texts are lost, statuses are not.
     return pthread_key_create(&key, nil) == 0 ? key : pthread_key_t.max
   }()
 
-  /// Whether this thread is in a callback: then work of the engine's own may be waiting for it, further up.
+  /// Whether this thread is in a callback, for which the engine may be waiting further up the stack.
   public static var isRunning: Bool { pthread_getspecific(key) != nil }
 }

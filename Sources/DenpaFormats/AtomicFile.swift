@@ -1,26 +1,26 @@
 import DenpaCore
 import Glibc
 
-/// Whole files, read and written so that a reader finds the old contents or the new ones, never a part: after
-/// an error, a kill or a power cut too.
+/// Whole files, read and written so that a reader finds the old contents or the new ones, never a part, even
+/// after an error, a kill or a power failure.
 public enum AtomicFile {
-  /// Linux transfers at most 2 GiB in a call.
+  /// Linux transfers at most 2 GiB per call.
   static let chunk = 1 << 30
   private static let linkLimit = 40
 
-  /// Writes what `body` gives to its sink, to a temporary file beside `path`, and when it is safely on the
-  /// disk lets it take that name. On an error, `body`'s own included, the temporary is removed and the old
-  /// file is as it was; with one exception: when all is done but the folder cannot be synced, the new file is
-  /// there and the error says so.
+  /// Writes what `body` passes to its sink to a temporary file next to `path`, and renames it once it is
+  /// safely on disk. On an error, including `body`'s, the temporary file is removed and the old file is
+  /// unchanged, with one exception: if only syncing the folder fails, the new file is in place and the error
+  /// says so.
   ///
-  /// The old file's permissions are kept (of a new one: 0666 less the umask); a symbolic link stays, its
-  /// target is replaced. After a kill, a file named `.denpa-*.tmp` may stay behind.
+  /// The old file's permissions are kept (a new one gets 0666 less the umask); a symbolic link stays and its
+  /// target is replaced. A kill may leave behind a file named `.denpa-*.tmp`.
   public static func write(path: String, _ body: (ByteSink) throws(DenpaError) -> Void) throws(DenpaError) {
     try checkPath(path)
     let target = try resolve(path)
     let failed = SystemError(path: path)
-    // By the folder's descriptor alone from here on: neither chdir nor the folder's renaming gets between the
-    // steps.
+    // Only by the folder's descriptor from here on, so that neither chdir nor a renamed folder interferes
+    // between the steps.
     let opened = uninterrupted { open(target.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     guard opened >= 0 else { throw failed("open the folder of", errno) }
     let folder = FileDescriptor(opened)
@@ -37,14 +37,14 @@ public enum AtomicFile {
       _ = unlinkat(folder.number, name, 0)
       throw error
     }
-    // The new name is there but might not outlive a power cut. Some file systems cannot sync folders: EINVAL.
+    // The new name is there but may not survive a power failure. EINVAL: the file system cannot sync folders.
     guard uninterrupted({ fsync(folder.number) }) == 0 || errno == EINVAL else {
       throw failed("sync, though the new file is there, the folder of", errno)
     }
   }
 
-  /// The permissions of the file that is to be replaced, if there is one. What is not a regular file is left
-  /// alone: nobody means to replace /dev/null.
+  /// Returns the permissions of the file to be replaced, if there is one. Anything but a regular file is
+  /// refused: nobody means to replace /dev/null.
   private static func oldMode(
     _ folder: Int32, _ name: String, _ failed: SystemError
   ) throws(DenpaError) -> mode_t? {
@@ -56,7 +56,7 @@ public enum AtomicFile {
     }
     switch old.st_mode & S_IFMT {
     case S_IFREG:
-      // The renaming would not ask, but who takes away the permission to write means it.
+      // Renaming does not require write permission, but its absence is deliberate.
       guard faccessat(folder, name, W_OK, AT_EACCESS) == 0 else { throw failed("write", errno) }
       return old.st_mode & 0o777
     case S_IFDIR: throw failed(.ioError, "is a folder")
@@ -66,8 +66,7 @@ public enum AtomicFile {
 
   // MARK: - Links
 
-  /// Follows the links that the last part of a path names, to a file that need not exist yet, and takes the
-  /// path apart.
+  /// Follows the symbolic links of a path's last component, to a file that may not exist yet, and splits it.
   private static func resolve(_ path: String) throws(DenpaError) -> (folder: String, name: String) {
     let failed = SystemError(path: path)
     var path = path
@@ -87,7 +86,7 @@ public enum AtomicFile {
     return (slash == bytes.startIndex ? "/" : String(path[..<slash]), name)
   }
 
-  /// What a symbolic link says; `nil` for anything else, and for what is not there.
+  /// Returns a symbolic link's target; `nil` for anything else, and if there is nothing.
   private static func readLink(_ path: String, _ failed: SystemError) throws(DenpaError) -> String? {
     let (length, code, link) = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
       buffer in
@@ -98,7 +97,7 @@ public enum AtomicFile {
       return (length, code, String(validating: text, as: UTF8.self))
     }
     if length < 0 {
-      // EINVAL: no link. What else is wrong with the path the following calls say.
+      // EINVAL: not a link. Other problems with the path are reported by later calls.
       guard code == EINVAL || code == ENOENT else { throw failed("look at", code) }
       return nil
     }

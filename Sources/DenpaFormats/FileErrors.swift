@@ -1,11 +1,11 @@
 import DenpaCore
 import Glibc
 
-/// A failed system call as an error: what was tried, with which path, and what the system says.
+/// Makes the error of a failed system call: the action, its path, and the system's reason.
 struct SystemError {
   let path: String
 
-  /// `code` is to be given as `errno` right behind the call.
+  /// `code` is `errno` directly after the call.
   func callAsFunction(_ action: StaticString, _ code: Int32) -> DenpaError {
     let status: Status =
       switch code {
@@ -27,7 +27,7 @@ struct SystemError {
     return "\"…\(String(decoding: path.utf8.suffix(limit).drop { $0 & 0xC0 == 0x80 }, as: UTF8.self))\""
   }
 
-  /// What the system calls an error number. `strerror` itself is not thread-safe.
+  /// Returns the system's text for an error number. `strerror` is not thread-safe.
   private static func text(_ code: Int32) -> Message {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
       buffer.initialize(repeating: 0)
@@ -39,7 +39,7 @@ struct SystemError {
   }
 }
 
-/// An open file, closed at the latest with its owner.
+/// An open file, closed with its owner at the latest.
 struct FileDescriptor: ~Copyable {
   let number: Int32
 
@@ -47,7 +47,7 @@ struct FileDescriptor: ~Copyable {
 
   deinit { _ = close(number) }
 
-  /// Closes and gives back the error number, 0 without one. On Linux the file is closed even after EINTR.
+  /// Closes the file and returns the error number, 0 if none. On Linux it is closed even after EINTR.
   consuming func closed() -> Int32 {
     let result = close(number)
     let code = errno
@@ -56,7 +56,7 @@ struct FileDescriptor: ~Copyable {
   }
 }
 
-/// Calls again as long as a signal interrupts the call.
+/// Repeats a call as long as a signal interrupts it.
 func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
   while true {
     let result = call()
@@ -64,7 +64,7 @@ func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
   }
 }
 
-/// A path that the system sees as the caller does: in C a zero byte would end it.
+/// Throws unless the system sees the path as the caller does: a zero byte would end it in C.
 func checkPath(_ path: String) throws(DenpaError) {
   guard !path.isEmpty, !path.utf8.contains(0) else {
     throw DenpaError(.badArgument, "a path must not be empty and not contain a zero byte")

@@ -7,8 +7,8 @@ extension AtomicFile {
   public static func read(path: String) throws(DenpaError) -> Buffer {
     try checkPath(path)
     let failed = SystemError(path: path)
-    // Without O_NONBLOCK the opening of a fifo would wait for a writer, without O_NOCTTY a terminal could
-    // take over.
+    // Without O_NONBLOCK, opening a fifo would wait for a writer; without O_NOCTTY, a terminal could become
+    // the controlling one.
     let number = uninterrupted { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
     guard number >= 0 else { throw failed("open", errno) }
     let file = FileDescriptor(number)
@@ -31,7 +31,7 @@ extension AtomicFile {
       guard count > 0 else { throw failed(.ioError, "became shorter while it was read") }
       position += count
     }
-    // A file may grow without its time changing, when it was written twice within one tick of the clock.
+    // A file may grow without its time changing, if it is written twice within one clock tick.
     var extra: UInt8 = 0
     let more = uninterrupted { Glibc.read(file.number, &extra, 1) }
     guard more >= 0 else { throw failed("read", errno) }

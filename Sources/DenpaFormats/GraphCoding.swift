@@ -1,19 +1,19 @@
 import DenpaCore
 import DenpaGraph
 
-/// A model's graph as JSON: what a file's metadata and `denpa_model_json` hold.
+/// A model's graph as JSON: the contents of a file's metadata and of `denpa_model_json`.
 ///
 ///     {"dtype": "float32", "seed": "0", "nodes": [{"name": "x", "kind": "input", "dtype": "float32",
 ///     "shape": [8]}, {"name": "h", "kind": "dense", "version": 1, "attributes": {"units": 32, …}, "inputs":
 ///     ["x"]}], "outputs": ["h"], "frozen": []}
 ///
-/// A value is written as its node's name, with ":1", ":2" … behind it for the outputs after the first.
+/// A value is written as its node's name, followed by ":1", ":2" … for the outputs after the first.
 /// `GraphReader` reads it.
 public enum GraphCoding {
   public static func encode(_ model: Model) -> JSON {
     var object = JSONObject()
     object["dtype"] = .string(model.dtype.name)
-    // Not a number: JSON's readers often have no integers of 64 bits.
+    // Not a number: many JSON readers have no 64-bit integers.
     object["seed"] = .string("\(model.seed)")
     object["inputs"] = .strings(
       model.graph.inputs.map { model.graph.nodes[model.graph.values[$0].node].name })

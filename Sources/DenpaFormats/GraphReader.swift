@@ -2,22 +2,22 @@ import DenpaCore
 import DenpaGraph
 
 /// Reads a model's graph (`GraphCoding`) from its text, token by token: no tree of the text is built, and no
-/// memory for a parameter is made before the file is known to hold its tensor. So a file costs what it is,
-/// whatever it declares.
+/// memory is allocated for a parameter before its tensor is known to be in the file. The cost of a file is
+/// thus bounded by its size, whatever it declares.
 struct GraphReader {
-  /// Inputs of one node, and attributes of one list.
+  /// The maximum inputs of one node, and attributes of one list.
   private static let inputLimit = 1024
   private static let attributeLimit = 64
-  /// Bytes of a name in the text, each of them perhaps an escape.
+  /// The maximum bytes of a name in the text, in which every byte may be an escape.
   private static let nameLimit = 6 * 255 + 6
-  /// Likewise of an attribute's string.
+  /// The same for an attribute's string.
   private static let textLimit = 6 * 65_536
 
   private let registry: Registry
   private let file: SafetensorsFile
   private var graph = Graph()
   private var dtype = DType.float32
-  /// Items that lists of attributes may still have.
+  /// The number of items that lists of attributes may still have.
   private var itemsLeft: Int
 
   private init(_ file: SafetensorsFile, _ registry: Registry, itemsLeft: Int) {
@@ -26,8 +26,7 @@ struct GraphReader {
     self.itemsLeft = itemsLeft
   }
 
-  /// Makes the model that a file's graph describes; its parameters are zero, and each has its tensor in the
-  /// file.
+  /// Makes the model described by a file's graph; its parameters are zero, each with a tensor in the file.
   static func model(
     _ text: String, _ file: SafetensorsFile, registry: Registry
   ) throws(DenpaError) -> Model {
@@ -43,7 +42,7 @@ struct GraphReader {
     return try result.get()
   }
 
-  /// The file's tensor for a parameter.
+  /// Returns the file's tensor for a parameter.
   static func tensor(_ name: String, _ type: TensorType, in file: SafetensorsFile) throws(DenpaError)
     -> TensorEntry
   {
@@ -101,7 +100,7 @@ struct GraphReader {
     return model
   }
 
-  /// A value by its node's name, with ":1", ":2" … behind it for the outputs after the first.
+  /// Reads a value: its node's name, followed by ":1", ":2" … for the outputs after the first.
   private func value(_ scanner: inout JSONScanner) throws(DenpaError) -> ValueID {
     let reference = try scanner.string(limit: GraphReader.nameLimit + 6)
     let parts = reference.split(separator: ":", omittingEmptySubsequences: false)
@@ -114,8 +113,8 @@ struct GraphReader {
     return graph.nodes[index].outputs[port]
   }
 
-  /// The members of an object: texts, and where lists begin; they may stand in any order, and a list is read
-  /// when what it needs is known. What else is there means nothing here.
+  /// Reads an object's members, texts and the positions of lists, in any order; a list is read once the
+  /// values it depends on are known. Other members are ignored.
   private static func members(
     _ scanner: inout JSONScanner, texts: [String], lists: [String]
   ) throws(DenpaError) -> (texts: [String: String], lists: [String: JSONScanner]) {
@@ -167,7 +166,7 @@ struct GraphReader {
     }
     let given = try list(&attributes, spec.attributes, "\(kind) \"\(name)\"")
     _ = try graph.add(kind, name: name, attributes: given, inputs: values, registry: registry)
-    // Before the next node: a graph of nodes whose tensors are missing ends at the first.
+    // Before the next node: a graph whose tensors are missing fails at its first node.
     for parameter in graph.nodes.last?.parameters ?? [] {
       _ = try GraphReader.tensor("\(name).\(parameter.name)", TensorType(dtype, parameter.shape), in: file)
     }
@@ -187,7 +186,7 @@ struct GraphReader {
 
   // MARK: Attributes
 
-  /// An object of attributes. With a schema, a name that is not in it ends the reading.
+  /// Reads an object of attributes. With a schema, a name that is not in it is an error.
   private mutating func list(
     _ scanner: inout JSONScanner, _ schema: [AttributeSpec]?, _ owner: Message
   ) throws(DenpaError) -> [NamedAttribute] {
@@ -209,7 +208,7 @@ struct GraphReader {
     return result
   }
 
-  /// An attribute's value; its type decides what cannot be seen (1 or 1.0, an empty list of what).
+  /// Reads an attribute's value; its type decides what is ambiguous (1 or 1.0, the items of an empty list).
   private mutating func attribute(
     _ scanner: inout JSONScanner, as type: AttributeType?
   ) throws(DenpaError) -> AttributeValue {
@@ -233,7 +232,7 @@ struct GraphReader {
     }
   }
 
-  /// A list is walked over twice: it is known how much memory it takes before any is.
+  /// Reads a list in two passes: its memory is known before any is allocated.
   private mutating func items(
     _ scanner: inout JSONScanner, as type: AttributeType?
   ) throws(DenpaError) -> AttributeValue {
@@ -274,7 +273,7 @@ struct GraphReader {
     return .floats(numbers)
   }
 
-  /// A number, or one of the strings that stand for NaN and the infinities.
+  /// Reads a number, or one of the strings that represent NaN and the infinities.
   private static func double(_ scanner: inout JSONScanner) throws(DenpaError) -> Double {
     let start = scanner
     let value =
@@ -283,7 +282,7 @@ struct GraphReader {
     return number
   }
 
-  /// A kind with attributes of its own, or a tensor.
+  /// Reads a kind with its own attributes, or a tensor.
   private mutating func composite(_ scanner: inout JSONScanner) throws(DenpaError) -> AttributeValue {
     var kind: String?
     var attributes: [NamedAttribute]?

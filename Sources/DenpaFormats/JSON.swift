@@ -2,9 +2,8 @@ import DenpaCore
 
 /// A JSON document (RFC 8259): the graph and the settings of a model, in the metadata of its file.
 ///
-/// JSON has no NaN and no infinity. They are written as the strings "nan", "inf" and "-inf", and `double`
-/// reads those back as numbers. A tree is made for what is written; what is read comes from a `JSONScanner`,
-/// without one.
+/// JSON has no NaN and no infinity. They are written as the strings "nan", "inf" and "-inf", which `double`
+/// reads back as numbers. Trees are only built for writing; reading uses a `JSONScanner`, without one.
 public enum JSON: Sendable, Equatable {
   case null
   case bool(Bool)
@@ -15,15 +14,15 @@ public enum JSON: Sendable, Equatable {
   case array([JSON])
   case object(JSONObject)
 
-  /// Arrays and objects inside one another, the outermost included.
+  /// The maximum nesting of arrays and objects, including the outermost.
   public static let depthLimit = 64
 
-  /// The largest number of values in a text of so many bytes. A value needs only 2 bytes of text and up to 16
-  /// bytes of memory, so a hostile text is refused before it costs memory out of proportion.
+  /// Returns the maximum number of values in a text of `byteCount` bytes. A value needs only 2 bytes of text
+  /// and up to 16 bytes of memory, so a hostile text is refused before it costs disproportionate memory.
   public static func valueLimit(byteCount: Int) -> Int { min(65_536 + byteCount / 8, 1 << 21) }
 }
 
-/// The members of an object in the order of the text; no key twice.
+/// The members of an object in the order of the text, with unique keys.
 public struct JSONObject: Sendable, Equatable {
   public struct Member: Sendable, Equatable {
     public let key: String
@@ -34,8 +33,8 @@ public struct JSONObject: Sendable, Equatable {
 
   public init() {}
 
-  /// A search through all members: meant for objects with a handful of them. Setting an absent key appends
-  /// it, setting `nil` removes it.
+  /// A linear search, meant for objects with a handful of members. Setting an absent key appends it, setting
+  /// `nil` removes it.
   public subscript(key: String) -> JSON? {
     get { members.first { $0.key == key }?.value }
     set {
@@ -52,8 +51,7 @@ public struct JSONObject: Sendable, Equatable {
 // MARK: - Numbers
 
 extension JSON {
-  /// A number, an integer that float64 holds exactly, or one of the strings that stand for NaN and the
-  /// infinities.
+  /// The value of a number, of an integer that float64 holds exactly, or of a string for NaN or an infinity.
   public var double: Double? {
     switch self {
     case .number(let value): value
@@ -89,7 +87,7 @@ extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expressibl
   public init(stringLiteral value: String) { self = .string(value) }
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
 
-  /// Where a key stands twice, the last value counts.
+  /// The last value of a repeated key counts.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     var object = JSONObject()
     for (key, value) in elements { object[key] = value }

@@ -1,18 +1,18 @@
 import DenpaCore
 
-/// Reads a JSON text token by token, strictly, and keeps nothing: the header of a weight file is read
+/// Reads a JSON text token by token, strictly, and stores nothing: the header of a weight file is read
 /// straight into its tensors, without a tree in between, so that its memory is bounded by theirs.
 ///
-/// The grammar is RFC 8259's and no more. Errors say where: the position counts from the file's first byte.
+/// The grammar is exactly RFC 8259's. Positions in errors count from the file's first byte.
 struct JSONScanner {
   private let bytes: UnsafeBufferPointer<UInt8>
   private(set) var position = 0
   private let origin: Int
-  /// Arrays and objects around the position.
+  /// The number of arrays and objects around the position.
   private var depth = 0
 
-  /// `origin` is where the text begins in its file. The whole text is checked to be UTF-8 at once, so that
-  /// the strings cut out of it need no further look.
+  /// `origin` is where the text begins in its file. The whole text is validated as UTF-8 at once, so that
+  /// strings cut out of it need no further check.
   init(_ text: UnsafeRawBufferPointer, origin: Int = 0) throws(DenpaError) {
     bytes = text.bindMemory(to: UInt8.self)
     self.origin = origin
@@ -40,7 +40,7 @@ struct JSONScanner {
 
   // MARK: - Tokens
 
-  /// The byte that the next token begins with, behind white space.
+  /// Skips white space and returns the first byte of the next token.
   mutating func next() -> UInt8? {
     while position < bytes.count {
       switch bytes[position] {
@@ -51,7 +51,7 @@ struct JSONScanner {
     return nil
   }
 
-  /// Steps over `byte` if it comes next.
+  /// Skips `byte` if it comes next.
   private mutating func take(_ byte: UInt8) -> Bool {
     guard next() == byte else { return false }
     position += 1
@@ -70,15 +70,15 @@ struct JSONScanner {
     position += length
   }
 
-  /// Bytes of a key: it is read to be compared with known ones, and must not cost what the text does.
+  /// The maximum bytes of a key: it is compared with known ones, and must not cost as much as the text.
   private static let keyLimit = 65_536
 
-  /// Where the reading of an object or array is.
+  /// The state of reading an object or array.
   struct Members {
     fileprivate var isFirst = true
   }
 
-  /// An object is read so, which needs no code of its own for each one as closures would:
+  /// Begins an object; unlike with closures, each object needs no specialized code:
   ///
   ///     var members = try scanner.beginObject()
   ///     while let key = try scanner.nextKey(&members) { /* read the value */ }
@@ -88,7 +88,7 @@ struct JSONScanner {
     return Members()
   }
 
-  /// The next key, with the position behind its colon; nil: the object is over.
+  /// Returns the next key and moves past its colon; nil at the end of the object.
   mutating func nextKey(_ members: inout Members) throws(DenpaError) -> String? {
     guard try goesOn(&members, UInt8(ascii: "}"), "',' or '}'") else { return nil }
     let key = try string(limit: JSONScanner.keyLimit)
@@ -102,7 +102,7 @@ struct JSONScanner {
     return Members()
   }
 
-  /// Whether there is another element, which is to be read then.
+  /// Returns whether there is another element, which must then be read.
   mutating func nextElement(_ members: inout Members) throws(DenpaError) -> Bool {
     try goesOn(&members, UInt8(ascii: "]"), "',' or ']'")
   }
@@ -126,7 +126,7 @@ struct JSONScanner {
     depth += 1
   }
 
-  /// Steps over a value of any kind. What strings mean is not looked at.
+  /// Skips a value of any kind. Strings are not decoded.
   mutating func skip() throws(DenpaError) {
     switch next() {
     case UInt8(ascii: "{"):
@@ -145,7 +145,7 @@ struct JSONScanner {
 
   // MARK: - Numbers
 
-  /// A number without fraction and exponent, exact.
+  /// Reads a number without fraction and exponent, exactly.
   mutating func integer() throws(DenpaError) -> Int64 {
     guard next() != nil else { throw expected("an integer") }
     let start = position
@@ -153,7 +153,7 @@ struct JSONScanner {
     return value
   }
 
-  /// An integer beyond Int64 is refused: rounding it to a float would change it without a word.
+  /// Reads a number. An integer beyond Int64 is refused: rounding it to a float would silently change it.
   mutating func number() throws(DenpaError) -> JSON {
     guard next() != nil else { throw expected("a number") }
     let start = position
@@ -173,7 +173,7 @@ struct JSONScanner {
       if !skip(UInt8(ascii: "+")) { _ = skip(UInt8(ascii: "-")) }
       guard digits() > 0 else { throw expected("a digit") }
     }
-    // Exact decimal expansions of float64 have at most 1,077 characters; more would only cost time.
+    // Exact decimal expansions of float64 have at most 1,077 characters; longer ones would only cost time.
     guard position - start <= 1_100 else { throw fail("a number of more than 1100 characters", at: start) }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isInteger {
@@ -201,13 +201,13 @@ struct JSONScanner {
 
   // MARK: - Strings
 
-  /// `limit`: the most bytes that it may take in the text.
+  /// `limit` is the maximum number of bytes in the text.
   mutating func string(limit: Int = .max) throws(DenpaError) -> String {
     let (raw, escaped) = try quoted(limit: limit)
     return escaped ? try unescape(raw) : String(decoding: raw, as: UTF8.self)
   }
 
-  /// What is between the quotes, and whether there are escapes in it.
+  /// Returns the text between the quotes, and whether it contains escapes.
   private mutating func quoted(
     limit: Int
   ) throws(DenpaError) -> (raw: Slice<UnsafeBufferPointer<UInt8>>, escaped: Bool) {
@@ -215,7 +215,7 @@ struct JSONScanner {
     let start = position + 1
     var end = start
     var escaped = false
-    // The closing quote first: it bounds the memory of the result, and most strings have no escape at all.
+    // Finds the closing quote first: it bounds the result's memory, and most strings have no escapes.
     while true {
       guard end < bytes.count else { throw fail("the string does not end", at: position) }
       let byte = bytes[end]
@@ -234,7 +234,7 @@ struct JSONScanner {
 
   private func unescape(_ raw: Slice<UnsafeBufferPointer<UInt8>>) throws(DenpaError) -> String {
     var failure: DenpaError?
-    // No escape is shorter than what it stands for.
+    // No escape is shorter than its character.
     let result = String(unsafeUninitializedCapacity: raw.count) { target in
       var count = 0
       var index = raw.startIndex
@@ -261,7 +261,7 @@ struct JSONScanner {
     return result
   }
 
-  /// The character of the escape at `index`, which moves behind it.
+  /// Decodes the escape at `index`, which moves past it.
   private func escape(_ raw: Slice<UnsafeBufferPointer<UInt8>>, _ index: inout Int) throws(DenpaError)
     -> Unicode.Scalar
   {
@@ -281,8 +281,7 @@ struct JSONScanner {
     }
     let unit = try fourHexDigits(raw, &index)
     if let scalar = Unicode.Scalar(unit) { return scalar }
-    // A character beyond U+FFFF is written as two escapes, a high and a low surrogate; neither may stand
-    // alone.
+    // A character beyond U+FFFF is two escapes, a high and a low surrogate; neither may occur alone.
     guard unit < 0xDC00, index + 1 < raw.endIndex, raw[index] == UInt8(ascii: "\\"),
       raw[index + 1] == UInt8(ascii: "u")
     else { throw fail("half a surrogate pair", at: start) }

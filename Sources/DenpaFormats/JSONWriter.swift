@@ -1,10 +1,9 @@
 import DenpaCore
 
 extension JSON {
-  /// Compact JSON: no white space, members in their order, floats in the fewest digits that read back to the
-  /// same bits. The same value gives the same bytes, everywhere. A document that would be refused when it is
-  /// read, for its depth or its number of values, is refused here, so that nothing is saved that cannot be
-  /// loaded.
+  /// Returns compact JSON: no white space, members in their order, floats in the fewest digits that read back
+  /// to the same bits. The same value gives the same bytes, everywhere. A document that reading would refuse,
+  /// for its depth or its number of values, is refused here, so that everything saved can be loaded.
   public func serialized() throws(DenpaError) -> [UInt8] {
     var writer = JSONWriter()
     var values = 0
@@ -38,8 +37,8 @@ struct JSONWriter {
     }
   }
 
-  /// Escapes what JSON demands and nothing else, in the same way as Rust's serde_json and so the reference
-  /// implementation of safetensors: the short escapes where there is one, else \u00xx in lower case.
+  /// Escapes only what JSON demands, in the same way as Rust's serde_json and thus the reference
+  /// implementation of safetensors: the short escapes if there is one, otherwise \u00xx in lowercase.
   mutating func string(_ text: String) {
     raw("\"")
     for byte in text.utf8 {
@@ -95,7 +94,7 @@ struct JSONWriter {
     }
   }
 
-  /// White space up to a multiple of `alignment` bytes.
+  /// Appends white space up to a multiple of `alignment` bytes.
   mutating func pad(to alignment: Int) {
     while bytes.count % alignment != 0 { bytes.append(UInt8(ascii: " ")) }
   }

@@ -1,13 +1,13 @@
 import DenpaCore
 import DenpaGraph
 
-/// A model as a safetensors file: weights under their names, the graph in the metadata, a checksum over all.
+/// A model as a safetensors file: weights by name, the graph in the metadata, a checksum over everything.
 public enum ModelFile {
   static let formatKey = "denpa.format"
   static let graphKey = "denpa.graph"
   public static let formatVersion = 1
 
-  /// What a file will hold: one moment of a model, whatever others do to it meanwhile.
+  /// The future contents of a file: a snapshot of a model, whatever others do to it meanwhile.
   public struct Contents {
     private let parameters: Buffer
     let tensors: [TensorEntry]
@@ -28,7 +28,7 @@ public enum ModelFile {
       try checkMemory("a model file")
     }
 
-    /// The number of bytes that `write` takes.
+    /// The number of bytes that `write` produces.
     public var byteCount: Int {
       get throws(DenpaError) {
         try Safetensors.byteCount(tensors: tensors, metadata: metadata, checksummed: true)
@@ -48,7 +48,7 @@ public enum ModelFile {
           tensors: contents.tensors, metadata: contents.metadata, checksummed: true, to: sink)
       }
     } catch {
-      // A folder that is not there is, to whoever saves, a file that cannot be written.
+      // To a caller that saves, a missing folder means that the file cannot be written.
       throw error.status == .notFound ? DenpaError(.ioError, error.message) : error
     }
   }
@@ -62,7 +62,7 @@ public enum ModelFile {
     }
   }
 
-  /// Builds the model that a file's bytes describe. Never runs anything from them.
+  /// Builds the model described by a file's bytes. Never executes anything in them.
   public static func load(_ bytes: UnsafeRawBufferPointer, registry: Registry = .shared) throws(DenpaError)
     -> Model
   {
@@ -78,7 +78,7 @@ public enum ModelFile {
     do {
       model = try GraphReader.model(graph, file, registry: registry)
     } catch {
-      // A layer that is not registered and memory that is not there are no fault of the file.
+      // An unregistered layer and missing memory are not the file's fault.
       let kept: [Status] = [.notRegistered, .outOfMemory, .notSupported]
       throw kept.contains(error.status) ? error : DenpaError(.badFile, error.message)
     }

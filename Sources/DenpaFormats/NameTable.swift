@@ -1,10 +1,10 @@
-/// Finds a tensor by its name, at 8 to 16 bytes of memory for each: a dictionary takes three times as much,
-/// and a file may have a hundred thousand tensors. Names that Swift calls equal (canonical equivalence) are
-/// one name here too.
+/// Finds tensors by name, using 8 to 16 bytes of memory for each: a dictionary takes three times as much, and
+/// a file may have a hundred thousand tensors. Names that are equal in Swift (canonical equivalence) are one
+/// name here too.
 struct NameTable {
   /// Open addressing, at most half full: a tensor's index + 1, or 0.
   private var slots: [UInt32]
-  /// The first tensor whose name an earlier one has.
+  /// The first tensor with the name of an earlier one.
   private(set) var duplicate: Int?
 
   /// At most 2³¹ tensors.
@@ -22,15 +22,15 @@ struct NameTable {
     }
   }
 
-  /// `tensors` are those of `init`.
+  /// Returns a tensor's index. `tensors` must be those passed to `init`.
   func index(of name: String, in tensors: [TensorEntry]) -> Int? {
     let entry = Int(slots[slot(of: name, in: tensors)])
     return entry > 0 ? entry - 1 : nil
   }
 
-  /// Where the name stands, or the empty slot where it would.
+  /// Returns the slot that holds the name, or the empty one that would.
   private func slot(of name: String, in tensors: [TensorEntry]) -> Int {
-    // Swift's hashes differ from process to process: nobody can lay out names that collide.
+    // Swift's hashes differ between processes, so nobody can prepare names that collide.
     var slot = name.hashValue & (slots.count - 1)
     while slots[slot] != 0, tensors[Int(slots[slot]) - 1].name != name {
       slot = (slot + 1) & (slots.count - 1)

@@ -1,7 +1,7 @@
 import DenpaCore
 import DenpaGraph
 
-/// Everything that is registered, as JSON: what bindings make their classes and documentation from.
+/// Everything registered, as JSON, from which bindings make their classes and documentation.
 public enum RegistryListing {
   public static func json(_ registry: Registry = .shared) -> JSON {
     let layers = registry.layers

@@ -1,13 +1,13 @@
 import DenpaCore
 
-/// Takes the bytes of a file, piece by piece, in order.
+/// Receives the bytes of a file, piece by piece, in order.
 public typealias ByteSink = (UnsafeRawBufferPointer) throws(DenpaError) -> Void
 
-/// A named tensor of a file: its type and where its bytes lie.
+/// A named tensor of a file: its type and the location of its bytes.
 public struct TensorEntry {
   public let name: String
   public let type: TensorType
-  /// Little-endian elements, C order; not aligned to more than a byte when it comes from a foreign file.
+  /// Little-endian elements in C order; only byte-aligned if it comes from a foreign file.
   public let data: UnsafeRawBufferPointer
 
   public init(name: String, type: TensorType, data: UnsafeRawBufferPointer) {
@@ -18,22 +18,22 @@ public struct TensorEntry {
 }
 
 /// The safetensors format: 8 bytes with the length of the header, little-endian; the header, a JSON object
-/// with the type and place of each tensor; then the data. https://github.com/huggingface/safetensors,
-/// README.md, "Format".
+/// with the type and location of each tensor; then the data. https://github.com/huggingface/safetensors,
+/// docs/design.md, "Files".
 ///
-/// Every file of ours is one that the reference implementation reads, and holds the same bytes as its own
-/// would: tensors ordered by dtype and name, the header padded with spaces so that each element lies at a
-/// multiple of its size.
+/// Denpa's files can be read by the reference implementation, and are byte for byte what it would write:
+/// tensors ordered by dtype and name, the header padded with spaces so that each element is at a multiple of
+/// its size.
 ///
-/// A file of ours carries a checksum, which the format allows for but does not know: its first metadata entry
-/// is "denpa.checksum", 16 hexadecimal digits of the XXH64 (seed 0) over the whole file, these digits
-/// themselves taken as sixteen "0".
+/// Denpa's files carry a checksum, which the format permits but does not define: the first metadata entry is
+/// "denpa.checksum", 16 hexadecimal digits of the XXH64 (seed 0) over the whole file with these digits
+/// replaced by sixteen "0".
 public enum Safetensors {
   public static let checksumKey = "denpa.checksum"
 
   static let metadataKey = "__metadata__"
   static let lengthBytes = 8
-  /// A checksummed file has these bytes behind its first 8, then the digits, then a quote.
+  /// In a checksummed file these bytes follow the first 8; then come the digits, then a quote.
   static let checksumPrefix: StaticString = "{\"__metadata__\":{\"denpa.checksum\":\""
   static let checksumDigits = 16
   static var checksumOffset: Int { lengthBytes + checksumPrefix.utf8CodeUnitCount }
@@ -42,12 +42,12 @@ public enum Safetensors {
   static let headerLimit = 100_000_000
   static let nameLimit = 255
 
-  /// How many tensors, and how many metadata, a file of so many bytes may have. An entry of a parsed file
-  /// takes up to 256 bytes of memory, so that reading takes at most 16 MB and once the file beside the file
-  /// itself.
+  /// Returns the maximum number of tensors, and of metadata entries, in a file of `byteCount` bytes. An entry
+  /// of a parsed file takes up to 256 bytes of memory, so reading takes at most 16 MB plus the file's size,
+  /// in addition to the file itself.
   static func entryLimit(byteCount: Int) -> Int { 65_536 + byteCount / 256 }
 
-  /// The hash over the whole file, given in pieces with the checksum's digits as they are or will be.
+  /// Returns the hash of the whole file, given in pieces with the checksum's digits as they are or will be.
   static func checksum(_ pieces: [UnsafeRawBufferPointer], header: UnsafeRawBufferPointer) -> UInt64 {
     var hash = XXH64(seed: 0)
     let digits = checksumOffset..<checksumOffset + checksumDigits
@@ -58,7 +58,7 @@ public enum Safetensors {
     return hash.digest()
   }
 
-  /// 16 hexadecimal digits in lower case: a digit has one spelling, so that every flipped bit shows.
+  /// Returns 16 lowercase hexadecimal digits: one spelling each, so that every flipped bit is detected.
   static func hexDigits(_ value: UInt64) -> [UInt8] {
     let digits = Array(String(value, radix: 16).utf8)
     return Array(repeating: UInt8(ascii: "0"), count: checksumDigits - digits.count) + digits
@@ -68,22 +68,21 @@ public enum Safetensors {
 // MARK: - Writing
 
 extension Safetensors {
-  /// The size of the file that `write` makes of the same arguments.
+  /// Returns the size of the file that `write` makes from the same arguments.
   public static func byteCount(
     tensors: [TensorEntry], metadata: [(String, String)], checksummed: Bool
   ) throws(DenpaError) -> Int {
     try SafetensorsWriter(tensors: tensors, metadata: metadata, checksummed: checksummed).byteCount
   }
 
-  /// Writes a file to `sink`; the same arguments give the same bytes, in whatever order the tensors are
-  /// given.
+  /// Writes a file to `sink`; the same arguments give the same bytes, whatever the order of the tensors.
   public static func write(
     tensors: [TensorEntry], metadata: [(String, String)], checksummed: Bool, to sink: ByteSink
   ) throws(DenpaError) {
     try SafetensorsWriter(tensors: tensors, metadata: metadata, checksummed: checksummed).write(to: sink)
   }
 
-  /// Writes a file into memory and gives back how many bytes it took.
+  /// Writes a file into memory and returns its number of bytes.
   public static func write(
     tensors: [TensorEntry], metadata: [(String, String)], checksummed: Bool,
     into target: UnsafeMutableRawBufferPointer
@@ -121,7 +120,7 @@ extension DType {
   }
 
   /// The order of the data in a file: the reference implementation writes wide types first, so that narrow
-  /// ones cannot push them off their alignment. (Its enumeration `Dtype`, backwards.)
+  /// ones cannot misalign them. (Its enumeration `Dtype`, reversed.)
   var safetensorsOrder: Int {
     switch self {
     case .int64: 0

@@ -1,10 +1,10 @@
 import DenpaCore
 
-/// A parsed file. Its tensors point into the bytes that were parsed and are valid as long as those.
+/// A parsed file. Its tensors point into the parsed bytes and are valid as long as those.
 public struct SafetensorsFile {
   public enum Checksum: Sendable { case absent, verified }
 
-  /// Without the checksum, in the order of the header.
+  /// In the order of the header, without the checksum.
   public let metadata: [(key: String, value: String)]
   /// In the order of the header.
   public let tensors: [TensorEntry]
@@ -28,9 +28,9 @@ public struct SafetensorsFile {
 }
 
 extension Safetensors {
-  /// Reads a file that lies in memory, strictly: the tensors tile the data without hole or overlap, each is
-  /// exactly as long as its type says, nothing is there twice, nothing is ignored. A checksum that is there
-  /// must be right; with `requireChecksum` it must be there, and then every changed bit of the file is found.
+  /// Parses a file in memory, strictly: the tensors tile the data without hole or overlap, each is exactly as
+  /// long as its type says, nothing is repeated, nothing is ignored. A checksum must be right if present;
+  /// with `requireChecksum` it must be present, and every changed bit of the file is detected.
   public static func parse(
     _ bytes: UnsafeRawBufferPointer, requireChecksum: Bool
   ) throws(DenpaError) -> SafetensorsFile {
@@ -41,7 +41,7 @@ extension Safetensors {
     guard length <= UInt64(min(headerLimit, bytes.count - lengthBytes)) else {
       throw DenpaError(.badFile, "safetensors: a header of \(length) bytes in a file of \(bytes.count)")
     }
-    // The checksum before all else: of a damaged file it is the plain answer.
+    // The checksum first: for a damaged file it gives the clearest error.
     let checksum = try verify(bytes)
     guard checksum == .verified || !requireChecksum else {
       throw DenpaError(
@@ -95,7 +95,7 @@ private struct SafetensorsReader {
 
   mutating func read(_ header: UnsafeRawBufferPointer) throws(DenpaError) {
     var scanner = try JSONScanner(header, origin: Safetensors.lengthBytes)
-    // Each tensor has a bracket of its own. An array that grew step by step would at times be there twice.
+    // Each tensor has its own bracket. A growing array would at times be in memory twice.
     tensors.reserveCapacity(min(entryLimit, header.count { $0 == UInt8(ascii: "{") }))
     var hasMetadata = false
     var members = try scanner.beginObject()
@@ -124,8 +124,7 @@ private struct SafetensorsReader {
         metadata.append((key, value))
         continue
       }
-      // Elsewhere than at its place it was not verified: other software has written the file anew, and kept
-      // the entry.
+      // A checksum elsewhere was not verified: other software has rewritten the file and kept the entry.
       guard checksum == .verified else {
         throw scanner.fail("\(key) is not where Denpa writes it; remove it to read this as a foreign file")
       }
@@ -208,8 +207,8 @@ private struct SafetensorsReader {
     return offsets[0]..<offsets[1]
   }
 
-  /// No byte of the data belongs to two tensors or to none. What a hole holds nobody would see, and a file
-  /// that is read two ways is an attack on one of the readers.
+  /// Every byte of the data belongs to exactly one tensor. The contents of a hole would go unseen, and a file
+  /// that can be read two ways is an attack on one of the readers.
   private func checkTiling() throws(DenpaError) {
     guard let base = data.baseAddress else { return }
     func begin(_ tensor: TensorEntry) -> Int { tensor.data.baseAddress.map { $0 - base } ?? 0 }

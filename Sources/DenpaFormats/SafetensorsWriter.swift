@@ -1,10 +1,10 @@
 import DenpaCore
 
-/// A file about to be written: everything checked, the header made.
+/// A file ready to be written: everything checked, the header made.
 struct SafetensorsWriter {
-  /// Ordered as in the file.
+  /// In the order of the file.
   private let tensors: [TensorEntry]
-  /// With the bytes of its own length in front, and the checksum's digits still "0".
+  /// Preceded by its length, with the checksum's digits still "0".
   private let header: [UInt8]
   private let checksummed: Bool
   let byteCount: Int
@@ -58,7 +58,7 @@ struct SafetensorsWriter {
 
   // MARK: - Pieces of the header
 
-  /// The header's beginning: the bracket and the metadata.
+  /// Writes the beginning of the header: the bracket and the metadata.
   private static func open(
     _ metadata: [(String, String)], _ checksummed: Bool, in json: inout JSONWriter
   ) throws(DenpaError) {
@@ -75,7 +75,7 @@ struct SafetensorsWriter {
       guard keys.insert(key).inserted else {
         throw DenpaError(.badArgument, "safetensors: the metadata key \"\(key)\" is reserved or there twice")
       }
-      // Before the memory for it is asked for.
+      // Before its memory is allocated.
       try check(headerCount: json.bytes.count + value.utf8.count)
       if index > 0 || checksummed { json.raw(",") }
       json.string(key)

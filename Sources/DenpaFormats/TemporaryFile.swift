@@ -1,19 +1,17 @@
 import DenpaCore
 import Glibc
 
-/// A new file in the folder of the file that it is to replace. Who makes it sees to it that it is renamed or
-/// removed.
+/// A new file in the folder of the file that it will replace. Its creator must rename or remove it.
 struct TemporaryFile: ~Copyable {
   let name: String
   private let file: FileDescriptor
   private let failed: SystemError
 
-  /// `mode` are the permissions, `nil` those that a new file gets here.
+  /// `mode` is the permissions, `nil` for those of a new file.
   init(folder: Int32, mode: mode_t?, failed: SystemError) throws(DenpaError) {
     var number: Int32 = -1
     var name = ""
-    // The name need not be secret, only new: O_EXCL takes neither an existing file nor a link that somebody
-    // laid out.
+    // The name need not be secret, only new: O_EXCL accepts neither an existing file nor a planted link.
     for attempt in 0..<100 {
       var now = timespec()
       clock_gettime(CLOCK_MONOTONIC, &now)
@@ -23,7 +21,7 @@ struct TemporaryFile: ~Copyable {
     }
     guard number >= 0 else { throw failed("make a temporary file beside", errno) }
     if let mode {
-      // The umask may have taken permissions that the old file had. Before the first byte is written.
+      // The umask may have removed permissions of the old file. Set before the first byte is written.
       guard fchmod(number, mode) == 0 else {
         let code = errno
         _ = close(number)
@@ -36,12 +34,12 @@ struct TemporaryFile: ~Copyable {
     self.failed = failed
   }
 
-  /// Writes what `body` gives, syncs and closes.
+  /// Writes what `body` passes to its sink, syncs and closes.
   consuming func fill(_ body: (ByteSink) throws(DenpaError) -> Void) throws(DenpaError) {
     let buffer = try Buffer(byteCount: 256 << 10, zeroed: false, "a file's buffer")
     let free = UnsafeMutableRawBufferPointer(start: buffer.base, count: buffer.byteCount)
     var filled = 0
-    // Kept, so that a body that swallows an error of its sink does not get its torn file renamed.
+    // Stored, so that no torn file is renamed if `body` ignores its sink's error.
     var failure: DenpaError?
     let (number, failed) = (file.number, failed)
     try body { (bytes) throws(DenpaError) in
@@ -83,9 +81,9 @@ struct TemporaryFile: ~Copyable {
   }
 }
 
-/// Keeps SIGXFSZ, which a write beyond the limit of file sizes raises, from killing the host: it stays
-/// blocked in this thread during the write, which then fails with EFBIG, and is taken away before it is let
-/// through again. No handler of the host is touched.
+/// Keeps SIGXFSZ, raised by a write beyond the file size limit, from killing the host: it is blocked in this
+/// thread during the write, which then fails with EFBIG, and is consumed before it is unblocked. The host's
+/// handlers are not touched.
 private struct FileSizeSignal {
   private var blocked = sigset_t()
   private var before = sigset_t()
@@ -100,7 +98,7 @@ private struct FileSizeSignal {
     pthread_sigmask(SIG_BLOCK, &blocked, &before)
   }
 
-  /// `code` is the error number of the write.
+  /// `code` is the write's error number.
   func restore(after code: Int32) {
     var (blocked, before) = (blocked, before)
     if code == EFBIG, !wasPending {

@@ -1,12 +1,12 @@
 import DenpaCore
 import DenpaGraph
 
-/// One thing that was looked at, and what came out.
+/// The result of one check.
 public struct Finding: Sendable {
-  /// What was looked at: "sample 0, float64: gradients".
+  /// What was checked: "sample 0, float64: gradients".
   public var check: String
   public var passed: Bool
-  /// The measure, or what is wrong.
+  /// The measurement, or what is wrong.
   public var text: String
 
   public init(check: String, passed: Bool, text: String) {
@@ -16,15 +16,15 @@ public struct Finding: Sendable {
   }
 }
 
-/// The proof: one suite for built-in, plugin and in-process layers, run over each layer's own samples.
+/// The proof: one suite for built-in, plugin and in-process layers, run over each layer's samples.
 ///
-/// Nothing is believed: what the layer may only read is compared afterwards, and gradients are compared with
-/// numerical differentiation. A foreign layer's callbacks are given buffers that are between two guard zones
-/// and filled with NaN before; then the layer is run once more within a plan. Built-in layers are run within
-/// a plan alone, between guard zones where the memory is the caller's; the plan's own memory is guarded in
-/// guard mode, in which the tests run this suite too.
+/// Nothing is taken on trust: read-only memory is compared afterwards, and gradients are compared with
+/// numerical differentiation. A foreign layer's callbacks get buffers between two guard zones, filled with
+/// NaN; then the layer is run again within a plan. Built-in layers are only run within a plan, with guard
+/// zones around the caller's memory; the plan's own memory is guarded in guard mode, in which the tests run
+/// this suite too.
 public enum Conformance {
-  /// Runs the proof of a layer. The first check that fails ends it: what comes behind would build on it.
+  /// Proves a layer. The first failed check ends the proof, since later ones would build on it.
   public static func prove(_ definition: LayerDefinition) throws(DenpaError) -> [Finding] {
     guard !definition.spec.samples.isEmpty else {
       return [Finding(check: "samples", passed: false, text: "the layer has no sample to be proved with")]
@@ -73,7 +73,7 @@ public enum Conformance {
       if subject.isForeign { try report.run("within a plan", checks.plan) }
     }
     guard definition.spec.differentiable else { return }
-    // A layer that knows both is differentiated in float64 only; its float32 is then compared with that.
+    // A layer that supports both is only differentiated in float64, with which its float32 is then compared.
     guard let exact = subjects.first(where: { $0.dtype == .float64 }) ?? subjects.first else { return }
     report.place = "\(place), \(exact.dtype.name)"
     let analytic = try ConformanceGradients(exact)
@@ -86,7 +86,7 @@ public enum Conformance {
   }
 }
 
-/// Collects findings. `check` names what is being looked at, should it fail.
+/// Collects findings. `check` names the current check, for its failure.
 final class Report {
   var findings: [Finding] = []
   var place = ""

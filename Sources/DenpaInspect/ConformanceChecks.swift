@@ -1,14 +1,13 @@
 import DenpaCore
 import DenpaGraph
 
-/// What must hold of a layer beside its gradients' values. Each check answers what it found, or throws what
-/// is wrong.
+/// The requirements on a layer except its gradients' values. A check returns what it found or throws.
 struct ConformanceChecks {
   let subject: ProofSubject
 
   init(_ subject: ProofSubject) { self.subject = subject }
 
-  /// One run through a layer, and everything that it wrote.
+  /// One run through a layer, with everything that it wrote.
   struct Trace: Equatable {
     var outputs: [[UInt8]] = []
     var states: [[UInt8]] = []
@@ -68,7 +67,7 @@ struct ConformanceChecks {
 
   // MARK: Variations
 
-  /// Gradients that nobody wants are left out one by one; the others keep their bits.
+  /// Leaves out gradients one by one; the others must keep their bits.
   func unwanted() throws(DenpaError) -> String {
     let all = try trace(try subject.runner(rows: subject.rows))
     var variations: [Wanted] = []
@@ -102,7 +101,7 @@ struct ConformanceChecks {
     return "\(variations.count) left out in turn"
   }
 
-  /// accumulate = 1 adds to what there is.
+  /// accumulate = 1 must add to the existing values.
   func accumulation() throws(DenpaError) -> String {
     let runner = try subject.runner(rows: subject.rows)
     runner.reset()
@@ -132,7 +131,7 @@ struct ConformanceChecks {
     return "added to what there was"
   }
 
-  /// The same call writes the same bits, whatever the memory held before and however many threads there are.
+  /// The same call must write the same bits, whatever the previous memory and the number of threads.
   func repeatability() throws(DenpaError) -> String {
     let runner = try subject.runner(rows: subject.rows)
     let first = try trace(runner)
@@ -142,8 +141,8 @@ struct ConformanceChecks {
     return "the same bits"
   }
 
-  /// Every number of rows from 0 on; where rows are independent, each row alone gives what it gives in the
-  /// batch.
+  /// Checks every number of rows from 0 on; if rows are independent, each row alone must give what it gives
+  /// in the batch.
   func batchSizes() throws(DenpaError) -> String {
     let isDifferentiable = subject.definition.spec.differentiable
     let isIndependent = subject.definition.spec.rowsIndependent && subject.definition.spec.role == .layer
@@ -182,8 +181,7 @@ struct ConformanceChecks {
     return "0 to \(subject.rows) rows, each row by itself as in the batch"
   }
 
-  /// A foreign layer within a plan does what its callbacks did by themselves: the same bits for every number
-  /// of rows.
+  /// A foreign layer within a plan must do what its callbacks did: the same bits for every number of rows.
   func plan() throws(DenpaError) -> String {
     for rows in 0...subject.rows {
       let alone = try trace(try subject.runner(rows: rows))

@@ -1,10 +1,10 @@
 import DenpaCore
 import DenpaGraph
 
-/// Runs a layer through the engine's own plan: recipe, passes, lowering and kernels or callbacks are proved
-/// together.
+/// Runs a layer through the engine's plan, so that recipe, passes, lowering and kernels or callbacks are
+/// proved together.
 final class EngineRunner: LayerRunner {
-  /// The forward that random numbers belong to: the same in both kinds of runner.
+  /// The forward by which random numbers are keyed: the same in both kinds of runner.
   static let draw: UInt64 = 3
 
   private let infer: Executor
@@ -74,7 +74,7 @@ final class EngineRunner: LayerRunner {
     case .input: return inputs[slot.index]
     case .output: return outputs[slot.index]
     case .outputGradient: return doutputs[slot.index]
-    // The plan gives all inputs a gradient or none.
+    // The plan computes the gradients of all inputs or of none.
     case .inputGradient:
       if let wanted = dinputs[slot.index] { return wanted }
       return try unwanted(slot.index)

@@ -2,12 +2,11 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// Runs a plugin's layer by its own callbacks, without a plan around it: every byte that it may touch is the
-/// proof's.
+/// Runs a plugin's layer through its callbacks, without a plan: every byte that it may touch is the proof's.
 final class ForeignRunner: LayerRunner {
   private let saved: [GuardedTensor]
   private let workspace: GuardedTensor?
-  /// What stands in place of inputs and outputs that backward said it does not read.
+  /// Replacements for inputs and outputs that backward declared it does not read.
   private let hidden: (inputs: [GuardedTensor], outputs: [GuardedTensor])
   private let infer: PreparedForeignCall
   private let train: PreparedForeignCall

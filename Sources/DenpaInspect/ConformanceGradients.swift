@@ -1,7 +1,7 @@
 import DenpaCore
 import DenpaGraph
 
-/// A layer's own gradients against the differences of its forward, and against those of its other dtype.
+/// Compares a layer's gradients with the differences of its forward, and with those of its other dtype.
 struct ConformanceGradients {
   let subject: ProofSubject
   private let runner: LayerRunner
@@ -9,7 +9,7 @@ struct ConformanceGradients {
   private let dinputs: [[Double]?]
   private let dparameters: [[Double]?]
 
-  /// Of the 5-point stencil; the smaller ones decide where a kink lies inside the widest.
+  /// The steps of the 5-point stencil; the smaller ones decide if there is a kink inside the widest.
   private let steps: [Double]
   private let tolerance: Double
   private static let againstFloat64 = 1e-5
@@ -48,7 +48,7 @@ struct ConformanceGradients {
     }
   }
 
-  /// How many elements of a tensor are differentiated: all of a small one, fewer the more each forward costs.
+  /// The number of elements differentiated per tensor: all of a small one, fewer the more a forward costs.
   private var maximumElements: Int {
     let work = (runner.inputs + runner.outputs + runner.parameters).reduce(0) { $0 + $1.count }
     return min(256, max(16, 1_000_000 / max(work, 1)))
@@ -132,7 +132,7 @@ struct ConformanceGradients {
     return "\(rounded(worst)), at most \(rounded(ConformanceGradients.againstFloat64))"
   }
 
-  /// Two digits, as in 3.1e-09.
+  /// Formats with two digits, as in 3.1e-09.
   private func rounded(_ value: Double) -> String {
     guard value.isFinite, value != 0 else { return "\(value)" }
     var exponent = 0, mantissa = abs(value)

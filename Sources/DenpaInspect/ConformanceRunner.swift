@@ -2,13 +2,13 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// Which gradients a backward is asked for.
+/// The gradients that a backward must compute.
 struct Wanted: Equatable {
   var inputs: [Bool]
   var parameters: [Bool]
 }
 
-/// A layer alone, with memory of the proof's own around everything that it reads and writes.
+/// A layer alone, with the proof's memory around everything that it reads and writes.
 class LayerRunner {
   let subject: ProofSubject
   let rows: Int
@@ -16,12 +16,12 @@ class LayerRunner {
   let outputs: [GuardedTensor]
   let parameters: [GuardedTensor]
   let doutputs: [GuardedTensor]
-  /// nil where the gradient is not wanted.
+  /// nil if the gradient is not wanted.
   let dinputs: [GuardedTensor?]
   let dparameters: [GuardedTensor?]
-  /// What else the layer may write to: saved tensors, workspace.
+  /// The layer's other writable memory: saved tensors, workspace.
   var scratch: [GuardedTensor] { [] }
-  /// Whether gradients of inputs are added on request; those of parameters always are.
+  /// Whether gradients of inputs can be accumulated; those of parameters always can.
   var accumulatesInputs: Bool { false }
 
   init(_ subject: ProofSubject, rows: Int, wanted: Wanted) throws(DenpaError) {
@@ -54,8 +54,8 @@ class LayerRunner {
     try tensors(stem, types, names: names).enumerated().map { wanted[$0] ? $1 : nil }
   }
 
-  /// Everything as it is before a call: the values of the sample from row `first` on, fresh states, poison
-  /// elsewhere.
+  /// Restores everything to its state before a call: the sample's values from row `first` on, fresh states,
+  /// poison elsewhere.
   func reset(first: Int = 0, poison: Int = 0) {
     for (index, tensor) in inputs.enumerated() {
       let width = subject.inputTypes[index].shape.count
@@ -89,7 +89,7 @@ class LayerRunner {
     for tensor in dinputs + dparameters { try tensor?.checkBounds(callback) }
   }
 
-  /// Σ c·y: one number that every output counts in, whose gradient by y is c.
+  /// Σ c·y: one number that depends on every output, whose gradient with respect to y is c.
   var objective: Double {
     var sum = 0.0
     for (output, weights) in zip(outputs, doutputs) where output.type.dtype.isFloat {

@@ -1,7 +1,7 @@
 import DenpaCore
 import DenpaGraph
 
-/// A layer with one of its samples in one dtype: what a proof is about.
+/// The subject of a proof: a layer with one of its samples in one dtype.
 final class ProofSubject {
   let definition: LayerDefinition
   let sample: Sample
@@ -22,10 +22,10 @@ final class ProofSubject {
 
   var rows: Int { sample.inputs.first?.shape[0] ?? 1 }
   var isForeign: Bool { layer is any ForeignLayer }
-  /// Of the layer in the model's graph.
+  /// The index of the layer in the model's graph.
   var nodeIndex: Int { model.graph.nodes.count - 1 }
 
-  /// Built-in losses have no gradient by their targets; the layers of others write what they are asked for.
+  /// Built-in losses have no gradient with respect to their targets; foreign layers write any requested.
   var differentiableInputs: [Bool] {
     inputTypes.enumerated().map { index, type in
       type.dtype.isFloat && (index == 0 || isForeign || definition.spec.role == .layer)
@@ -38,7 +38,7 @@ final class ProofSubject {
     self.definition = definition
     self.sample = sample
     self.dtype = dtype
-    // A registry of its own: nothing is registered before it is proved. Only initializers are everybody's.
+    // A separate registry: nothing is registered before it is proved. Only initializers are shared.
     let registry = Registry()
     for initializer in Registry.shared.initializers { registry.add(initializer) }
     try registry.add([definition])
@@ -74,7 +74,7 @@ final class ProofSubject {
     parameterValues = initial
   }
 
-  /// Values of a float input: inside the range, away from kinks; rows of probabilities; class numbers.
+  /// Returns an input's values: floats in the range, away from kinks; rows of probabilities; class indices.
   private static func draw(_ sample: Sample, _ index: Int) -> [Double] {
     let type = sample.inputs[index]
     if sample.values.indices.contains(index), let given = sample.values[index] { return given.map(single) }
@@ -92,7 +92,7 @@ final class ProofSubject {
       }
     }
     let width = sample.range.upperBound - sample.range.lowerBound
-    // Far enough for the widest stencil.
+    // Large enough for the widest stencil.
     let distance = min(0.05, width / 50)
     return (0..<count).map { element in
       var value = sample.range.lowerBound
@@ -105,7 +105,7 @@ final class ProofSubject {
     }
   }
 
-  /// Zeros and ones prove little: trained parameters are moved from where they begin, never across zero.
+  /// Zeros and ones prove little: trained parameters are moved from their initial values, never across zero.
   private static func perturb(_ values: [Double], _ parameter: ParameterSpec, stream: UInt64) -> [Double] {
     let random = Random(seed: seed, stream: stream)
     return values.enumerated().map { index, value in
@@ -116,7 +116,7 @@ final class ProofSubject {
     }
   }
 
-  /// The weights of the objective for an output: of either sign, never near zero.
+  /// Returns an output's weights in the objective: of either sign, never near zero.
   func coefficients(_ output: Int, _ count: Int) -> [Double] {
     let random = Random(seed: ProofSubject.seed, stream: 2000 + UInt64(output))
     return (0..<count).map { index in
@@ -135,7 +135,7 @@ final class ProofSubject {
     return try EngineRunner(self, rows: rows, wanted: wanted, threads: threads)
   }
 
-  /// The layer as networks run it.
+  /// Returns a runner that runs the layer as networks do.
   func planRunner(rows: Int, threads: Int32 = 1) throws(DenpaError) -> LayerRunner {
     try EngineRunner(self, rows: rows, wanted: wanted, threads: threads)
   }

@@ -1,16 +1,16 @@
 import DenpaCore
 import DenpaGraph
 
-/// A tensor of a proof, between two zones that nobody may write to.
+/// A tensor of a proof, between two zones that must not be written to.
 final class GuardedTensor {
-  /// What the layer's author calls it: "outputs[0]".
+  /// The tensor's name for the layer's author: "outputs[0]".
   let label: String
   let type: TensorType
   private let buffer: Buffer
   private var variant = 0
 
   private static let zone = 64
-  /// Quiet NaNs that arithmetic hands on and never makes: where one is found, nobody wrote.
+  /// Quiet NaNs that arithmetic propagates but never creates: an element that holds one was not written.
   private static let poison64: [UInt64] = [0x7FF8_DE17_A5A5_0001, 0x7FF8_DE17_5A5A_0002]
   private static let poison32: [UInt32] = [0x7FC1_A5A5, 0x7FC2_5A5A]
   private static let poisonByte: [UInt8] = [0xA5, 0x5A]
@@ -61,8 +61,8 @@ final class GuardedTensor {
     }
   }
 
-  /// Fills the tensor with what must not be there afterwards; two runs over different poisons tell what was
-  /// not written even where every bit pattern is a number.
+  /// Fills the tensor with values that must not remain; two runs over different poisons reveal unwritten
+  /// elements even if every bit pattern is a number.
   func poison(_ variant: Int) {
     self.variant = variant
     for index in 0..<count {
@@ -79,7 +79,7 @@ final class GuardedTensor {
     }
   }
 
-  /// The first element that still is poison.
+  /// The first element that is still poison.
   private var unwritten: Int? {
     switch type.dtype {
     case .float64:
@@ -94,7 +94,7 @@ final class GuardedTensor {
     }
   }
 
-  /// That `callback` wrote every element, and finite numbers.
+  /// Throws unless `callback` wrote every element, with finite numbers if `finite`.
   func checkWritten(by callback: String, finite: Bool) throws(DenpaError) {
     if let index = unwritten {
       throw DenpaError(
@@ -106,7 +106,7 @@ final class GuardedTensor {
     throw DenpaError(.proofFailed, "\(callback) wrote \(self[index]) to element \(index) of \(label)")
   }
 
-  /// That `callback` stayed inside.
+  /// Throws if `callback` wrote out of bounds.
   func checkBounds(_ callback: String) throws(DenpaError) {
     for offset in 0..<GuardedTensor.zone {
       let behind = (data + type.byteCount).load(fromByteOffset: offset, as: UInt8.self)

@@ -1,7 +1,7 @@
 import DenpaCore
 import Glibc
 
-/// Runs one piece of work in two threads at once.
+/// Runs the same work in two threads at once.
 enum TwoThreads {
   private final class Job {
     let body: (Int) throws(DenpaError) -> Void
@@ -18,8 +18,8 @@ enum TwoThreads {
     }
   }
 
-  /// `body` is called with 0 in a new thread and with 1 in this one; the first failure of the two is thrown
-  /// when both are done.
+  /// Calls `body` with 0 in a new thread and with 1 in this one; throws the first failure of the two when
+  /// both are done.
   static func run(_ body: (Int) throws(DenpaError) -> Void) throws(DenpaError) {
     try withoutActuallyEscaping(body) { body throws(DenpaError) in
       let other = Job(0, body), own = Job(1, body)

@@ -2,15 +2,15 @@ import DenpaCore
 import DenpaGraph
 import DenpaTraining
 
-/// How gradients are compared with numerical differentiation.
+/// Options for comparing gradients with numerical differentiation.
 public struct GradientCheckOptions: Sendable {
-  /// h of the 5-point stencil.
+  /// The step h of the 5-point stencil.
   public var step = 1e-3
-  /// nil: 1e-8 in float64, 1e-2 where a layer knows float32 alone.
+  /// The tolerance; nil: 1e-8 in float64, 1e-2 if a layer supports only float32.
   public var tolerance: Double?
-  /// Elements of each tensor, spread evenly; nil: all.
+  /// The number of elements checked in each tensor, evenly spaced; nil: all.
   public var maximumElements: Int? = 256
-  /// Gradients of float inputs too.
+  /// Whether gradients of float inputs are checked too.
   public var inputs = false
 
   public init() {}
@@ -19,20 +19,20 @@ public struct GradientCheckOptions: Sendable {
 /// One tensor's result.
 public struct GradientCheckResult: Sendable {
   public var tensor: String
-  /// max |a − n| / max(|a|max, |n|max, 1e-3); a: backpropagation's gradient, n: the numerical one.
+  /// max |a − n| / max(|a|max, |n|max, 1e-3); a: the gradient of backpropagation, n: the numerical one.
   public var worst = 0.0
   public var checked = 0
-  /// The element with the largest difference, row-major, and its two values.
+  /// The row-major index of the element with the largest difference, and its two values.
   public var index = 0
   public var analytic = 0.0
   public var numeric = 0.0
   public var passed = true
 }
 
-/// Compares every gradient of backpropagation with (−f(w+2h) + 8f(w+h) − 8f(w−h) + f(w−2h)) / 12h, f being
+/// Compares every gradient of backpropagation with (−f(w+2h) + 8f(w+h) − 8f(w−h) + f(w−2h)) / 12h, where f is
 /// the loss.
 ///
-/// In float64, on a copy of the model, so that neither rounding nor the check itself touches what is trained.
+/// Runs on a copy of the model, in float64 if every layer and loss supports it, otherwise in float32.
 public enum GradientCheck {
   public static func run(
     _ trainer: Trainer, _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,
@@ -63,7 +63,7 @@ public enum GradientCheck {
   }
 }
 
-/// What is differentiated: an array of numbers inside the trainer's copy, and its gradient.
+/// What is differentiated: an array of numbers in the trainer's copy, and its gradient.
 struct Differentiated {
   var name: String
   var values: UnsafeMutableRawPointer
@@ -71,13 +71,12 @@ struct Differentiated {
   var count: Int
 }
 
-/// A copy of a trainer with one batch of data of its own.
+/// A copy of a trainer with its own batch of data.
 private final class Subject {
   let trainer: Trainer
   let dtype: DType
   private var memory: [Buffer] = []
-  /// What the layers' own states were before the first forward; put back before each, so that all see the
-  /// same function.
+  /// The layers' states before the first forward, restored before each, so that all see the same function.
   private var states: [(live: UnsafeMutableRawPointer, kept: Buffer)] = []
   private var inputViews: [TensorView] = []
   private var targetViews: [TensorView] = []
@@ -137,7 +136,7 @@ private final class Subject {
     }
   }
 
-  /// A copy of a tensor in the check's dtype.
+  /// Returns a copy of a tensor in the check's dtype.
   private func own(_ view: TensorView) throws(DenpaError) -> TensorView {
     let type = view.type.dtype.isFloat ? dtype : view.type.dtype
     let buffer = try Buffer(byteCount: view.type.shape.count * type.size, zeroed: true, "a gradient check")
@@ -175,7 +174,7 @@ private final class Subject {
     }
   }
 
-  /// The 5-point stencil at one element; the error is of order h⁴.
+  /// Returns the 5-point stencil at one element; its error is of order h⁴.
   private func numeric(_ tensor: Differentiated, _ index: Int, _ h: Double) throws(DenpaError) -> Double {
     let original = value(tensor.values, index)
     defer { set(tensor.values, index, original) }
@@ -203,8 +202,8 @@ private final class Subject {
       differences.append((index, analytic, numeric))
       largest = max(largest, abs(analytic))
     }
-    // A kink inside the stencil spoils the numerical value, not the gradient: a smaller step decides, whose
-    // stencil the kink is most likely outside of. A gradient that is wrong stays wrong at every step.
+    // A kink inside the stencil spoils the numerical value, not the gradient, so a smaller step, whose
+    // stencil most likely excludes the kink, decides. A wrong gradient stays wrong at every step.
     for position in differences.indices where dtype == .float64 {
       for shrink in [16.0, 256.0, 4096.0] {
         let item = differences[position]
@@ -220,7 +219,7 @@ private final class Subject {
     var worst = -1.0
     for item in differences {
       let difference = abs(item.analytic - item.numeric)
-      // NaN counts as the worst there is.
+      // NaN counts as the worst difference.
       if !(difference <= worst) {
         worst = difference.isNaN ? .infinity : difference
         result.index = item.index

@@ -1,14 +1,14 @@
 // The arguments of each kernel. All matrices are row-major and contiguous unless a leading dimension is
-// given. Pointers are raw, because one struct serves float32 and float64: the table that a kernel was taken
-// from says which. `accumulate`: 0 overwrites the destination, anything else adds to it. `flag`: where not
-// nil, set to 1 (never cleared) when a value that is not finite was written.
+// given. Pointers are raw, because one struct serves float32 and float64; the kernel's table determines the
+// dtype. `accumulate`: 0 overwrites the destination, other values add to it. `flag`: if not nil, set to 1
+// (never cleared) when a non-finite value was written.
 
 public typealias Const = UnsafeRawPointer
 public typealias Mutable = UnsafeMutableRawPointer
 public typealias Flag = UnsafeMutablePointer<Int32>
 
-/// Element-wise functions. Those whose slope follows from the value alone (`slopeFromOutput`) are fused into
-/// the product before them even in training, since nobody needs their argument afterwards.
+/// Element-wise functions. Those whose derivative can be computed from the value (`slopeFromOutput`) are
+/// fused into the preceding product even in training, since their argument is not needed afterwards.
 public enum Function: Int32, Sendable, CaseIterable {
   case identity = 0
   case sigmoid = 1
@@ -19,7 +19,7 @@ public enum Function: Int32, Sendable, CaseIterable {
   case gelu = 6
   case geluTanh = 7
 
-  /// Whether f'(x) can be told from y = f(x); it is told from x otherwise.
+  /// Whether f'(x) is computed from y = f(x) rather than from x.
   public var slopeFromOutput: Bool {
     switch self {
     case .identity, .sigmoid, .tanh, .relu, .exp: true
@@ -28,40 +28,39 @@ public enum Function: Int32, Sendable, CaseIterable {
   }
 }
 
-/// C = f(A·B + bias) ∘ slope, or C += …
+/// C = f(A·B + bias) ∘ g'(slopeOutput), or C += …
 ///
 /// A is m×k, B is k×n (after transposition), C is m×n with leading dimension n.
 public struct ProductArguments {
   public var m = 0, n = 0, k = 0
   public var a: Const? = nil, b: Const? = nil, c: Mutable? = nil
-  /// Stored as k×m (row-major) instead of m×k.
+  /// Whether A is stored as k×m (row-major) instead of m×k.
   public var transposeA: Int32 = 0
-  /// Stored as n×k instead of k×n.
+  /// Whether B is stored as n×k instead of k×n.
   public var transposeB: Int32 = 0
   public var accumulate: Int32 = 0
   /// Raw value of `Function`, applied to A·B + bias. Never together with `accumulate`.
   public var function: Int32 = 0
-  /// n values added to each row before the function; nil for none.
+  /// n values added to each row before the function; nil if there are none.
   public var bias: Const? = nil
-  /// m×n values y of a function whose slope at y multiplies A·B before it is stored (fused backward of an
-  /// activation); where y does not tell the slope (`Function.slopeFromOutput`), the arguments x that y came
-  /// from.
+  /// m×n outputs y of a function whose derivative multiplies A·B before it is stored (fused backward of an
+  /// activation); the arguments x instead if the derivative is computed from them
+  /// (`Function.slopeFromOutput`).
   public var slopeOutput: Const? = nil
   public var slopeFunction: Int32 = 0
   public var flag: Flag? = nil
-  /// `KernelTable.productWorkspace` bytes, 64-byte aligned; nil where that is 0.
+  /// `KernelTable.productWorkspace` bytes, 64-byte aligned; nil if that is 0.
   public var workspace: Mutable? = nil
-  /// Whether C is 64-byte aligned and its memory goes on to a multiple of 64 bytes: what is written behind C
-  /// is of no account.
+  /// Whether C is 64-byte aligned and padded to a multiple of 64 bytes, so that values may be written past
+  /// its end.
   public var isPadded: Int32 = 0
   public init() {}
 }
 
 /// The gradients of y = x·W + b on one sample: dW (+)= xᵀ·dy, db (+)= dy, dx = (dy·Wᵀ) ∘ f'(slopeOutput),
-/// each where it is wanted.
+/// each computed if its pointer is not nil.
 ///
-/// W is k×n. dw and db are 64-byte aligned and their memory goes on to a multiple of 64 bytes; zeros may be
-/// written there.
+/// W is k×n. dw and db are 64-byte aligned and padded to a multiple of 64 bytes; zeros may be written there.
 public struct DenseRowGradientArguments {
   public var n = 0, k = 0
   public var x: Const? = nil, w: Const? = nil, dy: Const? = nil
@@ -69,15 +68,15 @@ public struct DenseRowGradientArguments {
   /// As in `ProductArguments`.
   public var slopeOutput: Const? = nil
   public var slopeFunction: Int32 = 0
-  /// Of dW and db.
+  /// For dW and db.
   public var accumulate: Int32 = 0
-  /// Of dx, as in `ProductArguments`.
+  /// For dx, as in `ProductArguments`.
   public var isPadded: Int32 = 0
   public var weightFlag: Flag? = nil, biasFlag: Flag? = nil
   public init() {}
 }
 
-/// y = f(x), element by element. x and y may be the same.
+/// y = f(x), element by element. x and y may be the same memory.
 public struct MapArguments {
   public var count = 0
   public var function: Int32 = 0
@@ -85,8 +84,8 @@ public struct MapArguments {
   public init() {}
 }
 
-/// dx (+)= dy ∘ f'(x), told from y = f(x). dx and dy may be the same. Where y does not tell the slope
-/// (`Function.slopeFromOutput`), x stands for y.
+/// dx (+)= dy ∘ f'(x), computed from y = f(x). dx and dy may be the same memory. If the derivative is
+/// computed from x (`Function.slopeFromOutput`), y holds x.
 public struct MapGradientArguments {
   public var count = 0
   public var function: Int32 = 0
@@ -95,14 +94,14 @@ public struct MapGradientArguments {
   public init() {}
 }
 
-/// y = a + b, element by element. Any two may be the same.
+/// y = a + b, element by element. Any two may be the same memory.
 public struct AddArguments {
   public var count = 0
   public var a: Const? = nil, b: Const? = nil, y: Mutable? = nil
   public init() {}
 }
 
-/// y (+)= scale·x. x and y may be the same.
+/// y (+)= scale·x. x and y may be the same memory.
 public struct ScaleArguments {
   public var count = 0
   public var scale: Double = 1
@@ -145,7 +144,7 @@ public struct ColumnSumArguments {
   public init() {}
 }
 
-/// Each row of y = softmax of the row of x, shifted by the row's maximum. x and y may be the same.
+/// Each row of y = softmax of the row of x, shifted by the row's maximum. x and y may be the same memory.
 public struct SoftmaxArguments {
   public var rows = 0, columns = 0
   public var x: Const? = nil, y: Mutable? = nil
@@ -162,16 +161,16 @@ public struct SoftmaxGradientArguments {
 
 /// How the targets of a loss are given.
 public enum TargetKind: Int32, Sendable {
-  /// Rows of the model's float dtype, as wide as the prediction.
+  /// Rows in the model's float dtype, as wide as the prediction.
   case rows = 0
-  /// One class number a row.
+  /// One class index per row.
   case int32 = 1, int64 = 2, uint8 = 3
 }
 
 /// Cross-entropy −Σ t·log(p + epsilon) per row of a prediction given as logits (p = softmax, computed with
-/// the shifted log-sum-exp; epsilon is 0 then) or as probabilities.
+/// the shifted log-sum-exp; epsilon is then 0) or as probabilities.
 ///
-/// Answers 1 (and writes `badRow`) when a class number is outside 0..<columns; nothing else is written then.
+/// Returns 1 (and writes `badRow`) if a class index is outside 0..<columns; nothing else is written then.
 /// rows = 0 gives a loss of 0.
 public struct CrossEntropyArguments {
   public var rows = 0, columns = 0
@@ -179,12 +178,12 @@ public struct CrossEntropyArguments {
   /// Raw value of `TargetKind`.
   public var targetKind: Int32 = 0
   public var epsilon: Double = 0
-  /// The loss is scale·Σ over rows; with `perRow` each row's own loss, times scale, is stored.
+  /// The loss is scale·Σ over rows; with `perRow` each row's loss, times scale, is stored.
   public var scale: Double = 1
   public var perRow: Int32 = 0
   public var prediction: Const? = nil, target: Const? = nil
   public var loss: Mutable? = nil
-  /// rows×columns: softmax of the logits, kept for the gradient; nil for inference and for probabilities.
+  /// rows×columns: softmax of the logits, kept for the gradient; nil in inference and for probabilities.
   public var probabilities: Mutable? = nil
   public var badRow: UnsafeMutablePointer<Int64>? = nil
   public init() {}
@@ -193,7 +192,7 @@ public struct CrossEntropyArguments {
 /// dx (+)= dloss·scale·∂(cross-entropy)/∂prediction.
 ///
 /// From logits: (p·Σt − t) with the saved p. From probabilities: −t/(p + epsilon). `dloss` is one number, or
-/// one a row with `perRow`.
+/// one per row with `perRow`.
 public struct CrossEntropyGradientArguments {
   public var rows = 0, columns = 0
   public var fromLogits: Int32 = 0
@@ -215,14 +214,14 @@ public struct SquaredErrorArguments {
   public var scale: Double = 1
   public var prediction: Const? = nil, target: Const? = nil
   public var loss: Mutable? = nil
-  /// Not with `perRow`: where the gradient dloss·2·scale·(y − t) goes in the same sweep; nil for none.
+  /// Not with `perRow`: receives the gradient dloss·2·scale·(y − t) in the same sweep; nil for none.
   public var dx: Mutable? = nil, dloss: Const? = nil
-  /// Of dx, as in `ProductArguments`.
+  /// For dx, as in `ProductArguments`.
   public var isPadded: Int32 = 0
   public init() {}
 }
 
-/// dx (+)= dloss·2·scale·(y − t); for the targets' own gradient pass a negative scale.
+/// dx (+)= dloss·2·scale·(y − t); pass a negative scale for the gradient with respect to the targets.
 public struct SquaredErrorGradientArguments {
   public var rows = 0, columns = 0
   public var accumulate: Int32 = 0
@@ -233,7 +232,7 @@ public struct SquaredErrorGradientArguments {
   public init() {}
 }
 
-/// Stochastic gradient descent with momentum as PyTorch has it: v = momentum·v + (g + weightDecay·w); w −=
+/// Stochastic gradient descent with momentum, as in PyTorch: v = momentum·v + (g + weightDecay·w); w −=
 /// learningRate·v, or with nesterov w −= learningRate·(g + weightDecay·w + momentum·v). Without momentum
 /// `velocity` is nil.
 public struct SGDArguments {
@@ -255,7 +254,7 @@ public struct AdamArguments {
   public init() {}
 }
 
-/// Sets `flag` when one of `count` values is not finite.
+/// Sets `flag` if any of `count` values is not finite.
 public struct FiniteArguments {
   public var count = 0
   public var x: Const? = nil

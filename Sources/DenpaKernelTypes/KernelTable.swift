@@ -1,4 +1,4 @@
-/// The kernels that a table has, one case for each. Their arguments are in `Arguments.swift`.
+/// The kernels in a table. Their arguments are in `Arguments.swift`.
 public enum Kernel: Int, Sendable, CaseIterable {
   case product
   case map, mapGradient
@@ -11,17 +11,17 @@ public enum Kernel: Int, Sendable, CaseIterable {
   case sgd, adam
 }
 
-/// All kernels of one instruction set for one float dtype: what one kernel module has to offer.
+/// All kernels of one instruction set for one float dtype: the contents of one kernel module.
 public struct KernelTable: Sendable {
   private let steps: [Step]
-  /// A step for a product of these sizes, transpositions and function that is faster than `product` and gives
-  /// the same bits; nil: there is none. Pointers are not looked at. A product that is to add to C asks with
-  /// `accumulate`.
+  /// Returns a step that is faster than `product` for these sizes, transpositions and function and gives the
+  /// same bits; nil if there is none. Pointers are not inspected. `accumulate` says whether the product is
+  /// added to C.
   public let productStep: @convention(c) (_ productArguments: UnsafeRawPointer) -> Step?
-  /// For a small W, and a derivative that is cheap; nil otherwise.
+  /// Returns a step for a small W and a cheap derivative; nil otherwise.
   public let denseRowGradientStep: @convention(c) (_ denseRowGradientArguments: UnsafeRawPointer) -> Step?
-  /// Bytes of workspace (a multiple of 64, maybe 0) that `product` needs for these sizes and at most
-  /// `threads` workers. Never shrinks when m, n or k grows. The arguments' pointers are not looked at.
+  /// Returns the bytes of workspace (a multiple of 64, possibly 0) that `product` needs for these sizes and
+  /// at most `threads` workers. Monotonic in m, n and k. Pointers are not inspected.
   public let productWorkspace: @convention(c) (_ productArguments: UnsafeRawPointer, _ threads: Int32) -> Int
 
   public init(

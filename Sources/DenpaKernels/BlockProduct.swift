@@ -1,12 +1,12 @@
 import DenpaKernelTypes
 
-// A small C with a long k gives few tiles: then the blocks of k are what the threads divide. Each block's
-// sums go to memory of their own and are added to C in the order in which one thread would have added them,
-// so the bits are the same.
+// A small C with a long k has few tiles, so the threads divide the blocks of k instead. Each block's sums are
+// stored separately and added to C in the order in which one thread would have added them, so the bits are
+// the same.
 
-/// Tiles of C up to which blocks are divided instead.
+/// The number of tiles of C up to which blocks are divided instead.
 @inline(__always) private var fewTiles: Int { 16 }
-/// Blocks from which on it pays.
+/// The number of blocks from which this pays.
 @inline(__always) private var manyBlocks: Int { 4 }
 
 @inline(__always)
@@ -14,7 +14,7 @@ func dividesBlocks<V: Vector>(_: V.Type, n: Int, blocks: Int, tiles: Int) -> Boo
   blocks >= manyBlocks && tiles <= fewTiles && (n &- 1) / (2 &* V.width) &+ 1 <= fewTiles / tiles
 }
 
-/// Bytes for the sums of each block. Grows with each of m, n and k, or stays.
+/// Returns the bytes for the sums of all blocks. Monotonic in m, n and k.
 @inline(__always)
 func blockSumBytes<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> Int {
   let blocks = blockCount(V.self, k)
@@ -48,7 +48,7 @@ func blockProduct<V: Vector>(
   }
 }
 
-/// The sums of one block of k.
+/// Computes the sums of one block of k.
 @inline(__always)
 func computeBlock<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
   let plan = context.pointee
@@ -58,7 +58,7 @@ func computeBlock<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ 
 }
 
 extension ProductPlan {
-  /// Where the sums of a block stand, rows of whole vectors.
+  /// Returns the address of a block's sums, rows of whole vectors.
   @inline(__always)
   fileprivate func blockSums(_ index: Int) -> UnsafeMutablePointer<Scalar> {
     sums + index &* m &* packedColumns

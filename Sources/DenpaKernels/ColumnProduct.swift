@@ -1,10 +1,11 @@
 import DenpaKernelTypes
 
-/// Elements of A from which on the rows are divided, and of one chunk, about.
+/// The elements of A from which the rows are divided, and those of one chunk, approximately.
 @inline(__always) private var divideFrom: Int { 1 << 17 }
 @inline(__always) private var chunkElements: Int { 1 << 14 }
 
-/// C = A·b with one column: rows of A times b, in vectors over k. How it is added up depends on k alone.
+/// Computes C = A·b with one column: rows of A times b, in vectors over k. The order of summation depends on
+/// k alone.
 @inline(never)
 func columnProduct<V: Vector>(
   _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ k: Int,
@@ -31,7 +32,7 @@ func columnProduct<V: Vector>(
   }
 }
 
-/// Some rows of a product with one column.
+/// Computes some rows of a product with one column.
 @inline(never)
 func computeRows<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int) {
   let (m, k, a, b) = (context.pointee.m, context.pointee.k, context.pointee.a, context.pointee.b)

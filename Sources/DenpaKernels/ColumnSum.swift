@@ -1,13 +1,13 @@
 import DenpaKernelTypes
 
-/// y (+)= Σ rows: a chunk is a group of columns, added up in blocks of 256 rows so that the error of a long
-/// sum stays near that of its blocks.
+/// y (+)= Σ rows. A chunk is a group of columns, summed in blocks of 256 rows so that the error of a long sum
+/// stays close to that of its blocks.
 enum ColumnSum<V: Vector>: RangeKernel {
   @inline(__always) private static var rowBlock: Int { 256 }
 
   @inline(__always) static func items(_ a: ColumnSumArguments) -> Int { a.columns }
 
-  /// All columns, unless there is enough to add up: then as many whole vectors as make a chunk.
+  /// All columns if there is little to sum, otherwise as many whole vectors as fill a chunk.
   @inline(__always) static func chunk(_ a: ColumnSumArguments) -> Int {
     if a.rows &* a.columns <= 4 &* elementChunk { return a.columns }
     let vectors = Swift.max(4, (2 &* elementChunk / Swift.max(a.rows, 1)) / V.width)

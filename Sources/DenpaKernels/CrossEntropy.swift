@@ -1,6 +1,6 @@
 import DenpaKernelTypes
 
-/// The class number of a row.
+/// Returns the class index of a row.
 @inline(__always)
 func classNumber(_ target: UnsafeRawPointer, _ kind: Int32, _ row: Int) -> Int {
   switch kind {
@@ -16,7 +16,7 @@ enum CrossEntropy<V: Vector>: LossKernel {
   @inline(__always) static func items(_ a: CrossEntropyArguments) -> Int { a.rows }
   @inline(__always) static func width(_ a: CrossEntropyArguments) -> Int { a.columns }
 
-  /// The whole kernel: all class numbers are looked at before anything is written.
+  /// The whole kernel: all class indices are checked before anything is written.
   @inline(__always)
   static func call(_ arguments: UnsafeRawPointer, _ run: RunPointer, _ body: ChunkBody) -> Int32 {
     let a = arguments.assumingMemoryBound(to: CrossEntropyArguments.self)
@@ -55,7 +55,7 @@ enum CrossEntropy<V: Vector>: LossKernel {
     return total
   }
 
-  /// Σ t·(log Σ e^(x − max x) + (max x − x)); terms with t = 0 are 0 even where x is −∞.
+  /// Returns Σ t·(log Σ e^(x − max x) + (max x − x)); terms with t = 0 are 0 even if x is −∞.
   @inline(__always)
   private static func fromLogits(_ a: UnsafePointer<CrossEntropyArguments>, _ row: Int, _ columns: Int)
     -> Double
@@ -67,7 +67,7 @@ enum CrossEntropy<V: Vector>: LossKernel {
     }
     let target = a.pointee.target.unsafelyUnwrapped
     if a.pointee.targetKind != TargetKind.rows.rawValue {
-      // Read before the softmax is stored, which may be where the logits are.
+      // Read before the softmax is stored, possibly over the logits.
       let chosen = V.double(x[classNumber(target, a.pointee.targetKind, row)])
       let (largest, sum) = V.softmax(x, saved, columns)
       return V.double(V.log(sum).first) + (V.double(largest.first) - chosen)
@@ -85,7 +85,7 @@ enum CrossEntropy<V: Vector>: LossKernel {
     return V.double(total.sum)
   }
 
-  /// −Σ t·log(p + epsilon); terms with t = 0 are 0 even where p is 0.
+  /// Returns −Σ t·log(p + epsilon); terms with t = 0 are 0 even if p is 0.
   @inline(__always)
   private static func fromProbabilities(
     _ a: UnsafePointer<CrossEntropyArguments>, _ row: Int, _ columns: Int
@@ -133,7 +133,7 @@ enum CrossEntropyGradient<V: Vector>: RangeKernel {
     }
   }
 
-  /// Numbers outside 0..<columns were refused by the loss; here they must only do no harm.
+  /// The loss has rejected indices outside 0..<columns; here they must only do no harm.
   @inline(__always)
   private static func chosen(_ a: UnsafePointer<CrossEntropyGradientArguments>, _ row: Int) -> Int? {
     let number = classNumber(a.pointee.target.unsafelyUnwrapped, a.pointee.targetKind, row)
@@ -190,7 +190,7 @@ enum CrossEntropyGradient<V: Vector>: RangeKernel {
     }
   }
 
-  /// A target of 0 has a gradient of 0 even where p + epsilon is 0.
+  /// A target of 0 has a gradient of 0 even if p + epsilon is 0.
   @inline(__always)
   private static func rowFromProbabilities(
     _ a: UnsafePointer<CrossEntropyGradientArguments>, _ row: Int, _ factor: Double,

@@ -1,9 +1,9 @@
 import DenpaKernelTypes
 
-/// A `Function` as a type, so that each loop is compiled once per function without a branch inside.
+/// A `Function` as a type, so that each loop is compiled per function without a branch inside.
 protocol Curve {
   static func value<V: Vector>(_ x: V) -> V
-  /// f'(x), told from y = f(x), or from x where y does not tell it (`Function.slopeFromOutput`).
+  /// Returns f'(x), computed from y = f(x), or from x if it must be (`Function.slopeFromOutput`).
   static func slope<V: Vector>(_ y: V) -> V
 }
 
@@ -23,7 +23,7 @@ enum Tanh: Curve {
 }
 
 enum Relu: Curve {
-  /// NaN stays: `max` answers its second operand then.
+  /// Preserves NaN: `max` then returns its second operand.
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.max(V.zero, x) }
   /// 0 at 0.
   @inline(__always) static func slope<V: Vector>(_ y: V) -> V {
@@ -52,13 +52,13 @@ enum GeluTanh: Curve {
 }
 
 extension Function {
-  /// Whether `Vector.value` and `Vector.slope` know it; the others have many constants and stand in
+  /// Whether `Vector.value` and `Vector.slope` include it; the others have many constants and are in
   /// `anyValue` and `anySlope`.
   @inline(__always) static func isShort(_ function: Int32) -> Bool { function <= Function.relu.rawValue }
 }
 
 extension Vector {
-  /// The same choice made at run time, where a branch is cheap beside what it stands among.
+  /// The same choice at run time, for places where the branch is relatively cheap.
   @inline(__always) static func value(_ function: Int32, _ x: Self) -> Self {
     switch function {
     case Function.sigmoid.rawValue: Sigmoid.value(x)
@@ -77,7 +77,7 @@ extension Vector {
     }
   }
 
-  /// `value` of every function.
+  /// `value` for every function.
   @inline(__always) static func anyValue(_ function: Int32, _ x: Self) -> Self {
     switch function {
     case Function.exp.rawValue: Exponential.value(x)
@@ -88,7 +88,7 @@ extension Vector {
     }
   }
 
-  /// `slope` of every function.
+  /// `slope` for every function.
   @inline(__always) static func anySlope(_ function: Int32, _ y: Self) -> Self {
     switch function {
     case Function.exp.rawValue: Exponential.slope(y)

@@ -1,11 +1,11 @@
 import DenpaKernelTypes
 
-// A dense layer of a few units on one sample. A product's plan, tiles and epilogue would cost more than its
-// multiply-adds there, and a store of part of a vector is not yet in memory when the next step wants to read
-// it: so these steps are chosen when a plan is lowered (`KernelTable.productStep`), write whole vectors where
-// the memory behind a row is theirs, and read with masks.
+// A dense layer of a few units on one sample. A product's plan, tiles and epilogue would cost more than the
+// multiply-adds, and a partial vector store has not reached memory when the next step wants to read it. These
+// steps are therefore chosen when a plan is lowered (`KernelTable.productStep`), write whole vectors if the
+// memory after a row is theirs, and read with masks.
 
-/// Elements of W up to which the steps below are used: it is one thread that does them.
+/// The elements of W up to which the single-threaded steps below are used.
 @inline(__always) var denseRowLimit: Int { 16_384 }
 
 @inline(__always)
@@ -25,7 +25,7 @@ enum DenseRowFunction {
   case function(Function)
 }
 
-/// Which of the steps below does a product.
+/// Returns which of the steps below computes a product.
 @inline(__always)
 func denseRowFunction<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> DenseRowFunction {
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
@@ -37,7 +37,7 @@ func denseRowFunction<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> De
   return function == .identity ? .identityOfOne : .none
 }
 
-/// y = f(x·W + b), added up over k as `product` does it.
+/// Computes y = f(x·W + b), summed over k like `product`.
 @inline(__always)
 func denseRow<V: Vector, F: Curve>(_: V.Type, _: F.Type, _ arguments: UnsafeRawPointer) -> Int32 {
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
@@ -71,7 +71,7 @@ func denseRow<V: Vector, F: Curve>(_: V.Type, _: F.Type, _ arguments: UnsafeRawP
   return 0
 }
 
-/// The same with one column.
+/// The same for one column.
 @inline(__always)
 func denseRowOfOne<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> Int32 {
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
@@ -82,7 +82,7 @@ func denseRowOfOne<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> Int32
   return 0
 }
 
-/// All gradients of a dense layer on one sample: what `DenseRowGradientArguments` says.
+/// Computes all gradients of a dense layer on one sample; see `DenseRowGradientArguments`.
 @inline(__always)
 func denseRowGradient<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> Int32 {
   let p = arguments.assumingMemoryBound(to: DenseRowGradientArguments.self)
@@ -104,7 +104,7 @@ func denseRowGradient<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> In
   return 0
 }
 
-/// dW = xᵀ·dy and db = dy for one vector of columns.
+/// Computes dW = xᵀ·dy and db = dy for one vector of columns.
 @inline(__always)
 private func parameterGradients<V: Vector>(
   _: V.Type, _ p: UnsafePointer<DenseRowGradientArguments>, _ column: Int, _ badWeights: inout V,
@@ -132,9 +132,8 @@ private func parameterGradients<V: Vector>(
     }
     return
   }
-  // Where a row is one vector: what that spills into the next row, the next row overwrites; what it spills
-  // behind the last one is padding, as far as that goes. The second vector of a row would spill into what is
-  // there already.
+  // If a row is one vector, what spills into the next row is overwritten by it, and what spills past the last
+  // row is padding, as far as that extends. The second vector of a row would overwrite values already there.
   let size = MemoryLayout<V.Scalar>.stride
   let rows =
     n <= V.width
@@ -156,7 +155,7 @@ private func parameterGradients<V: Vector>(
   }
 }
 
-/// dx = (dy·Wᵀ) ∘ f'(y): rows of W times dy, four at a time beside each other, added up as `product` does it.
+/// Computes dx = (dy·Wᵀ) ∘ f'(y): rows of W times dy, four at a time, summed like `product`.
 @inline(__always)
 private func inputGradient<V: Vector>(_: V.Type, _ p: UnsafePointer<DenseRowGradientArguments>) {
   let (n, k) = (p.pointee.n, p.pointee.k)
@@ -169,7 +168,7 @@ private func inputGradient<V: Vector>(_: V.Type, _ p: UnsafePointer<DenseRowGrad
     var sums = V.zero
     var lane = 0
     while lane < lanes {
-      // Rows beyond the last are the last again: nobody looks at what comes of them.
+      // Rows beyond the last repeat the last; their results are unused.
       let w0 = w + (row &+ lane) &* n
       let w1 = w + Swift.min(row &+ lane &+ 1, k &- 1) &* n
       let w2 = w + Swift.min(row &+ lane &+ 2, k &- 1) &* n
@@ -203,7 +202,7 @@ private func store<V: Vector>(
   value.store(p.pointee.dx.of(V.Scalar.self) + row, p.pointee.isPadded != 0 ? V.width : lanes)
 }
 
-/// With one unit W is a column: everything goes along it.
+/// With one unit W is a column, and everything is vectorized along it.
 @inline(__always)
 private func gradientOfOne<V: Vector>(
   _: V.Type, _ p: UnsafePointer<DenseRowGradientArguments>, _ badWeights: inout V, _ badBias: inout V

@@ -4,36 +4,35 @@ import DenpaKernelTypes
 typealias RunPointer = UnsafeMutableRawPointer
 
 extension UnsafeMutableRawPointer {
-  /// Workers that may take part in the `Run` that this points to.
+  /// The number of workers that may take part in the `Run` that this points to.
   @inline(__always) var threads: Int32 { assumingMemoryBound(to: Run.self).pointee.threads }
 
-  /// Divides work over the threads of the `Run` that this points to.
+  /// Divides work among the threads of the `Run` that this points to.
   @inline(__always)
   func parallel(_ count: Int, _ body: ChunkBody, _ context: UnsafeMutableRawPointer) {
     assumingMemoryBound(to: Run.self).pointee.parallel(self, Int32(count), body, context)
   }
 }
 
-/// A kernel that treats its items (elements, rows, columns) independently of each other, so that any range
-/// can be done by anyone.
+/// A kernel whose items (elements, rows, columns) are independent, so that any thread can process any range.
 protocol RangeKernel {
   associatedtype Arguments
   static func items(_ arguments: Arguments) -> Int
-  /// Items in one chunk. From the sizes alone: chunks decide in which order things are added.
+  /// Returns the items in one chunk. A function of the sizes alone: chunks determine the order of summation.
   static func chunk(_ arguments: Arguments) -> Int
   static func run(_ arguments: UnsafePointer<Arguments>, _ lower: Int, _ upper: Int)
 }
 
-/// What the chunks of a `RangeKernel` share; lives on the caller's stack.
+/// What the chunks of a `RangeKernel` share; on the caller's stack.
 struct RangeContext {
   var arguments: UnsafeRawPointer
   var count: Int
   var chunk: Int
 }
 
-/// Runs a kernel over all its items, in this thread where they make one chunk.
+/// Runs a kernel over all its items, in this thread if they make one chunk.
 ///
-/// `body` is `{ runChunk(K.self, $0, $1) }`: C functions cannot be formed here, where K is generic.
+/// `body` is `{ runChunk(K.self, $0, $1) }`: C functions cannot be formed here, because K is generic.
 @inline(__always)
 func divide<K: RangeKernel>(
   _: K.Type, _ arguments: UnsafeRawPointer, _ run: RunPointer, _ body: ChunkBody
@@ -59,17 +58,17 @@ func runChunk<K: RangeKernel>(_: K.Type, _ context: UnsafeMutableRawPointer, _ c
   K.run(shared.arguments.assumingMemoryBound(to: K.Arguments.self), lower, upper)
 }
 
-/// Elements in a chunk of an element-wise kernel: 16 Ki take 5–20 µs, well above what handing them over
-/// costs.
+/// The elements in a chunk of an element-wise kernel: 16 Ki take 5–20 µs, well above the cost of handing them
+/// over.
 @inline(__always) var elementChunk: Int { 16_384 }
 
-/// Rows in a chunk of a kernel that works row by row.
+/// Returns the rows in a chunk of a row-by-row kernel.
 @inline(__always) func rowChunk(_ rows: Int, _ columns: Int) -> Int {
   Swift.max(1, elementChunk / Swift.max(columns, 1))
 }
 
 extension Optional where Wrapped == UnsafeRawPointer {
-  /// Never called before it is known that there is something to point to.
+  /// Call it only if the pointer is known not to be nil.
   @inline(__always) func of<T>(_: T.Type) -> UnsafePointer<T> {
     unsafelyUnwrapped.assumingMemoryBound(to: T.self)
   }
@@ -81,7 +80,7 @@ extension Optional where Wrapped == UnsafeMutableRawPointer {
   }
 }
 
-/// Raises `flag` where `bad`, a sum of zeros made by multiplying each value by 0, became NaN.
+/// Sets `flag` if `bad`, a sum of each value times 0, became NaN.
 @inline(__always)
 func report<V: Vector>(_ bad: V, _ flag: Flag?) {
   if let flag, bad.hasNaN { denpa_raise(flag) }

@@ -1,26 +1,26 @@
 import DenpaKernelTypes
 
-// The columns of C beyond the last whole vector, where they are few: 2 of 50, all of 10. A tile would spend a
-// whole vector on them in each row. So they are computed the other way round, with vectors over the rows of
-// C: the tile's rows are these columns, its strip 16 or 32 rows of C. Every element is still added up over k
-// in the one order, so the bits are the same either way.
+// The columns of C beyond the last whole vector, if they are few: 2 of 50, all of 10. A tile would spend a
+// whole vector on them in each row. They are therefore computed transposed, with vectors over the rows of C:
+// the tile's rows are these columns, its strip 16 or 32 rows of C. Every element is still summed over k in
+// the same order, so the bits are the same.
 
-/// Columns at the right edge of C that are computed so.
+/// Returns the number of columns at C's right edge to compute this way.
 @inline(__always)
 func edgeColumns<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int, transposeA: Bool) -> Int {
-  // The sums are turned over before they go to C, which a short k does not pay for.
+  // The sums are transposed on their way to C, which does not pay for a short k.
   if m < 2 &* V.width || k < 32 { return 0 }
   let edge = n % V.width
-  // A that is not transposed must be packed for it.
+  // A non-transposed A must be packed for it.
   let most = transposeA ? V.width &* 3 / 4 : V.width / 2
   return edge <= Swift.min(most, tileHeight) ? edge : 0
 }
 
-/// Elements of each worker's memory for the sums of a strip, as computed and turned over.
+/// The elements of each worker's memory for the sums of a strip, before and after transposing.
 @inline(__always)
 func edgeElements<V: Vector>(_: V.Type) -> Int { 4 &* V.width &* V.width }
 
-/// Some rows of the edge.
+/// Computes some rows of the edge.
 @inline(never)
 func computeEdge<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
   let plan = context.pointee
@@ -44,7 +44,7 @@ extension ProductPlan {
     let lanes = panelWidth(V.self, count)
     let own = own + worker &* workerStride
     let sums = own + (workerStride &- edgeElements(V.self))
-    // The tile's B: rows of A beside each other.
+    // The tile's B: rows of A side by side.
     var call = TileCall<V>(
       k: length, a: b, aStride: 0, b: a + (start &* m &+ row), bStride: m, bLast: count &- (lanes &- V.width),
       place: 0,

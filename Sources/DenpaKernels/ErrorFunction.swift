@@ -1,19 +1,19 @@
-// erf and GELU on whole vectors: no branch, no table, no libm. All but the tanh form of GELU stand on the
-// tail of the normal distribution,
+// erf and GELU on whole vectors: no branch, no table, no libm. All but the tanh form of GELU use the tail of
+// the normal distribution,
 //
 //   Q(t) = ½·erfc(t/√2) = e^(−t²/2)·R(t), t ≥ 0,
 //
-// where (t + c)·R(t) is one polynomial in (c − t)/(c + t) for all t (Shepherd & Laframboise, 1981). The
-// coefficients come from scripts/fit_functions.py; the largest errors, in ulp, are those that
-// Tests/DenpaKernelsTests/FunctionTests.swift measures over the whole range.
+// where (t + c)·R(t) is a single polynomial in (c − t)/(c + t) for all t (Shepherd & Laframboise, 1981). The
+// coefficients come from scripts/fit_functions.py; the maximum errors, in ulp, are those measured over the
+// whole range by Tests/DenpaKernelsTests/FunctionTests.swift.
 //
-// Both forms of GELU are max(x, 0) − g(|x|) with g(t) = t·(the probability left above t): nothing cancels on
-// the negative side, where they end in the subnormal numbers.
+// Both forms of GELU are max(x, 0) − g(|x|) with g(t) = t·(the probability above t): nothing cancels on the
+// negative side, where they end in the subnormal numbers.
 
 extension Vector {
-  /// erf x = (2/√π)·∫₀ˣ e^(−s²) ds: x + x·P(x²) up to 1, 1 − 2·Q(x·√2) above.
+  /// Returns erf x = (2/√π)·∫₀ˣ e^(−s²) ds: x + x·P(x²) up to 1, 1 − 2·Q(x·√2) above.
   ///
-  /// Error: float32 < 1.3 ulp, float64 < 1.5 ulp. erf(±∞) = ±1, NaN stays, −0 stays.
+  /// Error: float32 < 1.3 ulp, float64 < 1.5 ulp. erf(±∞) = ±1; NaN and −0 are preserved.
   @inline(__always) static func erf(_ x: Self) -> Self {
     let size = x.magnitude
     let z = min(splat(6.0), size)
@@ -23,38 +23,38 @@ extension Vector {
     return select(size, greaterThan: one, above, below).withSign(of: x)
   }
 
-  /// erf′ x = (2/√π)·e^(−x²)
+  /// Returns erf′ x = (2/√π)·e^(−x²).
   ///
-  /// Error: float32 < 2.2 ulp, float64 < 1.7 ulp. 0 at ±∞, NaN stays.
+  /// Error: float32 < 2.2 ulp, float64 < 1.7 ulp. 0 at ±∞; NaN is preserved.
   @inline(__always) static func erfSlope(_ x: Self) -> Self {
     bell(min(tailLimit * splat(0.75), x.magnitude), scale: splat(-1.0), times: splat(1.1283791670955126))
   }
 
-  /// GELU: x·Φ(x) with Φ(x) = ½·(1 + erf(x/√2)) (Hendrycks & Gimpel, 2016).
+  /// Returns GELU: x·Φ(x) with Φ(x) = ½·(1 + erf(x/√2)) (Hendrycks & Gimpel, 2016).
   ///
-  /// Error: float32 < 4 ulp, float64 < 3.6 ulp. gelu(−∞) = 0, gelu(∞) = ∞, NaN stays, −0 stays.
+  /// Error: float32 < 4 ulp, float64 < 3.6 ulp. gelu(−∞) = 0, gelu(∞) = ∞; NaN and −0 are preserved.
   @inline(__always) static func gelu(_ x: Self) -> Self {
     let t = min(tailLimit, x.magnitude)
-    // t·R(t), with the one division that gives both t/(t + c) and, from it, (c − t)/(c + t).
+    // t·R(t), with a single division for t/(t + c) and, derived from it, (c − t)/(c + t).
     let part = t / (t + tailShift)
     let factor = part * tailPolynomial(fma(splat(-2.0), part, one))
     return max(zero, x) - bell(t, scale: splat(-0.5), times: factor)
   }
 
-  /// gelu′ x = Φ(x) + x·φ(x), φ(x) = e^(−x²/2)/√(2π)
+  /// Returns gelu′ x = Φ(x) + x·φ(x), φ(x) = e^(−x²/2)/√(2π).
   ///
-  /// Error: float32 < 4.5 ulp, float64 < 4 ulp of Φ(x) + |x|·φ(x); the slope itself is 0 near −0.75. 0 at −∞,
-  /// 1 at ∞, NaN stays.
+  /// Error: float32 < 4.5 ulp, float64 < 4 ulp of Φ(x) + |x|·φ(x); the derivative is 0 near −0.75. 0 at −∞, 1
+  /// at ∞; NaN is preserved.
   @inline(__always) static func geluSlope(_ x: Self) -> Self {
     let t = min(tailLimit, x.magnitude)
     let h = bell(t, scale: splat(-0.5), times: fma(t, splat(-0.3989422804014327), tailRatio(t)))
     return select(x, greaterThan: zero, one - h, h)
   }
 
-  /// GELU with tanh: x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³))) = x·sigmoid(s(x)) with s twice what stands in
-  /// tanh (Hendrycks & Gimpel, 2016).
+  /// Returns GELU with tanh: x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³))) = x·sigmoid(s(x)), where s is twice the
+  /// argument of tanh (Hendrycks & Gimpel, 2016).
   ///
-  /// Error: float32 < 3 ulp, float64 < 2.8 ulp. The same special values as `gelu`.
+  /// Error: float32 < 3 ulp, float64 < 2.8 ulp. Special values as for `gelu`.
   @inline(__always) static func geluTanh(_ x: Self) -> Self {
     let t = min(tanhTailLimit, x.magnitude)
     let (n, q, whole, _) = tanhTail(t)
@@ -62,10 +62,10 @@ extension Vector {
     return max(zero, x) - fma(q, factor, factor).scaled(byPowerOfTwo: n)
   }
 
-  /// sigmoid(s) + x·s′·sigmoid(s)·(1 − sigmoid(s)) of the above.
+  /// Returns the derivative of `geluTanh`, sigmoid(s) + x·s′·sigmoid(s)·(1 − sigmoid(s)).
   ///
-  /// Error: float32 < 4.5 ulp, float64 < 4.5 ulp of the sum of the magnitudes of its two terms. The same
-  /// special values as `geluSlope`.
+  /// Error: float32 < 4.5 ulp, float64 < 4.5 ulp of the sum of the magnitudes of its two terms. Special
+  /// values as for `geluSlope`.
   @inline(__always) static func geluTanhSlope(_ x: Self) -> Self {
     let t = min(tanhTailLimit, x.magnitude)
     let (n, q, whole, rest) = tanhTail(t)
@@ -76,25 +76,25 @@ extension Vector {
     return select(x, greaterThan: zero, one - h, h)
   }
 
-  /// R(t)
+  /// Returns R(t).
   @inline(__always) private static func tailRatio(_ t: Self) -> Self {
     let inverse = one / (t + tailShift)
     return inverse * tailPolynomial(fma(splat(-2.0), t * inverse, one))
   }
 
-  /// c: a small one keeps the terms of the polynomial small, a large one its degree.
+  /// c: smaller values keep the polynomial's terms small, larger ones its degree.
   @inline(__always) private static var tailShift: Self { splat(3.375) }
 
-  /// e^(scale·t²)·factor for a scale that is a power of two, rounded once where it is subnormal. An error in
-  /// t² would be magnified by it, so t² is taken exactly.
+  /// Returns e^(scale·t²)·factor for a scale that is a power of two, rounded once if subnormal. It would
+  /// magnify an error in t², so t² is computed exactly.
   @inline(__always) private static func bell(_ t: Self, scale: Self, times factor: Self) -> Self {
     let square = exactProduct(t, t)
     let (n, q) = reduced(square.high * scale, plus: square.low * scale)
     return fma(q, factor, factor).scaled(byPowerOfTwo: n)
   }
 
-  /// e^(−s) = 2ⁿ·(1 + q), and 1 + e^(−s) in two parts. s = t·(linear + cubic·t²) grows to hundreds, so it is
-  /// computed in twice the digits.
+  /// Returns e^(−s) = 2ⁿ·(1 + q), and 1 + e^(−s) in two parts. s = t·(linear + cubic·t²) can reach hundreds,
+  /// so it is computed in twice the precision.
   @inline(__always) private static func tanhTail(_ t: Self) -> (n: Self, q: Self, whole: Self, rest: Self) {
     let square = exactProduct(t, t)
     let bent = exactProduct(cubic, square.high)
@@ -105,14 +105,13 @@ extension Vector {
     let s = exactProduct(t, sum)
     let low = fma(t, lost + (bentLow + linearRest), s.low)
     let (n, q) = reduced(s.high * splat(-1.0), plus: low * splat(-1.0))
-    // Beside 1, what is below 2⁻⁶⁰ does not count; this keeps 2ⁿ a normal number.
+    // Next to 1, values below 2⁻⁶⁰ are negligible; this keeps 2ⁿ a normal number.
     let e = powerOfTwo(max(splat(-60.0), n)) * (q + one)
     let whole = e + one
     return (n, q, whole, e - (whole - one))
   }
 
-  /// a·b = high + low without error, but for underflow (Dekker, 1971, where no instruction multiplies and
-  /// adds in one rounding).
+  /// Returns a·b = high + low, exact except for underflow (Dekker, 1971, if there is no fused multiply-add).
   @inline(__always) private static func exactProduct(_ a: Self, _ b: Self) -> (high: Self, low: Self) {
     let high = a * b
     #if DENPA_AVX512 || DENPA_AVX2 || arch(arm64)
@@ -123,7 +122,7 @@ extension Vector {
     #endif
   }
 
-  /// The upper half of the digits, and the rest.
+  /// The upper half of the digits, and the remainder.
   @inline(__always) private var halves: (high: Self, low: Self) {
     let scaled = self * Self.splitter
     let high = scaled - (scaled - self)
@@ -140,7 +139,7 @@ extension Floats {
   @inline(__always) static var tailLimit: Self { splat(14.7) }
   @inline(__always) static var tanhTailLimit: Self { splat(11.2) }
 
-  /// Relative error 2^−28.6.
+  /// Relative error: 2^−28.6.
   @inline(__always) static func tailPolynomial(_ v: Self) -> Self {
     var p = fma(v, splat(-2.631925268e-6), splat(-0.0001301201433))
     p = fma(v, p, splat(0.0003092682808))
@@ -154,7 +153,7 @@ extension Floats {
     return fma(v, p, splat(0.741080279))
   }
 
-  /// Error 2^−29.6, relative to erf √z / √z.
+  /// Error: 2^−29.6, relative to erf √z / √z.
   @inline(__always) static func erfPolynomial(_ z: Self) -> Self {
     var p = fma(z, splat(7.852162234e-5), splat(-0.0008009631606))
     p = fma(z, p, splat(0.005188258093))
@@ -174,7 +173,7 @@ extension Doubles {
   @inline(__always) static var tailLimit: Self { splat(38.9) }
   @inline(__always) static var tanhTailLimit: Self { splat(22.5) }
 
-  /// Relative error 2^−58.7.
+  /// Relative error: 2^−58.7.
   @inline(__always) static func tailPolynomial(_ v: Self) -> Self {
     var p = fma(v, splat(7.4200112530141465804e-10), splat(-3.1875295375469054498e-9))
     p = fma(v, p, splat(4.3223911717088213367e-10))
@@ -202,7 +201,7 @@ extension Doubles {
     return fma(v, p, splat(0.74108028077569732242))
   }
 
-  /// Error 2^−56.9, relative to erf √z / √z.
+  /// Error: 2^−56.9, relative to erf √z / √z.
   @inline(__always) static func erfPolynomial(_ z: Self) -> Self {
     var p = fma(z, splat(-7.7794525376328749614e-10), splat(1.3710971446432861973e-8))
     p = fma(z, p, splat(-1.6206311600117849066e-7))

@@ -1,25 +1,25 @@
-// exp, log, tanh and sigmoid on whole vectors: no branch, no table, no libm. The largest errors, in ulp, are
-// those that Tests/DenpaKernelsTests/FunctionTests.swift measures over the whole range.
+// exp, log, tanh and sigmoid on whole vectors: no branch, no table, no libm. The maximum errors, in ulp, are
+// those measured over the whole range by Tests/DenpaKernelsTests/FunctionTests.swift.
 
 extension Vector {
-  /// eˣ = 2ⁿ·eʳ with n = round(x / ln 2) and |r| ≤ ½·ln 2 (Cody & Waite 1980: ln 2 in two parts), eʳ = 1 + r
-  /// + r²·P(r) with P minimax. Results below the least normal number are rounded once (gradual underflow).
+  /// Returns eˣ = 2ⁿ·eʳ with n = round(x / ln 2) and |r| ≤ ½·ln 2 (Cody & Waite 1980: ln 2 in two parts), eʳ
+  /// = 1 + r + r²·P(r) with P minimax. Results below the least normal number are rounded once.
   ///
-  /// Error: float32 < 1 ulp, float64 < 1 ulp. exp(−∞) = 0, exp(∞) = ∞, NaN stays.
+  /// Error: float32 < 1 ulp, float64 < 1 ulp. exp(−∞) = 0, exp(∞) = ∞; NaN is preserved.
   @inline(__always) static func exp(_ x: Self) -> Self {
     let clamped = min(expHighest, max(expLowest, x))
     let (n, q) = reduced(clamped)
     return (q + one).scaled(byPowerOfTwo: n)
   }
 
-  /// n and eʳ − 1 of the above.
+  /// Returns n and eʳ − 1 of the above.
   @inline(__always) private static func reduced(_ x: Self) -> (n: Self, q: Self) {
     let (n, r) = remainder(x)
     return (n, fma(r * r, expPolynomial(r), r))
   }
 
-  /// The same of high + low, where low is small beside 1: for arguments whose own rounding would show in the
-  /// result.
+  /// Does the same for high + low, with low small compared to 1: for arguments whose rounding would show in
+  /// the result.
   @inline(__always) static func reduced(_ high: Self, plus low: Self) -> (n: Self, q: Self) {
     let (n, rest) = remainder(high)
     let r = rest + low
@@ -31,10 +31,10 @@ extension Vector {
     return (n, fma(n, zero - ln2Low, fma(n, zero - ln2High, x)))
   }
 
-  /// tanh |x| = 1 − 2 / (e^2|x| + 1) from 0.625 on, below it |x| + |x|·x²·P(x²)/Q(x²) (Cephes, Moshier 1989),
-  /// with one division for both.
+  /// Returns tanh: tanh |x| = 1 − 2 / (e^2|x| + 1) from 0.625 on, below that |x| + |x|·x²·P(x²)/Q(x²)
+  /// (Cephes, Moshier 1989), with a single division for both.
   ///
-  /// Error: float32 < 1.4 ulp, float64 < 1.4 ulp. tanh(±∞) = ±1, NaN stays, −0 stays.
+  /// Error: float32 < 1.4 ulp, float64 < 1.4 ulp. tanh(±∞) = ±1; NaN and −0 are preserved.
   @inline(__always) static func tanh(_ x: Self) -> Self {
     let size = x.magnitude
     let (n, q) = reduced(min(splat(44.0), size + size))
@@ -45,18 +45,17 @@ extension Vector {
     return (select(limit, greaterThan: size, size, one) + above / below).withSign(of: x)
   }
 
-  /// 1 / (1 + e^−x), computed with e^−|x| so that the small values of the left side keep their digits.
+  /// Returns 1 / (1 + e^−x), computed from e^−|x| so that small results for negative x keep their precision.
   ///
-  /// Error: float32 < 2.4 ulp, float64 < 2.4 ulp. sigmoid(−∞) = 0, sigmoid(∞) = 1, NaN stays.
+  /// Error: float32 < 2.4 ulp, float64 < 2.4 ulp. sigmoid(−∞) = 0, sigmoid(∞) = 1; NaN is preserved.
   @inline(__always) static func sigmoid(_ x: Self) -> Self {
     let e = exp(zero - x.magnitude)
     return select(x, greaterThan: zero, one, e) / (one + e)
   }
 
-  /// ln x = e·ln 2 + ln m with m in √½ … √2, ln m as in fdlibm (Sun, 1993): s = f / (2 + f), f = m − 1.
+  /// Returns ln x = e·ln 2 + ln m, m in √½ … √2, ln m as in fdlibm (Sun, 1993): s = f / (2 + f), f = m − 1.
   ///
-  /// Error: float32 < 0.9 ulp, float64 < 0.8 ulp. log(0) = −∞, log(∞) = ∞, log of a negative number and of
-  /// NaN is NaN.
+  /// Error: float32 < 0.9 ulp, float64 < 0.8 ulp. log(0) = −∞, log(∞) = ∞; NaN for negative numbers and NaN.
   @inline(__always) static func log(_ x: Self) -> Self {
     let lift = powerOfTwo(splat(fractionBits))
     let normal = select(leastNormal, greaterThan: x, x * lift, x)
@@ -95,7 +94,7 @@ extension Floats {
     return fma(p, r, splat(0.49999993373099990223))
   }
 
-  /// Numerator, times z, and denominator.
+  /// The numerator, times z, and the denominator.
   @inline(__always) static func tanhFraction(_ z: Self) -> (Self, Self) {
     var p = splat(-5.70498872745e-3)
     p = fma(p, z, splat(2.06390887954e-2))
@@ -121,7 +120,7 @@ extension Doubles {
   @inline(__always) static var greatestFinite: Self { splat(Double.greatestFiniteMagnitude) }
   @inline(__always) static var fractionBits: Double { 53 }
 
-  /// Least squares at Chebyshev's points of ±0.3473; 5·10⁻¹⁸ relative to eʳ.
+  /// Least squares at Chebyshev nodes of ±0.3473; 5·10⁻¹⁸ relative to eʳ.
   @inline(__always) static func expPolynomial(_ r: Self) -> Self {
     var p = splat(2.51126962085785935e-8)
     p = fma(p, r, splat(2.76317958039178976e-7))
@@ -135,7 +134,7 @@ extension Doubles {
     return fma(p, r, splat(0.500000000000001355))
   }
 
-  /// Numerator, times z, and denominator.
+  /// The numerator, times z, and the denominator.
   @inline(__always) static func tanhFraction(_ z: Self) -> (Self, Self) {
     var p = splat(-9.64399179425052238628e-1)
     p = fma(p, z, splat(-9.92877231001918586564e1))

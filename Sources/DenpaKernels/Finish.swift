@@ -1,33 +1,33 @@
 import DenpaKernelTypes
 
-/// What happens to the sums of a tile on their way to C.
+/// How the sums of a tile are stored in C.
 enum FinishKind: Int32 {
   /// C = sums.
   case store
   /// C += sums.
   case add
-  /// Everything else, by `Finish.apply`.
+  /// Anything else, by `Finish.apply`.
   case all
 }
 
-/// C = f(sums + bias)·slope, or C += sums·slope; over several blocks of k, the first ones only gather.
+/// C = f(sums + bias)·g'(slopeOutput), or C += …; with several blocks of k, the first only gather.
 struct Finish<V: Vector> {
   var kind = FinishKind.store
-  /// Sums of earlier blocks stand in C.
+  /// Whether C holds the sums of earlier blocks.
   var gathered = false
   var accumulate = false
   var function: Int32 = 0
   var slopeFunction: Int32 = 0
-  /// One value for all columns (a product with one column, written as a row).
+  /// Whether there is one value for all columns (a product with one column, written as a row).
   var oneBias = false
   var bias: UnsafePointer<V.Scalar>?
   var slopeOutput: UnsafePointer<V.Scalar>?
   var c: UnsafeMutablePointer<V.Scalar>
-  /// Row length of C.
+  /// The row length of C.
   var n: Int
   var flag: Flag?
 
-  /// For block `first`…`last` of k.
+  /// `first` and `last` say whether the block of k is the first or the last one.
   @inline(__always)
   init(_ p: UnsafePointer<ProductArguments>, n: Int, first: Bool, last: Bool) {
     c = p.pointee.c.of(V.Scalar.self)
@@ -50,8 +50,8 @@ struct Finish<V: Vector> {
     }
   }
 
-  /// `rows` rows of `vectors` vectors of sums, the last of them with `last` lanes, into C from element
-  /// `place` on, which stands in `column`.
+  /// Finishes `rows` rows of `vectors` vectors of sums, the last of them with `last` lanes, into C from
+  /// element `place` on, which is in column `column`.
   @inline(__always)
   func apply(
     _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
@@ -65,8 +65,8 @@ struct Finish<V: Vector> {
     }
   }
 
-  // Three functions, because one with curves begins by loading their constants, two dozen for the short ones
-  // and a hundred for all: in a network of a few units that would cost more than the product.
+  // Three functions, because one with curves first loads their constants, two dozen for the short ones and a
+  // hundred for all: in a network of a few units that would cost more than the product.
 
   private enum Curves { case none, short, all }
 

@@ -1,13 +1,13 @@
 import DenpaKernelTypes
 
-/// The register that this module computes with.
+/// The vector register that this module uses.
 #if DENPA_F64
   typealias V = Doubles
 #else
   typealias V = Floats
 #endif
 
-/// The kernels of this module's instruction set and float dtype. Nothing else of the module is public
+/// Returns the kernels of this module's instruction set and float dtype; the module's only public symbol
 /// (docs/design.md, "Kernels").
 public func kernelTable() -> KernelTable {
   KernelTable(
@@ -28,7 +28,7 @@ public func kernelTable() -> KernelTable {
     productWorkspace: { productWorkspace(V.self, $0, $1) })
 }
 
-/// C functions cannot be formed in generic code: so each kernel is written down here with its register.
+/// C functions cannot be formed in generic code, so each kernel is written out here with its register type.
 private func step(_ kernel: Kernel) -> Step {
   switch kernel {
   case .product:

@@ -1,18 +1,18 @@
 import DenpaKernelTypes
 
-/// A kernel that adds up a loss over items that do not depend on each other.
+/// A kernel that sums a loss over independent items.
 protocol LossKernel {
   associatedtype Arguments
   associatedtype V: Vector
   static func items(_ arguments: Arguments) -> Int
-  /// Elements in one item.
+  /// The number of elements in one item.
   static func width(_ arguments: Arguments) -> Int
-  /// The loss of a range, without the scale; or nothing, where each row's own loss was stored.
+  /// Returns the unscaled loss of a range, or 0 if it stored each row's own loss.
   static func run(_ arguments: UnsafePointer<Arguments>, _ lower: Int, _ upper: Int) -> Double
 }
 
-/// Partial sums of at most `maximum` chunks, in the order of the chunks. A `SIMD64` is an array on the stack
-/// here.
+/// The partial sums of at most `maximum` chunks, in the order of the chunks. The `SIMD64` serves as an array
+/// on the stack.
 struct LossContext {
   var range: RangeContext
   var partial = SIMD64<Double>()
@@ -38,9 +38,9 @@ func addUp<K: LossKernel>(
   }
 }
 
-/// Items in one chunk. Where items are elements a chunk is a number of whole vectors: a kernel that stores
-/// whole vectors into a padded tensor must meet the partial one at the end of the tensor and nowhere else,
-/// because it would overwrite the beginning of the next chunk.
+/// Returns the number of items in one chunk. If items are elements, it is a multiple of the vector width: a
+/// kernel that stores whole vectors into a padded tensor may meet the partial one only at the end of the
+/// tensor, because it would overwrite the beginning of the next chunk.
 @inline(__always)
 private func lossChunk<K: LossKernel>(_: K.Type, _ arguments: K.Arguments, _ count: Int) -> Int {
   let width = K.width(arguments)

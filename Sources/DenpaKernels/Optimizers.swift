@@ -1,6 +1,6 @@
 import DenpaKernelTypes
 
-/// Stochastic gradient descent: the formulas stand at `SGDArguments`.
+/// Stochastic gradient descent; see `SGDArguments` for the formulas.
 enum SGD<V: Vector>: RangeKernel {
   @inline(__always) static func items(_ a: SGDArguments) -> Int { a.count }
   @inline(__always) static func chunk(_ a: SGDArguments) -> Int { elementChunk }
@@ -32,14 +32,15 @@ enum SGD<V: Vector>: RangeKernel {
 }
 
 extension Vector {
-  /// 0 where |x| is below the least normal number. What an optimizer remembers of a weight without a gradient
-  /// (a dead unit's) dies away until it is subnormal, and arithmetic with that takes a hundred times as long.
+  /// This vector with 0 wherever |x| is below the least normal number. An optimizer's state for a weight
+  /// without a gradient (in a dead unit) decays until it is subnormal, and arithmetic on that takes a hundred
+  /// times as long.
   @inline(__always) fileprivate var withoutSubnormals: Self {
     Self.select(Self.leastNormal, greaterThan: magnitude, Self.zero, self)
   }
 }
 
-/// Adam (Kingma & Ba, 2015): the formulas stand at `AdamArguments`. `weightDecay`·w is added to the gradient
+/// Adam (Kingma & Ba, 2015); see `AdamArguments` for the formulas. `weightDecay`·w is added to the gradient
 /// (L2).
 enum Adam<V: Vector>: RangeKernel {
   @inline(__always) static func items(_ a: AdamArguments) -> Int { a.count }

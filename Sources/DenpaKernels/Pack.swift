@@ -1,12 +1,12 @@
 import CShim
 
-// Copies of parts of A and B in the order in which tiles read them.
+// Copies parts of A and B in the order in which tiles read them.
 
-/// Columns of a panel of B: two vectors, or one at the right edge where that is enough.
+/// Returns the columns of a panel of B: two vectors, or one at the right edge if that is enough.
 @inline(__always)
 func panelWidth<V: Vector>(_: V.Type, _ columns: Int) -> Int { columns > V.width ? 2 &* V.width : V.width }
 
-/// Rows `count` × `k` of a row-major matrix (`count` ≤ the lanes taken) side by side: out[p·outStride + i].
+/// Writes `count` × `k` of a row-major matrix (`count` ≤ the lanes used) side by side: out[p·outStride + i].
 /// Up to `lanes` rows are written; those from `count` on are 0.
 @inline(__always)
 func packAcross<V: Vector>(
@@ -26,7 +26,7 @@ func packAcross<V: Vector>(
   }
 }
 
-/// `k` rows of `count` neighbours, `lanes` written of each; those from `count` on are 0.
+/// Copies `k` rows of `count` adjacent elements, writing `lanes` of each; those from `count` on are 0.
 @inline(__always)
 func packAlong<V: Vector>(
   _: V.Type, _ source: UnsafePointer<V.Scalar>, _ stride: Int, count: Int, k: Int,
@@ -39,8 +39,8 @@ func packAlong<V: Vector>(
   }
 }
 
-/// Panels of B side by side, `count` columns and `k` rows in all. Row by row: B is read in long stretches,
-/// and each panel written in one of its own.
+/// Writes panels of B side by side, `count` columns and `k` rows in total. Row by row, so that B is read in
+/// long runs and each panel written sequentially.
 @inline(__always)
 func packPanels<V: Vector>(
   _: V.Type, _ source: UnsafePointer<V.Scalar>, _ stride: Int, count: Int, k: Int,

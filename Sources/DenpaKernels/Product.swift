@@ -1,31 +1,31 @@
 import DenpaKernelTypes
 
 // C = A·B after Goto & van de Geijn (2008): blocks of k; panels of B packed once and shared by all workers;
-// tiles of C in registers. Every element of C is added up over k in one order, block by block, which depends
-// on k alone: the same row gives the same bits in a batch of any size and on any number of threads.
+// tiles of C in registers. Every element of C is summed over k block by block, in an order that depends on k
+// alone: a row gives the same bits in a batch of any size and on any number of threads.
 
-/// Steps of one block of k, at most: a tile's rows of A then stay in the first cache level, or almost, beside
-/// the panel of B that passes by.
+/// The maximum steps of one block of k: a tile's rows of A then stay in the first-level cache, or almost,
+/// along with the panel of B being read.
 @inline(__always) func blockLimit<V: Vector>(_: V.Type) -> Int { V.isDouble ? 256 : 384 }
-/// Columns that are worked on at once, at most.
+/// The maximum number of columns worked on at once.
 @inline(__always) var columnLimit: Int { 4096 }
-/// Bytes of B that are packed at once, at most.
+/// The maximum bytes of B packed at once.
 @inline(__always) var packLimit: Int { 8 << 20 }
-/// Tiles of one chunk below each other.
+/// The maximum tiles of one chunk, vertically.
 @inline(__always) var chunkTiles: Int { 8 }
-/// Bytes of B over one block of k that are to stay in the second cache level.
+/// The bytes of B over one block of k that should stay in the second-level cache.
 @inline(__always) var groupLimit: Int { 512 << 10 }
-/// Multiply-adds below which the work is not divided.
+/// The multiply-adds below which the work is not divided.
 @inline(__always) var inlineLimit: Int { 1 << 19 }
 
-/// Multiply-adds up to which a product one panel wide goes without a plan.
+/// The multiply-adds up to which a product one panel wide needs no plan.
 @inline(__always) var smallLimit: Int { 1 << 16 }
 
 @inline(__always) func roundUp(_ value: Int, _ unit: Int) -> Int { (value &+ unit &- 1) / unit &* unit }
 
-/// Bytes of the parts of the workspace: packed B; what each worker has to itself (rows of A; a panel of B, or
-/// of A for the edge, and the edge's sums); the sums of each block of k (BlockProduct.swift). All of them
-/// grow with each of m, n and k, or stay.
+/// Returns the bytes of the workspace's parts: packed B; each worker's memory (rows of A; a panel of B, or of
+/// A for the edge, and the edge's sums); the sums of each block of k (BlockProduct.swift). Each is monotonic
+/// in m, n and k.
 @inline(__always)
 private func workspaceBytes<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> (
   b: Int, rows: Int, panel: Int, sums: Int
@@ -55,7 +55,7 @@ func product<V: Vector>(
   let (m, n, k) = (p.pointee.m, p.pointee.n, p.pointee.k)
   if m <= 0 || n <= 0 { return 0 }
   if k <= 0 && p.pointee.accumulate != 0 && p.pointee.bias == nil { return 0 }
-  // A single row or column is stored the same way either way round.
+  // A single row or column is stored the same way whether transposed or not.
   let transposeA = p.pointee.transposeA != 0 && m > 1 && k > 1
   let transposeB = p.pointee.transposeB != 0 && n > 1 && k > 1
   let nothing = UnsafePointer(p.pointee.c.of(V.Scalar.self))
@@ -78,7 +78,7 @@ func product<V: Vector>(
   return 0
 }
 
-/// All of C is one panel wide, and small: nothing to plan, and nothing to pack unless B is transposed.
+/// Computes a small C that is one panel wide: no plan, and no packing unless B is transposed.
 @inline(__always)
 private func onePanel<V: Vector>(
   _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int,
@@ -129,8 +129,7 @@ private func compute<V: Vector>(
   let edge = byBlocks ? 0 : edgeColumns(V.self, m, n, k, transposeA: transposeA)
   let workspace = p.pointee.workspace ?? UnsafeMutableRawPointer(p.pointee.c.of(V.Scalar.self))
   let place = edge == n ? PlaceB.inPlace : placeOfB(m, n, k, transposeB, tiles, V.width)
-  // Room for a packed B may be missing where it is not: a column that is computed as a row was planned as a
-  // column.
+  // If B is not packed, its room may be missing: a column computed as a row was planned as a column.
   let sums = workspace + (place == .packed ? bytes.b : 0)
   var plan = ProductPlan<V>(
     arguments: p, m: m, n: n, k: k, a: a, b: b, transposeA: transposeA, transposeB: transposeB,
@@ -162,23 +161,23 @@ private func compute<V: Vector>(
   }
 }
 
-/// Blocks that k is divided into: what each element's order of summing follows from.
+/// Returns the number of blocks of k, which determines each element's order of summation.
 @inline(__always)
 func blockCount<V: Vector>(_: V.Type, _ k: Int) -> Int {
   let limit = blockLimit(V.self)
   return Swift.max(1, (k &+ limit &- 1) / limit)
 }
 
-/// Packing pays when enough panels read the rows.
+/// Packing pays if enough panels read the rows.
 @inline(__always)
 private func packsA<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int) -> Bool { m > 1 && n >= 8 &* V.width }
 
-/// Packing B pays when enough tiles read it.
+/// Packing B pays if enough tiles read it.
 @inline(__always)
 private func placeOfB(_ m: Int, _ n: Int, _ k: Int, _ transposed: Bool, _ tiles: Int, _ width: Int) -> PlaceB
 {
   if transposed { return tiles == 1 ? .own : .packed }
   return m >= 64 && (k &* n >= packFrom || n % width != 0) ? .packed : .inPlace
 }
-/// Elements below which a B of whole vectors lies well enough in the first cache level.
+/// The elements below which a B of whole vectors is fast enough unpacked, in the first-level cache.
 @inline(__always) private var packFrom: Int { 1 << 13 }

@@ -1,25 +1,25 @@
 import DenpaKernelTypes
 
-/// Where tiles find B.
+/// Where tiles read B.
 enum PlaceB {
   case inPlace
   /// Packed by all workers before the first tile.
   case packed
-  /// Packed by each worker, panel by panel: where B must be packed and only one tile reads it.
+  /// Packed by each worker, panel by panel: for a B that must be packed but is read by only one tile.
   case own
 }
 
-/// What a chunk is.
+/// How a product is divided into chunks.
 enum Division {
-  /// Some tiles of C, over all blocks of k.
+  /// Several tiles of C, over all blocks of k.
   case tiles
   /// One block of k (BlockProduct.swift).
   case blocks
-  /// Some rows, of a product with one column (ColumnProduct.swift).
+  /// Several rows, of a product with one column (ColumnProduct.swift).
   case rows
 }
 
-/// Everything that the chunks of a product share; lives on the caller's stack.
+/// Everything that the chunks of a product share; on the caller's stack.
 struct ProductPlan<V: Vector> {
   typealias Scalar = V.Scalar
   var arguments: UnsafePointer<ProductArguments>
@@ -31,51 +31,52 @@ struct ProductPlan<V: Vector> {
   var packA: Bool
   var placeB: PlaceB
   var division = Division.tiles
-  /// Steps of a block of k, and how many blocks there are.
+  /// The steps of a block of k, and the number of blocks.
   var block: Int
   var blocks: Int
-  /// The blocks and columns that are being worked on.
+  /// The blocks and columns being worked on.
   var firstBlock = 0
   var lastBlock = 0
   var column = 0
   var columns = 0
-  /// Those that tiles compute; the `edge` beyond them is computed in rows of vectors (EdgeProduct.swift).
+  /// The columns computed by tiles; the `edge` beyond them is computed in transposed vectors
+  /// (EdgeProduct.swift).
   var tiledColumns = 0
   var edge = 0
-  /// Rows are divided into tiles of almost the same height: this one, and one more in the first `tallTiles`.
+  /// Rows are divided into tiles of almost equal height: this one, and one more in the first `tallTiles`.
   var tiles: Int
   var height: Int
   var tallTiles: Int
-  /// Tiles and panels in a chunk; chunks beside each other.
+  /// The tiles and panels in a chunk; the number of chunks side by side.
   var tilesPerChunk = 1
   var panelsPerChunk = 1
   var chunksAcross = 1
-  /// Chunks of tiles; those that follow are the edge's.
+  /// The number of chunks of tiles; the edge's chunks follow.
   var tileChunks = 1
   var rowsPerEdgeChunk = 0
-  /// Panels in a chunk of packing; such chunks for one block.
+  /// The panels in a chunk of packing; the packing chunks of one block.
   var packPanels = 1
   var packChunks = 1
   var packedB: UnsafeMutablePointer<Scalar>
-  /// Memory of each worker: `ownRows` elements for its rows of A, then a panel of B; `workerStride` in all.
+  /// Memory of each worker: `ownRows` elements for its rows of A, then a panel of B; `workerStride` in total.
   var own: UnsafeMutablePointer<Scalar>
   var ownRows: Int
   var workerStride: Int
   /// The sums of each block (`Division.blocks`).
   var sums: UnsafeMutablePointer<Scalar>
-  /// Panels of B that stay in the second cache level.
+  /// The number of panels of B that fit in the second-level cache.
   var groupPanels = 1
 
   @inline(__always) var panel: Int { 2 &* V.width }
   @inline(__always) func blockStart(_ index: Int) -> Int { index &* block }
   @inline(__always) func blockLength(_ index: Int) -> Int { Swift.min(block, k &- index &* block) }
-  /// The first row of a tile.
+  /// Returns the first row of a tile.
   @inline(__always) func tileRow(_ tile: Int) -> Int { tile &* height &+ Swift.min(tile, tallTiles) }
-  /// The width of the packed panel that begins at `j`.
+  /// Returns the width of the packed panel that begins at `j`.
   @inline(__always) func packedWidth(_ j: Int) -> Int { panelWidth(V.self, Swift.min(panel, columns &- j)) }
-  /// Columns of the packed matrix: whole vectors at the right edge.
+  /// The columns of the packed matrix: whole vectors at the right edge.
   @inline(__always) var packedColumns: Int { roundUp(columns, V.width) }
-  /// Blocks that are packed before they are multiplied.
+  /// The number of blocks packed before they are multiplied.
   @inline(__always) var blocksTogether: Int {
     let bytes = block &* packedColumns &* MemoryLayout<Scalar>.stride
     return placeB == .packed && blocks > 1 ? Swift.max(1, packLimit / bytes) : blocks
@@ -85,7 +86,7 @@ struct ProductPlan<V: Vector> {
   }
 }
 
-/// Packs all of B that `plan` is at.
+/// Packs the part of B that `plan` is working on.
 @inline(__always)
 func pack<V: Vector>(_ plan: UnsafeMutablePointer<ProductPlan<V>>, _ run: RunPointer, _ body: ChunkBody) {
   let panels = (plan.pointee.columns &- 1) / plan.pointee.panel &+ 1
@@ -142,7 +143,7 @@ extension ProductPlan {
   }
 }
 
-/// Computes all of C that `plan` is at.
+/// Computes the part of C that `plan` is working on.
 @inline(__always)
 func multiply<V: Vector>(
   _ plan: UnsafeMutablePointer<ProductPlan<V>>, _ alone: Bool, _ run: RunPointer, _ body: ChunkBody
@@ -152,8 +153,8 @@ func multiply<V: Vector>(
   var down = chunkTiles
   var across = panels
   if !alone {
-    // About 40 chunks, so that no thread waits long for the last one; none smaller than 4 tiles, and rather
-    // low than narrow, because each packs its own rows of A.
+    // About 30 chunks, so that no thread waits long for the last one; none smaller than 4 tiles, and wide
+    // rather than tall, because each packs its own rows of A.
     let wanted = Swift.max(4, tiles &* panels / 24)
     down = Swift.max(1, Swift.min(chunkTiles, wanted / Swift.min(panels, plan.pointee.groupPanels)))
     across = Swift.min(panels, Swift.max(1, wanted / down))
@@ -167,7 +168,7 @@ func multiply<V: Vector>(
     plan.pointee.tiledColumns == 0 ? 0 : ((tiles &- 1) / plan.pointee.tilesPerChunk &+ 1) &* chunksAcross
   plan.pointee.tileChunks = chunks
   if plan.pointee.tiledColumns < plan.pointee.columns {
-    // At least one: a long k beside few rows would leave none.
+    // At least one: with a long k and few rows there would be none.
     let rows = alone ? plan.pointee.m : Swift.max(1, plan.pointee.m / 40, (1 << 14) / plan.pointee.k)
     plan.pointee.rowsPerEdgeChunk = roundUp(rows, plan.pointee.panel)
     chunks &+= (plan.pointee.m &- 1) / plan.pointee.rowsPerEdgeChunk &+ 1
@@ -229,7 +230,7 @@ extension ProductPlan {
     }
   }
 
-  /// Some tiles of one block of k, beside the columns from `left` to `right`.
+  /// Computes some tiles over one block of k, for the columns from `left` to `right`.
   @inline(never)
   func multiply(
     _ firstTile: Int, _ lastTile: Int, _ left: Int, _ right: Int, _ index: Int, _ worker: Int,
@@ -245,8 +246,8 @@ extension ProductPlan {
     }
   }
 
-  /// A tile's rows of A stay in the first cache level while a group of panels of B, which stays in the
-  /// second, passes by.
+  /// A tile's rows of A stay in the first-level cache while a group of panels of B, which stays in the
+  /// second, is read.
   @inline(__always)
   private func multiply<L: Layout>(
     _ layout: L.Type, _ firstTile: Int, _ lastTile: Int, _ left: Int, _ right: Int, _ index: Int,
@@ -295,7 +296,7 @@ extension ProductPlan {
             call.b = UnsafePointer(packedBlock(index) + j &* length)
             call.bStride = packedWidth(j)
           case .own:
-            // Used once: packed when its turn comes, and read back from the first cache level.
+            // Used once: packed just in time and read back from the first-level cache.
             let out = own + (worker &* workerStride &+ ownRows)
             packPanel(j, index, out)
             call.b = UnsafePointer(out)
@@ -303,7 +304,7 @@ extension ProductPlan {
           }
           call.place = row &* finish.pointee.n &+ column &+ j
           call.column = column &+ j
-          // The sums of a block have room for whole vectors, and are read so.
+          // The sums of a block are padded to whole vectors.
           call.last = division == .blocks ? V.width : last
           Tile.run(layout, lanes: lanes, height, &call, finish)
           j &+= panel
@@ -313,8 +314,8 @@ extension ProductPlan {
     }
   }
 
-  /// One row beside a B that is stored transposed: blocks of B are turned over in registers, for they are
-  /// used once.
+  /// One row with a B that is stored transposed: blocks of B are transposed in registers, since they are used
+  /// only once.
   @inline(__always)
   private func multiplyAcross(_ left: Int, _ right: Int, _ index: Int, _ finish: UnsafePointer<Finish<V>>) {
     let start = blockStart(index)

@@ -1,14 +1,14 @@
-/// The accumulators of a tile: some rows of one strip each.
+/// The accumulators of a tile: several rows of one strip each.
 ///
-/// Recursive composition gives every height as a type, with all accumulators in registers.
+/// Recursive composition makes every height a type, with all accumulators in registers.
 protocol Rows {
   associatedtype S: Strip
   typealias V = S.V
   typealias Scalar = S.V.Scalar
   static var count: Int { get }
-  /// Zeros.
+  /// Creates zeros.
   init()
-  /// Row r += a[r·stride]·b.
+  /// Adds a[r·stride]·b to each row r.
   mutating func step(_ a: UnsafePointer<Scalar>, _ stride: Int, _ b: S)
   mutating func add(_ c: UnsafePointer<Scalar>, _ stride: Int, last: Int)
   func store(_ c: UnsafeMutablePointer<Scalar>, _ stride: Int, last: Int)
@@ -74,8 +74,8 @@ typealias Rows6<S: Strip> = Stack<Rows4<S>, Rows2<S>>
   typealias Rows14<S: Strip> = Stack<Rows8<S>, Rows6<S>>
 #endif
 
-/// Rows of the largest tile: with two vectors a row it fills the registers (32 on AVX-512 and arm64, else 16)
-/// and leaves room for B's two and the spread element of A.
+/// The rows of the tallest tile: with two vectors per row it fills the registers (32 on AVX-512 and arm64,
+/// otherwise 16), leaving room for B's two and the broadcast element of A.
 @inline(__always) var tileHeight: Int {
   #if DENPA_AVX512
     14

@@ -1,7 +1,7 @@
 import DenpaKernelTypes
 
 extension Vector {
-  /// Writes e^(x − max x) / Σ e^(x − max x) to `y`, if not nil (it may be x), and answers max x and the sum.
+  /// Writes e^(x − max x) / Σ e^(x − max x) to `y`, if not nil (it may be x), and returns max x and the sum.
   @inline(__always)
   static func softmax(
     _ x: UnsafePointer<Scalar>, _ y: UnsafeMutablePointer<Scalar>?, _ columns: Int

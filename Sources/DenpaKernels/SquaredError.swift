@@ -9,7 +9,7 @@ enum SquaredError<V: Vector>: LossKernel {
     return 0
   }
 
-  /// Rows where each has its own loss, else elements.
+  /// Rows if each has its own loss, otherwise elements.
   @inline(__always) static func items(_ a: SquaredErrorArguments) -> Int {
     a.perRow != 0 ? a.rows : a.rows &* a.columns
   }
@@ -27,7 +27,7 @@ enum SquaredError<V: Vector>: LossKernel {
     return 0
   }
 
-  /// Added up in vectors over at most 1024 elements, beyond that in double precision.
+  /// Summed in vectors over at most 1024 elements, beyond that in double precision.
   @inline(__always)
   private static func squares(_ a: UnsafePointer<SquaredErrorArguments>, _ lower: Int, _ upper: Int) -> Double
   {
@@ -59,7 +59,7 @@ enum SquaredError<V: Vector>: LossKernel {
   }
 }
 
-/// What a difference is multiplied by in the gradient.
+/// Returns the factor of a difference in the gradient.
 @inline(__always)
 private func slope<V: Vector>(_: V.Type, _ dloss: V.Scalar, _ scale: Double) -> V {
   V.splat(2 * V.double(dloss) * scale)

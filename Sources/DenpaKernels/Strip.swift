@@ -1,18 +1,18 @@
-/// Neighbouring vectors of one row: what a tile keeps in registers for each of its rows, and reads of B in
-/// each step.
+/// Adjacent vectors of one row: what a tile keeps in registers for each of its rows, and reads of B in each
+/// step.
 ///
-/// Composed recursively, so that any width is a type and all of it stays in registers. `last` is the number
-/// of lanes that the last vector uses; where it is the width, known when compiled, nothing of a mask remains.
+/// Composed recursively, so that any width is a type and stays in registers. `last` is the number of lanes
+/// that the last vector uses; if it is the width, known at compile time, no mask remains.
 protocol Strip {
   associatedtype V: Vector
   typealias Scalar = V.Scalar
   static var vectors: Int { get }
-  /// Zeros.
+  /// Creates zeros.
   init()
   init(_ p: UnsafePointer<Scalar>, last: Int)
-  /// self += s·b.
+  /// Adds s·b.
   mutating func add(_ s: V, times b: Self)
-  /// self += what stands at p.
+  /// Adds the values at p.
   mutating func add(_ p: UnsafePointer<Scalar>, last: Int)
   func store(_ p: UnsafeMutablePointer<Scalar>, last: Int)
   /// The sum of the vectors, lane by lane.

@@ -1,32 +1,32 @@
 import CShim
 
-/// Which of A's directions is contiguous: known when compiled, so that the other needs the only stride.
+/// Which direction of A is contiguous: known at compile time, so that only the other needs a stride.
 protocol Layout {
   static var unitRows: Bool { get }
 }
-/// Packed, or stored transposed: the rows of a tile stand side by side.
+/// Packed, or stored transposed: the rows of a tile are adjacent.
 enum UnitRows: Layout {
   @inline(__always) static var unitRows: Bool { true }
 }
-/// Row-major A in place: the steps of k stand side by side.
+/// Row-major A in place: the steps of k are adjacent.
 enum UnitSteps: Layout {
   @inline(__always) static var unitRows: Bool { false }
 }
 
-/// One tile's share of C += A·B over one block of k. Handed on by its address: a copy would be read back in
-/// wider pieces than it was just written in, and wait for them.
+/// One tile's share of C += A·B over one block of k. Passed by address: a copy would be read back in wider
+/// pieces than it was just written in, and stall.
 struct TileCall<V: Vector> {
   var k: Int
   var a: UnsafePointer<V.Scalar>
   var aStride: Int
   var b: UnsafePointer<V.Scalar>
   var bStride: Int
-  /// Lanes of B's last vector that may be read.
+  /// The lanes of B's last vector that may be read.
   var bLast: Int
   /// The tile's first element in C, and its column.
   var place: Int
   var column: Int
-  /// Lanes of C's last vector.
+  /// The lanes of C's last vector.
   var last: Int
 }
 
@@ -55,7 +55,7 @@ private func runTile<R: Rows, L: Layout>(
     rows.add(c, n, last: V.width)
     rows.store(c, n, last: V.width)
   } else {
-    // A copy to memory: the accumulators themselves stay in registers.
+    // A copy in memory, so that the accumulators themselves stay in registers.
     var spilled = rows
     withUnsafeMutableBytes(of: &spilled) { bytes in
       let sums = bytes.baseAddress.of(V.Scalar.self)
@@ -77,7 +77,7 @@ private func accumulate<R: Rows, L: Layout>(
   let aStride = call.pointee.aStride
   let bStride = call.pointee.bStride
   while k > 0 {
-    // A tall tile has the time: it waits for its multiply-adds, not for its loads.
+    // A tall tile has time to prefetch: it waits for its multiply-adds, not for its loads.
     if ahead || L.unitRows && R.count >= 8 {
       var line = 0
       while line < R.S.vectors &* V.width &* MemoryLayout<V.Scalar>.stride {
@@ -93,13 +93,13 @@ private func accumulate<R: Rows, L: Layout>(
   }
 }
 
-/// How many steps of k ahead B is asked for.
+/// The steps of k by which B is prefetched.
 @inline(__always) private var stepsAhead: Int { 8 }
 
 /// Tiles of any height up to `tileHeight`.
 enum Tile {
-  /// One or two rows beside a wide part of B in place, which is read only once: the wider the strip, the
-  /// longer the stretches of memory.
+  /// Computes one or two rows with a wide part of B in place, which is read only once: the wider the strip,
+  /// the longer the contiguous reads.
   @inline(never)
   static func runWide<V: Vector>(
     _ height: Int, _ call: UnsafePointer<TileCall<V>>, _ finish: UnsafePointer<Finish<V>>
@@ -111,7 +111,7 @@ enum Tile {
     }
   }
 
-  /// A tile of a panel that is `lanes` wide (`panelWidth`).
+  /// Computes a tile of a panel that is `lanes` wide (`panelWidth`).
   @inline(__always)
   static func run<V: Vector, L: Layout>(
     _ layout: L.Type, lanes: Int, _ height: Int, _ call: UnsafePointer<TileCall<V>>,

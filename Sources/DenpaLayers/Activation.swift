@@ -2,7 +2,7 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// The element-wise functions by the names that `activation` attributes take.
+/// The element-wise functions by their names in `activation` attributes.
 enum Activation {
   static let names = Function.allCases.map(name)
 
@@ -26,7 +26,7 @@ enum Activation {
 }
 
 extension TensorType {
-  /// This type, where it is a float one.
+  /// Returns this type; throws if it is not a float type.
   func requireFloat(_ name: StaticString) throws(DenpaError) -> TensorType {
     guard dtype.isFloat else {
       throw DenpaError(.badDType, "expected \(name) of a float dtype, got \(dtype)")

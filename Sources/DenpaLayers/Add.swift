@@ -3,7 +3,7 @@ import DenpaGraph
 
 /// Add: y = a + b; da = dy, db = dy
 ///
-/// Shapes: a, b and y are alike. Errors: shapes or dtypes that differ (nothing is broadcast).
+/// Shapes: a, b and y are equal. Errors: shapes or dtypes that differ (nothing is broadcast).
 public struct Add: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "add", summary: "Adds two values element by element: y = a + b.",

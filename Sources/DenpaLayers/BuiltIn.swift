@@ -1,7 +1,7 @@
 import DenpaCore
 import DenpaGraph
 
-/// The layers, losses and initializers that come with the library: a line each.
+/// The layers, losses and initializers that come with the library, one per line.
 public enum BuiltIn {
   public static let layers: [LayerDefinition] = [
     LayerDefinition(Add.self),
@@ -25,7 +25,7 @@ public enum BuiltIn {
     LayerDefinition(Transpose.self),
   ]
 
-  /// Adds them to a registry; does nothing where they are there already.
+  /// Adds them to a registry; has no effect if they are already there.
   public static func register(in registry: Registry = .shared) throws(DenpaError) {
     for initializer in Initializers.all { registry.add(initializer) }
     guard !registry.has(layers[0].spec.kind) else { return }

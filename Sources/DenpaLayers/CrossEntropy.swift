@@ -3,10 +3,10 @@ import DenpaGraph
 
 /// Cross-entropy of probabilities: E = −Σ t·log(y + epsilon); dy = −t / (y + epsilon)
 ///
-/// Shapes: y (rows, …, classes) with rows that sum to 1 (after a softmax); t class numbers (rows, …) or
-/// (rows, …, 1) of any integer dtype, or probabilities like y. E: one number (`reduction` mean: over rows),
-/// or one a row. epsilon, inside the log, is 0 by default and never fused away; at 0 a softmax before this
-/// loss is computed together with it. The targets get no gradient.
+/// Shapes: y (rows, …, classes) with rows that sum to 1 (after a softmax); t class indices (rows, …) or
+/// (rows, …, 1) of any integer dtype, or probabilities in y's shape. E: one number (`reduction` mean: over
+/// rows), or one per row. epsilon, inside the log, is 0 by default and never fused away; at 0 a preceding
+/// softmax is computed together with the loss. The targets get no gradient.
 public struct CrossEntropy: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "cross_entropy", role: .loss,

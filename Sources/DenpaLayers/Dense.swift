@@ -5,7 +5,7 @@ import DenpaKernelTypes
 /// Dense: y = f(x·W + b)
 ///
 /// Shapes: x (rows, …, in), W (in, units), b (units), y (rows, …, units). Axes between the batch and the last
-/// are kept. f is the `activation`. Errors: x without an axis behind the batch; units < 1. Source: Rumelhart,
+/// are kept. f is the `activation`. Errors: x without an axis after the batch; units < 1. Source: Rumelhart,
 /// Hinton & Williams, "Learning representations by back-propagating errors", 1986.
 public struct Dense: BuiltInLayer {
   public static let spec = LayerSpec(
@@ -42,7 +42,7 @@ public struct Dense: BuiltInLayer {
         inputs: [TensorType(.float32, [3, 6])]),
     ])
 
-  /// ReLU and GELU let about half of their input through: He's initializer makes up for it.
+  /// ReLU and GELU pass about half of their input: He's initializer compensates for that.
   private static func halvesVariance(_ function: Function) -> Bool {
     switch function {
     case .relu, .gelu, .geluTanh: true

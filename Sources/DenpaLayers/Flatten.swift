@@ -1,9 +1,9 @@
 import DenpaCore
 import DenpaGraph
 
-/// Flatten: y is x with all axes behind the batch made one; dx is dy in x's shape.
+/// Flatten: y is x with all axes after the batch merged into one; dx is dy in x's shape.
 ///
-/// Shapes: x (rows, a, b, …), y (rows, a·b·…). Costs nothing: both are the same memory.
+/// Shapes: x (rows, a, b, …), y (rows, a·b·…). Free: both share the same memory.
 public struct Flatten: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "flatten", summary: "Makes each sample a vector: (rows, a, b, …) → (rows, a·b·…).",

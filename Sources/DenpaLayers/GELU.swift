@@ -4,9 +4,9 @@ import DenpaKernelTypes
 
 /// GELU: y = x·Φ(x) = x/2·(1 + erf(x/√2)); dx = dy·(Φ(x) + x·φ(x)), φ(x) = e^(−x²/2)/√(2π)
 ///
-/// With `approximate` "tanh": y = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), and its own slope. Shapes: x any,
-/// y like x. gelu(−∞) = 0. Source: Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016; the attribute is
-/// PyTorch's.
+/// With `approximate` "tanh": y = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), with its own derivative. Shapes:
+/// x any, y like x. gelu(−∞) = 0. Source: Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016; the
+/// attribute is PyTorch's.
 public struct GELU: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "gelu", summary: "Weighs x by the probability that a normal number is below it: y = x·Φ(x).",

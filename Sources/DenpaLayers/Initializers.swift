@@ -2,8 +2,8 @@ import DenpaCore
 import DenpaGraph
 import Glibc
 
-/// How parameters begin. `fan_in` and `fan_out` are the inputs and outputs of a unit: the extents of W (in,
-/// out).
+/// The initial values of parameters. `fan_in` and `fan_out` are the inputs and outputs of a unit: the extents
+/// of W (in, out).
 enum Initializers {
   static let all: [InitializerDefinition] = [
     InitializerDefinition(kind: "zeros", summary: "All 0.") { _, _ in 0 },

@@ -1,7 +1,7 @@
 import DenpaCore
 import DenpaGraph
 
-/// What the losses share: the `reduction` attribute and the rules for targets.
+/// Shared by the losses: the `reduction` attribute and the rules for targets.
 enum Losses {
   static let reduction = AttributeSpec(
     "reduction", .string, default: .string("mean"), choices: Reduction.allCases.map(\.rawValue),
@@ -11,7 +11,7 @@ enum Losses {
     Reduction(rawValue: attributes.string("reduction")) ?? .mean
   }
 
-  /// A number, or one for each row of the prediction.
+  /// Returns one number, or one for each row of the prediction.
   static func output(_ prediction: TensorType, _ reduction: Reduction) throws(DenpaError) -> [TensorType] {
     guard reduction == .none else { return [TensorType(prediction.dtype, [])] }
     guard prediction.shape.rank <= 2 else {
@@ -21,7 +21,7 @@ enum Losses {
     return [TensorType(prediction.dtype, [prediction.shape[0]])]
   }
 
-  /// Class numbers, one a row of the prediction (rows, …, classes), or rows of probabilities in its shape.
+  /// Checks class indices, one per row of the prediction (rows, …, classes), or probabilities in its shape.
   static func checkClasses(_ prediction: TensorType, _ target: TensorType) throws(DenpaError) {
     let shape = prediction.shape
     guard shape.rank >= 2 else {

@@ -1,11 +1,11 @@
 import DenpaCore
 import DenpaGraph
 
-/// Mean squared error: E = Σ (y − t)² / count; dy = 2 (y − t) / count, and with `half` ½ of both
+/// Mean squared error: E = Σ (y − t)² / count; dy = 2 (y − t) / count; with `half` ½ of both
 ///
-/// Shapes: y any, t like y; (rows,) and (rows, 1) meet as equal, nothing is broadcast. E: one number
-/// (`reduction` mean: over all elements, batch_mean: summed per sample, averaged over samples, sum), or one a
-/// sample (none: summed over its elements). Integer targets are converted. The targets get no gradient.
+/// Shapes: y any, t like y; (rows,) and (rows, 1) are equal, nothing is broadcast. E: one number (`reduction`
+/// mean: over all elements, batch_mean: summed per sample, averaged over samples, sum), or one per sample
+/// (none: summed over its elements). Integer targets are converted. The targets get no gradient.
 public struct MeanSquaredError: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "mean_squared_error", role: .loss, summary: "The mean of squared differences: E = mean (y − t)².",

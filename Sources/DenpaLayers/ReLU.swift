@@ -3,7 +3,7 @@ import DenpaGraph
 
 /// ReLU: y = max(x, 0); dx = dy where x > 0, else 0
 ///
-/// Shapes: x any, y like x. The slope at 0 is 0. NaN stays NaN. Nair & Hinton, 2010.
+/// Shapes: x any, y like x. The derivative at 0 is 0. Preserves NaN. Nair & Hinton, 2010.
 public struct ReLU: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "relu", summary: "Lets positive values through: y = max(x, 0).",

@@ -3,7 +3,7 @@ import DenpaGraph
 
 /// Sigmoid: y = 1 / (1 + e⁻ˣ); dx = dy · y(1 − y)
 ///
-/// Shapes: x any, y like x. Safe from overflow at both ends.
+/// Shapes: x any, y like x. Never overflows.
 public struct Sigmoid: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "sigmoid", summary: "Squashes into (0, 1): y = 1 / (1 + e⁻ˣ).",

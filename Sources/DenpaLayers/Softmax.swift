@@ -4,7 +4,7 @@ import DenpaGraph
 /// Softmax: yᵢ = e^(xᵢ − max x) / Σⱼ e^(xⱼ − max x) along the last axis; dx = y ∘ (dy − Σ dy∘y)
 ///
 /// Shapes: x (rows, …, classes), y like x; each row of y sums to 1. Always shifted by the row's maximum, so
-/// it is safe from overflow. Errors: x without an axis behind the batch. Source: Bridle, 1990.
+/// it never overflows. Errors: x without an axis after the batch. Source: Bridle, 1990.
 public struct Softmax: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "softmax", summary: "Turns each row into probabilities: y = e^x / Σ e^x along the last axis.",

@@ -3,9 +3,9 @@ import DenpaGraph
 
 /// Cross-entropy from logits: p = softmax(x), E = −Σ t·log p; dx = p·Σt − t
 ///
-/// Shapes: x (rows, …, classes), any numbers; t class numbers (rows, …) or (rows, …, 1) of any integer dtype,
-/// or probabilities like x. E: one number (`reduction` mean: over rows), or one a row. Uses the shifted
-/// log-sum-exp, so logits of any size are safe. The targets get no gradient.
+/// Shapes: x (rows, …, classes), any numbers; t class indices (rows, …) or (rows, …, 1) of any integer dtype,
+/// or probabilities in x's shape. E: one number (`reduction` mean: over rows), or one per row. Uses the
+/// shifted log-sum-exp, so logits of any size are safe. The targets get no gradient.
 public struct SoftmaxCrossEntropy: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "softmax_cross_entropy", role: .loss,

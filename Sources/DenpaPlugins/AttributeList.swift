@@ -2,7 +2,7 @@ import CDenpa
 import DenpaCore
 import DenpaGraph
 
-/// Checked attributes as C sees them. The memory lives as long as the object.
+/// Checked attributes in C's form. The memory lives as long as the object.
 final class AttributeList {
   let pointer: UnsafePointer<denpa_attribute>
   private let arena = CArena()
@@ -15,7 +15,7 @@ final class AttributeList {
   private static func marshal(
     _ items: [NamedAttribute], _ arena: CArena
   ) throws(DenpaError) -> UnsafePointer<denpa_attribute> {
-    // Zeroed memory is the entry that ends the list.
+    // The entry that ends the list is zeroed memory.
     let list = try arena.allocate(denpa_attribute.self, items.count + 1)
     for (index, item) in items.enumerated() {
       var entry = denpa_attribute_make(try arena.string(item.name), item.value.type.code, 1)

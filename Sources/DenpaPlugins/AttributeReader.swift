@@ -31,24 +31,24 @@ extension AttributeType {
   ]
 }
 
-/// Attributes that come from outside, copied and checked.
+/// Attributes from outside, copied and checked.
 public enum AttributeReader {
   public static let maximumAttributes = 64
-  /// Items of a list.
+  /// The maximum items of a list.
   public static let maximumItems = 65_536
-  /// Elements of a tensor: 4 MiB as float64. Larger arrays are parameters, not options.
+  /// The maximum elements of a tensor: 4 MiB as float64. Larger arrays are parameters, not options.
   public static let maximumElements = 1 << 19
-  /// A schedule may hold a schedule; nobody needs four of them inside each other.
+  /// A schedule may hold a schedule; four levels are more than anyone needs.
   static let maximumDepth = 4
 
-  /// A list that ends with an entry whose name is NULL; NULL is the empty list.
+  /// Reads a list that ends with an entry whose name is NULL; NULL is the empty list.
   public static func list(
     _ attributes: UnsafePointer<denpa_attribute>?, _ owner: Message
   ) throws(DenpaError) -> [NamedAttribute] {
     try list(attributes, owner, depth: 0)
   }
 
-  /// A kind with attributes of its own.
+  /// Reads a kind with its own attributes.
   public static func spec(_ spec: denpa_spec, _ owner: Message) throws(DenpaError) -> Spec {
     try self.spec(spec, owner, depth: 0)
   }
@@ -81,7 +81,7 @@ public enum AttributeReader {
     return Spec(kind, try list(spec.attributes, "\(owner) \"\(kind)\"", depth: depth + 1))
   }
 
-  /// The value of one entry; its name is not looked at.
+  /// Returns the value of one entry, ignoring its name.
   static func value(_ attribute: denpa_attribute, _ owner: Message, depth: Int = 0) throws(DenpaError)
     -> AttributeValue
   {
@@ -130,7 +130,7 @@ public enum AttributeReader {
     return TensorLiteral(shape: type.shape, elements: try elements(tensor.pointee, type, owner))
   }
 
-  /// A tensor's elements as float64.
+  /// Returns a tensor's elements as float64.
   static func elements(_ tensor: denpa_tensor, _ type: TensorType, _ owner: Message) throws(DenpaError)
     -> [Double]
   {

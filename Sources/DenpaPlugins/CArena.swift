@@ -3,14 +3,14 @@ import CShim
 import DenpaCore
 import DenpaGraph
 
-/// Memory for what C is shown: freed with the object, checked, never Swift's own.
+/// Memory for what C is shown: freed with the object, checked, never from Swift's allocator.
 final class CArena {
   private var blocks: [UnsafeMutableRawPointer] = []
 
   deinit { for block in blocks { denpa_shim_free(block) } }
 
-  /// Zeroed memory for `count` values; room for one where `count` is 0, so that the address is always a good
-  /// one.
+  /// Allocates zeroed memory for `count` values; for one if `count` is 0, so that the address is always
+  /// valid.
   func allocate<T>(_: T.Type, _ count: Int) throws(DenpaError) -> UnsafeMutablePointer<T> {
     let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<T>.stride)
     guard !overflow, let block = denpa_shim_allocate(bytes, 64) else {
@@ -28,7 +28,7 @@ final class CArena {
     return UnsafePointer(result)
   }
 
-  /// Tensors without data, and the array of pointers that callbacks take.
+  /// Makes tensors without data, and the array of pointers that callbacks take.
   func tensors(_ types: [TensorType]) throws(DenpaError) -> TensorTable {
     let table = TensorTable(
       tensors: try allocate(denpa_tensor.self, types.count),
@@ -46,7 +46,7 @@ struct TensorTable {
   let pointers: UnsafeMutablePointer<UnsafeMutablePointer<denpa_tensor>?>
   let count: Int
 
-  /// As callbacks see tensors that they may only read.
+  /// The tensors as callbacks see those they may only read.
   var readable: UnsafePointer<UnsafePointer<denpa_tensor>?> {
     UnsafeRawPointer(pointers).assumingMemoryBound(to: UnsafePointer<denpa_tensor>?.self)
   }

@@ -1,13 +1,13 @@
 import DenpaCore
 
-/// Texts that come from outside.
+/// Texts from outside.
 public enum CText {
-  /// A name, at most 255 bytes.
+  /// The maximum bytes of a name.
   public static let nameLimit = 255
-  /// Any other text, at most 64 KiB.
+  /// The maximum bytes of other texts, 64 KiB.
   public static let limit = 65_536
 
-  /// Reads a text of at most `limit` bytes; never looks further. `what` is named in the error.
+  /// Reads a text of at most `limit` bytes, never looking further. `what` is named in the error.
   public static func read(_ text: UnsafePointer<CChar>?, limit: Int, _ what: Message) throws(DenpaError)
     -> String
   {
@@ -24,7 +24,7 @@ public enum CText {
     return result
   }
 
-  /// Reads a name of letters, digits and '_' that begins with no digit: what every binding can spell.
+  /// Reads a name of letters, digits and '_' that does not begin with a digit: valid in every binding.
   static func readIdentifier(_ text: UnsafePointer<CChar>?, _ what: Message) throws(DenpaError) -> String {
     let name = try read(text, limit: nameLimit, what)
     let wellFormed = name.utf8.allSatisfy { byte in

@@ -2,7 +2,7 @@ import CShim
 import DenpaCore
 import Glibc
 
-/// What went wrong in a callback: what it said before it returned (`denpa_host.fail`), or what was thrown.
+/// A callback's failure: the text it left before it returned (`denpa_host.fail`), or what was thrown.
 public struct FailureText {
   enum Source {
     case nobody, callback
@@ -12,7 +12,7 @@ public struct FailureText {
 
   var message = Message()
   var source = Source.nobody
-  /// A UInt32 that is 1 when a chunk has thrown: chunks run in many threads, and the first to throw writes
+  /// A UInt32 that is 1 once a chunk has thrown: chunks run in many threads, and the first to throw writes
   /// the rest.
   var claimed: UInt32 = 0
 
@@ -40,19 +40,19 @@ public struct FailureText {
   }
 }
 
-/// Calls of code that is not ours: a status becomes an error with the words that the callback left by
-/// `denpa_host.fail`, and so does an exception, with what it says of itself.
+/// Calls to foreign code: a status becomes an error with the text left by `denpa_host.fail`, an exception one
+/// with its own text.
 ///
-/// Each thread knows the text that its innermost running callback writes to. It stands in the caller's
-/// memory, so that a call allocates nothing.
+/// Each thread knows the text that its innermost running callback writes to, which is in the caller's memory,
+/// so that a call allocates nothing.
 public enum Callback {
-  /// What the shims of CShim/Callbacks.cpp call where something was thrown; the place is a `FailureText`.
+  /// What the shims of CShim/Callbacks.cpp call for an exception; the place is a `FailureText`.
   public typealias Note = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?) -> Void
   public static var note: Note {
     { place, what in place?.assumingMemoryBound(to: FailureText.self).pointee.note(what, .exception) }
   }
 
-  /// Likewise for a chunk of divided work, in any thread.
+  /// The same for a chunk of divided work, in any thread.
   static var noteOfChunk: Note {
     { place, what in
       guard let text = place?.assumingMemoryBound(to: FailureText.self),
@@ -63,13 +63,13 @@ public enum Callback {
     }
   }
 
-  /// The address of a C function, as the shims take it.
+  /// Returns the address of a C function, for the shims.
   @inline(__always)
   public static func address<F>(_ function: F) -> UnsafeRawPointer {
     unsafeBitCast(function, to: UnsafeRawPointer.self)
   }
 
-  /// Makes `text` the place for this thread's failures while `body` runs.
+  /// Directs this thread's failures to `text` while `body` runs.
   @inline(__always)
   static func run(_ text: UnsafeMutablePointer<FailureText>, _ body: () -> Int32) -> Int32 {
     let outer = pthread_getspecific(ForeignCode.key)
@@ -78,7 +78,7 @@ public enum Callback {
     return body()
   }
 
-  /// Where this thread's innermost running callback leaves its words; nil outside of callbacks.
+  /// Where this thread's innermost running callback leaves its text; nil outside of callbacks.
   static var current: UnsafeMutablePointer<FailureText>? {
     pthread_getspecific(ForeignCode.key)?.assumingMemoryBound(to: FailureText.self)
   }
@@ -90,7 +90,7 @@ public enum Callback {
     text.pointee.source = message == nil ? .nobody : .callback
   }
 
-  /// The error for an answer other than 0.
+  /// Returns the error for a status other than 0.
   static func error(_ answer: Int32, _ text: FailureText, _ name: StaticString) -> DenpaError {
     guard !text.isException else { return text.exception(.layerFailed, name) }
     let isGiven = text.source == .callback
@@ -101,8 +101,8 @@ public enum Callback {
     return DenpaError(status, isGiven ? said : "\(name) returned \(status.name), \(said)")
   }
 
-  /// Runs `body`, a shim's call with the note and place that it is given, and throws for any answer but 0 and
-  /// for exceptions. `name` is the callback's.
+  /// Runs `body`, a shim's call with the given note and place, and throws for any status but 0 and for
+  /// exceptions. `name` is the callback's.
   static func check(
     _ name: StaticString, _ body: (Note, UnsafeMutableRawPointer) -> Int32
   ) throws(DenpaError) {
@@ -112,7 +112,7 @@ public enum Callback {
     throw error(answer, text, name)
   }
 
-  /// Runs a callback of the program's, which answers by itself; an exception is DENPA_CALLBACK_FAILED.
+  /// Runs a callback of the program and returns its result; an exception is DENPA_CALLBACK_FAILED.
   public static func ofProgram(
     _ name: StaticString, _ body: (Note, UnsafeMutableRawPointer) -> Int32
   ) throws(DenpaError) -> Int32 {

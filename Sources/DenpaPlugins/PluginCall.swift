@@ -4,9 +4,9 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// One forward or backward call, made ready: per call only pointers are copied and the callback runs.
+/// A prepared forward or backward call: each run only copies pointers and calls the callback.
 final class PluginCall: @unchecked Sendable {
-  /// Alive as long as the call.
+  /// Kept alive as long as the call.
   private let instance: PluginInstance
   private let turn: Turn?
   private let callback: UnsafeRawPointer
@@ -14,13 +14,13 @@ final class PluginCall: @unchecked Sendable {
   private let arena = CArena()
   private let call: UnsafeMutablePointer<denpa_call>
   private let text: UnsafeMutablePointer<FailureText>
-  /// What chunks of divided work throw, in any thread.
+  /// What chunks of divided work threw, in any thread.
   private let chunkText: UnsafeMutablePointer<FailureText>
   /// All tensors in the order of `ForeignArguments.pointers`.
   private let tensors: UnsafeMutablePointer<denpa_tensor>
-  /// How many of them are always there; the rest are gradients that somebody wants or not.
+  /// The number of them that are always present; the rest are gradients, which may be unwanted.
   private let present: Int
-  /// Where the callback looks for each wanted gradient, and whether it can have one.
+  /// Where the callback finds each wanted gradient, and whether the tensor can have one.
   private let gradients: UnsafeMutablePointer<UnsafeMutablePointer<denpa_tensor>?>
   private let isFloat: [Bool]
   private let accumulateParameters: Int
@@ -34,7 +34,7 @@ final class PluginCall: @unchecked Sendable {
     }
     self.callback = Callback.address(callback)
     name = described.backward ? "backward" : "forward"
-    // In inference nothing is kept, but a layer may count on its entries being there.
+    // Inference keeps nothing, but a layer may rely on its entries being there.
     let missing = Int(layer.definition.layer.saved_count) - described.saved.count
     let saved = described.saved + Array(repeating: TensorType(.uint8, [0]), count: max(missing, 0))
     let reads = described.inputs + described.outputs + described.parameters

@@ -2,8 +2,8 @@ import CDenpa
 import DenpaCore
 import DenpaGraph
 
-/// A layer as a plugin describes it, checked: whatever is wrong with the description is found here, before
-/// any callback runs.
+/// A layer as described by a plugin, checked: anything wrong with the description is found here, before any
+/// callback runs.
 final class PluginDefinition: @unchecked Sendable {
   static let maximumPorts: Int32 = 64
   static let maximumSamples: Int32 = 256
@@ -11,7 +11,7 @@ final class PluginDefinition: @unchecked Sendable {
     DENPA_ROWS_INDEPENDENT | DENPA_REENTRANT | DENPA_NEEDS_INPUTS | DENPA_NEEDS_OUTPUTS)
   private static let knownDTypes = UInt32(DENPA_SUPPORTS_FLOAT32 | DENPA_SUPPORTS_FLOAT64)
 
-  /// A copy; what it points to stays the plugin's, which promised that it stays valid.
+  /// A copy; what it points to remains the plugin's, which promises that it stays valid.
   let layer: denpa_layer
   let userData: UnsafeMutableRawPointer?
   private(set) var spec: LayerSpec
@@ -25,8 +25,8 @@ final class PluginDefinition: @unchecked Sendable {
     }
   }
 
-  /// `userData` replaces the description's own, where given (even by NULL). `index` counts the layers of the
-  /// plugin, for errors that have no name to tell.
+  /// `userData`, if given (even as NULL), replaces the description's. `index` is the layer's position in the
+  /// plugin, for errors without a name.
   init(
     _ pointer: UnsafePointer<denpa_layer>?, userData: UnsafeMutableRawPointer?? = nil, plugin: String,
     index: Int
@@ -63,8 +63,8 @@ final class PluginDefinition: @unchecked Sendable {
     try checkMemory("a plugin")
   }
 
-  /// What the samples show of each input. Integers of a loss's target are class numbers unless a sample has
-  /// some that are not below the prediction's last extent.
+  /// Returns what the samples show about each input. A loss's integer targets are class indices unless a
+  /// sample has any not below the prediction's last extent.
   private static func proved(_ samples: [Sample], isLoss: Bool) -> [ProvedInput] {
     guard let count = samples.first?.inputs.count else { return [] }
     return (0..<count).map { index in
@@ -83,8 +83,8 @@ final class PluginDefinition: @unchecked Sendable {
     }
   }
 
-  /// What the layer calls its parameters, told by an instance made for the first sample; for the
-  /// documentation only, so that a layer that refuses its own sample is the proof's business.
+  /// Returns the layer's parameter names, from an instance made for the first sample; only for documentation,
+  /// so a layer that refuses its sample is left to the proof.
   private func parameterNames() -> [String] {
     guard layer.parameter_count > 0, let sample = spec.samples.first else { return [] }
     do {
@@ -182,10 +182,10 @@ final class PluginDefinition: @unchecked Sendable {
 
 /// Structs that may be larger than this version's.
 public enum StructTail {
-  /// No struct of any version comes near.
+  /// Far more than any struct of any version.
   public static let absurd = 4096
 
-  /// Whether all that a struct of `size` bytes has behind the `known` ones is 0.
+  /// Whether all of a struct's `size` bytes after the `known` ones are 0.
   public static func isZero(_ pointer: UnsafeRawPointer, from known: Int, to size: Int) -> Bool {
     var offset = known
     while offset < size, pointer.load(fromByteOffset: offset, as: UInt8.self) == 0 { offset += 1 }
@@ -195,8 +195,7 @@ public enum StructTail {
 
 /// Structs that begin with their own size.
 enum PluginStruct {
-  /// Copies a struct that the plugin may have compiled larger than we know it; the size is looked at before
-  /// anything else.
+  /// Copies a struct that the plugin may have compiled with a larger definition; the size is checked first.
   static func read<T>(
     _ pointer: UnsafePointer<T>?, _ type: StaticString, _ owner: Message
   ) throws(DenpaError) -> T {

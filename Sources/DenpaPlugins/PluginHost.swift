@@ -3,9 +3,9 @@ import CShim
 import DenpaCore
 import DenpaKernelTypes
 
-/// The table of what the host offers to plugins: one for the process, valid for ever.
+/// The host's function table for plugins: one per process, valid forever.
 enum PluginHost {
-  /// Nothing writes to it once it is made.
+  /// Immutable once made.
   nonisolated(unsafe) static let table: UnsafePointer<denpa_host> = {
     let version = UnsafeMutablePointer<CChar>.allocate(capacity: DENPA_VERSION.utf8.count + 1)
     for (index, byte) in DENPA_VERSION.utf8.enumerated() { version[index] = CChar(bitPattern: byte) }
@@ -35,11 +35,11 @@ enum PluginHost {
     var context: UnsafeMutableRawPointer?
     var count: Int64
     var grain: Int64
-    /// Where a chunk that throws says so.
+    /// Where a chunk that throws reports it.
     var text: UnsafeMutableRawPointer?
   }
 
-  /// The run that a call belongs to, where it is one.
+  /// Returns the run that a call belongs to, if any.
   private static func run(_ call: UnsafePointer<denpa_call>?) -> UnsafeMutablePointer<Run>? {
     UnsafeMutablePointer(bitPattern: UInt(truncatingIfNeeded: call?.pointee.opaque.0 ?? 0))
   }
@@ -49,9 +49,9 @@ enum PluginHost {
     _ context: UnsafeMutableRawPointer?
   ) {
     guard count > 0 else { return }
-    // Chunks are counted in 32 bits: no work has more of them than there are numbers.
+    // Chunks are counted in 32 bits, so the grain grows with the count.
     let least = (count - 1) / Int64(Int32.max) + 1
-    // The text of the call, or outside of one that of the running callback.
+    // The call's text, or the running callback's outside of a call.
     let text = UnsafeMutableRawPointer(bitPattern: UInt(truncatingIfNeeded: call?.pointee.opaque.2 ?? 0))
     var work = Work(
       body: Callback.address(body), context: context, count: count, grain: max(grain, least, 1),
@@ -79,7 +79,7 @@ enum PluginHost {
     _ numbers: UnsafeMutablePointer<Double>
   ) {
     guard let call, let run = run(call) else { return }
-    // Node numbers stay below 2¹⁶, so streams below 2⁴⁰ never meet those of another node, or of an
+    // Node numbers are below 2¹⁶, so streams below 2⁴⁰ never collide with those of another node or of an
     // initializer.
     let node = call.pointee.opaque.1 &+ 1
     let generator = Random(seed: run.pointee.seed, stream: node << 40 ^ stream, step: run.pointee.draw)

@@ -7,7 +7,7 @@ import DenpaGraph
 /// that uses it.
 final class PluginInstance: @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer?
-  /// One call at a time, where the layer does not say that it is re-entrant.
+  /// Serializes calls, unless the layer declares itself re-entrant.
   let turn: Turn?
   private let attributes: AttributeList
   private let definition: PluginDefinition
@@ -33,12 +33,12 @@ final class PluginInstance: @unchecked Sendable {
     guard definition.layer.create != nil, let destroy = definition.layer.destroy else { return }
     var text = FailureText()
     denpa_shim_destroy(Callback.address(destroy), definition.userData, pointer, Callback.note, &text)
-    // There is no call that could return it.
+    // No call could return it.
     if text.isException { PluginLog.write(3, text.exception(.layerFailed, "destroy").message) }
   }
 }
 
-/// A plugin's layer with its attributes, as the engine sees any other.
+/// A plugin's layer with its attributes, in the form of any layer of the engine.
 struct PluginLayer: ForeignLayer {
   let definition: PluginDefinition
   let instance: PluginInstance
@@ -56,7 +56,7 @@ struct PluginLayer: ForeignLayer {
   }
 
   func prepare(_ call: ForeignCall) throws(DenpaError) -> PreparedForeignCall {
-    // Callbacks cast their pointers by dtype: what the layer does not know must never get there.
+    // Callbacks cast their pointers by dtype, so an unsupported dtype must never reach them.
     for type in call.inputs + call.outputs + call.parameters {
       guard !type.dtype.isFloat || definition.spec.dtypes.contains(type.dtype) else {
         throw DenpaError(
@@ -117,7 +117,7 @@ struct PluginLayer: ForeignLayer {
             .badDType,
             "\(name) is \(type.dtype): copy the dtype of the inputs, which \(float ?? .float32) is here")
         }
-        // The engine's name for "whatever float dtype the model has".
+        // The engine's placeholder for the model's float dtype.
         type.dtype = inputs.first { $0.dtype.isFloat }?.dtype ?? .float32
       }
       result.append(type)
@@ -125,8 +125,9 @@ struct PluginLayer: ForeignLayer {
     return result
   }
 
-  /// The inputs as the layer may see them. Graphs say float32 before they know the model's dtype: a layer
-  /// that does not know float32 is asked in its own. Integers are handed over in the dtype that was proved.
+  /// Returns the inputs in the form passed to the layer. Graphs say float32 before they know the model's
+  /// dtype: a layer that does not support float32 gets its own. Integers are passed in the dtype that was
+  /// proved.
   private func known(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
     let handedOver = try definition.spec.handedOver(inputs)
     guard let dtype = definition.spec.dtypes.first else { return handedOver }

@@ -5,12 +5,12 @@ import DenpaGraph
 import DenpaInspect
 import Glibc
 
-/// Layers at run time: from shared objects, and from the program itself.
+/// Adds layers at run time: from shared objects, and from the program itself.
 public enum PluginLoader {
-  /// Loads a plugin and registers its layers, all or none; answers their names. With `prove` each of them
-  /// passes the proof first.
+  /// Loads a plugin, registers its layers, all or none, and returns their names. With `prove` each must pass
+  /// the proof first.
   ///
-  /// The plugin's code runs in this process and is never unloaded, not even when it is refused.
+  /// The plugin's code runs in this process and is never unloaded, even if it is refused.
   public static func load(
     path: String, prove: Bool, registry: Registry = .shared
   ) throws(DenpaError) -> [String] {
@@ -26,7 +26,7 @@ public enum PluginLoader {
     return definitions.map(\.spec.kind)
   }
 
-  /// Registers a layer that the program describes itself; answers its name.
+  /// Registers a layer described by the program and returns its name.
   public static func register(
     _ layer: UnsafePointer<denpa_layer>?, userData: UnsafeMutableRawPointer?, prove: Bool,
     registry: Registry = .shared
@@ -38,7 +38,7 @@ public enum PluginLoader {
     return definition.spec.kind
   }
 
-  /// A taken name is found before a proof is run for nothing, and again, by the registry, when the layers are
+  /// Detects a taken name before running a useless proof; the registry does so again when the layers are
   /// added.
   private static func add(_ definitions: [LayerDefinition], prove: Bool, registry: Registry)
     throws(DenpaError)
@@ -89,7 +89,7 @@ public enum PluginLoader {
         "\(owner) exports no function \(DENPA_PLUGIN_ENTRY): it is no plugin of Denpa's, or hides its entry"
       )
     }
-    // With room behind it: a plugin that was compiled with a longer struct must not write over anything.
+    // With extra room: a plugin compiled with a longer struct must not write past it.
     let memory = try Buffer(byteCount: StructTail.absurd, zeroed: true, "a plugin's description")
     let plugin = memory.base.bindMemory(to: denpa_plugin.self, capacity: 1)
     plugin.pointee.struct_size = MemoryLayout<denpa_plugin>.size
@@ -149,8 +149,7 @@ public enum PluginLoader {
   }
 }
 
-/// The files that were loaded, or are being loaded now: the same file twice is refused, in whichever thread
-/// it comes.
+/// The files that were loaded or are being loaded: a second load of the same file is refused, in any thread.
 ///
 /// No lock is held while a plugin's code runs.
 private final class Reservation {
@@ -163,9 +162,8 @@ private final class Reservation {
   nonisolated(unsafe) private static var files: Set<File> = []
   nonisolated(unsafe) private static var attempts: [String: Int] = [:]
   private let file: File
-  /// The file's path, spelled with one '/' more in front at each attempt: the dynamic linker takes a name
-  /// that it knows for the object that it has, and would never look at a file that was built anew after it
-  /// had been refused.
+  /// The file's path, with one more leading '/' at each attempt: the dynamic linker takes a known name for
+  /// the object it has already loaded, and would never read a file that was rebuilt after a refusal.
   let spelling: String
   private var isKept = false
 

@@ -1,12 +1,12 @@
 import DenpaCore
 import Glibc
 
-/// Where the lines go that plugins log.
+/// The destination of the lines that plugins log.
 public enum PluginLog {
-  /// `level`: 0 debug, 1 info, 2 warning, 3 error. The text is borrowed for the call. Called from any thread.
+  /// `level`: 0 debug, 1 info, 2 warning, 3 error. The text is valid during the call. Called from any thread.
   public typealias Sink = @Sendable (_ level: Int32, _ text: UnsafePointer<CChar>) -> Void
 
-  /// Nobody at first. Returns after calls of the former sink have ended, so that a sink cannot set another.
+  /// Sets the sink, initially nil. Waits for calls of the former sink to end, so a sink cannot set another.
   public static func set(_ sink: Sink?) throws(DenpaError) {
     guard pthread_getspecific(state.inside) == nil else {
       throw DenpaError(.badState, "the log callback is running in this thread: it must not set another one")
@@ -22,14 +22,14 @@ public enum PluginLog {
     }
   }
 
-  /// What the log callback threw is the failure of the callback that logged.
+  /// What the log callback threw is a failure of the callback that logged.
   public static func failed(_ text: FailureText) {
     guard let place = Callback.current, !place.pointee.isException else { return }
     place.pointee.message = text.message
     place.pointee.source = .log
   }
 
-  /// Readers share the lock, so that a sink whose work makes another plugin log does not wait for itself.
+  /// Readers share the lock, so that a sink that makes another plugin log does not deadlock.
   static func write(_ level: Int32, _ text: UnsafePointer<CChar>) {
     pthread_rwlock_rdlock(state.lock)
     defer { pthread_rwlock_unlock(state.lock) }

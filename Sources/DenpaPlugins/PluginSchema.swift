@@ -34,7 +34,7 @@ enum PluginSchema {
       minimum: isBounded ? given.minimum : nil, maximum: isBounded ? given.maximum : nil,
       given.summary == nil ? "" : try CText.read(given.summary, limit: CText.limit, "\(owner): its summary"))
     guard let value = result.defaultValue else { return result }
-    // A default outside its own bounds would be refused at the first use that leaves it out.
+    // A default outside its own bounds would be refused at the first use that relies on it.
     _ = try Attributes(checking: [NamedAttribute(name, value)], against: [result], owner: "the default")
     return result
   }
@@ -65,9 +65,9 @@ enum PluginSchema {
   }
 }
 
-/// What a plugin's layer wants to be proved with.
+/// The samples with which a plugin's layer is proved.
 enum PluginSamples {
-  /// Each forward of a proof runs thousands of times.
+  /// A proof runs each forward thousands of times.
   static let maximumElements = 65_536
   static let maximumRows = 64
 

@@ -1,15 +1,15 @@
 import DenpaCore
 import Glibc
 
-/// A file that is to be loaded: looked at before the dynamic linker does, which kills the process for a file
-/// that ends too early (SIGBUS) and says little of the others.
+/// A file to be loaded, checked before the dynamic linker reads it, which kills the process for a truncated
+/// file (SIGBUS) and reports little about others.
 struct SharedObject {
   let path: String
-  /// Tells files apart, whatever they are called.
+  /// Identifies the file, whatever its name.
   let device: UInt64
   let inode: UInt64
 
-  /// `path` needs a '/': nothing is searched for.
+  /// `path` must contain a '/': there is no search.
   init(path given: String) throws(DenpaError) {
     guard given.utf8.contains(UInt8(ascii: "/")) else {
       throw DenpaError(
@@ -25,7 +25,7 @@ struct SharedObject {
     }
     path = String(cString: resolved)
     free(resolved)
-    // Not blocking: the path may be a pipe that nobody writes to.
+    // Non-blocking, because the path may be a pipe without a writer.
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else {
       throw DenpaError(
@@ -44,7 +44,7 @@ struct SharedObject {
     try SharedObject.checkELF(file, size: Int(status.st_size), path)
   }
 
-  /// Loads it for ever, by any spelling of its path. Its constructors run.
+  /// Loads the file permanently, by any spelling of its path. Its constructors run.
   func load(as spelling: String) throws(DenpaError) -> UnsafeMutableRawPointer {
     dlerror()
     if let handle = dlopen(spelling, RTLD_NOW | RTLD_LOCAL) { return handle }

@@ -3,7 +3,7 @@ import DenpaCore
 import DenpaGraph
 
 extension denpa_tensor {
-  /// A contiguous tensor without data.
+  /// Creates a contiguous tensor, without data by default.
   public init(_ type: TensorType, data: UnsafeMutableRawPointer? = nil) {
     self.init()
     self.data = data
@@ -16,10 +16,10 @@ extension denpa_tensor {
   }
 }
 
-/// Tensors that come from outside.
+/// Checks tensors from outside.
 public enum TensorReader {
-  /// The extents of a denpa_tensor or denpa_parameter, checked: `rank` 0 to 8, no extent negative but, where
-  /// `batch` allows it, the first.
+  /// Returns the checked extents of a denpa_tensor or denpa_parameter: `rank` 0 to 8, no extent negative
+  /// except, with `batch`, the first.
   static func shape<T>(rank: Int32, extents tuple: T, batch: Bool, _ what: Message) throws(DenpaError)
     -> Shape
   {
@@ -46,7 +46,7 @@ public enum TensorReader {
     return shape
   }
 
-  /// The strides of a tensor that may have any; nil where it is contiguous.
+  /// Returns the strides of a tensor that may have any; nil if it is contiguous.
   public static func strides(
     _ tensor: UnsafePointer<denpa_tensor>, _ shape: Shape, _ what: Message
   ) throws(DenpaError) -> UnsafePointer<Int64>? {
@@ -75,8 +75,8 @@ public enum TensorReader {
     return true
   }
 
-  /// Dtype and shape of a tensor; with `batch` its first extent may be DENPA_BATCH. `strided`: it need not be
-  /// contiguous.
+  /// Returns a tensor's dtype and shape; with `batch` the first extent may be DENPA_BATCH, with `strided` it
+  /// need not be contiguous.
   public static func type(
     _ tensor: denpa_tensor, batch: Bool = false, strided: Bool = false, _ what: Message
   ) throws(DenpaError) -> TensorType {

@@ -1,4 +1,4 @@
-/* Values and gradients against numbers worked out elsewhere: the study notes that Denpa comes from (examples/README.md). */
+/* Values and gradients against numbers worked out elsewhere: the study notes that Denpa comes from. */
 #include "nets.h"
 
 static const double W1[] = {.1, .3, .5, .2, .4, .6}, b1[] = {.1, .2, .3};

@@ -12,7 +12,18 @@ PACKAGE = ROOT / "bindings" / "python"
 def compile_plugin(source: Path, folder: Path, *flags: str) -> Path:
     """A shared object of a C plugin, compiled with these flags beside the usual ones."""
     target = folder / f"{source.stem}{len(list(folder.glob('*.so')))}.so"
-    command = ["cc", "-O2", "-fPIC", "-shared", f"-I{ROOT / 'include'}", *flags, str(source), "-o", str(target), "-lm"]
+    command = [
+        "cc",
+        "-O2",
+        "-fPIC",
+        "-shared",
+        f"-I{ROOT / 'include'}",
+        *flags,
+        str(source),
+        "-o",
+        str(target),
+        "-lm",
+    ]
     subprocess.run(command, check=True)
     return target
 

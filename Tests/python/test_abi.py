@@ -30,7 +30,9 @@ def test_every_function_has_its_signature():
 
 
 def test_nothing_is_missing():
-    symbols = subprocess.run(["nm", "-D", "--defined-only", library._name], capture_output=True, text=True, check=True)
+    symbols = subprocess.run(
+        ["nm", "-D", "--defined-only", library._name], capture_output=True, text=True, check=True
+    )
     exported = set(re.findall(r" T (denpa_\w+)", symbols.stdout))
     assert exported and exported == set(abi.FUNCTIONS)
 

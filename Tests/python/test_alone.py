@@ -26,7 +26,9 @@ def test_sigmoid_of_ten():
     assert_allclose(sigmoid.backward(1), 4.5395807735907655e-05, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("given", "expected"), [("float32", "float32"), ("float64", "float64"), ("int64", "float64")])
+@pytest.mark.parametrize(
+    ("given", "expected"), [("float32", "float32"), ("float64", "float64"), ("int64", "float64")]
+)
 def test_the_float_type_is_kept_and_integers_become_float64(given, expected):
     x = np.array([[-1, 0, 2]], dtype=given)
     y = dp.ReLU().forward(x)
@@ -48,7 +50,9 @@ def test_softmax_is_safe_and_has_its_gradient(rng):
     y = e / e.sum(axis=1, keepdims=True)
     softmax, dy = dp.Softmax(), rng.normal(size=(5, 4))
     assert_allclose(softmax.forward(x), y, rtol=1e-12)
-    assert_allclose(softmax.backward(dy), y * (dy - (y * dy).sum(axis=1, keepdims=True)), rtol=1e-9, atol=1e-15)
+    assert_allclose(
+        softmax.backward(dy), y * (dy - (y * dy).sum(axis=1, keepdims=True)), rtol=1e-9, atol=1e-15
+    )
     assert_allclose(dp.softmax(x[0]), y[0], rtol=1e-12)
 
 
@@ -62,7 +66,9 @@ def test_function_forms():
 def test_one_layer_with_several_units():
     dense = dp.Dense(3, activation="sigmoid")
     dense.build(4)
-    dense.parameters.update(W=[[0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [0.3, 0.4, 0.5], [0.4, 0.5, 0.6]], b=[0.1, 0.2, 0.3])
+    dense.parameters.update(
+        W=[[0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [0.3, 0.4, 0.5], [0.4, 0.5, 0.6]], b=[0.1, 0.2, 0.3]
+    )
     y = dense.forward([1, 5, 2, -1])
     assert_allclose(y, [0.80218389, 0.90024951, 0.95257413], atol=5e-9)
 
@@ -104,7 +110,9 @@ def test_the_three_forms_of_half_the_squared_error(rng):
     squares = (y - t) ** 2
     forms = {"batch_mean": squares.sum() / 4, "mean": squares.mean(), "sum": squares.sum()}
     for reduction, expected in forms.items():
-        assert_allclose(dp.MeanSquaredError(half=True, reduction=reduction).forward(y, t), expected / 2, rtol=1e-12)
+        assert_allclose(
+            dp.MeanSquaredError(half=True, reduction=reduction).forward(y, t), expected / 2, rtol=1e-12
+        )
     loss = dp.MeanSquaredError()
     assert_allclose(loss.forward(y, t), forms["mean"], rtol=1e-12)
     assert_allclose(loss.backward(), 2 * (y - t) / 12, rtol=1e-12)

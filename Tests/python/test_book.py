@@ -16,7 +16,11 @@ T = np.eye(3)
 def net():
     """A: 2-3-3, sigmoid inside, softmax at the end, weights 0.01 normal."""
     start = dp.Normal(scale=0.01)
-    layers = [dp.Dense(3, activation="sigmoid", initializer=start), dp.Dense(3, initializer=start), dp.Softmax()]
+    layers = [
+        dp.Dense(3, activation="sigmoid", initializer=start),
+        dp.Dense(3, initializer=start),
+        dp.Softmax(),
+    ]
     return dp.Sequential(layers, input_shape=(2,), dtype="float64", seed=1, names="book")
 
 
@@ -47,7 +51,9 @@ def test_values_loss_and_gradients(net):
 
 def test_the_loss_is_near_ln_3_and_db2_near_0(net):
     value, grads = net.loss_and_gradients(X, T, loss="cross_entropy")
-    assert abs(value - np.log(3)) < 0.01  # the note printed 2.1972 = ln 9: its softmax ran over the whole batch
+    assert (
+        abs(value - np.log(3)) < 0.01
+    )  # the note printed 2.1972 = ln 9: its softmax ran over the whole batch
     assert np.abs(grads["b2"]).max() < 0.02
 
 

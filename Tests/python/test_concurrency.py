@@ -120,7 +120,9 @@ def test_forks_in_the_middle_of_training(rng):
             child = os.fork()
             if child == 0:
                 signal.alarm(20)
-                good = np.isfinite(net.predict(x)).all() and net.fit(x, t, epochs=2, loss="mse")["loss"][-1] > 0
+                good = (
+                    np.isfinite(net.predict(x)).all() and net.fit(x, t, epochs=2, loss="mse")["loss"][-1] > 0
+                )
                 os._exit(0 if good else 1)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     finally:

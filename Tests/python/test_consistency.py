@@ -131,7 +131,9 @@ class Play:
 
 
 MOVES = [
-    getattr(Play, name) for name, value in vars(Play).items() if callable(value) and name not in ("__init__", "data")
+    getattr(Play, name)
+    for name, value in vars(Play).items()
+    if callable(value) and name not in ("__init__", "data")
 ]
 
 
@@ -144,6 +146,8 @@ def test_any_sequence_keeps_one_set_of_weights(seed):
         move(play)
         try:
             play.read_held()
-            assert_allclose(play.net.predict(np.eye(3)), play.reference.predict(np.eye(3)), rtol=1e-9, atol=1e-12)
+            assert_allclose(
+                play.net.predict(np.eye(3)), play.reference.predict(np.eye(3)), rtol=1e-9, atol=1e-12
+            )
         except AssertionError as error:
             raise AssertionError(f"after {done[-6:]}") from error

@@ -127,7 +127,9 @@ def test_wide_rows_of_half_precision():
         for _ in range(2): net.train_batch(x, np.zeros((100000, 1)))
         print("done")
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120
+    )
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 

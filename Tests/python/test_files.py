@@ -65,7 +65,9 @@ def test_a_model_with_several_outputs(rng):
     loaded = dp.from_bytes(net.to_bytes())
     assert_array_equal(loaded.predict(x)["s"], net.predict(x)["sum"])
     t = {"sum": np.ones((3, 1)), "first": np.ones((3, 2))}
-    net.compile(dp.Sum(dp.MeanSquaredError("sum"), dp.MeanSquaredError("first"), 0.5 * dp.MeanSquaredError("first")))
+    net.compile(
+        dp.Sum(dp.MeanSquaredError("sum"), dp.MeanSquaredError("first"), 0.5 * dp.MeanSquaredError("first"))
+    )
     restored = pickle.loads(pickle.dumps(net))
     assert restored.evaluate(x, [t["sum"], t["first"], t["first"]]) == net.evaluate(
         x, [t["sum"], t["first"], t["first"]]
@@ -87,8 +89,12 @@ def test_twins(twin_of, net, x):
 
 
 def test_layers_and_losses_are_pickled():
-    layer = pickle.loads(pickle.dumps(dp.Dense(3, activation="relu", initializer=dp.Normal(scale=0.1), name="a")))
-    assert type(layer) is dp.Dense and layer.units == 3 and layer.initializer.scale == 0.1 and layer.name == "a"
+    layer = pickle.loads(
+        pickle.dumps(dp.Dense(3, activation="relu", initializer=dp.Normal(scale=0.1), name="a"))
+    )
+    assert (
+        type(layer) is dp.Dense and layer.units == 3 and layer.initializer.scale == 0.1 and layer.name == "a"
+    )
     loss = pickle.loads(pickle.dumps(0.5 * dp.CrossEntropy("kind", epsilon=1e-7)))
     assert (loss.weight, loss.output, loss.epsilon) == (0.5, "kind", 1e-7)
 
@@ -123,7 +129,9 @@ def test_a_failed_save_leaves_the_older_file(net, tmp_path):
     good = path.read_bytes()
     net.train_batch([1, 2, 3], 0, loss="cross_entropy")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(good) // 2, before[1]))  # a full disk, for the superuser too
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (len(good) // 2, before[1])
+    )  # a full disk, for the superuser too
     try:
         with pytest.raises(dp.FileError, match="net.safetensors"):
             net.save(path)

@@ -90,7 +90,9 @@ PROGRAM = """
 """
 
 
-@pytest.mark.parametrize("flags", ["abi.ROWS_INDEPENDENT | abi.REENTRANT", "abi.ROWS_INDEPENDENT"], ids=["reentrant", ""])
+@pytest.mark.parametrize(
+    "flags", ["abi.ROWS_INDEPENDENT | abi.REENTRANT", "abi.ROWS_INDEPENDENT"], ids=["reentrant", ""]
+)
 def test_nothing_waits_for_itself(flags):
     program = textwrap.dedent(PROGRAM.replace("{flags}", flags))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)

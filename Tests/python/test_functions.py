@@ -65,7 +65,9 @@ def gelu_tanh_slope(x):
 def test_layer_against_formula(make, value, slope):
     layer = make()
     assert_allclose(layer.forward(X), value(X), rtol=1e-12)
-    assert_allclose(layer.backward(np.ones_like(X)), slope(X), rtol=1e-12, atol=1e-14)  # the formulas cancel, the kernels do not
+    assert_allclose(
+        layer.backward(np.ones_like(X)), slope(X), rtol=1e-12, atol=1e-14
+    )  # the formulas cancel, the kernels do not
 
 
 def test_function_forms():
@@ -103,7 +105,9 @@ def test_layer_after_a_dense_one_is_the_activation(rng):
 def test_how_it_begins():
     """He's initializer for what lets half of its input through."""
     deviations = {
-        f: np.std(next(iter(dp.Sequential([dp.Dense(400, activation=f)], (400,), seed=1).parameters.values())))
+        f: np.std(
+            next(iter(dp.Sequential([dp.Dense(400, activation=f)], (400,), seed=1).parameters.values()))
+        )
         for f in ("relu", "gelu", "gelu_tanh", "erf")
     }
     assert_allclose([deviations["gelu"], deviations["gelu_tanh"]], deviations["relu"])
@@ -128,7 +132,9 @@ def test_saved_and_loaded(tmp_path, rng):
 
 def test_from_an_empty_folder(tmp_path):
     code = "import denpa as dp; print(dp.gelu(2.0), dp.layers.GELU(approximate='tanh').forward(2.0), 'tanh' in dp.GELU.__doc__)"
-    said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=True
+    )
     first, second, documented = said.stdout.split()
     assert_allclose([float(first), float(second)], [1.9544997361036416, 1.954597694087775], rtol=1e-14)
     assert documented == "True"

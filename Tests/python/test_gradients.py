@@ -45,7 +45,9 @@ def test_all_gradients_of_a_network(net, data):
         assert_allclose(found[name], value, rtol=1e-9, atol=1e-15, err_msg=name)
     assert list(net.gradients(x, t, loss="mse")) == ["W1", "b1", "W2", "b2", "W3", "b3"]
     one = net.gradients(x[0], t[0], loss="mse", wrt="input_1")["input_1"]
-    assert_allclose(one, by_hand(net.parameters, x[:1], lambda y: 2 * (y - t[:1]) / 3)["input_1"][0], rtol=1e-9)
+    assert_allclose(
+        one, by_hand(net.parameters, x[:1], lambda y: 2 * (y - t[:1]) / 3)["input_1"][0], rtol=1e-9
+    )
 
 
 def test_vjp(net, data):
@@ -130,7 +132,9 @@ def test_gradients_of_a_batch_of_any_size(rng):
         found = net.gradients(x, t, loss="mse", wrt=["dense_1.W", "input_1"])
         assert_allclose(found["dense_1.W"], x.T @ dy, rtol=1e-9, atol=1e-14)
         assert_allclose(found["input_1"], dy @ net.parameters["dense_1.W"].T, rtol=1e-9, atol=1e-14)
-        assert_allclose(net.predict(x), x @ net.parameters["dense_1.W"] + net.parameters["dense_1.b"], atol=1e-12)
+        assert_allclose(
+            net.predict(x), x @ net.parameters["dense_1.W"] + net.parameters["dense_1.b"], atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("reduction", ["mean", "batch_mean", "sum"])

@@ -14,7 +14,9 @@ from denpa_support import PACKAGE
 
 def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
     variables = {**os.environ, **environment}
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=variables, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=variables, timeout=60
+    )
 
 
 def test_import_brings_no_heavy_module():
@@ -40,7 +42,17 @@ def test_a_library_that_is_something_else():
 def test_classes_have_names_signatures_and_texts():
     assert dp.layers.Dense is dp.Dense and dp.losses.SoftmaxCrossEntropy is dp.SoftmaxCrossEntropy
     assert dp.optimizers.SGD is dp.SGD and dp.initializers.Normal is dp.Normal
-    for name in ("ReLU", "Sigmoid", "Tanh", "Softmax", "MeanSquaredError", "CrossEntropy", "Adam", "He", "Xavier"):
+    for name in (
+        "ReLU",
+        "Sigmoid",
+        "Tanh",
+        "Softmax",
+        "MeanSquaredError",
+        "CrossEntropy",
+        "Adam",
+        "He",
+        "Xavier",
+    ):
         assert isinstance(getattr(dp, name), type), name
     signature = inspect.signature(dp.Dense)
     assert list(signature.parameters)[:2] == ["units", "activation"]
@@ -55,7 +67,9 @@ def test_classes_have_names_signatures_and_texts():
 
 def test_everything_described_can_be_shown():
     for namespace in (dp.layers, dp.losses, dp.optimizers, dp.initializers):
-        made = [value for value in vars(namespace).values() if isinstance(value, type) and hasattr(value, "kind")]
+        made = [
+            value for value in vars(namespace).values() if isinstance(value, type) and hasattr(value, "kind")
+        ]
         assert made
         for cls in made:
             assert inspect.signature(cls) and cls.__doc__ and cls.kind

@@ -13,7 +13,8 @@ STRIKES = 600  # of each kind
 
 def run(program, seconds=120):
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=seconds)
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=seconds
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
 
@@ -67,13 +68,16 @@ MANY = """
 """
 
 
-@pytest.mark.parametrize("deeds", [
-    "net.predict(x)",
-    "net.train_batch(x, t, loss='mse'); net.train_batch(x, t)",
-    "net.fit(x, t, loss='mse', callbacks=lambda *_: None)",
-    "net.forward(x, training=True); net.backward(t); dp.SGD().step(net)",
-    "net.check_gradients(x, t, loss='mse')",
-])
+@pytest.mark.parametrize(
+    "deeds",
+    [
+        "net.predict(x)",
+        "net.train_batch(x, t, loss='mse'); net.train_batch(x, t)",
+        "net.fit(x, t, loss='mse', callbacks=lambda *_: None)",
+        "net.forward(x, training=True); net.backward(t); dp.SGD().step(net)",
+        "net.check_gradients(x, t, loss='mse')",
+    ],
+)
 def test_no_strike_is_lost(deeds):
     out = run(MANY.replace("{strikes}", str(STRIKES)).replace("{deeds}", deeds))
     assert out.split() == [str(STRIKES), "0"]
@@ -158,15 +162,18 @@ HOLDER = """
 """
 
 
-@pytest.mark.parametrize("more", [
-    "",
-    "del holder",
-    "holder.me = holder",
-    "holder.me = holder; del holder; gc.collect()",
-    "holder.net.me = holder; del holder; gc.collect()",
-    "holder.net.me = holder",
-    "def f(): return holder",
-])
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        "del holder",
+        "holder.me = holder",
+        "holder.me = holder; del holder; gc.collect()",
+        "holder.net.me = holder; del holder; gc.collect()",
+        "holder.net.me = holder",
+        "def f(): return holder",
+    ],
+)
 def test_a_network_serves_in_a_finalizer(more):
     assert run(HOLDER.replace("{more}", more)) == "gone (1, 2) (3, 2)\n"
 

@@ -17,7 +17,9 @@ SEVERAL = ROOT / "Tests" / "python" / "plugins" / "several.c"
 
 def load(folder, names, attributes="factor"):
     listed = [", ".join(f'"{word}"' for word in words.split()) for words in (names, attributes)]
-    return dp.load_plugin(compile_plugin(SEVERAL, folder, f"-DNAMES={listed[0]}", f"-DATTRIBUTES={listed[1]}"))
+    return dp.load_plugin(
+        compile_plugin(SEVERAL, folder, f"-DNAMES={listed[0]}", f"-DATTRIBUTES={listed[1]}")
+    )
 
 
 def test_layers_of_the_same_last_name(tmp_path):
@@ -25,8 +27,12 @@ def test_layers_of_the_same_last_name(tmp_path):
     assert load(tmp_path, "c.square a_b.square") == ["c.square", "a_b.square"]
     assert load(tmp_path, "a.b.square") == ["a.b.square"]
     kinds = {
-        "Square": "a.square", "BSquare": "b.square", "CSquare": "c.square", "ABSquare": "a_b.square",
-        "ABSquare2": "a.b.square"}
+        "Square": "a.square",
+        "BSquare": "b.square",
+        "CSquare": "c.square",
+        "ABSquare": "a_b.square",
+        "ABSquare2": "a.b.square",
+    }
     for name, kind in kinds.items():
         made = getattr(dp.layers, name)
         assert made.kind == kind and made.__name__ == name and dp.create(kind).kind == kind
@@ -47,9 +53,19 @@ def test_names_that_python_cannot_spell(tmp_path):
     assert_allclose(dp.layers.odd_lambda([[2.0]]), [[2]])
 
 
-@pytest.mark.parametrize("word, name", [
-    ("name", "name_"), ("self", "self"), ("lambda", "lambda_"), ("kind", "kind"), ("attributes", "attributes"),
-    ("forward", "forward"), ("arguments", "arguments"), ("state", "state")])
+@pytest.mark.parametrize(
+    "word, name",
+    [
+        ("name", "name_"),
+        ("self", "self"),
+        ("lambda", "lambda_"),
+        ("kind", "kind"),
+        ("attributes", "attributes"),
+        ("forward", "forward"),
+        ("arguments", "arguments"),
+        ("state", "state"),
+    ],
+)
 def test_attributes_of_any_name(tmp_path, word, name):
     (kind,) = load(tmp_path, f"attributed.{word}", f"{word} other")
     made = next(layer for layer in vars(dp.layers).values() if getattr(layer, "kind", "") == kind)

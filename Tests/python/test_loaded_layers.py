@@ -18,7 +18,9 @@ def formula(x, beta):
 def test_its_class_is_like_any_other(swish):
     assert dp.layers.Swish.kind == swish and dp.layers.Swish.__doc__
     assert "name" in inspect.signature(dp.layers.Swish).parameters
-    assert "vendor" not in dp.layers.Swish.__name__ and not hasattr(dp, "Swish")  # in denpa itself is what is built in
+    assert "vendor" not in dp.layers.Swish.__name__ and not hasattr(
+        dp, "Swish"
+    )  # in denpa itself is what is built in
     assert dp.create(swish).kind == swish
 
 
@@ -92,7 +94,9 @@ def test_a_wrong_gradient_is_named_by_the_check(tmp_path, rng):
         dp.prove(kind)
     assert "gradient" in caught.value.report
     x, t = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
-    net = dp.Sequential([dp.Dense(3), dp.create(kind), dp.Dense(2)], (3,), dtype="float64", seed=1, names="book")
+    net = dp.Sequential(
+        [dp.Dense(3), dp.create(kind), dp.Dense(2)], (3,), dtype="float64", seed=1, names="book"
+    )
     assert_allclose(dp.create(kind).forward(x), 3 * x)
     report = net.check_gradients(x, t, loss="mse", inputs=True)
     assert not report.passed

@@ -53,4 +53,6 @@ def grows_by_a_batch(dtype, shuffle, shape, view):
     grown, stated, data = map(int, done.stdout.split())
     of_a_batch = 8 << 20
     assert stated + of_a_batch < data / 2, "the data must be much larger than what is allowed"
-    assert grown <= stated + of_a_batch, f"fit took {grown:,} bytes beyond {data:,} of data; {stated:,} are stated"
+    assert grown <= stated + of_a_batch, (
+        f"fit took {grown:,} bytes beyond {data:,} of data; {stated:,} are stated"
+    )

@@ -140,7 +140,12 @@ def test_a_closed_network():
     net.close()
     assert repr(net) == "<Model, closed>"
     net.close()
-    for use in (lambda: net.predict(X), lambda: net.fit(X, T, loss="mse"), lambda: net.parameters["y0.W"], net.summary):
+    for use in (
+        lambda: net.predict(X),
+        lambda: net.fit(X, T, loss="mse"),
+        lambda: net.parameters["y0.W"],
+        net.summary,
+    ):
         with pytest.raises(dp.BadState, match="closed"):
             use()
 

@@ -39,8 +39,15 @@ def test_every_small_width(activation, dtype, tolerance, rng):
     for hidden, outputs in itertools.product([*range(1, 35), 64], [1, 2, 17]):
         inputs = 1 + hidden % 5
         net = dp.Sequential(
-            [dp.Dense(hidden, activation=activation), dp.Dense(hidden, activation=activation), dp.Dense(outputs)],
-            input_shape=(inputs,), seed=hidden, dtype=dtype)
+            [
+                dp.Dense(hidden, activation=activation),
+                dp.Dense(hidden, activation=activation),
+                dp.Dense(outputs),
+            ],
+            input_shape=(inputs,),
+            seed=hidden,
+            dtype=dtype,
+        )
         net.compile(loss="mse", optimizer=dp.SGD(learning_rate=0.1))
         values = [value.astype("f8") for value in net.parameters.values()]
         weights = list(zip(values[::2], values[1::2]))

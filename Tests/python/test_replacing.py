@@ -39,7 +39,9 @@ def interrupted():
 
 
 REFUSED = {
-    "train_batch, not finite": lambda net: net.train_batch(NAN, T, loss="mean_absolute_error", optimizer="sgd"),
+    "train_batch, not finite": lambda net: net.train_batch(
+        NAN, T, loss="mean_absolute_error", optimizer="sgd"
+    ),
     "train_batch, shape": lambda net: net.train_batch(X, T[:, :1], optimizer="sgd"),
     "train_batch, other loss": lambda net: net.train_batch(X, T, loss=dp.CrossEntropy(), optimizer="sgd"),
     "fit, not finite": lambda net: net.fit(NAN, T, loss="mean_absolute_error", optimizer=dp.Adam(0.01)),

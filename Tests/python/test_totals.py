@@ -47,7 +47,12 @@ def test_a_validation_loss_that_is_nan_is_in_the_history(rng):
     wrong = x.copy()
     wrong[3, 1] = np.nan
     history = net.fit(
-        x, t, epochs=2, validation_data=(wrong, t), callbacks=lambda net, epoch, logs: seen.append(logs["val_loss"]))
+        x,
+        t,
+        epochs=2,
+        validation_data=(wrong, t),
+        callbacks=lambda net, epoch, logs: seen.append(logs["val_loss"]),
+    )
     assert len(history["val_loss"]) == len(history["loss"]) == 2
     assert all(map(math.isnan, history["val_loss"])) and all(map(math.isnan, seen))
     assert "val_loss" not in net.fit(x, t)

@@ -13,7 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 
 def small_net(seed=0, **options):
-    return dp.Sequential([dp.Dense(8, activation="tanh"), dp.Dense(1)], input_shape=(3,), seed=seed, **options)
+    return dp.Sequential(
+        [dp.Dense(8, activation="tanh"), dp.Dense(1)], input_shape=(3,), seed=seed, **options
+    )
 
 
 @pytest.fixture
@@ -34,7 +36,9 @@ def test_digits_reach_97_percent(digits):
     logits = net.predict(xv)
     assert accuracy == pytest.approx(np.mean(logits.argmax(axis=1) == tv))
     shifted = logits.astype("f8") - logits.max(axis=1, keepdims=True)
-    assert_allclose(loss, np.mean(np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(tv)), tv]), rtol=1e-4)
+    assert_allclose(
+        loss, np.mean(np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(tv)), tv]), rtol=1e-4
+    )
     assert_array_equal(net.predict_classes(xv), logits.argmax(axis=1))
     assert_allclose(net.predict_proba(xv).sum(axis=1), 1, rtol=1e-5)
 
@@ -49,7 +53,9 @@ def test_one_step_of_sgd_is_the_formula(data):
     net = small_net(dtype="float64")
     before = {name: value.copy() for name, value in net.parameters.items()}
     value, grads = net.loss_and_gradients(*data, loss="mse")
-    assert net.train_batch(*data, loss="mse", optimizer=dp.SGD(learning_rate=0.3)) == pytest.approx(value, rel=1e-12)
+    assert net.train_batch(*data, loss="mse", optimizer=dp.SGD(learning_rate=0.3)) == pytest.approx(
+        value, rel=1e-12
+    )
     for name in before:
         assert_allclose(net.parameters[name], before[name] - 0.3 * grads[name], rtol=1e-12, err_msg=name)
 
@@ -101,7 +107,9 @@ def test_one_sample_and_other_dtypes(data):
     for dtype in ("float32", "float16", "int8", ">f8", "uint16"):
         other = np.abs(5 * x).astype(dtype)
         expected = loss_of(other.astype("float32"), t)
-        assert small_net().train_batch(other, t.astype("float32"), loss="mse") == pytest.approx(expected, rel=1e-5)
+        assert small_net().train_batch(other, t.astype("float32"), loss="mse") == pytest.approx(
+            expected, rel=1e-5
+        )
     loss = small_net().train_batch(np.asfortranarray(x), t[::-1], loss="mse")
     assert loss == pytest.approx(loss_of(x, t[::-1]), rel=1e-5)
 
@@ -210,7 +218,9 @@ def test_line_by_gradient_descent():
     x = np.array([-1, -0.5, 0, 0.5, 1])
     line = dp.Sequential([dp.Dense(1)], input_shape=(1,), dtype="float64", names="book")
     line.parameters.update(W1=[[3]], b1=[2])
-    history = line.fit(x, 2 * x + 1, batch_size=5, epochs=200, loss="mse", optimizer=dp.SGD(learning_rate=0.1))
+    history = line.fit(
+        x, 2 * x + 1, batch_size=5, epochs=200, loss="mse", optimizer=dp.SGD(learning_rate=0.1)
+    )
     assert history["loss"][0] == pytest.approx((1) ** 2 * np.mean(x**2) + 1)
     assert_allclose(line.parameters["W1"], [[2]], atol=1e-6)
     assert_allclose(line.parameters["b1"], [1], atol=1e-6)
@@ -265,7 +275,12 @@ def test_arrays_of_any_order_teach_the_same(shuffle):
         net = dp.Sequential([dp.Dense(5, activation="tanh"), dp.Dense(2)], input_shape=(4,), seed=1)
         net.compile("mse", "adam")
         history = net.fit(x, t, batch_size=7, epochs=2, shuffle=shuffle, validation_data=(x, t))
-        return [*net.predict(table[:3, :4]).ravel(), *history["loss"], *history["val_loss"], *np.ravel(net.evaluate(x, t))]
+        return [
+            *net.predict(table[:3, :4]).ravel(),
+            *history["loss"],
+            *history["val_loss"],
+            *np.ravel(net.evaluate(x, t)),
+        ]
 
     expected = learned(x, t)
     assert learned(table[:, 1:5], table[:, [8, 6]]) == expected

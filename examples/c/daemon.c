@@ -1,11 +1,13 @@
-/* A daemon: learns from a sensor log larger than a batch, then goes on online, one sample at a time, while a real-time
- * thread predicts. Three promises are at work here:
+/* A daemon: learns from a sensor log larger than a batch, then continues online, one sample at a time, while
+ * a real-time thread predicts. It relies on three guarantees:
  *
- *  - denpa_fit_source reads the log a batch at a time, so that it may be larger than memory;
- *  - denpa_publish shows the real-time thread all of an update or nothing of it, and neither waits for the other;
- *  - a real-time session takes no lock, allocates nothing and makes no system call, from its first prediction on.
+ *  - denpa_fit_source reads the log one batch at a time, so the log may be larger than memory;
+ *  - denpa_publish makes a whole update visible to the real-time thread at once, and neither waits for the
+ *    other;
+ *  - a real-time session takes no lock, allocates no memory and makes no system call, from its first
+ *    prediction on.
  *
- *   daemon LOG        (the log is made first: rows of 8 readings and 1 target, float32)
+ *   daemon LOG        (creates the log first: rows of 8 readings and 1 target, float32)
  */
 #include <denpa.h>
 #include <math.h>
@@ -27,18 +29,19 @@ static void must(denpa_status status) {
   exit(1);
 }
 
-/* ---------------------------------------------------------------------------------------- the sensor: here a function */
+/* -------------------------------------------------------------------- the sensor, simulated by a function */
 static uint32_t noise = 1;
 static float uniform(void) {
   noise = noise * 1664525u + 1013904223u;
   return (float)(noise >> 8) / 16777216.0f;
 }
 
-/* What the target depends on; `drift` moves slowly while the daemon runs, so that learning online pays. */
+/* Simulates a measurement. `drift` changes slowly while the daemon runs, so that learning online pays off. */
 static row measure(float drift) {
   row r;
   for (int i = 0; i < READINGS; i++) r.readings[i] = 2 * uniform() - 1;
-  r.target = 0.8f * r.readings[0] - 0.5f * r.readings[3] * r.readings[4] + 0.3f * tanhf(2 * r.readings[7]) + drift;
+  r.target = 0.8f * r.readings[0] - 0.5f * r.readings[3] * r.readings[4] + 0.3f * tanhf(2 * r.readings[7]) +
+             drift;
   return r;
 }
 
@@ -55,10 +58,10 @@ static void write_log(const char *path) {
   }
 }
 
-/* ------------------------------------------------------------------------------------------ the log as batches of rows */
+/* ----------------------------------------------------------------------------- the log as batches of rows */
 typedef struct sensor_log {
   FILE *file;
-  float x[BATCH][READINGS], t[BATCH][1]; /* stay valid until the next call, as the header asks */
+  float x[BATCH][READINGS], t[BATCH][1]; /* valid until the next call, as denpa_next_callback requires */
 } sensor_log;
 
 static denpa_status next_batch(void *user_data, denpa_tensor *inputs, denpa_tensor *targets) {
@@ -81,11 +84,11 @@ static denpa_status first_batch(void *user_data) {
   return DENPA_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------ the real-time thread */
+/* ----------------------------------------------------------------------------------- the real-time thread */
 typedef struct predictor {
   denpa_session *session;
   atomic_int stop;
-  long predictions, strange; /* read when the thread has ended */
+  long predictions, strange; /* read after the thread has ended */
 } predictor;
 
 static void *predict(void *user_data) {
@@ -94,7 +97,8 @@ static void *predict(void *user_data) {
   const denpa_tensor x = denpa_f32(readings, 1, READINGS), y = denpa_f32(&guess, 1, 1);
   while (!atomic_load(&p->stop)) {
     readings[p->predictions % READINGS] = (float)(p->predictions % 13) / 13.0f;
-    if (denpa_predict(p->session, &x, 1, &y, 1) != DENPA_OK || !isfinite(guess) || fabsf(guess) > 10) p->strange++;
+    if (denpa_predict(p->session, &x, 1, &y, 1) != DENPA_OK || !isfinite(guess) || fabsf(guess) > 10)
+      p->strange++;
     p->predictions++;
   }
   return NULL;
@@ -118,8 +122,9 @@ int main(int argc, char **argv) {
   const int64_t width = READINGS;
   must(denpa_graph_create(&graph));
   must(denpa_graph_input(graph, "readings", DENPA_FLOAT32, 1, &width, &x));
-  must(denpa_graph_add(graph, "dense", "hidden", DENPA_ATTRIBUTES(denpa_int("units", 32), denpa_string("activation", "relu")),
-                       &x, 1, &h, 1));
+  must(denpa_graph_add(graph, "dense", "hidden",
+                       DENPA_ATTRIBUTES(denpa_int("units", 32), denpa_string("activation", "relu")), &x, 1,
+                       &h, 1));
   must(denpa_graph_add(graph, "dense", "out", DENPA_ATTRIBUTES(denpa_int("units", 1)), &h, 1, &y, 1));
 
   denpa_model *model;
@@ -127,7 +132,7 @@ int main(int argc, char **argv) {
   model_options.struct_size = sizeof model_options;
   model_options.seed = 1;
   must(denpa_model_create(graph, &y, 1, &model_options, &model));
-  must(denpa_graph_destroy(graph)); /* the model has what it needs */
+  must(denpa_graph_destroy(graph)); /* the model has copied what it needs */
 
   denpa_trainer *trainer;
   const denpa_loss loss = denpa_loss_on(0, "mean_squared_error", NULL);
@@ -141,7 +146,7 @@ int main(int argc, char **argv) {
   trainer_options.optimizer.attributes = adam;
   must(denpa_trainer_create(model, &trainer_options, &trainer));
 
-  /* First the log: ten times through, a batch at a time. */
+  /* First, learn from the log: ten epochs, one batch at a time. */
   double learned;
   denpa_fit_options fit_options = {0};
   fit_options.struct_size = sizeof fit_options;
@@ -149,7 +154,7 @@ int main(int argc, char **argv) {
   must(denpa_fit_source(trainer, next_batch, first_batch, &log, &fit_options, &learned));
   printf("after the log: loss %.4f\n", learned);
 
-  /* Then two threads: one predicts, this one learns on. All that the session will ever need is made here. */
+  /* Then one thread predicts while this one continues to learn. The session allocates all its memory here. */
   static predictor p;
   pthread_t thread;
   denpa_session_options session_options = {0};
@@ -171,16 +176,18 @@ int main(int argc, char **argv) {
   }
   atomic_store(&p.stop, 1);
   pthread_join(thread, NULL);
-  printf("online: loss %.4f at first, %.4f at the end; %ld predictions meanwhile\n", before, after, p.predictions);
+  printf("online: loss %.4f at first, %.4f at the end; %ld predictions meanwhile\n", before, after,
+         p.predictions);
 
-  /* What was learned online is what the model predicts. */
+  /* The model predicts with the parameters learned online. */
   row r = measure(0.5f);
   float guess;
   const denpa_tensor one = denpa_f32(r.readings, 1, READINGS), answer = denpa_f32(&guess, 1, 1);
   must(denpa_predict(p.session, &one, 1, &answer, 1));
   printf("a reading of %.3f was predicted as %.3f\n", r.target, guess);
 
-  const int good = learned < 0.02 && after < 0.02 && p.predictions > 0 && p.strange == 0 && fabsf(guess - r.target) < 0.5f;
+  const int good = learned < 0.02 && after < 0.02 && p.predictions > 0 && p.strange == 0 &&
+                   fabsf(guess - r.target) < 0.5f;
   if (!good) fprintf(stderr, "that is not what was to be learned (%ld strange predictions)\n", p.strange);
   must(denpa_session_destroy(p.session));
   must(denpa_trainer_destroy(trainer));

@@ -1,10 +1,10 @@
-/* Classifies digits with a model that was trained in Python and holds a layer from a plugin.
+/* Classifies digits with a model that was trained in Python and contains a layer from a plugin.
  *
  *   digits PLUGIN.so MODEL.safetensors IMAGES.f32 PREDICTIONS.i32
  *
- * IMAGES has float32 rows as wide as the model's input; PREDICTIONS has the class that Python's denpa predicted for each
- * row, int32. Both programs run the same library, so the predictions have to be equal: exit code 1 where they are not.
- * `make demo` runs it.
+ * IMAGES contains float32 rows as wide as the model's input. PREDICTIONS contains, as int32, the class that
+ * Python's denpa predicted for each row. Both programs run the same library, so the predictions must be
+ * equal; if they are not, the exit code is 1. `make demo` runs this program.
  */
 #include <denpa.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ static void must(denpa_status status) {
   exit(1);
 }
 
-/* The whole of a file, to be freed; its size in bytes. */
+/* Returns the contents of a file, to be freed by the caller, and its size in bytes. */
 static void *read_file(const char *path, size_t *size) {
   FILE *file = fopen(path, "rb");
   if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
@@ -41,7 +41,8 @@ int main(int argc, char **argv) {
     return 2;
   }
 
-  /* The plugin first: loading a model never runs code from the file, so its layers must be there. They are proved now. */
+  /* Loading a model never runs code from the file, so the plugin of its layers must be loaded first. This
+   * also proves the layers. */
   const char *layers;
   must(denpa_plugin_load(argv[1], NULL, &layers));
   printf("plugin's layers: %s\n", layers);
@@ -63,7 +64,8 @@ int main(int argc, char **argv) {
   const int32_t *python = read_file(argv[4], &prediction_bytes);
   const int64_t rows = (int64_t)(prediction_bytes / sizeof *python);
   if (rows == 0 || image_bytes != (size_t)(rows * width) * sizeof *images) {
-    fprintf(stderr, "%s and %s do not fit together and to the model (%lld wide)\n", argv[3], argv[4], (long long)width);
+    fprintf(stderr, "%s and %s do not fit together and to the model (%lld wide)\n", argv[3], argv[4],
+            (long long)width);
     return 1;
   }
 

@@ -1,4 +1,4 @@
-/* Learns XOR, from plain C, and prints its table.
+/* Learns XOR from plain C and prints its truth table.
  *
  *   cc xor.c $(pkg-config --cflags --libs denpa) -o xor && ./xor
  */
@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Every call that can fail answers a status; the library has the sentence. */
+/* Every call that can fail returns a status; the library keeps the message. */
 static void must(denpa_status status) {
   if (status == DENPA_OK) return;
   fprintf(stderr, "%s: %s\n", denpa_status_name(status), denpa_last_error());
@@ -19,23 +19,24 @@ int main(void) {
   float outputs[4][1];
   const int64_t width = 2; /* of one sample */
 
-  /* What is computed: 2 -> 8 -> 1. A value is a number of its graph, nothing to free. */
+  /* The computation: 2 -> 8 -> 1. A value identifies the output of a node and needs no cleanup. */
   denpa_graph *graph;
   denpa_value x, h, y;
   must(denpa_graph_create(&graph));
   must(denpa_graph_input(graph, "x", DENPA_FLOAT32, 1, &width, &x));
-  must(denpa_graph_add(graph, "dense", "hidden", DENPA_ATTRIBUTES(denpa_int("units", 8), denpa_string("activation", "tanh")),
-                       &x, 1, &h, 1));
+  must(denpa_graph_add(graph, "dense", "hidden",
+                       DENPA_ATTRIBUTES(denpa_int("units", 8), denpa_string("activation", "tanh")), &x, 1,
+                       &h, 1));
   must(denpa_graph_add(graph, "dense", "out", DENPA_ATTRIBUTES(denpa_int("units", 1)), &h, 1, &y, 1));
 
-  /* A graph with parameters is a model; the seed decides the initial weights. */
+  /* A model is a graph with parameters. The seed determines the initial weights. */
   denpa_model *model;
   denpa_model_options model_options = {0};
   model_options.struct_size = sizeof model_options;
   model_options.seed = 1;
   must(denpa_model_create(graph, &y, 1, &model_options, &model));
 
-  /* A trainer learns, on its own copy of the parameters; the loss is its, not the model's. */
+  /* A trainer learns on its own copy of the parameters. The loss belongs to it, not to the model. */
   denpa_trainer *trainer;
   denpa_loss loss = denpa_loss_on(0, "mean_squared_error", NULL);
   const denpa_attribute adam[] = {denpa_float("learning_rate", 0.03), denpa_end()};
@@ -48,13 +49,14 @@ int main(void) {
   trainer_options.optimizer.attributes = adam;
   must(denpa_trainer_create(model, &trainer_options, &trainer));
 
-  denpa_tensor X = denpa_f32(&inputs[0][0], 4, 2), T = denpa_f32(&targets[0][0], 4, 1), Y = denpa_f32(&outputs[0][0], 4, 1);
+  denpa_tensor X = denpa_f32(&inputs[0][0], 4, 2), T = denpa_f32(&targets[0][0], 4, 1),
+               Y = denpa_f32(&outputs[0][0], 4, 1);
   denpa_fit_options fit_options = {0};
   double first, last;
   fit_options.struct_size = sizeof fit_options;
   fit_options.epochs = 1000;
   must(denpa_evaluate(trainer, &X, 1, &T, 1, &first, NULL));
-  must(denpa_fit(trainer, &X, 1, &T, 1, &fit_options, &last)); /* publishes what it learned to the model */
+  must(denpa_fit(trainer, &X, 1, &T, 1, &fit_options, &last)); /* also publishes the parameters */
   printf("loss before %.4f, after %.6f\n", first, last);
 
   /* A session predicts. */
@@ -70,7 +72,7 @@ int main(void) {
     wrong += (outputs[row][0] > 0.5f) != (targets[row][0] > 0.5f);
   }
 
-  /* What was created is destroyed, in any order. */
+  /* Everything that was created must be destroyed, in any order. */
   must(denpa_session_destroy(session));
   must(denpa_trainer_destroy(trainer));
   must(denpa_model_destroy(model));

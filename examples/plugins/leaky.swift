@@ -1,30 +1,33 @@
-// leaky.swift: a layer plugin for Denpa in Swift 6, to copy.
+// leaky.swift: a template for layer plugins in Swift 6.
 //
 //   swiftc -swift-version 6 -O -emit-library -static-stdlib -parse-as-library -I include
-//   examples/plugins/leaky.swift -o leaky.so
+//       examples/plugins/leaky.swift -o leaky.so
 //
-// It computes y = x for x > 0 and slope * x elsewhere (Maas, Hannun and Ng, "Rectifier nonlinearities improve
-// neural network acoustic models", 2013), with an attribute, "slope". The file links nothing of Denpa: module
-// CDenpa is its headers, and -static-stdlib puts Swift's own library into the plugin. Load it with
-// denpa_plugin_load("./leaky.so", NULL, &names) or dp.load_plugin("./leaky.so"): it is then "example.leaky".
+// The layer computes y = x for x > 0 and slope * x otherwise (Maas, Hannun and Ng, "Rectifier nonlinearities
+// improve neural network acoustic models", 2013). It has an attribute, "slope". The plugin does not link
+// against Denpa: the module CDenpa consists of its headers, and -static-stdlib links Swift's own library
+// statically. Load it with denpa_plugin_load("./leaky.so", NULL, &names), or in Python with
+// dp.load_plugin("./leaky.so"). It is then available as "example.leaky".
 //
-// To make your own:
+// To write your own layer:
 //
-//   (1) Copy this file and change "example.leaky" to a name of your own, with your namespace in front of the
-//   '.'. (2) Turn Leaky into your layer. An instance is immutable: many threads may be in it at once. (3)
-//   Trap nothing: `!`, an index out of range, an overflow end the program of your user. What is wrong is
-//   answered with a status and a sentence, by `fail`. (4) What the descriptions point to must live for ever:
-//   `forever` allocates it, and nobody frees it. (5) Change schema, samples and the description at the end.
-//   (6) Compile it with the line above and load it. It is refused with a sentence until it does what it
-//   declares.
+//   (1) Copy this file and replace "example.leaky" by your own name, with your namespace before the '.'.
+//   (2) Turn Leaky into your layer. An instance is immutable: several threads may use it at once.
+//   (3) Avoid traps: `!`, an index out of range or an overflow would end the user's program. Report errors
+//       with `fail`, as a status and a message.
+//   (4) Everything that the descriptions point to must remain valid for the lifetime of the process:
+//       `forever` allocates memory that is never freed.
+//   (5) Change the schema, the samples and the description at the end.
+//   (6) Compile the file with the command above and load it. Until the layer does what it declares, it is
+//       rejected with a message that says why.
 //
-// docs/plugins.md tells the rest.
+// docs/plugins.md has the details.
 import CDenpa
 
-//   y  = x       for x > 0, slope * x elsewhere
-//   dx = dy      for x > 0, slope * dy elsewhere
+//   y  = x       for x > 0, otherwise slope * x
+//   dx = dy      for x > 0, otherwise slope * dy
 //
-// x, y: any shape, element by element. The derivative jumps at 0: samples keep away from it.
+// x, y: any shape, element by element. The derivative is discontinuous at 0, which samples must avoid.
 final class Leaky: Sendable {
   let slope: Double
 
@@ -50,9 +53,9 @@ final class Leaky: Sendable {
   }
 }
 
-// MARK: What C hands over
+// MARK: Arguments from C
 
-/// The elements of a tensor.
+/// Returns the elements of a tensor.
 func elements<Real>(_ tensor: denpa_tensor, _: Real.Type) -> UnsafeMutableBufferPointer<Real> {
   let count = withUnsafeBytes(of: tensor.dim) {
     $0.bindMemory(to: Int64.self).prefix(Int(tensor.rank)).reduce(1, *)
@@ -73,7 +76,7 @@ func run<Real: BinaryFloatingPoint>(_ call: denpa_call, _ type: Real.Type, backw
   if !backward {
     layer.forward(UnsafeBufferPointer(elements(x, type)), into: elements(y, type))
   } else if let dx = call.dinputs?[0]?.pointee, let dy = call.doutputs?[0]?.pointee {
-    // Without dinputs[0] nobody wants the gradient.
+    // Without dinputs[0], the gradient is not needed.
     layer.backward(
       UnsafeBufferPointer(elements(x, type)), UnsafeBufferPointer(elements(dy, type)),
       into: elements(dx, type),
@@ -90,7 +93,7 @@ func run(_ call: UnsafePointer<denpa_call>?, backward: Bool) -> denpa_status {
 
 // MARK: Descriptions
 
-/// Memory that stays as long as the process.
+/// Copies values to memory that is never freed.
 func forever<T>(_ values: [T]) -> UnsafePointer<T> {
   let memory = UnsafeMutablePointer<T>.allocate(capacity: values.count)
   memory.initialize(from: values, count: values.count)
@@ -115,7 +118,7 @@ func slopeSpec() -> denpa_attribute_spec {
   return spec
 }
 
-/// With `slope` nil the default's.
+/// Returns a sample with the given slope, or with the default if it is nil.
 func sample(slope: Double?) -> denpa_sample {
   let input = denpa_tensor_make(nil, DENPA_FLOAT64, 2, [4, 5])
   var sample = denpa_sample()
@@ -152,7 +155,7 @@ func leaky() -> denpa_layer {
   layer.destroy = { _, instance in
     if let instance { Unmanaged<Leaky>.fromOpaque(instance).release() }
   }
-  // infer_shape stays NULL: the output is like the input.
+  // infer_shape stays NULL: the output has the shape of the input.
   layer.forward = { run($0, backward: false) }
   layer.backward = { run($0, backward: true) }
   return layer

@@ -1,23 +1,27 @@
-// softplus.cpp: a layer plugin for Denpa in C++17, to copy.
+// softplus.cpp: a template for layer plugins in C++17.
 //
-//   c++ -std=c++17 -O2 -fPIC -shared -fvisibility=hidden -Iinclude examples/plugins/softplus.cpp -o softplus.so
+//   c++ -std=c++17 -O2 -fPIC -shared -fvisibility=hidden -Iinclude
+//       examples/plugins/softplus.cpp -o softplus.so
 //
-// It computes y = log(1 + exp(k x)) / k, a smooth ReLU (Dugas et al., "Incorporating second-order functional knowledge for better
-// option pricing", 2001), with an attribute, "sharpness" (k), and an object of C++ for each instance. Load it with
-// denpa_plugin_load("./softplus.so", NULL, &names) or dp.load_plugin("./softplus.so"): it is then "example.softplus".
+// The layer computes y = log(1 + exp(k x)) / k, a smooth ReLU (Dugas et al., "Incorporating second-order
+// functional knowledge for better option pricing", 2001). It has an attribute, "sharpness" (k), and a C++
+// object for each instance. Load it with denpa_plugin_load("./softplus.so", NULL, &names), or in Python with
+// dp.load_plugin("./softplus.so"). It is then available as "example.softplus".
 //
-// To make your own:
+// To write your own layer:
 //
-//   (1) Copy this file and change "example.softplus" to a name of your own, with your namespace in front of the '.'.
-//   (2) Turn Softplus into your layer: the constructor takes the attributes, forward and backward are templates over the float
-//       type. Throw whatever you like: `guarded` gives it a status, and its what() is the sentence that the user reads.
-//   (3) What leaves a callback by another way is caught by the host, which says DENPA_LAYER_FAILED for all of it.
-//   (4) An instance is immutable once it is made, since many threads may be in it; memory of one call is the host's (workspace,
-//       saved).
-//   (5) Change schema, samples and the description at the end.
-//   (6) Compile it with the line above and load it. It is refused with a sentence until it does what it declares.
+//   (1) Copy this file and replace "example.softplus" by your own name, with your namespace before the '.'.
+//   (2) Turn Softplus into your layer: the constructor takes the attributes; forward and backward are
+//       templates over the float type. You may throw exceptions: `guarded` converts them to a status, and
+//       what() is the message shown to the user.
+//   (3) The host catches any exception that leaves a callback another way and reports DENPA_LAYER_FAILED.
+//   (4) An instance is immutable after it is created, because several threads may use it at once. Memory for
+//       one call is provided by the host (workspace, saved).
+//   (5) Change the schema, the samples and the description at the end.
+//   (6) Compile the file with the command above and load it. Until the layer does what it declares, it is
+//       rejected with a message that says why.
 //
-// docs/plugins.md tells the rest.
+// docs/plugins.md has the details.
 #include <denpa_plugin.h>
 
 #include <cmath>
@@ -33,7 +37,7 @@ namespace {
 // x, y: any shape, element by element.
 class Softplus {
  public:
-  // The list holds every attribute of the schema, in its order, checked and with defaults filled in.
+  // The list contains every attribute of the schema in order, checked and with defaults filled in.
   explicit Softplus(const denpa_attribute *attributes) : k(attributes[0].value.f) {
     if (k <= 0) throw std::invalid_argument("sharpness must be above 0");
   }
@@ -42,7 +46,8 @@ class Softplus {
   void forward(const Real *x, Real *y, int64_t count) const {
     const Real slope = static_cast<Real>(k);
     for (int64_t i = 0; i < count; i++) {
-      // For large k x the exponential would overflow where the result is just x: log(1 + e^a) = max(a, 0) + log(1 + e^-|a|).
+      // For large k x, the exponential would overflow although the result is x. Therefore
+      // log(1 + e^a) is computed as max(a, 0) + log(1 + e^-|a|).
       const Real a = slope * x[i];
       y[i] = ((a > 0 ? a : Real(0)) + std::log1p(std::exp(-std::abs(a)))) / slope;
     }
@@ -61,7 +66,7 @@ class Softplus {
   const double k;
 };
 
-// The border: no exception passes.
+// Runs `body` and converts any exception to a status.
 template <typename Body>
 denpa_status guarded(const denpa_host *host, Body body) {
   try {
@@ -99,10 +104,12 @@ void forward_as(const denpa_call &call) {
 
 template <typename Real>
 void backward_as(const denpa_call &call) {
-  if (call.dinputs[0] == nullptr) return;  // nobody wants it
+  if (call.dinputs[0] == nullptr) return;  // not needed
   static_cast<const Softplus *>(call.instance)
-      ->backward(static_cast<const Real *>(call.inputs[0]->data), static_cast<const Real *>(call.doutputs[0]->data),
-                 static_cast<Real *>(call.dinputs[0]->data), count(*call.inputs[0]), call.accumulate_inputs[0] != 0);
+      ->backward(static_cast<const Real *>(call.inputs[0]->data),
+                 static_cast<const Real *>(call.doutputs[0]->data),
+                 static_cast<Real *>(call.dinputs[0]->data), count(*call.inputs[0]),
+                 call.accumulate_inputs[0] != 0);
 }
 
 denpa_status forward(const denpa_call *call) {
@@ -117,7 +124,7 @@ denpa_status backward(const denpa_call *call) {
   });
 }
 
-// C++17 has no designated initializers: the descriptions are filled in by functions, once, in static memory that stays.
+// C++17 has no designated initializers: functions fill in the descriptions once, in static memory.
 const denpa_attribute_spec *sharpness() {
   static denpa_attribute_spec spec = {};
   spec.struct_size = sizeof spec;
@@ -130,7 +137,7 @@ const denpa_attribute_spec *sharpness() {
   return &spec;
 }
 
-// One sample with the default and one with a sharpness of its own.
+// Returns one of two samples: with the default sharpness and with another one.
 const denpa_sample *sample(int number) {
   static const int64_t dim[] = {4, 6};
   static const denpa_tensor input = denpa_tensor_make(nullptr, DENPA_FLOAT64, 2, dim);
@@ -165,7 +172,7 @@ const denpa_layer *softplus() {
   layer.samples = samples;
   layer.create = create;
   layer.destroy = destroy;
-  // infer_shape stays NULL: the output is like the input.
+  // infer_shape stays NULL: the output has the shape of the input.
   layer.forward = forward;
   layer.backward = backward;
   return &layer;

@@ -1,4 +1,7 @@
-"""The study notes' networks with the notes' numbers: python examples/python/backprop_book.py"""
+"""Reproduce the networks and numbers of the study notes.
+
+Run: python examples/python/backprop_book.py
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ def several_units() -> None:
     print("One layer, several units: z = sigmoid(x W + b)")
     layer = dp.Dense(3, activation="sigmoid")
     layer.build(4)
-    layer.parameters.update(W=[[0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [0.3, 0.4, 0.5], [0.4, 0.5, 0.6]], b=[0.1, 0.2, 0.3])
+    layer.parameters.update(
+        W=[[0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [0.3, 0.4, 0.5], [0.4, 0.5, 0.6]], b=[0.1, 0.2, 0.3]
+    )
     z = layer.forward([1, 5, 2, -1])
     print(f"    z = {z}\n")
     close(z, [0.80218389, 0.90024951, 0.95257413], 5e-9)
@@ -51,7 +56,11 @@ def three_layers() -> None:
 def backpropagation() -> None:
     print("2-3-3 by hand and by Denpa: sigmoid, softmax, cross-entropy")
     start = dp.Normal(scale=0.01)
-    layers = [dp.Dense(3, activation="sigmoid", initializer=start), dp.Dense(3, initializer=start), dp.Softmax()]
+    layers = [
+        dp.Dense(3, activation="sigmoid", initializer=start),
+        dp.Dense(3, initializer=start),
+        dp.Softmax(),
+    ]
     net = dp.Sequential(layers, input_shape=(2,), dtype="float64", seed=1, names="book")
     x = np.array([[0.5, -0.2], [0.1, 0.9], [-0.7, 0.3]])
     t = np.eye(3)
@@ -71,7 +80,8 @@ def backpropagation() -> None:
     close(loss, np.log(3), 0.01)
     for name, value in by_hand.items():
         print(
-            f"    dE/d{name}: largest {np.abs(value).max():.6f}, Denpa differs by {np.abs(grads[name] - value).max():.1e}"
+            f"    dE/d{name}: largest {np.abs(value).max():.6f}, "
+            f"Denpa differs by {np.abs(grads[name] - value).max():.1e}"
         )
         close(grads[name], value)
     assert np.abs(grads["b2"]).max() < 0.02, "one target of each class: db2 is near 0"
@@ -112,7 +122,8 @@ def online_learning() -> None:
         t = 3 * x[:, :1] + 2 * x[:, 1:]
         losses = [net.train_batch(x[i], t[i]) for i in range(1000)]
         print(
-            f"    {activation:<8} mean of the first 100 losses {np.mean(losses[:100]):.4f}, of the last {np.mean(losses[-100:]):.4f}"
+            f"    {activation:<8} mean of the first 100 losses {np.mean(losses[:100]):.4f}, "
+            f"of the last {np.mean(losses[-100:]):.4f}"
         )
         assert np.mean(losses[-100:]) < bound
 

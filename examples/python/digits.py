@@ -1,12 +1,12 @@
-"""A layer of one's own in C, trained on handwritten digits, proved, drawn, and handed to a C program.
+"""Train with a custom layer written in C on handwritten digits, and use the network from a C program.
 
     python examples/python/digits.py [folder]
 
-1. compiles examples/plugins/swish.c and loads it, which proves its forward and backward;
-2. trains a network with it on scikit-learn's 1,797 digits of 8 x 8, a fifth of them kept for the test;
-3. checks the gradients of every parameter, the plugin's own included, against numerical differentiation;
-4. writes the curves (curves.png), the network (model.safetensors), and the test's digits (images.f32, float32) with the
-   predictions (predictions.i32, int32) for examples/c/digits.c to compare with.
+1. Compiles examples/plugins/swish.c and loads it, which proves its forward and backward.
+2. Trains a network with it on scikit-learn's 1,797 digits of 8 x 8, of which a fifth is the test set.
+3. Checks the gradients of every parameter, the plugin's included, against numerical differentiation.
+4. Writes the curves (curves.png), the network (model.safetensors), and the test set (images.f32, float32)
+   with the predictions (predictions.i32, int32), for comparison by examples/c/digits.c.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def compile_plugin(folder: Path) -> Path:
-    """examples/plugins/swish.c as a shared object; it needs the header denpa_plugin.h and nothing to link."""
+    """Compile examples/plugins/swish.c to a shared object; it needs only the header denpa_plugin.h."""
     plugin = folder / "swish.so"
     source = ROOT / "examples" / "plugins" / "swish.c"
     command = ["cc", "-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", f"-I{ROOT / 'include'}"]
@@ -33,7 +33,7 @@ def compile_plugin(folder: Path) -> Path:
 
 
 def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x (rows, 64) of 0 to 1 and class numbers, split 80/20 so that each part has every class as often."""
+    """Return x (rows, 64) from 0 to 1 and class numbers, split 80/20 with equal shares of every class."""
     x, t = load_digits(return_X_y=True)
     x, xv, t, tv = train_test_split((x / 16).astype("float32"), t, test_size=0.2, stratify=t, random_state=2)
     return x, t, xv, tv
@@ -58,11 +58,14 @@ def main(folder: Path) -> None:
     net.compile(loss=dp.SoftmaxCrossEntropy(), optimizer=dp.Adam(learning_rate=2e-3), metrics=["accuracy"])
     beta = net.parameters["swish.beta"].copy()
     history = net.fit(x, t, batch_size=32, epochs=20, validation_data=(xv, tv), verbose=1)
-    net.learning_rate /= 10  # smaller steps at the end; Adam's state goes on
+    net.learning_rate /= 10  # smaller steps at the end; Adam keeps its state
     history.extend(net.fit(x, t, batch_size=32, epochs=10, validation_data=(xv, tv), verbose=1))
     loss, accuracy = net.evaluate(xv, tv)
     moved = float(np.abs(net.parameters["swish.beta"] - beta).max())
-    print(f"\ntest: loss {loss:.4f}, accuracy {accuracy:.2%}; the plugin's beta has moved by up to {moved:.3f}\n")
+    print(
+        f"\ntest: loss {loss:.4f}, accuracy {accuracy:.2%}; "
+        f"the plugin's beta has moved by up to {moved:.3f}\n"
+    )
     assert accuracy >= 0.97, "the test's accuracy is below 97 %"
     assert moved > 0, "the plugin's parameter was not learned"
 

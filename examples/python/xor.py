@@ -1,4 +1,4 @@
-"""XOR: what one layer cannot separate and two can. python examples/python/xor.py"""
+"""XOR: one layer cannot separate it, two layers can. Run: python examples/python/xor.py"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = np.array([[0], [1], [1], [0]], "float64")
 
 
 def train(layers: list[dp.Layer]) -> dp.Sequential:
-    """3,000 steps of gradient descent on the four rows."""
+    """Take 3,000 steps of gradient descent on the four rows."""
     net = dp.Sequential(layers, input_shape=(2,), dtype="float64", seed=1)
     net.fit(X, T, batch_size=4, epochs=3000, loss="mean_squared_error", optimizer=dp.SGD(learning_rate=0.1))
     return net

@@ -1,9 +1,9 @@
-// The allocator's hooks, and what a thread has of its own.
+// The allocator's hooks and the per-thread error text.
 //
-// Swift aborts the process when an allocation fails. The library is therefore linked with --wrap on the malloc family
-// (link.txt): an allocation that fails is served from a static reserve and the thread's failure flag is set. The
-// engine asks for the flag where it can roll back, and answers DENPA_OUT_OF_MEMORY.
-// In programs that are linked without --wrap (Swift's tests), only denpa_shim_allocate counts and can be made to fail.
+// Swift aborts the process when an allocation fails. The library is therefore linked with --wrap on the
+// malloc family (link.txt): a failed allocation is served from a static reserve and sets the thread's failure
+// flag. The engine checks the flag where it can roll back, and returns DENPA_OUT_OF_MEMORY. In programs
+// linked without --wrap (Swift's tests), only denpa_shim_allocate counts and can be made to fail.
 #ifndef DENPA_SHIM_ALLOCATION_H
 #define DENPA_SHIM_ALLOCATION_H
 
@@ -12,31 +12,31 @@
 
 #pragma GCC visibility push(hidden)
 
-// Memory for tensors: never from the reserve, NULL when there is none. `alignment` is a power of two ≥ 8.
+// Memory for tensors, never from the reserve; NULL if there is none. `alignment` is a power of two ≥ 8.
 void *denpa_shim_allocate(size_t size, size_t alignment);
 void denpa_shim_free(void *pointer);
 
-// Makes allocations of the calling thread fail: the `first` from now on (1 is the next) and the `count` − 1 behind
-// it; a negative count: all from then on; first = 0: none.
+// Makes allocations of the calling thread fail: the `first` from now on (1 is the next) and the following
+// `count` − 1; a negative count: all from there on; first = 0: none.
 void denpa_shim_fail_allocations(int64_t first, int64_t count);
 
-// Allocations so far: of the calling thread, and of all threads.
+// The number of allocations so far: of the calling thread, and of all threads.
 uint64_t denpa_shim_allocation_count(void);
 uint64_t denpa_shim_allocation_count_of_all(void);
 
-// Whether the reserve had to serve the calling thread since the flag was last cleared.
+// Whether the reserve served the calling thread since the flag was last cleared.
 int32_t denpa_shim_allocation_failed(void);
 void denpa_shim_clear_allocation_failure(void);
 
-// Blocks of the reserve in use, and the bytes of it that were ever touched.
+// The reserve's blocks in use, and the number of its bytes that were ever used.
 uint64_t denpa_shim_reserve_live(void);
 uint64_t denpa_shim_reserve_touched(void);
 
 #define DENPA_ERROR_BYTES 512
-// The calling thread's own DENPA_ERROR_BYTES for the text of its last error; "" at first, never NULL. When 128
-// threads have one and there is no memory for more, a text that all such threads share: see denpa_shim_error_write.
+// The calling thread's DENPA_ERROR_BYTES for the text of its last error; initially "", never NULL. Once 128
+// threads have one and memory has run out, the remaining threads share one text: see denpa_shim_error_write.
 char *denpa_shim_error_slot(void);
-// Stores a text (cut at DENPA_ERROR_BYTES − 1) in the calling thread's slot; leaves the shared one alone.
+// Stores a text (cut at DENPA_ERROR_BYTES − 1) in the calling thread's slot; leaves the shared one unchanged.
 void denpa_shim_error_write(const void *text, size_t length);
 
 #pragma GCC visibility pop

@@ -1,8 +1,8 @@
-// Atomic operations on words at raw addresses: Swift 6's own Atomic cannot live in memory that C and Swift share,
-// and needs a newer runtime than the library asks for.
+// Atomic operations on words at raw addresses: Swift 6's Atomic cannot be in memory that C and Swift share,
+// and needs a newer runtime than the library's minimum.
 //
-// Loads acquire, stores release, everything that reads and writes does both, and is sequentially consistent: the thread
-// pool's sleep and wake-up depends on one total order of its read-modify-writes and the loads behind them.
+// Loads acquire, stores release, and read-modify-writes do both and are sequentially consistent: the thread
+// pool's sleep and wake-up depend on a single total order of its read-modify-writes and the loads after them.
 #ifndef DENPA_SHIM_ATOMICS_H
 #define DENPA_SHIM_ATOMICS_H
 
@@ -24,13 +24,13 @@
   static inline type denpa_atomic_exchange_##suffix(void *address, type value) {                            \
     return __atomic_exchange_n((type *)address, value, __ATOMIC_SEQ_CST);                                   \
   }                                                                                                         \
-  /* Writes `desired` and answers true if the word was `expected`. */                                       \
+  /* Writes `desired` and returns true if the word was `expected`. */                                       \
   static inline _Bool denpa_atomic_cas_##suffix(void *address, type expected, type desired) {               \
     return __atomic_compare_exchange_n((type *)address, &expected, desired, 0, __ATOMIC_SEQ_CST,            \
                                        __ATOMIC_ACQUIRE);                                                   \
   }
 
-// These answer the value before.
+// These return the previous value.
 #define DENPA_ATOMIC_ARITHMETIC(suffix, type)                                  \
   static inline type denpa_atomic_add_##suffix(void *address, type value) {    \
     return __atomic_fetch_add((type *)address, value, __ATOMIC_SEQ_CST);       \
@@ -53,7 +53,7 @@ DENPA_ATOMIC_ARITHMETIC(u64, uint64_t)
 #undef DENPA_ATOMICS
 #undef DENPA_ATOMIC_ARITHMETIC
 
-// Tells the core that this is a spin loop.
+// Tells the CPU that this is a spin loop.
 static inline void denpa_pause(void) {
 #if defined(__x86_64__)
   __asm__ volatile("pause");

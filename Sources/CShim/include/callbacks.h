@@ -1,5 +1,6 @@
-// Calls of callbacks, which may be C++ and may throw. Behind them is Swift, through whose frames no exception can pass: a lock that it
-// holds would never be given back. So every callback is called from here (Callbacks.cpp), where what it throws is caught.
+// Calls to callbacks, which may be C++ and may throw. Their callers are Swift, through whose frames no
+// exception can pass: a lock held there would never be released. So every callback is called from here
+// (Callbacks.cpp), which catches what it throws.
 #ifndef DENPA_SHIM_CALLBACKS_H
 #define DENPA_SHIM_CALLBACKS_H
 
@@ -10,10 +11,10 @@ extern "C" {
 #endif
 #pragma GCC visibility push(hidden)
 
-// Called with what() of what a callback threw, or NULL where that is no std::exception; the text is valid for the call.
+// Called with what() of an exception, NULL if it is no std::exception; the text is valid during the call.
 typedef void (*denpa_shim_note)(void *place, const char *what);
 
-// `callback` is a C function of the pointers a, b …; these return its answer, or −1 after `note` was called.
+// `callback` is a C function of the pointers a, b …; returns its result, or −1 after calling `note`.
 int32_t denpa_shim_call_1(const void *callback, const void *a, denpa_shim_note note, void *place);
 int32_t denpa_shim_call_2(const void *callback, const void *a, const void *b, denpa_shim_note note, void *place);
 int32_t denpa_shim_call_3(const void *callback, const void *a, const void *b, const void *c, denpa_shim_note note,

@@ -1,6 +1,7 @@
-// What the kernels (Sources/DenpaKernels) need of the CPU and cannot say in Swift: selection by comparison, masked loads
-// and stores, shuffles of two vectors, bits of floats. Every function is static inline, so each kernel module compiles
-// its own copy with its own instruction set (`-Xcc -march=…`), and none is visible outside.
+// What the kernels (Sources/DenpaKernels) need from the CPU and cannot express in Swift: selection by
+// comparison, masked loads and stores, two-vector shuffles, the bits of floats. Every function is static
+// inline, so that each kernel module compiles a copy for its instruction set (`-Xcc -march=…`) and none is
+// visible outside.
 #pragma once
 #include <stdint.h>
 
@@ -25,18 +26,20 @@ typedef denpa_f32 denpa_f32_loose __attribute__((aligned(4)));
 typedef denpa_f64 denpa_f64_loose __attribute__((aligned(8)));
 typedef uint64_t denpa_u64 __attribute__((ext_vector_type(DENPA_SIMD_BYTES / 8)));
 
-// fma is one instruction where the CPU has it; elsewhere the builtin would be a call into libm, and it is rounded twice instead. (Swift's
-// own addingProduct of SIMD types is a loop over lanes, which the optimiser only sometimes puts together again.)
+// fma is one instruction if the CPU has it; otherwise the builtin would call libm, so the result is rounded
+// twice instead. (addingProduct of Swift's SIMD types is a loop over lanes, which the optimizer only
+// sometimes vectorizes.)
 #if defined(__FMA__) || defined(__aarch64__)
 #define DENPA_FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
 #else
 #define DENPA_FMA(a, b, c) ((a) * (b) + (c))
 #endif
 
-// Comparisons are false where an operand is NaN: `max` and `min` answer their second operand then.
+// Comparisons are false if an operand is NaN: `max` and `min` then return their second operand.
 //
-// pow2(h) is 2^h for a whole h in the range of normal exponents: adding 1.5·2^(bits of the fraction) + bias leaves
-// h + bias in the low bits. exponent and mantissa split a positive normal x into a whole e and m in [1, 2).
+// pow2(h) is 2^h for an integer h in the range of normal exponents: adding 1.5·2^(bits of the fraction) +
+// bias leaves h + bias in the low bits. exponent and mantissa split a positive normal x into integer e and m
+// in 1..<2.
 #define DENPA_OPERATIONS(NAME, V, I, U, FRACTION, MAGIC, BIAS, EXPONENT_ZERO, ONE_BITS) \
   DENPA_INLINE V denpa_##NAME##_max(V a, V b) { return a > b ? a : b; } \
   DENPA_INLINE V denpa_##NAME##_min(V a, V b) { return a < b ? a : b; } \
@@ -59,7 +62,7 @@ typedef uint64_t denpa_u64 __attribute__((ext_vector_type(DENPA_SIMD_BYTES / 8))
 DENPA_OPERATIONS(f32, denpa_f32, denpa_i32, denpa_u32, 23, 0x1.8p23f, 127.0f, 0x1p23f, 0x3f800000u)
 DENPA_OPERATIONS(f64, denpa_f64, denpa_i64, denpa_u64, 52, 0x1.8p52, 1023.0, 0x1p52, 0x3ff0000000000000u)
 
-// x·2^n for a whole n, rounded once.
+// x·2^n for an integer n, rounded once.
 #if defined(__AVX512F__)
 DENPA_INLINE denpa_f32 denpa_f32_scale(denpa_f32 x, denpa_f32 n) {
   return (denpa_f32)_mm512_scalef_ps((__m512)x, (__m512)n);
@@ -68,7 +71,7 @@ DENPA_INLINE denpa_f64 denpa_f64_scale(denpa_f64 x, denpa_f64 n) {
   return (denpa_f64)_mm512_scalef_pd((__m512d)x, (__m512d)n);
 }
 #else
-// In two steps, the first of them exact, because 2^n alone may be no normal number.
+// In two steps, the first of them exact, because 2^n itself may not be a normal number.
 DENPA_INLINE denpa_f32 denpa_f32_scale(denpa_f32 x, denpa_f32 n) {
   denpa_f32 half = denpa_f32_rounded(n * 0.5f);
   return x * denpa_f32_pow2(half) * denpa_f32_pow2(n - half);
@@ -79,7 +82,7 @@ DENPA_INLINE denpa_f64 denpa_f64_scale(denpa_f64 x, denpa_f64 n) {
 }
 #endif
 
-// The first n lanes, 0 < n < width; nothing beyond them is touched.
+// The first n lanes, 0 < n < width; nothing beyond them is accessed.
 #if defined(__AVX512F__)
 DENPA_INLINE denpa_f32 denpa_f32_load(const float *p, intptr_t n, denpa_f32 fill) {
   return (denpa_f32)_mm512_mask_loadu_ps((__m512)fill, (__mmask16)_bzhi_u32(0xffff, (uint32_t)n), p);
@@ -159,8 +162,8 @@ DENPA_INLINE denpa_f64 denpa_f64_replace(denpa_f64 a, intptr_t lane, denpa_f64 b
 }
 #endif
 
-// Horizontal sums and maxima, by halves. And what a transposition is made of: of two vectors, the elements with even and with odd
-// numbers in each piece of 128 bits; the even and the odd ones of these pieces. Nothing but that moves across the pieces.
+// Horizontal sums and maxima, by halves; and the parts of a transposition: the even or odd elements of two
+// vectors in each 128-bit piece, and the even or odd pieces. Nothing else moves across pieces.
 #define DENPA_LARGER(a, b) ((a) > (b) ? (a) : (b))
 #if defined(__AVX512F__)
 DENPA_INLINE float denpa_f32_sum(denpa_f32 v) {
@@ -232,9 +235,10 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) { return DENPA_LARGER(v.x, v.
 #define DENPA_ODD_PIECES64 DENPA_ODD64
 #endif
 
-// Transposes a block of `width` rows (those from `rows` on are 0) by `width` columns (`columns` of them are read and
-// written): out[p·outStride + i] = in[i·inStride + p], `lanes` of a row stored. First each square of 128 bits is transposed
-// within its pieces, then the pieces change places; either way each round halves the rows that an element can come from.
+// Transposes a block of `width` rows (those from `rows` on are 0) by `width` columns (`columns` of them are
+// read and written): out[p·outStride + i] = in[i·inStride + p], `lanes` of a row stored. First each 128-bit
+// square is transposed within its pieces, then the pieces are exchanged; each round halves the rows an
+// element can come from.
 #define DENPA_HALVE(V, a, SQUARE, DISTANCE, EVEN, ODD) \
   _Pragma("clang loop unroll(full)") for (int step = 1; step < (SQUARE); step *= 2) { \
     V b[W]; \
@@ -257,7 +261,7 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) { return DENPA_LARGER(v.x, v.
   } \
   DENPA_HALVE(V, a, PIECE, 1, DENPA_EVEN##BITS, DENPA_ODD##BITS) \
   DENPA_HALVE(V, a, W / PIECE, PIECE, DENPA_EVEN_PIECES##BITS, DENPA_ODD_PIECES##BITS)
-// The second one answers sums + the sum of factors[p]·in[i·inStride + p] over p, in lane i.
+// The second function returns sums + the sum of factors[p]·in[i·inStride + p] over p, in lane i.
 #define DENPA_TRANSPOSE(NAME, T, V, BITS) \
   DENPA_INLINE void denpa_##NAME##_transpose( \
     const T *in, intptr_t inStride, intptr_t rows, intptr_t columns, T *out, intptr_t outStride, intptr_t lanes) { \
@@ -282,8 +286,8 @@ DENPA_INLINE double denpa_f64_largest(denpa_f64 v) { return DENPA_LARGER(v.x, v.
 DENPA_TRANSPOSE(f32, float, denpa_f32, 32)
 DENPA_TRANSPOSE(f64, double, denpa_f64, 64)
 
-// Memory that will be read soon; any address will do.
+// Prefetches memory that will be read soon; any address is allowed.
 DENPA_INLINE void denpa_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 
-// A flag that several threads may raise.
+// Sets a flag that several threads may set.
 DENPA_INLINE void denpa_raise(int32_t *flag) { __atomic_store_n(flag, 1, __ATOMIC_RELAXED); }

@@ -1,4 +1,4 @@
-"""Denpa: a neural-network training engine that lives inside any program.
+"""Denpa: a neural-network training engine for embedding into programs.
 
     import denpa as dp
 
@@ -7,7 +7,8 @@
     history = net.fit(x, t, batch_size=64, epochs=20, validation_data=(xv, tv), verbose=1)
     net.predict(xv)
 
-Layers, losses, optimizers and initializers are classes made from the engine's own description: help(dp.Dense).
+The classes of layers, losses, optimizers and initializers are made from the engine's own description of them:
+see help(dp.Dense).
 """
 
 from __future__ import annotations
@@ -103,20 +104,20 @@ PROOFS = {"load": _abi.PROVE, "request": _abi.ON_REQUEST}
 
 
 def load(path: Any, names: str | None = None) -> Model:
-    """The network that a file holds. Plugins whose layers it uses must be loaded before."""
+    """Return the network stored in a file. The plugins of its layers must be loaded first."""
     return Model.load(path, names)
 
 
 def from_bytes(data: bytes, names: str | None = None) -> Model:
-    """The network that net.to_bytes() wrote."""
+    """Return the network stored in the bytes that net.to_bytes() returned."""
     return Model.from_bytes(data, names)
 
 
 def load_plugin(path: Any, proof: str = "load") -> list[str]:
-    """Loads a plugin's layers and makes their classes; the names of their kinds.
+    """Load a plugin, make the classes of its layers and return the names of their kinds.
 
-    proof="load" proves each layer first and refuses the plugin where one fails; "request" leaves that to prove(kind). The
-    plugin's code runs in this process and stays loaded.
+    With proof="load", each layer is proved first, and the plugin is rejected if a proof fails; with
+    "request", the proof is left to prove(kind). The plugin's code runs in this process and is never unloaded.
     """
     if not isinstance(proof, str) or proof not in PROOFS:
         raise InvalidArgument(f'proof must be "load" or "request", got {proof!r}')
@@ -131,7 +132,10 @@ def load_plugin(path: Any, proof: str = "load") -> list[str]:
 
 
 def prove(kind: str | type[Described] | Described) -> str:
-    """Proves a layer or loss on its samples: the report. ProofFailed, with the same `report`, where it does not hold."""
+    """Prove a layer or loss on its samples and return the report.
+
+    Raises ProofFailed, whose `report` holds the same text, if the layer does not conform.
+    """
     name = getattr(kind, "kind", kind)
     if not isinstance(name, str):
         raise TypeMismatch(f'a layer or loss is proved by its kind ("dense") or its class, got {kind!r}')
@@ -139,25 +143,27 @@ def prove(kind: str | type[Described] | Described) -> str:
 
 
 def version() -> str:
-    """The version of the library that is running."""
+    """Return the version of the library in use."""
     found: bytes = _call.library.denpa_version()
     return found.decode()
 
 
 def kernels() -> str:
-    """The kernels in use: "sse2", "avx2", "avx512" or "neon"."""
+    """Return the name of the kernels in use: "sse2", "avx2", "avx512" or "neon"."""
     name = ctypes.c_char_p()
     _call.check(_call.library.denpa_kernels(ctypes.byref(name)))
     return (name.value or b"").decode()
 
 
 def threads() -> int:
-    """How many threads divided work uses."""
+    """Return the number of threads used for parallel work."""
     return int(_call.library.denpa_thread_count())
 
 
 def __getattr__(name: str) -> Any:
-    raise AttributeError(f"denpa has no {name!r}: no such layer, loss, optimizer or initializer is registered")
+    raise AttributeError(
+        f"denpa has no {name!r}: no such layer, loss, optimizer or initializer is registered"
+    )
 
 
 _registry.refresh()

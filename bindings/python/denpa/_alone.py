@@ -1,4 +1,4 @@
-"""Layers and losses by themselves: networks of one node, kept for the shapes that they have met."""
+"""Layers and losses used by themselves: networks with a single node, cached by input shape."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from ._loss import Loss
     from ._model import Model
 
-KEPT = 8  # networks of other shapes that a layer without parameters keeps
+KEPT = 8  # networks, one for each shape, that a layer without parameters caches
 
 
 def floats(x: ArrayLike) -> Array:
-    """Floats of float32 or float64 as they are, float16 as float32, everything else as float64."""
+    """Return float32 and float64 arrays unchanged, float16 as float32, everything else as float64."""
     array = as_array(x)
     if array.dtype.kind == "f":
         return array
@@ -30,28 +30,30 @@ def is_number(x: ArrayLike) -> bool:
 
 
 def returned(array: Array, axes: int, number: bool) -> Any:
-    """A result in the form of the question: without the batch that was added, a number for a number."""
+    """Return a result in the form of its input: without an added batch axis, and as a number for a number."""
     if axes:
         array = array[0]
     return float(array) if number and array.ndim == 0 else array
 
 
 class LayerAlone:
-    """What a layer needs to compute by itself. Networks are made when a shape is met for the first time."""
+    """The networks that a layer needs to compute by itself. Each is made when its shape first occurs."""
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
         self.net: Model | None = None
         self.nets: dict[Any, Model] = {}
         self.last: tuple[Model, int, bool, tuple[int, ...]] | None = (
-            None  # net, batch added?, a number?, output's shape
+            None  # net, axes added, whether a number, shape of the output
         )
 
     def build(self, input_shape: Any, dtype: DType, seed: int) -> None:
         self.net = self.make([(shape_tuple(input_shape), None)], float_dtype(dtype), seed)
         self.nets = {}
 
-    def make(self, samples: Sequence[tuple[tuple[int, ...], Any]], dtype: np.dtype[Any], seed: int = 0) -> Model:
+    def make(
+        self, samples: Sequence[tuple[tuple[int, ...], Any]], dtype: np.dtype[Any], seed: int = 0
+    ) -> Model:
         from ._graph import Input
         from ._model import Model
 
@@ -60,7 +62,7 @@ class LayerAlone:
         return Model(inputs, output, dtype=dtype, seed=seed, names="own")
 
     def network(self, arrays: Sequence[Array], integers: bool) -> Model:
-        """The network for arrays with a batch axis; the one with parameters is made once."""
+        """Return the network for arrays with a batch axis. A layer with parameters has only one network."""
         if self.net is not None and self.layer.entry.get("parameters"):
             return self.net
         kinds = [a.dtype if integers else None for a in arrays]
@@ -75,7 +77,11 @@ class LayerAlone:
         return self.net
 
     def arrangements(self, x: Sequence[ArrayLike]) -> list[tuple[list[Array], int, bool]]:
-        """The ways to read the question, the likeliest first: arrays with a batch, whether it was added, integers."""
+        """Return the possible interpretations of the input, the likeliest first.
+
+        Each is a list of arrays with a batch axis, the number of axes that were added, and whether integers
+        are kept.
+        """
         given = [floats(item) for item in x]
         rank = max(array.ndim for array in given)
         ways = [0, 1] if rank > 1 else [1]
@@ -117,7 +123,7 @@ class LayerAlone:
 
 
 class LossAlone:
-    """What a loss needs to compute by itself: a network that hands its input on."""
+    """The networks that a loss needs to compute by itself; each one returns its input unchanged."""
 
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
@@ -128,7 +134,9 @@ class LossAlone:
     def forward(self, y: ArrayLike, t: ArrayLike) -> float:
         outputs, targets = floats(y), as_array(t)
         axes = 1 if outputs.ndim < 2 else 0
-        value, self.gradient = self.compute(outputs[None] if axes else outputs, targets[None] if axes else targets)
+        value, self.gradient = self.compute(
+            outputs[None] if axes else outputs, targets[None] if axes else targets
+        )
         self.form = (axes, is_number(y))
         return value
 
@@ -138,7 +146,7 @@ class LossAlone:
         return returned(self.gradient * dout, *self.form)
 
     def compute(self, y: Array, t: Array) -> tuple[float, Array]:
-        """The loss and its gradient by y, for arrays with a batch."""
+        """Return the loss of a batch and its gradient with respect to y."""
         from ._graph import Input
         from ._model import Model
         from ._registry import create

@@ -1,4 +1,4 @@
-"""Arrays in, tensors out: NumPy, buffers, DLPack, lists and numbers as denpa_tensor."""
+"""Conversion of arrays, from NumPy, buffers, DLPack, lists and numbers, to denpa_tensor."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ CASTS = {
 
 
 def as_array(value: ArrayLike, what: str = "the array", strided: bool = False) -> Array:
-    """`value` as a C-ordered array of an element type that the engine knows; no copy where it is one already.
+    """Return `value` as a C-ordered array of an element type that the engine supports.
 
-    `strided`: of any order.
+    The value is not copied if it is such an array already. If `strided` is true, the array may have any
+    order. Raises ShapeError, TypeMismatch or InvalidArgument for a value that cannot be converted.
     """
     if type(value) is np.ndarray and value.flags.c_contiguous and value.dtype in CODES:
         return value
@@ -61,9 +62,9 @@ def as_array(value: ArrayLike, what: str = "the array", strided: bool = False) -
 
 
 def refuse_masked(value: Any, what: str) -> None:
-    """NumPy would hand on what is behind a mask as if it were data."""
+    """Reject arrays with masked elements, whose masked values NumPy would pass on as if they were data."""
     if "numpy.ma" not in sys.modules:
-        return  # nobody has one
+        return  # there are no masked arrays
     items = value if isinstance(value, (list, tuple)) else (value,)
     if not any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, items))):
         return
@@ -72,12 +73,15 @@ def refuse_masked(value: Any, what: str) -> None:
 
 
 def has_strides(array: Array) -> bool:
-    """Whether a denpa_tensor can have the array's strides: whole elements, and not all 0, which means contiguous."""
+    """Return whether a denpa_tensor can represent the array's strides.
+
+    They must be whole elements, and not all 0, which means contiguous.
+    """
     return any(array.strides) and not any(stride % array.itemsize for stride in array.strides)
 
 
 def cast(array: Array, what: str) -> Array:
-    """An array of another element type, in the nearest one that the engine knows; truth values are read in place."""
+    """Convert an array to the nearest element type that the engine supports. Booleans are read in place."""
     native = array.dtype.newbyteorder("=")
     if array.dtype == np.bool_:
         return array.view(np.uint8)
@@ -85,12 +89,14 @@ def cast(array: Array, what: str) -> Array:
     if target is None:
         raise TypeMismatch(f"{what} must have numbers, got element type {array.dtype}")
     if array.dtype.name == "uint64" and array.size and array.max() >= 1 << 63:
-        raise InvalidArgument(f"{what} has numbers of 2**63 and more, up to {array.max()}: give them as floats")
+        raise InvalidArgument(
+            f"{what} has numbers of 2**63 and more, up to {array.max()}: give them as floats"
+        )
     return array.astype(target)
 
 
 def whole(value: Any, name: str, low: int, high: int = (1 << 63) - 1) -> int:
-    """An integer argument: whatever can be an index, but no truth value."""
+    """Check an integer argument: anything that can be an index, except a boolean."""
     limit = f"at least {low}" if high == (1 << 63) - 1 else f"{low} to {high}"
     sentence = f"{name} must be a whole number, {limit}, got {value!r}"
     try:
@@ -104,7 +110,7 @@ def whole(value: Any, name: str, low: int, high: int = (1 << 63) - 1) -> int:
 
 
 def real(value: Any, name: str) -> float:
-    """An argument that is a number."""
+    """Check an argument that must be a number."""
     try:
         if isinstance(value, (str, bytes)):
             raise TypeError
@@ -114,7 +120,7 @@ def real(value: Any, name: str) -> float:
 
 
 def items(given: Any, wanted: str) -> list[Any]:
-    """The items of what should be a list."""
+    """Return the items of an argument that must be a list."""
     try:
         return list(given)
     except TypeError:
@@ -125,7 +131,7 @@ SEEDS = (1 << 64) - 1  # the largest seed
 
 
 def float_dtype(name: DType) -> np.dtype[Any]:
-    """float32 or float64, however it is written."""
+    """Return the dtype for float32 or float64 in any notation."""
     try:
         dtype = np.dtype(name)
     except TypeError:
@@ -136,18 +142,20 @@ def float_dtype(name: DType) -> np.dtype[Any]:
 
 
 def address(array: Array) -> int:
-    """Where an array's memory begins."""
+    """Return the address of an array's first element."""
     data: int = array.__array_interface__["data"][0]
     return data
 
 
 def fill(tensor: abi.Tensor, array: Array) -> None:
-    """Makes `tensor` a view of an array, which must outlive it."""
+    """Make `tensor` a view of an array, which must outlive it."""
     tensor.data = address(array)
     tensor.dtype = CODES[array.dtype]
     set_shape(tensor, array.shape)
     if not array.flags.c_contiguous:
-        tensor.stride = (ctypes.c_int64 * abi.MAX_RANK)(*(stride // array.itemsize for stride in array.strides))
+        tensor.stride = (ctypes.c_int64 * abi.MAX_RANK)(
+            *(stride // array.itemsize for stride in array.strides)
+        )
 
 
 def set_shape(tensor: abi.Tensor, shape: Sequence[int]) -> None:
@@ -158,7 +166,7 @@ def set_shape(tensor: abi.Tensor, shape: Sequence[int]) -> None:
 
 
 def tensors(arrays: Sequence[Array | None]) -> Any:
-    """A C array of views; None stands for a tensor without data."""
+    """Return a C array of views. None becomes a tensor without data."""
     views = (abi.Tensor * max(len(arrays), 1))()
     for view, array in zip(views, arrays):
         if array is not None:
@@ -167,7 +175,7 @@ def tensors(arrays: Sequence[Array | None]) -> Any:
 
 
 class Memory:
-    """Memory of the library that arrays look at; `owner` lives as long as any of them, slices included."""
+    """Memory of the library that arrays refer to. `owner` lives as long as any of them, slices included."""
 
     def __init__(self, tensor: abi.Tensor, owner: object) -> None:
         self.owner = owner
@@ -184,7 +192,7 @@ class Memory:
 
 
 def shape_tuple(shape: Any, what: str = "shape") -> tuple[int, ...]:
-    """A shape given as a tuple, a list or one number."""
+    """Return a shape given as a tuple, a list or a number."""
     items = (shape,) if isinstance(shape, (int, np.integer)) else shape
     batch = "; the batch is not part of it: any number of rows fits"
     try:

@@ -1,4 +1,4 @@
-"""Attributes: what Python passes to a layer, checked against its schema and written as denpa_attribute."""
+"""Attributes: values passed from Python, checked against their schema and written as denpa_attribute."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ CODES = {
 
 
 def closest(wrong: Any, names: Iterable[str]) -> str:
-    """The end of a sentence: `; did you mean "units"?`, or a full stop."""
-    import difflib  # only where something went wrong: it is not for every import of denpa
+    """Return the end of a sentence: `; did you mean "units"?`, or a full stop."""
+    import difflib  # only after an error: it would slow down every import of denpa
 
     name = str(wrong)
     known = list(names)
@@ -39,7 +39,7 @@ def closest(wrong: Any, names: Iterable[str]) -> str:
 
 
 def read(kind: str, schema: Schema, value: Any) -> Any:
-    """`value` as the attribute's type: numbers, tuples, strings, arrays, or something with a `kind`."""
+    """Convert `value` to the attribute's type: a number, tuple, string, array, or an object with a `kind`."""
     label = f'{kind}: attribute "{schema["name"]}"'
     type_name = schema["type"]
     try:
@@ -54,7 +54,9 @@ def check_bounds(label: str, schema: Schema, value: Any) -> None:
     choices, low, high = schema.get("choices"), schema.get("minimum"), schema.get("maximum")
     if choices and schema["type"] == "string" and value not in choices:
         raise InvalidArgument(f"{label} must be one of {', '.join(choices)}, got {value!r}")
-    if schema["type"] == "spec" and getattr(value, "category", schema.get("category")) != schema.get("category"):
+    if schema["type"] == "spec" and getattr(value, "category", schema.get("category")) != schema.get(
+        "category"
+    ):
         raise TypeMismatch(f"{label} must be one of the {schema.get('category')}, got {value!r}")
     if schema["type"] not in ("int", "float", "ints", "floats"):
         return
@@ -110,7 +112,7 @@ def read_spec(value: Any) -> Any:
 
 
 def read_tensor(value: Any) -> Array:
-    """A copy that nobody writes: an attribute stays what it was."""
+    """Return a read-only copy, so that the attribute cannot change."""
     array = np.array(as_array(value))
     array.flags.writeable = False
     return array
@@ -141,14 +143,14 @@ WORDS = {
 
 
 def key(value: Any) -> Any:
-    """Something hashable that is equal for equal attributes."""
+    """Return a hashable value that is equal for equal attributes."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
     return value.key() if hasattr(value, "kind") else value
 
 
 class Encoded:
-    """A list of denpa_attribute with all that it points to."""
+    """A list of denpa_attribute with everything it points to."""
 
     def __init__(self, schemas: Mapping[str, Schema], values: Mapping[str, Any]) -> None:
         self.keep: list[Any] = []

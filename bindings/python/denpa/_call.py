@@ -1,4 +1,4 @@
-"""The border to the C library: finding it, statuses to exceptions, the life of handles."""
+"""The interface to the C library: locating it, turning statuses into exceptions, owning handles."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ SYSTEM_NAME = "libdenpa.0.dylib" if sys.platform == "darwin" else "libdenpa.so.0
 
 
 def candidates() -> list[str]:
-    """Where the library may be, best first. The environment variable DENPA_LIBRARY rules out all others."""
+    """Return the paths where the library may be, in order of preference.
+
+    If the environment variable DENPA_LIBRARY is set, it is the only one.
+    """
     chosen = os.environ.get("DENPA_LIBRARY")
     if chosen:
         return [chosen]
@@ -50,7 +53,7 @@ def candidates() -> list[str]:
 
 
 def c_text(text: str) -> bytes:
-    """A name as C takes it; a zero byte would end it early and name something else."""
+    """Encode a name for C. A zero byte, which would truncate it to another name, is rejected."""
     if not isinstance(text, str):
         raise errors.TypeMismatch(f"a name is a string, got {text!r}")
     encoded = text.encode()
@@ -60,18 +63,23 @@ def c_text(text: str) -> bytes:
 
 
 def path_bytes(path: Any) -> bytes:
-    """A path as C takes it; a zero byte would end it early and name another file."""
+    """Encode a path for C. A zero byte, which would truncate it to another path, is rejected."""
     try:
         encoded = os.fsencode(path)
     except TypeError:
-        raise errors.TypeMismatch(f"a path is a string or an object such as pathlib.Path, got {path!r}") from None
+        raise errors.TypeMismatch(
+            f"a path is a string or an object such as pathlib.Path, got {path!r}"
+        ) from None
     if b"\0" in encoded:
         raise errors.InvalidArgument(f"a path has no zero bytes: {path!r}")
     return encoded
 
 
 def load() -> ctypes.CDLL:
-    """The library with every function's exact signature, or an ImportError that says what to do."""
+    """Load the library and declare the signatures of its functions.
+
+    Raises ImportError, with a message that says what to do, if that is not possible.
+    """
     tried = []
     for path in candidates():
         if os.sep in path and not os.path.exists(path):
@@ -83,7 +91,9 @@ def load() -> ctypes.CDLL:
         except OSError as error:
             tried.append(f"  {path}: {error}")
         except AttributeError as error:
-            raise ImportError(f"{path} is of another version than this package ({abi.VERSION}): {error}") from None
+            raise ImportError(
+                f"{path} is of another version than this package ({abi.VERSION}): {error}"
+            ) from None
         else:
             return library
     raise ImportError(
@@ -98,12 +108,12 @@ _last_error: Callable[[], bytes] = library.denpa_last_error
 
 
 def last_error() -> str:
-    """The sentence of this thread's last failing call."""
+    """Return the message of this thread's last failed call."""
     return _last_error().decode("utf-8", "replace")
 
 
 def failure(status: int, message: str | None = None) -> errors.DenpaError:
-    """The exception of a status, with the engine's sentence (or `message`)."""
+    """Return the exception for a status, with the engine's message (or `message`)."""
     error = EXCEPTIONS.get(status, errors.DenpaError)(message or last_error() or status_name(status))
     error.status = status
     return error
@@ -119,26 +129,29 @@ def fail(status: int) -> NoReturn:
 
 
 def check(status: int) -> None:
-    """Raises what a status other than OK stands for."""
+    """Raise the exception for a status other than OK."""
     if status:
         fail(status)
 
 
 @functools.cache
 def life_of(kind: str) -> type[int]:
-    """The class of numbers that destroy the object of the library whose handle they are, when they go.
+    """Return a class of integers whose deletion destroys the library object with that handle.
 
-    Nothing of Python runs then: Ctrl-C in a finalizer written in Python is lost, because nobody can catch what it raises. So
-    __del__ is the library's own function, made a method by a cache of size 0, which is written in C. And integers are not
-    seen by the garbage collector: they go after all that refers to them, so that a network still serves in another object's
-    __del__.
+    No Python code runs on deletion: an exception that Ctrl-C raises in a finalizer written in Python would be
+    lost, because nothing can catch it. Therefore __del__ is the library's own function, turned into a method
+    by a cache of size 0, which is implemented in C. The garbage collector does not track integers: they are
+    deleted after everything that refers to them, so a network remains usable in the __del__ of another
+    object.
     """
     destroy = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)((f"denpa_{kind}_destroy", library))
-    return type(f"{kind.title()}Life", (int,), {"__slots__": (), "__del__": functools.lru_cache(maxsize=0)(destroy)})
+    return type(
+        f"{kind.title()}Life", (int,), {"__slots__": (), "__del__": functools.lru_cache(maxsize=0)(destroy)}
+    )
 
 
 class Handle:
-    """Owns one object of the library: destroys it when nobody refers to it any more, or at once by close()."""
+    """Owns an object of the library and destroys it with the last reference, or earlier by close()."""
 
     __slots__ = ("life", "pointer")
 
@@ -147,12 +160,12 @@ class Handle:
         self.life: int | None = life_of(kind)(ctypes.cast(pointer, ctypes.c_void_p).value or 0)
 
     def close(self) -> None:
-        """Destroys the object now. Calls with it are then refused with BadState."""
+        """Destroy the object now. Later calls with it raise BadState."""
         self.pointer = self.life = None
 
 
 class Closed(Handle):
-    """Takes the place of a handle: whoever asks for it is told so."""
+    """Takes the place of a closed handle; using it raises BadState."""
 
     __slots__ = ("message",)
 
@@ -164,18 +177,21 @@ class Closed(Handle):
         raise errors.BadState(self.message)
 
     def close(self) -> None:
-        """There is nothing left to destroy."""
+        """Do nothing: the object is already destroyed."""
 
 
 def create(kind: type[Any], name: str, *arguments: Any) -> Handle:
-    """A handle of `kind` by the function `name` whose last argument receives it."""
+    """Return a handle to the object of class `kind` that the function `name` stores in its last argument."""
     pointer = ctypes.POINTER(kind)()
     check(getattr(library, name)(*arguments, ctypes.byref(pointer)))
     return Handle(pointer, kind.__name__.lower())
 
 
 def text(function: Callable[..., int], *arguments: Any, room: int = 0) -> str:
-    """What a function that writes a text has to say; `room` bytes are tried first, where asking twice is dear."""
+    """Return the text written by a C function.
+
+    `room` bytes are tried first, for functions that are expensive to call twice.
+    """
     length = ctypes.c_int64()
     buffer = ctypes.create_string_buffer(room) if room else None
     status = function(*arguments, buffer, room, ctypes.byref(length))
@@ -192,7 +208,7 @@ def text(function: Callable[..., int], *arguments: Any, room: int = 0) -> str:
 
 
 def options(kind: type[Any], **fields: Any) -> Any:
-    """An option struct with its struct_size."""
+    """Return an option struct with struct_size set."""
     struct = kind(**fields)
     struct.struct_size = ctypes.sizeof(kind)
     return struct

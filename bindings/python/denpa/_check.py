@@ -9,8 +9,11 @@ from . import _abi as abi
 
 
 class Checked(NamedTuple):
-    """One tensor's result: `worst` is the largest difference between backpropagation's gradient (`analytic`) and the
-    numerical one (`numeric`), relative to the largest of both; `at` is the element where it is."""
+    """The result for one tensor.
+
+    `worst` is the largest difference between the gradient of backpropagation (`analytic`) and the numerical
+    one (`numeric`), relative to the largest of both; `at` is the index of the element where it occurs.
+    """
 
     tensor: str
     worst: float
@@ -22,20 +25,20 @@ class Checked(NamedTuple):
 
 
 class Report(Sequence[Checked]):
-    """The rows of a gradient check, one for each parameter and each input that was asked for. Prints as a table."""
+    """The rows of a gradient check, one for each parameter and each requested input. Prints as a table."""
 
     def __init__(self, rows: Sequence[Checked], message: str = "") -> None:
         self.rows = list(rows)
-        self.message = message  # the engine's sentence where the check failed
+        self.message = message  # the engine's message if the check failed
 
     @property
     def passed(self) -> bool:
-        """Do all gradients agree?"""
+        """Whether all gradients agree."""
         return not self.message and all(row.passed for row in self.rows)
 
     @property
     def worst(self) -> float:
-        """The largest relative error of all; infinite where one is not a number."""
+        """The largest relative error; infinite if one is not a number."""
         return max((math.inf if math.isnan(row.worst) else row.worst for row in self.rows), default=0.0)
 
     @property
@@ -43,7 +46,7 @@ class Report(Sequence[Checked]):
         return [row for row in self.rows if not row.passed]
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
-        """A row by its number or by the tensor's name."""
+        """Return a row by its number or by the tensor's name."""
         if isinstance(index, str):
             return next(row for row in self.rows if row.tensor == index)
         return self.rows[index]
@@ -70,11 +73,14 @@ class Report(Sequence[Checked]):
         return "\n".join([*text, *([self.message] if self.message else [])])
 
     def __repr__(self) -> str:
-        return f"<gradient check of {len(self.rows)} tensors: {'passed' if self.passed else 'FAILED'}, worst {self.worst:.2e}>"
+        return (
+            f"<gradient check of {len(self.rows)} tensors: {'passed' if self.passed else 'FAILED'}, "
+            f"worst {self.worst:.2e}>"
+        )
 
 
 def position(index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A row-major number as an index."""
+    """Convert a row-major number to an index."""
     found = []
     for extent in reversed(shape):
         found.append(index % extent if extent else 0)

@@ -1,4 +1,4 @@
-"""What every network has: the engine's model, its ports, its parameters, and how questions are arranged for it."""
+"""The base of every network: the engine's model, its ports, its parameters, and the arrangement of inputs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from ._parameters import Names, NodeView, NodeViews, Parameters, Views, element_
 from ._trainers import Trainers
 from .errors import BadState, InvalidArgument, NotFound, ShapeError
 
-# By their addresses, which are used again when they are gone. A WeakSet would run code of Python when one goes, and lose an
-# interrupt that comes then.
+# Keyed by address; addresses are reused after deletion. A WeakSet would run Python code on every deletion,
+# and an interrupt that arrives then would be lost.
 _alive: dict[int, weakref.ref[Core]] = {}
 
 
 def after_fork() -> None:
-    """In a forked child: a network that another thread was training is free again, with the weights published last."""
+    """Release, in a forked child, the networks that other threads were training.
+
+    They continue with the weights that were published last.
+    """
     for core in [reference() for reference in _alive.values()]:
         if core is None:
             continue
@@ -32,7 +35,7 @@ def after_fork() -> None:
             core._lock.release()
         else:
             core._lock = threading.RLock()
-            _left_behind.append(core._trainers)  # what that thread was in the middle of is not touched any more
+            _left_behind.append(core._trainers)  # its state is unknown and never touched again
             core._trainers = Trainers(core._handle, core._views, core._lock)
 
 
@@ -42,7 +45,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class Port:
-    """An input, output or parameter: `shape` has no batch."""
+    """An input, output or parameter. `shape` excludes the batch."""
 
     def __init__(self, port: abi.Port, batched: bool) -> None:
         name: Any = port.name
@@ -55,7 +58,7 @@ class Port:
 
 
 class Question:
-    """Inputs arranged for a call: arrays with a batch, how many rows, whether the batch was added."""
+    """Inputs arranged for a call: arrays with a batch axis, their rows, whether the axis was added."""
 
     def __init__(self, arrays: list[Array], rows: int, single: bool) -> None:
         self.arrays, self.rows, self.single = arrays, rows, single
@@ -63,7 +66,7 @@ class Question:
 
 
 class Core:
-    """The engine's model with its names. The classes that follow teach it to predict, to learn and to show itself."""
+    """The engine's model with its names. Its subclasses add prediction, learning and inspection."""
 
     def __init__(self, handle: Handle, names: str | None, keys: Sequence[str] | None, form: str) -> None:
         self._handle = handle
@@ -92,7 +95,7 @@ class Core:
             found.append(ports)
         return found[0], found[1], found[2]
 
-    # -- names -----------------------------------------------------------------------------------------------------------
+    # -- names -----------------------------------------------------------------------------------------------
 
     @property
     def input_names(self) -> list[str]:
@@ -118,11 +121,14 @@ class Core:
         return description
 
     def _trainable(self) -> list[str]:
-        """The shown names of all parameters that training changes."""
+        """Return the shown names of all parameters that training changes."""
         return [self._names.shown[port.name] for port in self._ports()[2] if port.trainable]
 
     def _not_fitting(self) -> None:
-        """Only a callback or an iterable of batches can come here meanwhile: other threads wait."""
+        """Raise BadState during fit.
+
+        Only a callback or an iterable of batches can get here during fit: other threads wait.
+        """
         if self._trainers.fitting:
             raise BadState(
                 "the network is in fit: a callback or an iterable of batches may predict and evaluate, "
@@ -138,11 +144,14 @@ class Core:
                 self._trainers.forget()
 
     def set_trainable(self, name: str, value: bool = True) -> None:
-        """Whether training changes a parameter ("encoder.W") or a whole layer ("encoder"). Optimizers begin afresh."""
+        """Set whether training changes a parameter ("encoder.W") or a whole layer ("encoder").
+
+        This resets the state of optimizers. Raises NotFound if there is no such parameter or layer.
+        """
         self._set_trainable(self._names.full.get(name, name), value)
 
     def initialize(self, seed: int) -> None:
-        """Draws all parameters anew. Optimizers begin afresh."""
+        """Initialize all parameters anew. This resets the state of optimizers."""
         number = whole(seed, "seed", 0, SEEDS)
         with self._lock:
             self._not_fitting()
@@ -151,10 +160,13 @@ class Core:
             self._trainers.forget()
             self._trainers.afresh()
 
-    # -- arranging --------------------------------------------------------------------------------------------------------
+    # -- arranging -------------------------------------------------------------------------------------------
 
     def _arrange(self, x: Any, strided: bool = False) -> Question:
-        """Inputs as an array, a list in order or a dict by name; batched, or one sample without the batch."""
+        """Arrange inputs, given as an array, a list in order or a dict by name, for a call.
+
+        They have a batch axis, or are one sample without it.
+        """
         values = self._in_order(x)
         arrays, singles = [], []
         for port, value in zip(self._inputs, values):
@@ -166,7 +178,8 @@ class Core:
             if not single and array.ndim != rank + 1:
                 expected = ", ".join(["rows", *map(str, port.shape)])
                 raise ShapeError(
-                    f'input "{port.name}": expected ({expected}) or one sample {port.shape}, got {array.shape}'
+                    f'input "{port.name}": expected ({expected}) or one sample {port.shape}, '
+                    f"got {array.shape}"
                 )
             arrays.append(array[None] if single else array)
             singles.append(single)
@@ -176,7 +189,8 @@ class Core:
         for port, array in zip(self._inputs, arrays):
             if array.shape[0] != rows:
                 raise ShapeError(
-                    f'input "{port.name}" has {array.shape[0]} rows, input "{self._inputs[0].name}" has {rows}'
+                    f'input "{port.name}" has {array.shape[0]} rows, '
+                    f'input "{self._inputs[0].name}" has {rows}'
                 )
         return Question(arrays, rows, bool(singles) and singles[0])
 
@@ -197,16 +211,19 @@ class Core:
         return [np.empty((rows, *port.shape), port.dtype) for port in self._outputs]
 
     def _in_form(self, outputs: list[Array], single: bool) -> Any:
-        """Outputs as the network gives them: an array, a list or a dict."""
+        """Return outputs in the form that the network uses: an array, a list or a dict."""
         results = [array[0] for array in outputs] if single else outputs
         if self._form == "dict":
             return dict(zip(self._keys, results))
         return results[0] if self._form == "one" else results
 
-    # -- the end ----------------------------------------------------------------------------------------------------------
+    # -- the end ---------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Gives the memory back now. Arrays of parameters that are still held stay valid; calls are refused."""
+        """Release the memory now. Later calls raise BadState.
+
+        Arrays of parameters that are still referenced remain valid.
+        """
         with self._lock:
             self._not_fitting()
             self._trainers.forget()
@@ -232,7 +249,7 @@ def is_arraylike(value: Any) -> bool:
 
 
 def ordered(values: Mapping[Any, Any], names: Sequence[str], what: str) -> list[Any]:
-    """The items of a dict in the order of the names; NotFound where they differ."""
+    """Return the items of a dict in the order of the names. Raises NotFound if they differ."""
     for name in values:
         if name not in names:
             raise NotFound(f'there is no {what} "{name}"; the network has {", ".join(names)}')

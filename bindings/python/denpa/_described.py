@@ -1,4 +1,4 @@
-"""What the layers, losses, optimizers and initializers have in common: made from a description of the registry."""
+"""The common base of layers, losses, optimizers and initializers, whose classes come from the registry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Entry = Mapping[str, Any]
 
 
 class DescribedClass(type):
-    """Gives the classes their signature when somebody asks for it (inspect, an editor, a notebook)."""
+    """Provides the signature of the classes on demand (inspect, editors, notebooks)."""
 
     entry: Entry
     schemas: Mapping[str, Any]  # of the attributes, by their names in Python
@@ -24,7 +24,9 @@ class DescribedClass(type):
 
         if not getattr(cls, "entry", None):
             return Signature([Parameter("arguments", Parameter.VAR_POSITIONAL)])
-        first = [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=d) for n, p, d in cls.own_arguments if p]
+        first = [
+            Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=d) for n, p, d in cls.own_arguments if p
+        ]
         last = [Parameter(n, Parameter.KEYWORD_ONLY, default=d) for n, p, d in cls.own_arguments if not p]
         kind = Parameter.KEYWORD_ONLY if first else Parameter.POSITIONAL_OR_KEYWORD
         middle: list[Parameter] = []
@@ -36,7 +38,7 @@ class DescribedClass(type):
 
 
 class Described(metaclass=DescribedClass):
-    """Something of the registry with its attributes: `kind`, `attributes`, and each attribute by its name."""
+    """An entry of the registry with its attributes: `kind`, `attributes`, and each attribute by name."""
 
     entry: ClassVar[Entry] = {}
     schemas: ClassVar[Mapping[str, Any]] = {}
@@ -54,7 +56,9 @@ class Described(metaclass=DescribedClass):
         for name, value in attributes.items():
             if name not in self.schemas:
                 known = ", ".join(names) or "none"
-                raise InvalidArgument(f'{self.kind} has no attribute "{name}"{closest(name, names)} It has: {known}.')
+                raise InvalidArgument(
+                    f'{self.kind} has no attribute "{name}"{closest(name, names)} It has: {known}.'
+                )
             if name in given:
                 raise InvalidArgument(f'{self.kind}: attribute "{name}" is given twice')
             given[name] = value
@@ -65,35 +69,41 @@ class Described(metaclass=DescribedClass):
         self._fix(attributes=MappingProxyType(values))
 
     def _fix(self, **values: Any) -> None:
-        """Sets what __setattr__ guards."""
+        """Set values that __setattr__ protects."""
         self.__dict__.update(values)
 
     def _attribute(self, name: str) -> Any:
-        """An attribute's value, given or by default; None where there is none of that name."""
+        """Return an attribute's value, given or default, or None if there is no such attribute."""
         return self.attributes.get(name, self.schemas.get(name, {}).get("default"))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Networks and trainers are made of what an object was at first: a change would not reach them."""
+        """Reject changes of attributes.
+
+        Networks and trainers are made from the original values, so a change would not affect them.
+        """
         if name.startswith("_"):
             object.__setattr__(self, name, value)
             return
         known = [*self.schemas, *(n for n, _, _ in self.own_arguments)]
         if name not in known:
             raise InvalidArgument(
-                f'{self.kind} has no attribute "{name}"{closest(name, known)} It has: {", ".join(known) or "none"}.'
+                f'{self.kind} has no attribute "{name}"{closest(name, known)} '
+                f"It has: {', '.join(known) or 'none'}."
             )
-        raise BadState(f"{self.kind}: {name} was fixed when it was made: make another one{self._instead(name)}")
+        raise BadState(
+            f"{self.kind}: {name} was fixed when it was made: make another one{self._instead(name)}"
+        )
 
     def _instead(self, name: str) -> str:
-        """The end of that sentence."""
+        """Return the end of that message."""
         return f", {type(self).__name__}({name}=...)"
 
     def encode(self) -> Encoded:
-        """The attributes as the engine takes them."""
+        """Return the attributes as the engine expects them."""
         return Encoded(self.schemas, self.attributes)
 
     def key(self) -> tuple[Any, ...]:
-        """Equal for two objects that mean the same."""
+        """Return a value that is equal for objects with the same meaning."""
         return (self.kind, *sorted((name, key(value)) for name, value in self.attributes.items()))
 
     def __getattr__(self, name: str) -> Any:
@@ -106,19 +116,19 @@ class Described(metaclass=DescribedClass):
         return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in self.shown().items())})"
 
     def shown(self) -> dict[str, Any]:
-        """What stands between the parentheses of repr."""
+        """Return the arguments to show in repr."""
         return dict(self.attributes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restore, (self.category, self.kind, self.state())
 
     def state(self) -> dict[str, Any]:
-        """What pickle keeps."""
+        """Return the state for pickle."""
         return {"attributes": dict(self.attributes)}
 
 
 def restore(category: str, kind: str, state: dict[str, Any]) -> Described:
-    """Makes an object from its pickled state."""
+    """Restore an object from its pickled state."""
     from ._registry import find
 
     restored = find(category, kind).__new__(find(category, kind))
@@ -127,18 +137,21 @@ def restore(category: str, kind: str, state: dict[str, Any]) -> Described:
 
 
 class Initializer(Described):
-    """How a parameter starts."""
+    """Determines the initial values of a parameter."""
 
     category = "initializers"
 
 
 class Optimizer(Described):
-    """How gradients become steps. Give it to compile or fit, or use step in a loop of your own."""
+    """Determines how gradients become steps.
+
+    Pass it to compile or fit, or call step in a custom training loop.
+    """
 
     category = "optimizers"
 
     def step(self, net: Any) -> None:
-        """One step with the gradients that `net.backward` has gathered; it does not zero them."""
+        """Take one step with the gradients accumulated by `net.backward`. It does not set them to zero."""
         from ._inspecting import Inspecting
 
         if not isinstance(net, Inspecting):

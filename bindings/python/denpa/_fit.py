@@ -1,4 +1,4 @@
-"""One run of fit: what the engine calls back, Ctrl-C, and batches from an iterable."""
+"""One run of fit: the engine's callbacks, Ctrl-C, and batches from an iterable."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from ._loss import Terms
     from ._trainers import Trainer
 
-CallbackLike = Any  # a function (net, epoch, logs), or an object with a method on_epoch_end of that form
+CallbackLike = Any  # a function (net, epoch, logs), or an object with such a method on_epoch_end
 
 
 class Interrupts:
-    """Holds Ctrl-C back while the engine works, so that it cannot strike between two lines of a callback.
+    """Defers Ctrl-C while the engine works, so that it cannot strike between two lines of a callback.
 
-    Python would raise KeyboardInterrupt at the first instruction of whatever the engine calls back, where nobody can catch
-    it. So the signal is only noted; the callback stops the training, and the former handler has its say afterwards.
+    Python would raise KeyboardInterrupt at the first instruction of a function that the engine calls, where
+    nothing can catch it. The signal is therefore only recorded; the callback stops the training, and the
+    previous handler is called afterwards.
     """
 
     def __init__(self) -> None:
@@ -52,29 +53,36 @@ class Interrupts:
             signal.signal(signal.SIGINT, self.previous)
 
     def answer(self) -> int:
-        """What a callback answers: whether the engine is to go on."""
+        """Return the status for a callback to return: whether the engine continues."""
         return abi.STOPPED if self.struck else abi.OK
 
     def speak(self) -> None:
-        """Lets the former handler act: as a rule it raises KeyboardInterrupt."""
+        """Call the previous handler, which normally raises KeyboardInterrupt."""
         if self.struck and self.previous is not None:
             self.previous(2, None)
 
 
 def callback_functions(callbacks: CallbackLike) -> list[Callable[..., Any]]:
-    """The functions to call after an epoch."""
+    """Return the functions to call after each epoch."""
     given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
     functions: list[Any] = [getattr(item, "on_epoch_end", item) for item in given if item is not None]
     for function in functions:
         if not callable(function):
-            raise TypeMismatch(f"a callback is a function (net, epoch, logs) or has on_epoch_end, got {function!r}")
+            raise TypeMismatch(
+                f"a callback is a function (net, epoch, logs) or has on_epoch_end, got {function!r}"
+            )
     return functions
 
 
 class Run:
-    """The engine's way back to Python during one fit. Exceptions are kept, stop the training, and are raised after it."""
+    """The callbacks of one fit.
 
-    def __init__(self, net: Learning, trainer: Trainer, callbacks: CallbackLike, verbose: int, accuracy: bool) -> None:
+    An exception in a callback is kept, stops the training, and is raised when the engine has returned.
+    """
+
+    def __init__(
+        self, net: Learning, trainer: Trainer, callbacks: CallbackLike, verbose: int, accuracy: bool
+    ) -> None:
         self.net, self.trainer, self.accuracy = net, trainer, accuracy
         self.functions = callback_functions(callbacks)
         self.validates = False
@@ -82,10 +90,10 @@ class Run:
         self.bar = ProgressBar() if verbose else None
         self.error: BaseException | None = None
         self.interrupts = Interrupts()
-        self.keep: list[Any] = []  # callbacks of ctypes, while the engine may call them
+        self.keep: list[Any] = []  # ctypes callbacks that the engine may still call
 
     def options(self, epochs: int, batch_size: int, shuffle: bool, validation: tuple[Any, Any] | None) -> Any:
-        """The engine's options. Validation: tensors of inputs, tensors of targets."""
+        """Return the engine's options. `validation` is a pair of input tensors and target tensors."""
         wanted = abi.FitOptions(ctypes.sizeof(abi.FitOptions), epochs, batch_size, int(not shuffle))
         if validation is not None:
             self.validates = True
@@ -96,7 +104,7 @@ class Run:
         return ctypes.byref(wanted)
 
     def guarded(self, function: Callable[..., int]) -> Callable[..., int]:
-        """A function that keeps its exceptions for later."""
+        """Wrap a function so that its exceptions are kept for later."""
 
         def call(user_data: Any, *arguments: Any) -> int:
             try:
@@ -109,7 +117,7 @@ class Run:
 
     def progress(self, pointer: Any) -> int:
         progress = pointer.contents
-        self.net._trainers.former = None  # something was learned: what was replaced is not needed any more
+        self.net._trainers.former = None  # something was learned, so nothing will be restored
         logs = logs_of(progress, self.accuracy, self.validates)
         if self.bar:
             self.bar.show(progress, logs)
@@ -123,15 +131,18 @@ class Run:
         return self.interrupts.answer()
 
     def call_source(self, source: Source, wanted: Any) -> None:
-        take, rewind = abi.NextCallback(self.guarded(source.next)), abi.RewindCallback(self.guarded(source.rewind))
+        take, rewind = (
+            abi.NextCallback(self.guarded(source.next)),
+            abi.RewindCallback(self.guarded(source.rewind)),
+        )
         self.call("denpa_fit_source", take, rewind, None, wanted)
 
     def call(self, name: str, *arguments: Any) -> None:
-        """Runs the engine's function, then raises what has to be raised. The network keeps what it has learned."""
+        """Run the engine's function, then raise any exception. The network keeps what it has learned."""
         trainers = self.net._trainers
         trainers.begin(self.trainer)
         loss = ctypes.c_double()
-        trainers.publish()  # callbacks and other threads see what was learned until now
+        trainers.publish()  # callbacks and other threads see everything learned so far
         with self.interrupts:
             trainers.fitting = True
             status = getattr(library, name)(self.trainer.handle.pointer, *arguments, ctypes.byref(loss))
@@ -150,18 +161,18 @@ class Run:
 
 
 class Source:
-    """Batches (x, t) of an iterable, handed to the engine one by one."""
+    """Passes the batches (x, t) of an iterable to the engine one by one."""
 
     def __init__(self, net: Learning, batches: Iterable[Any], steps: int | None, terms: Terms) -> None:
         self.net, self.batches, self.steps, self.terms = net, batches, steps, terms
         self.iterator: Iterator[Any] = iter(batches)
-        self.endless = self.iterator is batches  # an iterator cannot begin again
+        self.endless = self.iterator is batches  # an iterator cannot be restarted
         self.taken = 0
         self.held: Any = None
         self.copies = net._views.copies()
 
     def take(self) -> tuple[list[Array], list[Array]] | None:
-        """The next batch as arrays; None at the end."""
+        """Return the next batch as arrays, or None at the end."""
         try:
             batch = next(self.iterator)
         except StopIteration:
@@ -185,7 +196,7 @@ class Source:
         return abi.OK
 
     def following(self) -> tuple[list[Array], list[Array]] | None:
-        """The next batch of an epoch; None where the epoch ends with the iterable."""
+        """Return the next batch of an epoch, or None if the epoch ends with the iterable."""
         batch = self.take()
         if batch is None and self.steps is not None and not self.endless:
             self.iterator = iter(self.batches)
@@ -202,7 +213,8 @@ class Source:
         if self.steps is None:
             if self.endless:
                 raise InvalidArgument(
-                    "an iterator serves one epoch: give a list, an object that can be iterated anew, or steps_per_epoch"
+                    "an iterator serves one epoch: give a list, an object that can be iterated anew, "
+                    "or steps_per_epoch"
                 )
             self.iterator = iter(self.batches)
         return abi.OK

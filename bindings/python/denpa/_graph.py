@@ -1,4 +1,4 @@
-"""The functional way to write networks: values, inputs, and the engine's graph out of them."""
+"""The functional interface for networks: inputs, values, and the engine's graph made from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _numbers = itertools.count()
 
 
 class Node:
-    """A layer applied to values (or an input, where `layer` is None)."""
+    """A layer applied to values, or an input if `layer` is None."""
 
     def __init__(self, layer: Layer | None, inputs: Sequence[Value], name: str | None) -> None:
         self.layer, self.inputs, self.name = layer, tuple(inputs), name
@@ -29,7 +29,10 @@ class Node:
 
 
 class Value:
-    """What flows along an edge: `shape` has the batch in front as None, `dtype` is None for the network's float type."""
+    """A value in a graph.
+
+    `shape` begins with None for the batch. `dtype` is None for the network's float type.
+    """
 
     def __init__(self, node: Node, shape: tuple[int | None, ...], dtype: np.dtype[Any] | None) -> None:
         self.node, self.shape, self.dtype = node, shape, dtype
@@ -47,7 +50,11 @@ class Value:
 
 
 def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Value:
-    """An input of a network: the shape of one sample, without the batch. `dtype` only for integers ("int64")."""
+    """Return an input of a network.
+
+    `shape` is the shape of one sample, without the batch. `dtype` is needed for integers only ("int64").
+    Raises TypeMismatch for a dtype that the engine does not support.
+    """
     kind = None
     if dtype is not None:
         try:
@@ -55,7 +62,9 @@ def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Va
         except TypeError:
             pass
         if kind not in CODES:
-            raise TypeMismatch(f"an input's dtype must be one of {', '.join(d.name for d in CODES)}, got {dtype!r}")
+            raise TypeMismatch(
+                f"an input's dtype must be one of {', '.join(d.name for d in CODES)}, got {dtype!r}"
+            )
     integer = kind is not None and kind.kind in "iu"
     node = Node(None, (), name)
     node.outputs = (Value(node, (None, *shape_tuple(shape, "an input's shape")), kind if integer else None),)
@@ -63,12 +72,12 @@ def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Va
 
 
 def apply(layer: Layer, inputs: Sequence[Value]) -> Value | list[Value]:
-    """The layer's outputs for these values. Their shapes are worked out, and refused, at once."""
+    """Apply a layer to values and return its outputs. Their shapes are inferred and checked at once."""
     for value in inputs:
         if not isinstance(value, Value):
             raise TypeMismatch(
-                f"{layer.kind} is called with values of a graph (denpa.Input(...)), got {type(value).__name__}; "
-                "for arrays there is .forward(x)"
+                f"{layer.kind} is called with values of a graph (denpa.Input(...)), "
+                f"got {type(value).__name__}; for arrays there is .forward(x)"
             )
     node = Node(layer, inputs, layer.name)
     scratch = Builder()
@@ -80,7 +89,7 @@ def apply(layer: Layer, inputs: Sequence[Value]) -> Value | list[Value]:
 
 
 class Builder:
-    """Writes Python's nodes into a graph of the engine."""
+    """Writes Python's nodes to a graph of the engine."""
 
     def __init__(self) -> None:
         self.handle: Handle = create(abi.Graph, "denpa_graph_create")
@@ -124,13 +133,17 @@ class Builder:
 
     def value(self, node: Node, number: int) -> Value:
         dtype, rank, dim = ctypes.c_int32(), ctypes.c_int32(), (ctypes.c_int64 * abi.MAX_RANK)()
-        check(library.denpa_graph_shape(self.handle.pointer, number, ctypes.byref(dtype), ctypes.byref(rank), dim))
+        check(
+            library.denpa_graph_shape(
+                self.handle.pointer, number, ctypes.byref(dtype), ctypes.byref(rank), dim
+            )
+        )
         shape = tuple(None if extent == abi.BATCH else extent for extent in dim[: rank.value])
         kind = DTYPES[dtype.value]
         return Value(node, shape, kind if kind.kind in "iu" else None)
 
     def fresh_name(self, layer: Layer) -> str:
-        """The layer's own name, or dense_1, dense_2 ... by kind."""
+        """Return the layer's own name, or dense_1, dense_2 ... after its kind."""
         if layer.name:
             return layer.name
         kind = layer.kind.rpartition(".")[2]
@@ -141,7 +154,7 @@ class Builder:
                 return name
 
     def build(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> list[int]:
-        """Adds all that the outputs need, in the order in which it was written; the outputs' numbers."""
+        """Add all nodes that the outputs depend on, in the order of creation; return the outputs' numbers."""
         nodes = ancestors(outputs)
         known = {id(v) for v in inputs}
         for node in nodes:
@@ -157,7 +170,9 @@ class Builder:
             if node.layer is None:
                 continue
             if id(node.layer) in seen and node.layer.entry.get("parameters"):
-                raise InvalidArgument(f"{node.layer!r} is used twice in one network: sharing weights is not supported")
+                raise InvalidArgument(
+                    f"{node.layer!r} is used twice in one network: sharing weights is not supported"
+                )
             seen.add(id(node.layer))
             for value, number in zip(node.outputs, self.add_node(node, self.fresh_name(node.layer))):
                 self.ids[id(value)] = number
@@ -165,7 +180,7 @@ class Builder:
 
 
 def ancestors(outputs: Sequence[Value]) -> set[Node]:
-    """All nodes that the outputs need."""
+    """Return all nodes that the outputs depend on."""
     found: set[Node] = set()
     todo = [value.node for value in outputs]
     while todo:
@@ -177,9 +192,11 @@ def ancestors(outputs: Sequence[Value]) -> set[Node]:
 
 
 def model(inputs: Sequence[Value], outputs: Sequence[Value], dtype: np.dtype[Any], seed: int) -> Handle:
-    """The engine's model of these values."""
+    """Return the engine's model of these values."""
     builder = Builder()
     numbers = builder.build(inputs, outputs)
     options = abi.ModelOptions(ctypes.sizeof(abi.ModelOptions), CODES[dtype], 0, seed)
     array = (ctypes.c_int32 * len(numbers))(*numbers)
-    return create(abi.Model, "denpa_model_create", builder.handle.pointer, array, len(numbers), ctypes.byref(options))
+    return create(
+        abi.Model, "denpa_model_create", builder.handle.pointer, array, len(numbers), ctypes.byref(options)
+    )

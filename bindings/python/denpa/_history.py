@@ -1,4 +1,4 @@
-"""What fit tells: numbers by epoch, and a line or a bar while it runs."""
+"""The output of fit: numbers for each epoch, and a progress bar or a line per epoch."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ NAMES = {
 
 
 def logs_of(progress: abi.Progress, accuracy: bool, validates: bool) -> dict[str, float]:
-    """The numbers of an epoch that there are: loss, accuracy, val_loss, val_accuracy. A loss may be NaN; an accuracy never is
-    where there is one."""
+    """Return the numbers of an epoch that are available: loss, accuracy, val_loss, val_accuracy.
+
+    A loss may be NaN, an accuracy never is.
+    """
     logs = {}
     for field, name in NAMES.items():
         value = float(getattr(progress, field))
@@ -31,14 +33,14 @@ def logs_of(progress: abi.Progress, accuracy: bool, validates: bool) -> dict[str
 
 
 class History(dict[str, list[float]]):
-    """A list for each number, one item an epoch: history["val_accuracy"][-1]."""
+    """A dict with a list for each number, one item per epoch: history["val_accuracy"][-1]."""
 
     def add(self, logs: dict[str, float]) -> None:
         for name, value in logs.items():
             self.setdefault(name, []).append(value)
 
     def extend(self, later: History) -> None:
-        """Puts the epochs of a later fit behind these."""
+        """Append the epochs of a later fit."""
         for name, values in later.items():
             self.setdefault(name, []).extend(values)
 
@@ -47,7 +49,10 @@ class History(dict[str, list[float]]):
         return max(map(len, self.values()), default=0)
 
     def plot(self, path: Any, title: str | None = None) -> None:
-        """Writes the curves as a picture (PNG, SVG, ... by the path's ending). Needs matplotlib."""
+        """Write the curves as a picture, in the format of the path's extension (PNG, SVG, ...).
+
+        Needs matplotlib; raises ImportError without it.
+        """
         try:
             from matplotlib.figure import Figure
         except ImportError as error:
@@ -73,7 +78,7 @@ class History(dict[str, list[float]]):
 
 
 class ProgressBar:
-    """A bar that moves on a terminal, one line an epoch elsewhere."""
+    """A bar that is redrawn on a terminal, or one line per epoch on other streams."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout
@@ -82,7 +87,7 @@ class ProgressBar:
         self.width = 0
 
     def show(self, progress: abi.Progress, logs: dict[str, float]) -> None:
-        """Called within an epoch and at its end."""
+        """Show the progress, within an epoch or at its end."""
         if not progress.end_of_epoch and not self.moves:
             return
         digits = len(str(progress.epochs))
@@ -107,7 +112,7 @@ class ProgressBar:
         return f"[{'#' * done}{'.' * (BAR - done)}] {progress.batch}/{progress.batches}"
 
     def finish(self) -> None:
-        """Ends a line that was left open by a stop in the middle."""
+        """End a line that was left incomplete when training stopped."""
         if self.width:
             self.stream.write("\n")
             self.stream.flush()

@@ -1,4 +1,4 @@
-"""Networks that show their gradients: the open loop, gradients by name, and the check against numerical differentiation."""
+"""Networks that expose their gradients: the open loop, gradients by name, and the gradient check."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ from .errors import BadState, InvalidArgument, NotFound, ShapeError
 
 
 class Inspecting(Learning):
-    """A network whose backpropagation can be driven by hand, and looked into."""
+    """A network whose backpropagation can be controlled step by step and inspected."""
 
-    _last: Question | None = None  # of the open loop's forward, until another one
+    _last: Question | None = None  # of the latest forward, if it was in training
 
-    # -- the open loop ----------------------------------------------------------------------------------------------------
+    # -- the open loop ---------------------------------------------------------------------------------------
 
     def forward(self, x: Any, training: bool = False) -> Any:
-        """The outputs. With training=True layers behave as in training, and backward may follow."""
+        """Return the outputs.
+
+        With training=True, layers behave as in training, and backward may follow.
+        """
         question = self._arrange(x)
         outputs = self._buffers(question.rows)
         with self._lock:
             self._not_fitting()
             trainer = self._open_loop()
-            self._trainers.begin(trainer, learns=training)  # layers may note something (a running mean)
+            self._trainers.begin(trainer, learns=training)  # layers may update their states (a running mean)
             try:
                 self._forward(trainer, question, outputs, training)
             finally:
@@ -44,12 +47,15 @@ class Inspecting(Learning):
         return self._in_form(outputs, question.single)
 
     def _open_loop(self, optimizer: Optimizer | None = None) -> Trainer:
-        """The open loop's trainer, with the gradients that were gathered, even where it had to be made anew."""
+        """Return the open loop's trainer.
+
+        A trainer that had to be created anew takes over the accumulated gradients.
+        """
         trainer, old = self._trainers.open_loop(optimizer), self._trainers.open
         if trainer is old:
             return trainer
         if old is not None:
-            # Zeroed by a call, they count: without it the first backward would overwrite them.
+            # Without this call, the first backward would overwrite the gradients that are copied below.
             check(library.denpa_trainer_zero_gradients(trainer.handle.pointer))
             for port in self._ports()[2]:
                 if port.trainable:
@@ -71,8 +77,12 @@ class Inspecting(Learning):
         )
 
     def backward(self, dout: Any) -> Any:
-        """From the gradient of the loss by the outputs to that by the inputs, which is returned; the parameters' are added to
-        `grads`. Gradients come in the form of the outputs; a missing one is zero."""
+        """Compute gradients from `dout`, the gradient of the loss with respect to the outputs.
+
+        Returns the gradient with respect to the inputs; the gradients of the parameters are added to `grads`.
+        `dout` has the form of the outputs; a missing gradient is zero. Raises BadState without forward(x,
+        training=True) before it.
+        """
         with self._lock:
             question, trainer = self._last, self._trainers.open
             if question is None or trainer is None:
@@ -93,7 +103,7 @@ class Inspecting(Learning):
         return dinputs
 
     def _output_gradients(self, dout: Any, question: Question) -> list[Array | None]:
-        """Gradients by the outputs, in order, in the network's type."""
+        """Return the gradients with respect to the outputs, in order and in the network's type."""
         if isinstance(dout, Mapping):
             for name in dout:
                 if name not in self._keys:
@@ -104,7 +114,9 @@ class Inspecting(Learning):
         elif len(self._outputs) == 1:
             values = [dout]
         else:
-            raise InvalidArgument(f"backward needs a gradient for each of the outputs {', '.join(self._keys)}")
+            raise InvalidArgument(
+                f"backward needs a gradient for each of the outputs {', '.join(self._keys)}"
+            )
         found: list[Array | None] = []
         for port, value in zip(self._outputs, values):
             if value is None:
@@ -114,13 +126,14 @@ class Inspecting(Learning):
             array = array[None] if question.single else array
             if array.shape != (question.rows, *port.shape):
                 raise ShapeError(
-                    f'the gradient of output "{port.name}": expected {(question.rows, *port.shape)}, got {array.shape}'
+                    f'the gradient of output "{port.name}": expected {(question.rows, *port.shape)}, '
+                    f"got {array.shape}"
                 )
             found.append(array)
         return found
 
     def _takes_list(self, dout: Sequence[Any]) -> bool:
-        """Is it a list of gradients, rather than one gradient written as a list?"""
+        """Return whether `dout` is a list of gradients, rather than one gradient written as a list."""
         return len(self._outputs) > 1 or dout[0] is None or is_arraylike(dout[0])
 
     def _input_form(self, dinputs: list[Array | None], single: bool) -> Any:
@@ -129,7 +142,7 @@ class Inspecting(Learning):
 
     @property
     def grads(self) -> Gradients:
-        """The gradients that backward has gathered, by parameter."""
+        """The gradients accumulated by backward, by parameter name."""
         trainer = self._trainers.open
         if trainer is None:
             raise BadState("there are no gradients before forward(x, training=True) and backward(dout)")
@@ -137,13 +150,16 @@ class Inspecting(Learning):
         return Gradients(self._names, names, trainer.gradient)
 
     def zero_grads(self) -> None:
-        """Lets the gathered gradients start anew."""
+        """Set the accumulated gradients to zero."""
         with self._lock:
             if self._trainers.open is not None:
                 check(library.denpa_trainer_zero_gradients(self._trainers.open.handle.pointer))
 
     def step(self, optimizer: Optimizer | str) -> None:
-        """One step of the optimizer with the gathered gradients; the same as optimizer.step(net)."""
+        """Take one step of the optimizer with the accumulated gradients, like optimizer.step(net).
+
+        Raises BadState without forward and backward before it.
+        """
         with self._lock:
             self._not_fitting()
             if self._trainers.open is None:
@@ -155,18 +171,26 @@ class Inspecting(Learning):
             finally:
                 self._trainers.learned()
 
-    # -- gradients by name ------------------------------------------------------------------------------------------------
+    # -- gradients by name -----------------------------------------------------------------------------------
 
     def loss(self, x: Any, t: Any, loss: Any = None) -> float:
-        """The loss of x against t, as in inference."""
+        """Return the loss of x against t, computed as in inference."""
         return self._evaluate(x, t, self._terms(loss))[0]
 
     def loss_and_gradients(self, x: Any, t: Any, loss: Any = None) -> tuple[float, dict[str, Array]]:
-        """The loss, as in training, and its gradient by every trained parameter, by name."""
+        """Return the loss, as in training, and its gradients by name.
+
+        These are the gradients with respect to every trained parameter.
+        """
         return self._loss_and_gradients(x, t, loss, None)
 
-    def gradients(self, x: Any, t: Any, loss: Any = None, wrt: Iterable[str] | None = None) -> dict[str, Array]:
-        """The loss's gradients by the parameters and inputs named in `wrt`; by all trained parameters without it."""
+    def gradients(
+        self, x: Any, t: Any, loss: Any = None, wrt: Iterable[str] | None = None
+    ) -> dict[str, Array]:
+        """Return the gradients of the loss with respect to the parameters and inputs named in `wrt`.
+
+        Without `wrt`, these are all trained parameters. Raises NotFound for a name that has no gradient.
+        """
         return self._loss_and_gradients(x, t, loss, wrt)[1]
 
     def _loss_and_gradients(
@@ -200,7 +224,7 @@ class Inspecting(Learning):
             return value.value, self._gathered(trainer, names, dinputs, question.single)
 
     def _wanted(self, wrt: Iterable[str] | None) -> list[str]:
-        """The names asked for; all trained parameters by default."""
+        """Return the requested names, by default those of all trained parameters."""
         trainable = self._trainable()
         if wrt is None:
             return trainable
@@ -212,7 +236,8 @@ class Inspecting(Learning):
             known = [*trainable, *floats]
             if not isinstance(name, str) or name not in self._names.full:
                 raise NotFound(
-                    f'there is no parameter or float input "{name}"{closest(name, known)} Known: {", ".join(known)}.'
+                    f'there is no parameter or float input "{name}"{closest(name, known)} '
+                    f"Known: {', '.join(known)}."
                 )
             if self._names.shown[self._names.full[name]] not in trainable:
                 raise NotFound(f'parameter "{name}" is not trained: it has no gradient')
@@ -232,7 +257,11 @@ class Inspecting(Learning):
         return found
 
     def vjp(self, x: Any, dout: Any) -> dict[str, Array]:
-        """The gradients by every trained parameter and float input of sum(outputs * dout). Leaves `grads` as they are."""
+        """Return the vector-Jacobian product of the outputs with `dout`.
+
+        These are the gradients of sum(outputs * dout) with respect to every trained parameter and float
+        input, by name. `grads` is unchanged.
+        """
         question = self._arrange(x)
         with self._lock:
             trainer = self._trainers.gradients(None)
@@ -244,7 +273,7 @@ class Inspecting(Learning):
             floats = [port.name for port in self._inputs if port.dtype.kind == "f"]
             return self._gathered(trainer, [*self._trainable(), *floats], dinputs, question.single)
 
-    # -- the check --------------------------------------------------------------------------------------------------------
+    # -- the check -------------------------------------------------------------------------------------------
 
     def check_gradients(
         self,
@@ -258,10 +287,12 @@ class Inspecting(Learning):
         inputs: bool = False,
         raise_on_failure: bool = False,
     ) -> Report:
-        """Compares every gradient of backpropagation with numerical differentiation, in float64: a table to print.
+        """Compare every gradient of backpropagation with numerical differentiation; return a printable table.
 
-        step: h of the 5-point stencil (0: 1e-3). tolerance: 0 is 1e-8, or 1e-2 where a layer knows float32 alone.
-        max_elements: of each tensor (0: 256, -1: all). inputs: check the gradients of float inputs too.
+        The check runs in float64, or in float32 if a layer or loss supports only float32. step: h of the
+        5-point stencil (0: 1e-3; at least 3e-2 in float32). tolerance: 0 stands for 1e-8 in float64 and 1e-2
+        in float32. max_elements: checked in each tensor (0: 256, -1: all). inputs: also check the gradients
+        of float inputs. raise_on_failure: raise ProofFailed if a gradient is wrong.
         """
         terms = self._terms(loss)
         question = self._arrange(x)

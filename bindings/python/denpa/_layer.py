@@ -1,4 +1,4 @@
-"""A layer: a node to be in a network, and something that computes by itself."""
+"""A layer: a node of a network, or a function with forward and backward."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import BadState, TypeMismatch
 
 
 class Layer(Described):
-    """Put it into a Sequential, call it with values of a graph, or use forward and backward by themselves."""
+    """Add it to a Sequential, call it with values of a graph, or use forward and backward by themselves."""
 
     category = "layers"
     own_arguments = (("name", False, None),)
@@ -28,7 +28,10 @@ class Layer(Described):
         self._alone = None
 
     def __call__(self, *values: Value | Sequence[Value]) -> Any:
-        """The layer's output in a graph; of a list of values, or of values one by one, where it reads several."""
+        """Return the layer's output in a graph.
+
+        A layer with several inputs takes them as a list or as separate arguments.
+        """
         flat: list[Value] = []
         for value in values:
             if isinstance(value, (list, tuple)):
@@ -37,7 +40,7 @@ class Layer(Described):
                 flat.append(value)  # type: ignore[arg-type]
         return apply(self, flat)
 
-    # -- by itself -----------------------------------------------------------------------------------------------------
+    # -- by itself -------------------------------------------------------------------------------------------
 
     @property
     def _by_itself(self) -> LayerAlone:
@@ -46,27 +49,33 @@ class Layer(Described):
         return self._alone
 
     def build(self, input_shape: Any, dtype: DType = "float64", seed: int = 0) -> None:
-        """Makes the layer's own parameters, for samples of `input_shape`, before the first forward."""
+        """Create the layer's own parameters for samples of `input_shape`, before the first forward."""
         self._by_itself.build(input_shape, dtype, seed)
 
     def forward(self, *x: ArrayLike, training: bool = True) -> Any:
-        """The layer by itself: axis 0 of an array with several is the batch, one axis is one sample, a number is a number.
+        """Compute the layer by itself and keep what backward needs.
 
-        Floats keep their type, integers become float64. Remembers what backward needs.
+        Axis 0 of an array with several axes is the batch; an array with one axis is one sample; a number
+        returns a number. Floats keep their type, integers become float64.
         """
         return self._by_itself.forward(x, training)
 
     def backward(self, dout: ArrayLike = 1.0) -> Any:
-        """The gradient of the last forward's input; those of parameters are in `grads`."""
+        """Return the gradient with respect to the input of the last forward.
+
+        The gradients of parameters are in `grads`. Raises BadState without a forward before it.
+        """
         if self._alone is None:
             raise BadState(f"{self.kind}: backward needs a forward before it")
         return self._alone.backward(dout)
 
     @property
     def parameters(self) -> Any:
-        """The layer's own parameters, once there are any: after build or the first forward."""
+        """The layer's own parameters, which exist after build or the first forward."""
         if self._alone is None or self._alone.net is None:
-            raise BadState(f"{self.kind} has no parameters of its own yet: call build(input_shape) or forward(x)")
+            raise BadState(
+                f"{self.kind} has no parameters of its own yet: call build(input_shape) or forward(x)"
+            )
         return self._alone.net.parameters
 
     @property
@@ -84,7 +93,10 @@ class Layer(Described):
 
 
 def function_of(layer: type[Layer], name: str) -> Callable[..., Any] | None:
-    """The function form of a layer without parameters: denpa.relu(x) of an array, or of a value of a graph."""
+    """Return a function for a layer without parameters, or None.
+
+    An example is denpa.relu(x), for an array or a value of a graph.
+    """
     entry = layer.entry
     if entry.get("parameters") or any(s["required"] and s["type"] == "int" for s in entry["attributes"]):
         return None
@@ -98,5 +110,7 @@ def function_of(layer: type[Layer], name: str) -> Callable[..., Any] | None:
         return made._by_itself.forward(tuple(inputs), False)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{layer.__doc__}\n\nOf an array, a number, or values of a graph; see {layer.__name__}."
+    function.__doc__ = (
+        f"{layer.__doc__}\n\nAccepts an array, a number, or values of a graph; see {layer.__name__}."
+    )
     return function

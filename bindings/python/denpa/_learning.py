@@ -21,11 +21,11 @@ from ._trainers import Trainer
 from .errors import BadState, InvalidArgument, TypeMismatch
 
 METRICS = ("accuracy",)
-BATCH = 32  # rows of a batch, where fit is not told
+BATCH = 32  # default batch_size of fit
 
 
 def find_optimizer(optimizer: Any) -> Optimizer:
-    """An optimizer by its kind, its class, or itself."""
+    """Return an optimizer given by its kind, its class or an object."""
     from ._registry import find
 
     if isinstance(optimizer, str):
@@ -33,7 +33,9 @@ def find_optimizer(optimizer: Any) -> Optimizer:
     if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
         optimizer = optimizer()
     if not isinstance(optimizer, Optimizer):
-        raise TypeMismatch(f'an optimizer is a name ("adam") or an object such as denpa.Adam(), got {optimizer!r}')
+        raise TypeMismatch(
+            f'an optimizer is a name ("adam") or an object such as denpa.Adam(), got {optimizer!r}'
+        )
     return optimizer
 
 
@@ -45,14 +47,18 @@ class Learning(Predicting):
     _metrics: Sequence[str] | None = None
 
     def compile(self, loss: Any = None, optimizer: Any = None, metrics: Sequence[str] | None = None) -> None:
-        """Sets what fit, train_batch and evaluate use. An optimizer begins afresh.
+        """Set what fit, train_batch and evaluate use. This resets the state of the optimizer.
 
-        loss: a kind ("mean_squared_error", "mse"), an object, or a list or dict for several outputs. metrics: ["accuracy"];
-        by default what the loss defines. A loss or optimizer that is given to fit or train_batch replaces these; a loss that is
-        given to any other method is for that call.
+        loss: a kind ("mean_squared_error", "mse"), an object, or a list or dict for several outputs. metrics:
+        ["accuracy"], or by default what the loss defines. A loss or optimizer passed to fit or train_batch
+        replaces these; a loss passed to any other method applies to that call only.
         """
         wanted = (
-            [metrics] if isinstance(metrics, str) else None if metrics is None else items(metrics, "metrics is a list")
+            [metrics]
+            if isinstance(metrics, str)
+            else None
+            if metrics is None
+            else items(metrics, "metrics is a list")
         )
         for metric in wanted or ():
             if metric not in METRICS:
@@ -65,18 +71,23 @@ class Learning(Predicting):
             self._trainers.afresh()
 
     def _terms(self, loss: Any = None) -> Terms:
-        """The terms of a loss, or of the one that the network was compiled with."""
+        """Return the terms of a loss, by default the one that the network was compiled with."""
         if loss is not None:
             return Terms(loss, self._keys)
         if self._loss is None:
-            raise BadState('there is no loss yet: net.compile(loss="mean_squared_error") or loss=... in this call')
+            raise BadState(
+                'there is no loss yet: net.compile(loss="mean_squared_error") or loss=... in this call'
+            )
         found: Terms = self._loss
         return found
 
     @contextmanager
     def _training(self, loss: Any, optimizer: Any, afresh: bool = False) -> Iterator[tuple[Trainer, Terms]]:
-        """The main trainer, for one call. Another loss replaces it, and so does another optimizer, or one that is given to
-        begin `afresh`. A call that fails before anything was learned replaces nothing."""
+        """Provide the main trainer for one call.
+
+        The trainer is replaced if the loss or the optimizer differs, or if an optimizer is given and `afresh`
+        is true. A call that fails before anything was learned replaces nothing.
+        """
         self._not_fitting()
         terms, trainers = self._terms(loss), self._trainers
         found = find_optimizer(optimizer if optimizer is not None else self._optimizer or "sgd")
@@ -98,7 +109,10 @@ class Learning(Predicting):
             trainers.former = None
 
     def _targets(self, t: Any, terms: Terms, single: bool, strided: bool = False) -> list[Array]:
-        """Targets in the order of the losses: an array, a list, or a dict by output; of one sample where `single`."""
+        """Return the targets in the order of the losses.
+
+        They are given as an array, a list, or a dict by output; each is one sample if `single` is true.
+        """
         names = terms.names
         if isinstance(t, Mapping):
             values = ordered(t, names, "target")
@@ -108,7 +122,8 @@ class Learning(Predicting):
             values = list(t)
         else:
             raise InvalidArgument(
-                f"the loss has {len(names)} targets, of the outputs {', '.join(names)}: give a dict or a list of them"
+                f"the loss has {len(names)} targets, of the outputs {', '.join(names)}: "
+                "give a dict or a list of them"
             )
         arrays = []
         for name, value in zip(names, values):
@@ -122,7 +137,7 @@ class Learning(Predicting):
 
     @property
     def learning_rate(self) -> float:
-        """The optimizer's, of fit and train_batch; set it to change it from now on."""
+        """The learning rate of the optimizer of fit and train_batch. Setting it takes effect at once."""
         rate = ctypes.c_double()
         check(library.denpa_trainer_learning_rate(self._main.handle.pointer, ctypes.byref(rate)))
         return rate.value
@@ -133,7 +148,7 @@ class Learning(Predicting):
 
     @property
     def step_count(self) -> int:
-        """Steps that the optimizer of fit and train_batch has taken since it began."""
+        """The number of steps that the optimizer of fit and train_batch has taken since it was reset."""
         return self._main.step_count
 
     @property
@@ -144,12 +159,12 @@ class Learning(Predicting):
             return self._trainers.training(self._loss, self._optimizer)
         return self._trainers.main
 
-    # -- one step ---------------------------------------------------------------------------------------------------------
+    # -- one step --------------------------------------------------------------------------------------------
 
     def train_batch(self, x: Any, t: Any, loss: Any = None, optimizer: Any = None) -> float:
-        """One step of learning on a batch, or on one sample without the batch: the loss before the step.
+        """Take one training step on a batch, or on one sample without the batch; return the loss before it.
 
-        Goes on with the optimizer's state as long as loss and optimizer are the same.
+        The optimizer keeps its state as long as the loss and the optimizer are the same.
         """
         trainers = self._trainers
         fast = trainers.fast
@@ -188,7 +203,7 @@ class Learning(Predicting):
                 self._trainers.fast = FastStep(trainer, x, t, question, targets)
         return value.value
 
-    # -- fit --------------------------------------------------------------------------------------------------------------
+    # -- fit -------------------------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -205,31 +220,40 @@ class Learning(Predicting):
         optimizer: Any = None,
         steps_per_epoch: int | None = None,
     ) -> History:
-        """Trains on x and t in batches of `batch_size` rows (32), or on an iterable of batches (x, t) of any sizes, of which an
-        epoch takes `steps_per_epoch` or all; the numbers by epoch.
+        """Train and return the numbers of each epoch.
 
-        Goes on with the optimizer's state; `optimizer` begins afresh; where none was ever given it is "sgd". Ctrl-C, an
-        exception in a callback and NotFinite leave the network with what it has learned until then; where that is nothing,
-        loss and optimizer are those before the call, too. Callbacks: functions (net, epoch, logs) or objects with
-        on_epoch_end(net, epoch, logs).
+        Trains on x and t in batches of `batch_size` rows (default: 32), or on an iterable of batches (x, t)
+        of any size, of which an epoch takes `steps_per_epoch` or all.
 
-        Arrays of float32, float64, int32, int64, uint8 or bool, in any order, slices and views, are read in place and converted a batch at a
-        time (the rows of C-ordered arrays the fastest). Arrays of other element types, fields of packed records and one value broadcast
-        to everywhere are copied as a whole first: give an iterable of batches where that is too much.
+        The optimizer keeps its state, unless `optimizer` is given, which starts from scratch. If none was
+        ever given, "sgd" is used. After Ctrl-C, an exception in a callback or NotFinite, the network keeps
+        what it has learned so far; if it has learned nothing, its loss and optimizer are unchanged too.
+        callbacks: functions (net, epoch, logs) or objects with on_epoch_end(net, epoch, logs).
+
+        Arrays of float32, float64, int32, int64, uint8 or bool, of any order, slices and views included, are
+        read in place and converted one batch at a time; rows of C-ordered arrays are the fastest. Arrays of
+        other element types, fields of packed records and a single value broadcast to a whole array are copied
+        first: pass an iterable of batches if that takes too much memory.
         """
         epochs = whole(epochs, "epochs", 1)
         size = None if batch_size is None else whole(batch_size, "batch_size", 1)
         steps = None if steps_per_epoch is None else whole(steps_per_epoch, "steps_per_epoch", 1)
         if t is None and (hasattr(x, "shape") or isinstance(x, Mapping)):
-            raise TypeMismatch("fit needs the targets t beside the inputs x, or an iterable of batches (x, t)")
+            raise TypeMismatch(
+                "fit needs the targets t beside the inputs x, or an iterable of batches (x, t)"
+            )
         if t is None and size is not None:
             raise InvalidArgument("batch_size is for arrays: the batches of an iterable are as they come")
         if t is not None and steps is not None:
-            raise InvalidArgument("steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows")
+            raise InvalidArgument(
+                "steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows"
+            )
         with self._lock:
             self._not_fitting()
             if t is None and not hasattr(x, "__iter__"):
-                raise TypeMismatch(f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}")
+                raise TypeMismatch(
+                    f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}"
+                )
             with self._training(loss, optimizer, afresh=True) as (trainer, terms):
                 run = Run(self, trainer, callbacks, verbose, self._wants_accuracy)
                 validation = self._validation(validation_data, terms)
@@ -252,14 +276,17 @@ class Learning(Predicting):
             raise TypeMismatch("validation_data must be a pair (x, t)")
         question = self._arrange(data[0], strided=True)
         targets = tensors(held := self._targets(data[1], terms, question.single, strided=True))
-        question.tensors.held = question.arrays  # the arrays live as long as their views
+        question.tensors.held = question.arrays  # keeps the arrays alive as long as their views
         targets.held = held
         return question.tensors, targets
 
-    # -- evaluate ---------------------------------------------------------------------------------------------------------
+    # -- evaluate --------------------------------------------------------------------------------------------
 
     def evaluate(self, x: Any, t: Any, loss: Any = None) -> Any:
-        """(loss, accuracy) over all rows, or the loss alone where accuracy has no meaning or was not compiled in."""
+        """Return (loss, accuracy) over all rows.
+
+        Returns only the loss if accuracy has no meaning or is not among the compiled metrics.
+        """
         value, accuracy = self._evaluate(x, t, self._terms(loss))
         if self._wants_accuracy and not math.isnan(accuracy):
             return value, accuracy

@@ -1,4 +1,4 @@
-"""Losses: objects to give to compile and fit, to weigh and to add, and to use by themselves."""
+"""Losses: objects to pass to compile and fit, to weight and add, and to use by themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from .errors import InvalidArgument, NotFound, TypeMismatch
 
 
 class Loss(Described):
-    """A loss. `output` names the network's output that it looks at (default: the only one); `weight` scales it."""
+    """A loss.
+
+    `output` names the network's output that it applies to (default: the only one). `weight` scales it.
+    """
 
     category = "losses"
     own_arguments = (("output", True, None), ("weight", False, 1.0))
@@ -54,31 +57,34 @@ class Loss(Described):
         return made
 
     def alone(self) -> Loss:
-        """The same loss of the first output."""
+        """Return the same loss, applied to the first output."""
         made = copy.copy(self)
         made._fix(output=None)
         return made
 
-    # -- by itself -----------------------------------------------------------------------------------------------------
+    # -- by itself -------------------------------------------------------------------------------------------
 
     def forward(self, y: ArrayLike, t: ArrayLike) -> float:
-        """The loss of outputs y (rows, ...) against targets t, its weight included. Remembers what backward needs."""
+        """Return the weighted loss of outputs y (rows, ...) against targets t. Keeps what backward needs."""
         if self._alone is None:
             self._alone = LossAlone(self)
         return self._alone.forward(y, t)
 
     def backward(self, dout: float = 1.0) -> Any:
-        """The gradient by y of the last forward, times dout."""
+        """Return the gradient of the last forward with respect to y, times dout."""
         if self._alone is None:
             self._alone = LossAlone(self)
         return self._alone.backward(dout)
 
     def __call__(self, y: Any, t: Any) -> float:
-        """The loss of outputs and targets; of dicts, those of its output."""
+        """Return the loss of outputs y against targets t. From dicts, it takes the entries of its output."""
         return self.forward(pick(y, self.output), pick(t, self.output))
 
     def gradient(self, y: Any, t: Any) -> Any:
-        """The gradient by the outputs, in their form: an array, or a dict with one."""
+        """Return the gradient with respect to the outputs.
+
+        It has their form: an array, or a dict with one entry.
+        """
         self(y, t)
         return {self.output: self.backward()} if isinstance(y, Mapping) else self.backward()
 
@@ -92,7 +98,7 @@ class Loss(Described):
 
 
 def pick(values: Any, output: str | int | None) -> Any:
-    """What belongs to an output, of a dict by name or of a list by number."""
+    """Return the entry of an output, from a dict by name or a list by number."""
     if isinstance(values, Mapping):
         if output is None and len(values) == 1:
             return next(iter(values.values()))
@@ -103,7 +109,10 @@ def pick(values: Any, output: str | int | None) -> Any:
 
 
 class Sum:
-    """The sum of losses, each of its own output: Sum(SoftmaxCrossEntropy("kind"), 0.1 * MeanSquaredError("price"))."""
+    """A sum of losses, each of one output.
+
+    For example Sum(SoftmaxCrossEntropy("kind"), 0.1 * MeanSquaredError("price")).
+    """
 
     def __init__(self, *losses: Loss | Sum) -> None:
         self.losses: list[Loss] = []
@@ -121,11 +130,11 @@ class Sum:
     __rmul__ = __mul__
 
     def __call__(self, y: Any, t: Any) -> float:
-        """The sum of the losses of outputs y against targets t, dicts by output."""
+        """Return the sum of the losses of outputs y against targets t, which are dicts by output."""
         return sum(loss(y, t) for loss in self.losses)
 
     def gradient(self, y: Any, t: Any) -> dict[Any, Array]:
-        """The gradient by each output."""
+        """Return the gradients with respect to the outputs."""
         total: dict[Any, Array] = {}
         for loss in self.losses:
             for name, gradient in loss.gradient(y, t).items():
@@ -137,23 +146,28 @@ class Sum:
 
 
 class Terms:
-    """A loss as a trainer takes it: the terms, each with the number of its output, and a key that tells it apart."""
+    """A loss in the form that a trainer uses.
+
+    It consists of the terms, the number of the output of each, and a key that identifies the loss.
+    """
 
     def __init__(self, loss: Any, outputs: Sequence[str]) -> None:
         self.losses = resolve(loss, outputs)
         self.indices = [output_index(term.output, outputs) for term in self.losses]
         self.names = [outputs[index] for index in self.indices]
-        # Means and sums over rows may be taken batch by batch; of other losses the rows have to be seen at once.
+        # Means and sums over rows can be computed batch by batch; other losses need all rows at once.
         known = ("mean", "batch_mean", "sum")
         self.is_by_rows = all(term._attribute("reduction") in known for term in self.losses)
-        # By number or by name, or where it is the only one: the same output makes the same loss.
+        # The key is the same whether the output is given by number, by name, or as the only one.
         self.key = tuple((index, term.alone().key()) for index, term in zip(self.indices, self.losses))
 
 
 def output_index(output: str | int | None, outputs: Sequence[str]) -> int:
     if output is None:
         if len(outputs) > 1:
-            raise InvalidArgument(f"the network has the outputs {', '.join(outputs)}: name the one that the loss is of")
+            raise InvalidArgument(
+                f"the network has the outputs {', '.join(outputs)}: name the one that the loss is of"
+            )
         return 0
     if isinstance(output, int):
         if not 0 <= output < len(outputs):
@@ -165,7 +179,10 @@ def output_index(output: str | int | None, outputs: Sequence[str]) -> int:
 
 
 def resolve(loss: Any, outputs: Sequence[str]) -> list[Loss]:
-    """The terms of a loss given as a kind, an object, a list in the outputs' order or a dict by their names."""
+    """Return the terms of a loss.
+
+    It is given as a kind, an object, a list in the outputs' order or a dict by their names.
+    """
     from ._registry import find
 
     if isinstance(loss, Loss):
@@ -180,13 +197,15 @@ def resolve(loss: Any, outputs: Sequence[str]) -> list[Loss]:
         return [on(term, name) for name, item in loss.items() for term in resolve(item, outputs)]
     if isinstance(loss, (list, tuple)):
         if len(loss) != len(outputs):
-            raise InvalidArgument(f"a list of losses needs one for each of the {len(outputs)} outputs, got {len(loss)}")
+            raise InvalidArgument(
+                f"a list of losses needs one for each of the {len(outputs)} outputs, got {len(loss)}"
+            )
         return [on(term, number) for number, item in enumerate(loss) for term in resolve(item, outputs)]
     raise TypeMismatch(f'a loss is a name ("mean_squared_error"), an object or a dict of them, got {loss!r}')
 
 
 def on(loss: Loss, output: str | int) -> Loss:
-    """The loss, of that output."""
+    """Return the loss, applied to the given output."""
     placed = copy.copy(loss)
     placed._fix(output=output)
     return placed

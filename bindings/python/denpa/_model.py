@@ -1,4 +1,4 @@
-"""Networks: Model of a graph of values, Sequential of a list of layers, and their way to files and back."""
+"""Networks: Model from a graph of values, Sequential from a list of layers, and their files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _default_dtype = np.dtype("float32")
 
 
 def set_default_dtype(dtype: DType) -> None:
-    """The float type of networks that do not say theirs: "float32" (at first) or "float64"."""
+    """Set the float type of networks that do not specify one.
+
+    It is "float32" (the initial setting) or "float64".
+    """
     global _default_dtype
     _default_dtype = float_dtype(dtype)
 
@@ -31,9 +34,9 @@ def set_default_dtype(dtype: DType) -> None:
 class Model(Inspecting):
     """A network from inputs to outputs.
 
-    inputs: an Input or a list of them. outputs: a value, a list, or a dict by name; predict answers in the same form.
-    dtype: "float32" or "float64". seed: of the initial weights, of shuffling and of random layers. names="book" calls the
-    parameters of the k-th layer that has any Wk, bk.
+    inputs: an Input or a list of them. outputs: a value, a list, or a dict by name; predict returns the same
+    form. dtype: "float32" or "float64". seed: for the initial weights, shuffling and random layers. With
+    names="book", the parameters of the k-th layer that has parameters are called Wk, bk.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class Model(Inspecting):
         seed: int = 0,
         names: str | None = None,
     ) -> None:
-        listed = [inputs] if isinstance(inputs, Value) else items(inputs, "a Model is made of values of a graph")
+        listed = (
+            [inputs] if isinstance(inputs, Value) else items(inputs, "a Model is made of values of a graph")
+        )
         form, keys = "one", None
         if isinstance(outputs, Mapping):
             form, keys, values = "dict", list(outputs), list(outputs.values())
@@ -64,20 +69,20 @@ class Model(Inspecting):
 
     @classmethod
     def _wrap(cls, handle: Handle, names: str | None, keys: Sequence[str] | None, form: str) -> Model:
-        """A network around a model that there is already."""
+        """Return a network for an existing model."""
         net = cls.__new__(cls)
         Inspecting.__init__(net, handle, names, keys, form)
         return net
 
-    # -- files ------------------------------------------------------------------------------------------------------------
+    # -- files -----------------------------------------------------------------------------------------------
 
     def save(self, path: Any) -> None:
-        """Writes a safetensors file with the graph in its metadata; an older file is replaced in one instant."""
+        """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
         self._trainers.publish()
         check(library.denpa_model_save(self._handle.pointer, path_bytes(path)))
 
     def to_bytes(self) -> bytes:
-        """What save would write."""
+        """Return the bytes that save would write."""
         self._trainers.publish()
         length = ctypes.c_int64()
         check(library.denpa_model_save_bytes(self._handle.pointer, None, 0, ctypes.byref(length)))
@@ -87,7 +92,10 @@ class Model(Inspecting):
 
     @classmethod
     def load(cls, path: Any, names: str | None = None) -> Model:
-        """The network that a file holds. Plugins whose layers it uses must be loaded before."""
+        """Return the network stored in a file. The plugins of its layers must be loaded first.
+
+        Raises MissingFile if the file does not exist, FileError if it cannot be read or is damaged.
+        """
         pointer = ctypes.POINTER(abi.Model)()
         status = library.denpa_model_load(path_bytes(path), ctypes.byref(pointer))
         if status == abi.NOT_FOUND and not os.path.exists(path):
@@ -97,7 +105,7 @@ class Model(Inspecting):
 
     @classmethod
     def from_bytes(cls, data: bytes, names: str | None = None) -> Model:
-        """The network that to_bytes or a file holds."""
+        """Return the network stored in the bytes of to_bytes or of a file."""
         return loaded(model_of(data), names)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -116,10 +124,10 @@ class Model(Inspecting):
         copy._loss, copy._optimizer, copy._metrics = self._loss, self._optimizer, self._metrics
         return copy
 
-    # -- text -------------------------------------------------------------------------------------------------------------
+    # -- text ------------------------------------------------------------------------------------------------
 
     def summary(self) -> str:
-        """A table of the layers with their parameters. print(net.summary())"""
+        """Return a table of the layers with their parameters, to be printed."""
         trainable = set(self._trainable())
         lines = [("layer", "kind", "parameters", "count", "trained")]
         for name, node in self.layers.items():
@@ -143,10 +151,11 @@ class Model(Inspecting):
 
 
 class Sequential(Model):
-    """A network of layers one after the other, for samples of `input_shape` (without the batch).
+    """A network of layers in sequence, for samples of `input_shape` (without the batch).
 
-    Layers are named by kind and number ("dense_1"), their parameters "dense_1.W"; with names="book" W1, b1, W2, ...
-    `input_dtype` only where the first layer reads integers ("int64").
+    Layers are named after their kind and a number ("dense_1"), and so are their parameters ("dense_1.W");
+    with names="book", the parameters are W1, b1, W2, ... `input_dtype` is needed only if the first layer
+    reads integers ("int64").
     """
 
     def __init__(
@@ -166,7 +175,9 @@ class Sequential(Model):
                 raise TypeMismatch(f"a Sequential is made of layers such as denpa.Dense(10), got {layer!r}")
             value = layer(value)
             if isinstance(value, list):
-                raise InvalidArgument(f"{layer!r} has several outputs: use Input and Model instead of Sequential")
+                raise InvalidArgument(
+                    f"{layer!r} has several outputs: use Input and Model instead of Sequential"
+                )
         super().__init__(inputs, value, dtype=dtype, seed=seed, names=names)
 
 
@@ -177,8 +188,11 @@ def model_of(data: bytes) -> Handle:
 
 
 def loaded(handle: Handle, names: str | None) -> Model:
-    """A network around a model out of a file: one output is an array, several are a dict by their names, or a list where one
-    value is an output more than once."""
+    """Return a network for a model from a file.
+
+    A single output is returned as an array, several as a dict by name, or as a list if one value is an output
+    more than once.
+    """
     net = Model._wrap(handle, names, None, "one")
     if len(net._outputs) > 1:
         net._form = "dict" if len(set(net._keys)) == len(net._keys) else "list"
@@ -188,7 +202,7 @@ def loaded(handle: Handle, names: str | None) -> Model:
 def restore(
     cls: type[Model], data: bytes, names: str | None, keys: list[str], form: str, settings: dict[str, Any]
 ) -> Model:
-    """Makes a network from its pickled state."""
+    """Restore a network from its pickled state."""
     net = cls._wrap(model_of(data), names, keys, form)
     net.compile(settings["_loss"], settings["_optimizer"], settings["_metrics"])
     return net

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def book_names(parameters: Sequence[str]) -> dict[str, str]:
-    """The notes' names: of the k-th layer that has parameters, W is Wk and b is bk."""
+    """Return the notes' names: W and b of the k-th layer that has parameters are Wk and bk."""
     names: dict[str, str] = {}
     nodes: list[str] = []
     for full in parameters:
@@ -31,7 +31,7 @@ def book_names(parameters: Sequence[str]) -> dict[str, str]:
 
 
 def own_names(parameters: Sequence[str]) -> dict[str, str]:
-    """Of a network of one layer: W and b."""
+    """Return the names for a network of one layer: W and b."""
     return {full.rpartition(".")[2]: full for full in parameters}
 
 
@@ -39,7 +39,7 @@ SCHEMES = {"book": book_names, "own": own_names}
 
 
 class Names:
-    """Parameter names: those to be shown, and all that are understood."""
+    """Parameter names: those to show, and all that are accepted."""
 
     def __init__(self, parameters: Sequence[str], scheme: str | None) -> None:
         if scheme is not None and not (isinstance(scheme, str) and scheme in SCHEMES):
@@ -50,22 +50,27 @@ class Names:
         self.shown = {full: short for short, full in shown.items()}
 
     def resolve(self, name: str) -> str:
-        """The engine's name."""
+        """Return the engine's name."""
         if not isinstance(name, str) or name not in self.full:
             known = ", ".join(self.shown.values())
-            raise NotFound(f'there is no parameter "{name}"{closest(str(name), self.full)} The network has: {known}.')
+            raise NotFound(
+                f'there is no parameter "{name}"{closest(str(name), self.full)} The network has: {known}.'
+            )
         return self.full[name]
 
 
 class Views:
-    """Which arrays of parameters are out, and whether they may have been written since the trainers last looked."""
+    """The arrays of parameters that the user holds.
+
+    `touched` says whether they may have been written since the trainers last read them.
+    """
 
     def __init__(self) -> None:
         self.touched = False
         self.alive: dict[str, weakref.ref[Memory]] = {}
 
     def memory(self, handle: Handle, name: str) -> Memory:
-        """The parameter's memory, about to be handed out."""
+        """Return the parameter's memory, for an array that the user will hold."""
         self.touched = True
         reference = self.alive.get(name)
         memory = reference() if reference is not None else None
@@ -77,38 +82,41 @@ class Views:
         return memory
 
     def is_whole(self, name: str, array: Array) -> bool:
-        """Is `array` just the parameter itself?"""
+        """Return whether `array` is the whole parameter itself."""
         reference = self.alive.get(name)
         memory = reference() if reference is not None else None
         whole: object = array.base
         return memory is not None and whole is memory and array.shape == memory.array().shape
 
     def looked_at(self) -> bool:
-        """Is any array that was handed out still there?"""
+        """Return whether the user still holds an array."""
         return any(reference() is not None for reference in self.alive.values())
 
     def copies(self) -> dict[str, tuple[Array, Array]]:
-        """The arrays that are out, each with a copy of its values."""
+        """Return the arrays that the user holds, each with a copy of its values."""
         held = {name: reference() for name, reference in self.alive.items()}
         arrays = {name: memory.array() for name, memory in held.items() if memory is not None}
         return {name: (array, array.copy()) for name, array in arrays.items()}
 
 
 def refuse_writes(copies: Mapping[str, tuple[Array, Array]], names: Names) -> None:
-    """BadState where an array was written since it was copied: by what fit has called, as nobody else can."""
+    """Raise BadState if an array has been written since it was copied.
+
+    Only a callback or an iterable of fit can have done so.
+    """
     for full, (array, copy) in copies.items():
         if array.tobytes() != copy.tobytes():
             raise BadState(
-                f'parameter "{names.shown[full]}" was written while the network is in fit, which ends here: a callback or an '
-                "iterable of batches may read parameters, but not write them"
+                f'parameter "{names.shown[full]}" was written while the network is in fit, which ends here: '
+                "a callback or an iterable of batches may read parameters, but not write them"
             )
 
 
 class Parameters(MutableMapping[str, Array]):
-    """Parameters by name, as arrays that look at the network's own memory.
+    """Parameters by name, as arrays that refer to the network's own memory.
 
-    `p["W1"][:] *= 0.5` and `p["W1"] -= 0.1 * g` change the network. Assigning a whole array copies it, checks its shape
-    and casts it; `update(W1=[[...]], b1=[...])` does so for several.
+    `p["W1"][:] *= 0.5` and `p["W1"] -= 0.1 * g` change the network. Assigning a whole array copies it, checks
+    its shape and converts its type; `update(W1=[[...]], b1=[...])` does the same for several parameters.
     """
 
     def __init__(self, core: Core) -> None:
@@ -120,7 +128,7 @@ class Parameters(MutableMapping[str, Array]):
             self._core._trainers.publish()
             array = self._core._views.memory(self._core._handle, full).array()
             if self._core._trainers.fitting:
-                array.flags.writeable = False  # fit would overwrite what is written now
+                array.flags.writeable = False  # fit would overwrite any change
             return array
 
     def __setitem__(self, name: str, value: ArrayLike) -> None:
@@ -129,7 +137,7 @@ class Parameters(MutableMapping[str, Array]):
         with self._core._lock:
             self._core._not_fitting()
             if self._core._views.is_whole(full, array):
-                return  # p["W1"] -= ... has written already
+                return  # p["W1"] -= ... has already written to it
             self._core._trainers.publish()
             self._core._views.touched = True
             check(library.denpa_model_set(self._core._handle.pointer, c_text(full), tensors([array])))
@@ -147,12 +155,14 @@ class Parameters(MutableMapping[str, Array]):
         return isinstance(name, str) and name in self._names.full
 
     def __repr__(self) -> str:
-        shapes = [f"{shown}: {self._core._parameter_shapes[full]}" for full, shown in self._names.shown.items()]
+        shapes = [
+            f"{shown}: {self._core._parameter_shapes[full]}" for full, shown in self._names.shown.items()
+        ]
         return f"<parameters {', '.join(shapes)}>"
 
 
 class Gradients(Mapping[str, Array]):
-    """Gradients by parameter name, as arrays that look at the trainer's memory."""
+    """Gradients by parameter name, as arrays that refer to the trainer's memory."""
 
     def __init__(self, names: Names, trainable: Sequence[str], view: Callable[[str], Array]) -> None:
         self._names, self._trainable, self._view = names, list(trainable), view
@@ -188,7 +198,9 @@ class NodeView:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "trainable":
-            raise BadState(f'layer "{self.name}": {name} cannot be set: a network keeps the layers that it was made of')
+            raise BadState(
+                f'layer "{self.name}": {name} cannot be set: a network keeps the layers that it was made of'
+            )
         object.__setattr__(self, name, value)
 
     @property
@@ -198,14 +210,17 @@ class NodeView:
 
     @property
     def parameters(self) -> dict[str, Array]:
-        """The layer's own, by their short names: W, b."""
+        """The layer's own parameters, by their short names: W, b."""
         names = self._core._names
         own = [full for full in names.shown if full.rpartition(".")[0] == self.name]
         return {full.rpartition(".")[2]: self._core.parameters[full] for full in own}
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes any of the layer's parameters; set it to freeze or to free them all."""
+        """Whether training changes any of the layer's parameters.
+
+        Set it to freeze or unfreeze all of them.
+        """
         own = {names for names in self.parameter_names}
         return any(shown in own for shown in self._core._trainable())
 
@@ -221,7 +236,9 @@ class NodeViews(dict[str, NodeView]):
     """The layers of a network by name."""
 
     def __missing__(self, name: str) -> NodeView:
-        raise NotFound(f'there is no layer "{name}"{closest(str(name), self)} The network has: {", ".join(self)}.')
+        raise NotFound(
+            f'there is no layer "{name}"{closest(str(name), self)} The network has: {", ".join(self)}.'
+        )
 
 
 def element_count(shape: Sequence[int]) -> int:

@@ -14,21 +14,21 @@ from ._call import Handle, check, create, library, options
 from ._core import Core, Question
 from .errors import InvalidArgument
 
-CHUNK = 1024  # rows that one call predicts
-SMALL = 8192  # bytes of a question up to which its answer is prepared for the next one like it
+CHUNK = 1024  # rows predicted by one call
+SMALL = 8192  # bytes of an input up to which its call is prepared for the next input like it
 
-_threads_generation = 0  # counts set_threads: sessions made before are not used again
+_threads_generation = 0  # counts set_threads; sessions created before are not reused
 
 
 def set_threads(count: int) -> None:
-    """How many threads divided work uses: 1 to 64. Results never depend on it."""
+    """Set the number of threads, 1 to 64, used for parallel work. Results never depend on it."""
     global _threads_generation
     check(library.denpa_set_thread_count(whole(count, "the number of threads", 1, 64)))
     _threads_generation += 1
 
 
 class Seat:
-    """A session of the engine, which one thread has at a time, and its call prepared for questions of one form."""
+    """A session of the engine, used by one thread at a time, with a call prepared for inputs of one form."""
 
     def __init__(self, model: Handle, rows: int) -> None:
         self.room = 1 << (rows - 1).bit_length()
@@ -39,13 +39,13 @@ class Seat:
         self.dtype: Any = None
 
     def prepare(self, x: Array, question: Question, output: Array) -> None:
-        """Keeps memory for questions like x, of a network of one input and one output."""
+        """Keep memory for inputs like x, for a network with one input and one output."""
         self.shape, self.dtype, self.single = x.shape, x.dtype, question.single
         self.x, self.y = question.arrays[0].copy(), output.copy()
         self.arguments = (self.handle.pointer, tensors([self.x]), 1, tensors([self.y]), 1)
 
     def answers(self, x: Any) -> bool:
-        """Is the call prepared for x?"""
+        """Return whether the call is prepared for x."""
         return type(x) is np.ndarray and x.dtype is self.dtype and x.shape == self.shape
 
     def answer(self, x: Array) -> Array:
@@ -58,14 +58,17 @@ class Seat:
 
 
 class Predicting(Core):
-    """A network that can be asked."""
+    """A network that predicts."""
 
     def __init__(self, handle: Handle, names: str | None, keys: Sequence[str] | None, form: str) -> None:
         super().__init__(handle, names, keys, form)
         self._seats: deque[Seat] = deque()
 
     def predict(self, x: Any) -> Any:
-        """The network's outputs for inputs (rows, ...), or for one sample without the batch. Any threads may predict at once."""
+        """Return the network's outputs for inputs (rows, ...), or for one sample without the batch.
+
+        Any number of threads may predict at the same time.
+        """
         if self._trainers.ahead is not None:
             self._trainers.publish()
         try:
@@ -90,8 +93,10 @@ class Predicting(Core):
             if question.rows > CHUNK:
                 inputs = tensors([array[first : first + CHUNK] for array in question.arrays])
                 results = tensors([array[first : first + CHUNK] for array in outputs])
-            status = library.denpa_predict(seat.handle.pointer, inputs, len(self._inputs), results, len(outputs))
-            if status == abi.BAD_SHAPE and question.rows > CHUNK:  # the sentence is to name the shape that was given
+            status = library.denpa_predict(
+                seat.handle.pointer, inputs, len(self._inputs), results, len(outputs)
+            )
+            if status == abi.BAD_SHAPE and question.rows > CHUNK:  # the message names the shape given
                 inputs, results = question.tensors, tensors(outputs)
                 library.denpa_predict(seat.handle.pointer, inputs, len(self._inputs), results, len(outputs))
             if status:
@@ -106,19 +111,24 @@ class Predicting(Core):
         return self._in_form(outputs, question.single)
 
     def predict_proba(self, x: Any) -> Array:
-        """Probabilities of the classes (rows, classes); of one class (rows, 1) where there is a single output.
+        """Return the probabilities of the classes (rows, classes).
 
-        What the network says where it ends in a softmax or sigmoid; the softmax or sigmoid of it otherwise.
+        A network with a single output has one class (rows, 1). The network's outputs are returned unchanged
+        if it ends in a softmax or sigmoid; otherwise their softmax or sigmoid is computed. Raises
+        InvalidArgument for a network with several outputs.
         """
         return self._probabilities(x, "predict_proba")
 
     def _probabilities(self, x: Any, asked: str) -> Array:
         if len(self._outputs) != 1:
             raise InvalidArgument(
-                f"{asked} is for networks of one output, and this one has {', '.join(self._keys)}: use predict"
+                f"{asked} is for networks of one output, and this one has {', '.join(self._keys)}: "
+                "use predict"
             )
         answer = self.predict(x)
-        y: Array = answer if self._form == "one" else list(answer.values() if self._form == "dict" else answer)[0]
+        y: Array = (
+            answer if self._form == "one" else list(answer.values() if self._form == "dict" else answer)[0]
+        )
         last = self.layers.get(self._outputs[0].name)
         ends = {last.kind, (last.attributes or {}).get("activation")} if last is not None else set()
         if ends & {"softmax", "sigmoid"}:
@@ -129,13 +139,19 @@ class Predicting(Core):
         return np.asarray(e / e.sum(axis=-1, keepdims=True), y.dtype)
 
     def predict_classes(self, x: Any) -> Array:
-        """The number of the most likely class for each row; 0 or 1 where there is a single output."""
+        """Return the number of the most likely class for each row; 0 or 1 for a single output.
+
+        Raises InvalidArgument for a network with several outputs.
+        """
         p = self._probabilities(x, "predict_classes")
         if p.shape[-1] == 1:
             return np.asarray(p[..., 0] > 0.5, "int64")
         return np.asarray(p.argmax(axis=-1), "int64")
 
     def close(self) -> None:
-        """Gives the memory back now. Arrays of parameters that are still held stay valid; calls are refused."""
+        """Release the memory now. Later calls raise BadState.
+
+        Arrays of parameters that are still referenced remain valid.
+        """
         super().close()
         self._seats.clear()

@@ -1,4 +1,4 @@
-"""The classes of all that the engine knows, made from its own description: at import and after each plugin."""
+"""The classes of everything that the engine has registered, made at import and after each plugin."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ classes: dict[str, dict[str, type[Described]]] = {category: {} for category in B
 
 
 def class_name(kind: str) -> str:
-    """ "dense" -> "Dense", "vendor.leaky_relu" -> "LeakyReLU", "conv2d" -> "Conv2D"."""
+    """Convert a kind to a class name: "dense" to "Dense", "vendor.leaky_relu" to "LeakyReLU"."""
     return "".join(WORDS.get(word) or capital(word) for word in kind.rpartition(".")[2].split("_"))
 
 
@@ -63,7 +63,7 @@ def is_name(name: str) -> bool:
 
 
 def free(candidates: Iterable[str], taken: Container[str]) -> str:
-    """The first of these that is not taken; the last one with a number where all are."""
+    """Return the first candidate that is not taken, or the last one with a number if all are taken."""
     name = ""
     for name in candidates:
         if name.isidentifier() and name not in taken:
@@ -72,7 +72,10 @@ def free(candidates: Iterable[str], taken: Container[str]) -> str:
 
 
 def attribute_names(entry: Entry, own: Iterable[str]) -> dict[str, Any]:
-    """The schemas by the names that attributes have in Python: `name_` where `name` is the class's own or a keyword."""
+    """Return the schemas by the names of the attributes in Python.
+
+    An attribute is called `name_` if `name` is an argument of the class or a keyword.
+    """
     given = [schema["name"] for schema in entry["attributes"]]
     found: dict[str, Any] = {}
     for schema in entry["attributes"]:
@@ -84,7 +87,7 @@ def attribute_names(entry: Entry, own: Iterable[str]) -> dict[str, Any]:
 
 
 def documentation(entry: Entry, schemas: Mapping[str, Any]) -> str:
-    """The docstring of a class: formula, attributes, parameters."""
+    """Return the docstring of a class: formula, attributes, parameters."""
     lines = [entry["summary"]]
     if entry.get("doc") and entry["doc"] != entry["summary"]:
         lines += ["", entry["doc"]]
@@ -117,7 +120,7 @@ def make_class(category: str, entry: Entry) -> type[Described]:
 
 
 def refresh() -> list[type[Described]]:
-    """Makes a class for every entry that has none yet."""
+    """Make a class for every entry that has none yet, and return the new classes."""
     described: Mapping[str, Any] = json.loads(text(library.denpa_registry, room=1 << 17))
     made = []
     for category, known in classes.items():
@@ -134,7 +137,10 @@ def refresh() -> list[type[Described]]:
 
 
 def settle(schema: dict[str, Any]) -> None:
-    """Makes values of Python of what JSON cannot say: an infinite bound is none, a default may be infinite."""
+    """Replace values that JSON cannot represent by Python values.
+
+    An infinite bound becomes None; a default may be infinite.
+    """
     for bound in ("minimum", "maximum"):
         if isinstance(schema[bound], str):
             schema[bound] = None
@@ -148,7 +154,10 @@ def settle(schema: dict[str, Any]) -> None:
 
 
 def publish(category: str, made: type[Described]) -> None:
-    """Puts a class into its namespace, and what is built in into `denpa` itself, with the function form of a layer."""
+    """Add a class, and the function form of a layer, to its namespace.
+
+    Built-in ones are also added to `denpa` itself.
+    """
     namespace = NAMESPACES[category]
     entry = made.entry
     setattr(namespace, made.__name__, made)
@@ -169,19 +178,24 @@ def publish(category: str, made: type[Described]) -> None:
 
 
 def find(category: str, kind: str) -> type[Described]:
-    """The class of a kind, or NotRegistered with the nearest names."""
+    """Return the class of a kind. Raises NotRegistered, with the nearest names, if there is none."""
     if not isinstance(kind, str):
         raise TypeMismatch(f"a kind is a string, got {kind!r}")
     kind = ALIASES.get(kind, kind)
     found = classes[category].get(kind)
     if found is None:
         known = ", ".join(sorted(classes[category]))
-        raise NotRegistered(f'there is no "{kind}" among the {category}{closest(kind, classes[category])} Known: {known}.')
+        raise NotRegistered(
+            f'there is no "{kind}" among the {category}{closest(kind, classes[category])} Known: {known}.'
+        )
     return found
 
 
 def create(kind: str, /, *arguments: Any, **attributes: Any) -> Any:
-    """Makes a layer, loss, optimizer or initializer by its registered kind: create("vendor.swish", beta=2)."""
+    """Make a layer, loss, optimizer or initializer of a registered kind.
+
+    For example create("vendor.swish", beta=2). Raises NotRegistered if there is no such kind.
+    """
     for category, known in classes.items():
         if isinstance(kind, str) and kind in known:
             return find(category, kind)(*arguments, **attributes)

@@ -1,4 +1,4 @@
-"""The shortest way from Python to one step of learning."""
+"""The fastest path from Python to a training step."""
 
 from __future__ import annotations
 
@@ -12,18 +12,26 @@ from ._call import check, library
 from ._core import Question
 from ._trainers import Trainer
 
-SMALL = 8192  # bytes up to which copying an array costs less than asking where it is
+SMALL = 8192  # bytes up to which copying an array costs less than obtaining its address
 
 
 def is_plain(array: Any) -> bool:
-    """Can the engine read it as it is? Nothing of another element type, behind a mask, or with a mind of its own."""
+    """Return whether the engine can read the array without a conversion.
+
+    It has a supported element type, and is neither masked nor an instance of another subclass.
+    """
     return (type(array) is np.ndarray or isinstance(array, np.generic)) and array.dtype in CODES
 
 
 class FastStep:
-    """train_batch for plain arrays of one form: the call is made beforehand, and small arrays are copied into place."""
+    """train_batch for plain arrays of one form.
 
-    def __init__(self, trainer: Trainer, x: Array, t: Array, question: Question, targets: list[Array]) -> None:
+    The call is prepared in advance, and small arrays are copied into place.
+    """
+
+    def __init__(
+        self, trainer: Trainer, x: Array, t: Array, question: Question, targets: list[Array]
+    ) -> None:
         self.trainer = trainer
         self.x_shape, self.x_dtype, self.t_shape, self.t_dtype = x.shape, x.dtype, t.shape, t.dtype
         self.x_type, self.t_type = type(x), type(t)

@@ -1,8 +1,8 @@
-"""The trainers of a network, and the rule that makes all of them and the user see one set of weights.
+"""The trainers of a network, and the rule by which all of them and the user see one set of weights.
 
-A trainer works on its own copy of the parameters. At any time at most one of them is ahead of the model; it is published
-before anybody else looks. While arrays of parameters are held by the user, the trainer takes what they were set to before
-each step and publishes after it.
+A trainer works on its own copy of the parameters. At any time at most one of them is ahead of the model; it
+is published before anything else reads the weights. While the user holds arrays of parameters, the trainer
+reads them before each step and publishes after it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,24 @@ if TYPE_CHECKING:
     from ._parameters import Views
     from ._step import FastStep
 
-ROOM = 128  # rows that a trainer is laid out for at first: it grows with larger batches
-KEPT = 4  # trainers without optimizer that are kept, one for each loss
+ROOM = 128  # rows that a trainer has room for at first; larger batches make it grow
+KEPT = 4  # trainers without optimizer that are cached, one for each loss
 
 
 class Trainer:
-    """One trainer of the engine, and what it was made with."""
+    """One trainer of the engine, and the arguments that it was created with."""
 
     def __init__(
-        self, model: Handle, terms: Terms | None, optimizer: Optimizer | None, input_gradients: bool, rows: int
+        self,
+        model: Handle,
+        terms: Terms | None,
+        optimizer: Optimizer | None,
+        input_gradients: bool,
+        rows: int,
     ) -> None:
         self.terms, self.optimizer, self.input_gradients = terms, optimizer, input_gradients
         self.version = -1
-        self.rate: float | None = None  # the learning rate, where it was set
+        self.rate: float | None = None  # the learning rate, if it was set
         wanted = options(abi.TrainerOptions, max_batch=max(rows, 1), input_gradients=int(input_gradients))
         keep: list[Any] = []
         if terms is not None:
@@ -59,13 +64,13 @@ class Trainer:
         return steps.value
 
     def gradient(self, name: str) -> Array:
-        """The gradient of a parameter, as an array that looks at the trainer's memory."""
+        """Return the gradient of a parameter, as an array that refers to the trainer's memory."""
         tensor = abi.Tensor()
         check(library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(tensor)))
         return Memory(tensor, self.handle).array()
 
     def fits(self, terms: Terms | None, optimizer: Optimizer | None) -> bool:
-        """Was it made with this loss and this optimizer?"""
+        """Return whether the trainer was created with this loss and this optimizer."""
         same_terms = (terms.key if terms else None) == (self.terms.key if self.terms else None)
         return same_terms and (optimizer.key() if optimizer else None) == (
             self.optimizer.key() if self.optimizer else None
@@ -73,31 +78,39 @@ class Trainer:
 
 
 class Trainers:
-    """The main trainer (fit, train_batch), the open loop's (forward, backward, step), and those for gradients alone."""
+    """All trainers of a network.
+
+    They are the main one (fit, train_batch), the one of the open loop (forward, backward, step), and those
+    that only compute gradients.
+    """
 
     def __init__(self, model: Handle, views: Views, lock: threading.RLock) -> None:
         self.model, self.views, self.lock = model, views, lock
         self.main: Trainer | None = None
-        self.fast: FastStep | None = None  # the main trainer's last step, made ready for another like it
-        self.former: tuple[Any, ...] | None = None  # what a call replaces, until it has learned something
+        self.fast: FastStep | None = None  # the main trainer's last step, prepared for repetition
+        self.former: tuple[Any, ...] | None = None  # what to restore if a call fails before it learns
         self.open: Trainer | None = None
         self.others: dict[Any, Trainer] = {}
         self.ahead: Trainer | None = None
         self.version = 0
         self.fitting = False
-        self.rate: float | None = None  # of the former main trainer, for the next one
+        self.rate: float | None = None  # from the previous main trainer, for the next one
 
     def make(
-        self, terms: Terms | None, optimizer: Optimizer | None, input_gradients: bool = False, rows: int = ROOM
+        self,
+        terms: Terms | None,
+        optimizer: Optimizer | None,
+        input_gradients: bool = False,
+        rows: int = ROOM,
     ) -> Trainer:
-        """A new trainer with the weights of now, laid out for `rows` rows at first."""
+        """Create a trainer with the current weights and initial room for `rows` rows."""
         self.publish()
         trainer = Trainer(self.model, terms, optimizer, input_gradients, rows)
         trainer.version = self.version
         return trainer
 
     def training(self, terms: Terms, optimizer: Optimizer) -> Trainer:
-        """The main trainer; a new one where loss or optimizer are others."""
+        """Return the main trainer, which is replaced if the loss or the optimizer differs."""
         main = self.main
         if main is None or not main.fits(terms, optimizer):
             made = self.make(terms, optimizer)
@@ -108,7 +121,7 @@ class Trainers:
         return main
 
     def gradients(self, terms: Terms | None) -> Trainer:
-        """A trainer without optimizer for this loss; None for the model's outputs themselves."""
+        """Return a trainer without optimizer for this loss, or for the model's outputs if it is None."""
         key = terms.key if terms else None
         found = self.others.get(key)
         if found is None:
@@ -118,30 +131,36 @@ class Trainers:
         return found
 
     def open_loop(self, optimizer: Optimizer | None = None) -> Trainer:
-        """The open loop's trainer; for another optimizer a new one, which is not yet `open`."""
+        """Return the open loop's trainer.
+
+        For another optimizer, a new one is created, which is not yet `open`.
+        """
         old = self.open
         wanted = optimizer or (old.optimizer if old else None)
         if old is not None and old.fits(None, wanted):
             return old
         return self.make(None, wanted, input_gradients=True)
 
-    # -- one set of weights -----------------------------------------------------------------------------------------------
+    # -- one set of weights ----------------------------------------------------------------------------------
 
     def publish(self) -> None:
-        """Makes the weights of the trainer that is ahead the model's."""
+        """Publish the weights of the trainer that is ahead to the model."""
         if self.ahead is None:
             return
         with self.lock:
             trainer = self.ahead
             if trainer is not None:
-                # In this order an interrupt between two lines makes somebody look or publish once more, and that is all.
+                # An interrupt between two of these lines causes at most a redundant refresh or publication.
                 self.published(trainer)
                 check(library.denpa_publish(trainer.handle.pointer))
                 self.ahead = None
 
     def begin(self, trainer: Trainer, learns: bool = False) -> None:
-        """Before a trainer works: gives it the weights of now. One that `learns` is ahead from now on: then an interrupt between
-        the engine's step and Python's next line loses nothing."""
+        """Give a trainer the current weights before it works.
+
+        A trainer that `learns` is ahead from now on, so that an interrupt between the engine's step and the
+        next line of Python loses nothing.
+        """
         if self.views.touched:
             self.version += 1
             self.views.touched = self.views.looked_at()
@@ -154,26 +173,29 @@ class Trainers:
             self.ahead = trainer
 
     def learned(self) -> None:
-        """After a trainer has changed its weights, or has failed to."""
+        """Publish, if necessary, after a trainer has changed its weights or failed to."""
         if self.views.touched:
             self.publish()
 
     def looked(self, trainer: Trainer) -> None:
-        """After a trainer has computed as in training without learning: what layers noted meanwhile is to be forgotten."""
+        """Mark a trainer that computed as in training without learning.
+
+        The states that its layers have updated are discarded.
+        """
         trainer.version = -1
 
     def published(self, trainer: Trainer) -> None:
-        """A trainer's weights are the model's: others have to look again."""
+        """Record that a trainer's weights are the model's: the others must refresh theirs."""
         self.version += 1
         trainer.version = self.version
 
     def afresh(self) -> None:
-        """Lets the main trainer go, after the weights of now were published."""
+        """Publish the current weights and drop the main trainer."""
         self.publish()
         self.main = self.fast = self.rate = None
 
     def forget(self) -> None:
-        """Lets all trainers go, after the weights of now were published. The learning rate that was set stays."""
+        """Publish the current weights and drop all trainers. A learning rate that was set remains."""
         rate = self.main.rate if self.main is not None else self.rate
         self.afresh()
         self.open, self.rate = None, rate

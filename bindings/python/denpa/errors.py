@@ -1,6 +1,6 @@
-"""What can go wrong, as exceptions. Each one is a DenpaError and the built-in exception that a caller would expect.
+"""The exceptions of Denpa. Each one is a DenpaError and also the corresponding built-in exception.
 
-The sentence is the engine's own: it names the node, what was expected and what was given.
+The messages are the engine's own: they name the node, what was expected and what was given.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import os
 
 
 class DenpaError(Exception):
-    """Anything that Denpa refuses. `status` is the engine's code (denpa_types.h), 0 where Python itself refused."""
+    """The base of all errors of Denpa.
+
+    `status` is the engine's code (denpa_types.h), or 0 if the error was raised by Python itself.
+    """
 
     status: int = 0
 
@@ -19,15 +22,15 @@ class DenpaError(Exception):
 
 
 class InvalidArgument(DenpaError, ValueError):
-    """A number out of range, an unknown attribute, a missing value."""
+    """A number is out of range, an attribute is unknown, or a value is missing."""
 
 
 class ShapeError(DenpaError, ValueError):
-    """An array's shape does not fit."""
+    """An array has an unsuitable shape."""
 
 
 class TypeMismatch(DenpaError, TypeError):
-    """An array's element type, or the type of an argument, does not fit."""
+    """An array has an unsuitable element type, or an argument an unsuitable type."""
 
 
 class NotFound(DenpaError, KeyError):
@@ -35,7 +38,10 @@ class NotFound(DenpaError, KeyError):
 
 
 class NotRegistered(DenpaError, KeyError):
-    """There is no layer, loss, optimizer or initializer of that kind: perhaps its plugin is to be loaded first."""
+    """No layer, loss, optimizer or initializer of that kind is registered.
+
+    Its plugin may have to be loaded first.
+    """
 
 
 class AlreadyExists(DenpaError, ValueError):
@@ -47,11 +53,11 @@ class OutOfMemory(DenpaError, MemoryError):
 
 
 class LimitExceeded(DenpaError, OverflowError):
-    """Larger than one of the engine's stated limits."""
+    """One of the engine's stated limits is exceeded."""
 
 
 class BadState(DenpaError, RuntimeError):
-    """Not now: backward before forward, a step without an optimizer, a network that was closed."""
+    """Not possible now: backward before forward, a step without an optimizer, a closed network."""
 
 
 class FileError(DenpaError, OSError):
@@ -59,7 +65,7 @@ class FileError(DenpaError, OSError):
 
 
 class MissingFile(FileError, FileNotFoundError):
-    """There is no such file."""
+    """The file does not exist."""
 
     def __init__(self, path: str) -> None:
         super().__init__(f"no such file: {os.path.abspath(path)}")
@@ -67,29 +73,32 @@ class MissingFile(FileError, FileNotFoundError):
 
 
 class PluginError(DenpaError, ImportError):
-    """Not a plugin, of another ABI, or its description is wrong; or a layer's own code failed."""
+    """Not a plugin, made for another ABI, or invalidly described; or a layer's own code failed."""
 
 
 class ProofFailed(DenpaError, AssertionError):
-    """A layer or a network does not do what it declares. `report` has the proof's findings, where there are any."""
+    """A layer or a network does not do what it declares.
+
+    `report` holds the findings of the proof, if there are any.
+    """
 
     report: str = ""
 
 
 class NotFinite(DenpaError, ArithmeticError):
-    """Training met NaN or infinity. The network keeps the last good weights."""
+    """Training produced NaN or infinity. The network keeps the last good weights."""
 
 
 class Stopped(DenpaError):
-    """A callback asked to stop; what was learned until then is kept."""
+    """A callback requested a stop. What was learned before is kept."""
 
 
 class CallbackFailed(DenpaError, RuntimeError):
-    """A callback that is written in C++ threw an exception."""
+    """A callback written in C++ threw an exception."""
 
 
 class NotSupported(DenpaError, NotImplementedError):
-    """This build, machine or layer cannot do that."""
+    """Not supported by this build, machine or layer."""
 
 
 class InternalError(DenpaError, RuntimeError):

@@ -1,6 +1,6 @@
-"""The initializers of parameters.
+"""The classes of the initializers of parameters.
 
-Made from the engine's own description when denpa is imported, and again when a plugin is loaded.
+They are made from the engine's own description when denpa is imported, and again after a plugin is loaded.
 """
 
 from typing import Any

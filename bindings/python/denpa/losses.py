@@ -1,6 +1,6 @@
-"""The losses.
+"""The classes of the losses.
 
-Made from the engine's own description when denpa is imported, and again when a plugin is loaded.
+They are made from the engine's own description when denpa is imported, and again after a plugin is loaded.
 """
 
 from typing import Any

@@ -1,10 +1,12 @@
-"""The optimizers.
+"""The classes of the optimizers.
 
-Made from the engine's own description when denpa is imported, and again when a plugin is loaded.
+They are made from the engine's own description when denpa is imported, and again after a plugin is loaded.
 """
 
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    raise AttributeError(f"denpa.optimizers has no {name!r}: no such optimizer is registered (load its plugin first?)")
+    raise AttributeError(
+        f"denpa.optimizers has no {name!r}: no such optimizer is registered (load its plugin first?)"
+    )
