@@ -181,6 +181,37 @@ static void unknown_kernels(void) {
   CHECK(strstr(denpa_last_error(), "mmx") != NULL);
 }
 
+/* y = [x[1], x[2], x[0], x[1]] by slices and a concat; the gradients of what overlaps add up. */
+static void parts(void) {
+  static const double x[] = {1, 2, 3, 4, 5, 6}, d[] = {1, 10, 100, 1000, 2, 20, 200, 2000};
+  static const double expected[] = {2, 3, 1, 2, 5, 6, 4, 5}, gradient[] = {100, 1001, 10, 200, 2002, 20};
+  double y[8], dx[6];
+  int i;
+  denpa_graph *g = new_graph();
+  denpa_value in, pair[2], out;
+  denpa_model *m;
+  denpa_trainer *t;
+  denpa_tensor X = denpa_f64(x, 2, 3), Y = denpa_f64(y, 2, 4), D = denpa_f64(d, 2, 4), DX = denpa_f64(dx, 2, 3);
+  OPTIONS(denpa_trainer_options, o);
+  in = add_input(g, "x", 3);
+  OK(denpa_graph_add(g, "slice", NULL, DENPA_ATTRIBUTES(denpa_int("start", 1)), &in, 1, &pair[0], 1));
+  OK(denpa_graph_add(g, "slice", NULL, DENPA_ATTRIBUTES(denpa_int("stop", 2)), &in, 1, &pair[1], 1));
+  STATUS(denpa_graph_add(g, "slice", NULL, DENPA_ATTRIBUTES(denpa_int("stop", 4)), &in, 1, &out, 1),
+         DENPA_BAD_ARGUMENT);
+  STATUS(denpa_graph_add(g, "concat", NULL, DENPA_ATTRIBUTES(denpa_int("axis", 2)), pair, 2, &out, 1),
+         DENPA_BAD_ARGUMENT);
+  STATUS(denpa_graph_add(g, "concat", NULL, NULL, NULL, 0, &out, 1), DENPA_BAD_ARGUMENT);
+  OK(denpa_graph_add(g, "concat", NULL, NULL, pair, 2, &out, 1));
+  m = finish_model(g, &out, 1, DENPA_FLOAT64, 3);
+  o.max_batch = 2;
+  o.input_gradients = 1;
+  OK(denpa_trainer_create(m, &o, &t));
+  OK(denpa_trainer_forward(t, &X, 1, &Y, 1, 1));
+  for (i = 0; i < 8; i++) CHECK(y[i] == expected[i]);
+  OK(denpa_trainer_backward(t, &D, 1, &DX, 1));
+  for (i = 0; i < 6; i++) CHECK(dx[i] == gradient[i]);
+}
+
 static const test_case tests[] = {
     {"names", names},
     {"shapes", shapes},
@@ -188,6 +219,7 @@ static const test_case tests[] = {
     {"ports", ports},
     {"pruning", pruning},
     {"odd_graphs", odd_graphs},
+    {"parts", parts},
     {"kernels", kernels},
     {"unknown_kernels", unknown_kernels},
 };

@@ -8,10 +8,10 @@ import collections
 
 import numpy as np
 
-from . import losses, plugins, reference
+from . import losses, plugins, reference, shapes
 from .tracked import Tracked
 
-LAYERS = {**reference.LAYERS, **plugins.LAYERS}
+LAYERS = {**reference.LAYERS, **shapes.LAYERS, **plugins.LAYERS}
 LOSSES = {**losses.LOSSES, **plugins.LOSSES}
 INTEGERS = ("int32", "int64", "uint8")
 

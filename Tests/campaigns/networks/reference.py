@@ -325,9 +325,9 @@ LAYERS: dict[str, Layer] = {
 
 def unknown(registry):
     """What the registry has and nothing here computes: one sentence each."""
-    from . import losses, optimizers, plugins
+    from . import losses, optimizers, plugins, shapes
 
-    layers = {**LAYERS, **plugins.LAYERS}
+    layers = {**LAYERS, **shapes.LAYERS, **plugins.LAYERS}
     tables = {
         "layers": ("layer", {kind: layer.attributes for kind, layer in layers.items()}),
         "losses": (

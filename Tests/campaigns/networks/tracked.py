@@ -79,6 +79,18 @@ class Tracked:
         e = np.broadcast_to(self.e, self.shape).reshape(*shape) if np.ndim(self.e) else self.e
         return Tracked(self.v.reshape(*shape), e)
 
+    def __getitem__(self, index):
+        return Tracked(self.v[index], np.broadcast_to(self.e, self.shape)[index])
+
+    def transpose(self, axes):
+        return Tracked(self.v.transpose(axes), np.broadcast_to(self.e, self.shape).transpose(axes))
+
+    @staticmethod
+    def joined(parts, axis):
+        """The parts one after the other along an axis."""
+        e = [np.broadcast_to(part.e, part.shape) for part in parts]
+        return Tracked(np.concatenate([part.v for part in parts], axis), np.concatenate(e, axis))
+
     def sum(self, axis=None, keepdims=False):
         """Along one axis, or of everything."""
         terms = self.v.size if axis is None else self.shape[axis]

@@ -45,6 +45,12 @@ class Value:
         total: Value = make("add")(self, other)
         return total
 
+    def __getitem__(self, index: Any) -> Value:
+        """A part of the value: h[:, 2:5], h[:, -1], h[..., :32]. The batch, axis 0, is taken whole."""
+        from ._indexing import part
+
+        return part(self, index)
+
     def __repr__(self) -> str:
         return f"<value of {self.node.layer or self.node.name or 'input'} {self.shape}>"
 
