@@ -177,6 +177,7 @@ public struct Attributes: Sendable, Equatable {
   public subscript(name: String) -> AttributeValue? { items.first { $0.name == name }?.value }
 
   public func int(_ name: String) -> Int { if case .int(let value)? = self[name] { value } else { 0 } }
+  public func ints(_ name: String) -> [Int] { if case .ints(let value)? = self[name] { value } else { [] } }
   public func float(_ name: String) -> Double { if case .float(let value)? = self[name] { value } else { 0 } }
   public func bool(_ name: String) -> Bool { if case .bool(let value)? = self[name] { value } else { false } }
   public func string(_ name: String) -> String {

@@ -57,7 +57,8 @@ def tensors(arrays, sample=False):
 
 
 def attributes(values):
-    """A list of denpa_attribute, by the types of the values; a list of a kind and a dict is a spec."""
+    """A list of denpa_attribute, by the types of the values; a list of a kind and a dict is a spec, others
+    are integers."""
     result = (abi.Attribute * (len(values) + 1))()
     for entry, (name, value) in zip(result, values.items()):
         entry.name, entry.count = name.encode(), 1
@@ -69,8 +70,11 @@ def attributes(values):
             entry.type, entry.value.f = abi.ATTRIBUTE_FLOAT, value
         elif isinstance(value, str):
             entry.type, entry.value.s = abi.ATTRIBUTE_STRING, value.encode()
-        else:
+        elif isinstance(value[0], str):
             entry.type, entry.value.spec = abi.ATTRIBUTE_SPEC, spec(value)
+        else:
+            entry.type, entry.count = abi.ATTRIBUTE_INTS, len(value)
+            entry.value.ints = (ctypes.c_int64 * len(value))(*value)
     return result
 
 

@@ -35,6 +35,9 @@ def attributes(values):
                  float: (abi.ATTRIBUTE_FLOAT, "f"), str: (abi.ATTRIBUTE_STRING, "s"),
                  list: (abi.ATTRIBUTE_SPEC, "spec")}}
         entry.name, entry.count, (entry.type, field) = name.encode(), 1, kinds[type(value)]
+        if field == "spec" and not isinstance(value[0], str):
+            entry.type, entry.count, field = abi.ATTRIBUTE_INTS, len(value), "ints"
+            value = (ctypes.c_int64 * len(value))(*value)
         value = value.encode() if field == "s" else spec(*value) if field == "spec" else value
         setattr(entry.value, field, value)
     return result
