@@ -179,7 +179,7 @@ class Growing:
 
     def input(self, shape, dtype="float", whole=False):
         self.inputs.append({"shape": shape, "dtype": dtype, "whole": whole})
-        self.note(shape, dtype, 1.2, False)
+        self.note(shape, dtype, 2.0 if whole else 1.2, False)
 
     def note(self, shape, dtype, size, positive):
         self.shapes.append(shape)
@@ -219,6 +219,9 @@ class Growing:
         draw = self.draw
         kind = "dense" if draw.chance(0.3) else draw.choice(self.kinds)
         first = self.some()
+        integers = [i for i, dtype in enumerate(self.dtypes) if dtype != "float"]
+        if integers and getattr(LAYERS[kind], "integers", False) == "only":
+            first = draw.choice(integers)
         arity = draw.choice([1, 2, 2, 3, 4, 5]) if kind in self.variadic else LAYERS[kind].arity
         like = [i for i, shape in enumerate(self.shapes) if shape == self.shapes[first]]
         others = [draw.choice(like) for _ in range(arity - 1)]
@@ -275,7 +278,7 @@ def attempt(seed, registry, variant, only):
     net = Growing(draw, registry)
     rows = wanted["rows"]
     for _ in range(1 if wanted["shape"] else wanted.get("inputs") or draw.choice([1, 1, 1, 2, 3])):
-        integer = not wanted["shape"] and draw.chance(0.1)
+        integer = not wanted["shape"] and draw.chance(0.2)
         net.input(
             wanted["shape"] or shape(draw),
             draw.choice(INTEGERS) if integer else "float",
