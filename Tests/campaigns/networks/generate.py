@@ -67,8 +67,9 @@ def product(draw):
     vector, tile = draw.choice([2, 4, 8, 16]), draw.choice([6, 12, 14])
     block = AT["block"][draw.choice(["float32", "float64"])]
     m, n, k = draw.log(1, 100), draw.log(1, 100), draw.log(1, 100)
+    most = draw.choice([MOST_WORK >> 5] * 4 + [MOST_WORK >> 2, MOST_WORK])
     for _ in range(draw.choice([1, 2, 2, 3])):
-        rule = draw.randrange(18)
+        rule = draw.randrange(19)
         if rule < 3:
             k = draw.near(block * draw.choice([1, 1, 2, 3, 4, 5, 6]))
         elif rule < 5:
@@ -96,9 +97,12 @@ def product(draw):
             # One extent long, the others as they come.
             long = draw.choice([draw.near(AT["chunk"]), draw.log(1 << 12, 1 << 17)])
             m, n, k = draw.choice([(long, n, k), (m, long, k), (m, n, long), (draw.log(1, 50), n, long)])
+        elif rule == 17:
+            # Few rows beside a long k, and too wide to be divided by blocks: chunks of an edge have few rows.
+            m, n, k = draw.randint(17, 29), draw.randint(100, 270), AT["chunk"] + draw.log(1, 400)
+            most = MOST_WORK
         else:
             m, k = draw.near(AT["pack rows"]), draw.near(AT["pack"] // draw.choice([4, 8]) // n)
-    most = draw.choice([MOST_WORK >> 5] * 4 + [MOST_WORK >> 2, MOST_WORK])
     while m * n * k > most or max(m * n, n * k, m * k) > MOST_ELEMENTS // 2:
         m, n, k = max(1, m // 2), max(1, n * 2 // 3), max(1, k * 2 // 3)
     rows, units, inputs = draw.choice([(m, n, k), (m, k, n), (k, n, m)])  # y = x·W; dx = dy·Wᵀ; dW = xᵀ·dy
