@@ -81,10 +81,13 @@ def run_block(given):
     try:
         run_state_machine_as_test(seed(given.seed)(machine), settings=wanted)
     except Exception as error:
-        print(f"{recorder.program}\n{type(error).__name__}: {error}")
-        for frame in traceback.extract_tb(error.__traceback__):
-            if str(HERE) in frame.filename:
-                print(f"    {frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.line}")
+        print(recorder.program)
+        # What does not fail again (threads) is in a group: the failure itself is within.
+        for found in (error, *getattr(error, "exceptions", ())):
+            print(f"{type(found).__name__}: {found}")
+            for frame in traceback.extract_tb(found.__traceback__):
+                if str(HERE) in frame.filename:
+                    print(f"    {frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.line}")
         print(*[note for note in getattr(error, "__notes__", ()) if "reproduce" in note], sep="\n")
         print(f"(after {recorder.programs} programs, those of shrinking included)")
         return 1

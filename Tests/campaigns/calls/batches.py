@@ -25,6 +25,7 @@ MISTAKES = {
     "input null": abi.BAD_ARGUMENT,
     "input dtype": abi.BAD_DTYPE,
     "input stride": abi.BAD_ARGUMENT,
+    "input mixed": abi.BAD_SHAPE,  # one sample beside a batch of one row
     "target width": abi.BAD_SHAPE,
     "target rows": abi.BAD_SHAPE,
     "target count": abi.BAD_ARGUMENT,
@@ -130,6 +131,8 @@ class Batch:
             return None
         if self.mistake == "input rows" and len(net.inputs) < 2:
             return None
+        if self.mistake == "input mixed" and (len(net.inputs) < 2 or self.rows != 1 or not strided):
+            return None
         if self.mistake == "output overlap" and (len(net.outputs) < 2 or self.rows == 0):
             return None
         if self.mistake == "input stride" and (strided or self.is_single or self.rows < 2):
@@ -147,7 +150,8 @@ def _allowed(words):
     ]
 
 
-POISON = st.sampled_from([None] * 18 + _allowed(POISONS))
+ALLOWED = _allowed(POISONS)
+POISON = st.sampled_from([None] * 18 + ALLOWED)
 MISTAKE = st.sampled_from([None] * 40 + ([] if "mistake" in WITHOUT else list(MISTAKES)))
 ROWS = st.sampled_from([2, 3, 1, 4, 0] + ([] if "growth" in WITHOUT else [9, 40]))
 SEED = st.integers(0, 5)

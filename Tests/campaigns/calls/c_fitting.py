@@ -140,7 +140,8 @@ class CMachine(TrainerMachine):
     )
     def fit(self, trainer, data, more, size, epochs, shuffle, strided, validation, stop):
         owner, state, pointer = self.trainer(trainer)
-        data = dataclasses.replace(data, rows=data.rows and data.rows + more)
+        if data.mistake != "input mixed":
+            data = dataclasses.replace(data, rows=data.rows and data.rows + more)
         size = min(size, state.max_batch) if "growth" in WITHOUT else size
         refusals = state.refusals(data, learns=True, strided=True)
         if data.rows == 0:

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from .batches import BATCH, GOOD_BATCH, SEED, Batch, numbers
+from .batches import ALLOWED, BATCH, GOOD_BATCH, MISTAKES, SEED, Batch, numbers
 from .c_api import status_name
 from .c_models import PICK, ModelMachine
 from .compare import require, require_all
@@ -209,18 +209,33 @@ class TrainerMachine(ModelMachine):
         self.look()
 
     @precondition(lambda self: self.trainers)
-    @rule(trainer=PICK, batch=GOOD_BATCH, count=st.integers(1, 2), steps=st.booleans())
-    def micro_batches(self, trainer, batch, count, steps):
-        """What a loop of one's own does, so that it is done often."""
+    @rule(
+        trainer=PICK,
+        batch=GOOD_BATCH,
+        count=st.integers(1, 2),
+        around=st.sampled_from([(None, None)] * 5 + [("backward fails", None), ("backward fails", "inf x")]),
+        between=st.sampled_from([None] * 5 + [m for m in MISTAKES if m.startswith("output")]),
+        steps=st.booleans(),
+    )
+    def micro_batches(self, trainer, batch, count, around, between, steps):
+        """What a loop of one's own does, so that it is done often; sometimes with what fails around it, or
+        with a forward that is refused in the middle."""
         slot = list(self.trainers)[trainer % len(self.trainers)]
-        for k in range(count):
-            self.forward(trainer, dataclasses.replace(batch, seed=batch.seed + k), True)
+        first, last = [p if p in ALLOWED else None for p in around]
+        other = dataclasses.replace(batch, seed=batch.seed + 9, mistake=between)
+        is_refused = "mistake" not in WITHOUT and other.fault(self.trainers[slot].state.net, outputs=True)
+        for k, poison in enumerate([first] * (first is not None) + [None] * count):
+            self.forward(trainer, dataclasses.replace(batch, seed=batch.seed + k, poison=poison), True)
+            if is_refused:
+                self.forward(trainer, other, True)
             only = {slot: self.trainers[slot]}
             others, self.trainers = self.trainers, only
             try:
                 self.backward(0, batch.seed, [False] * 3, None, None)
             finally:
                 self.trainers = others
+        if last:
+            self.forward(trainer, dataclasses.replace(batch, poison=last), True)
         if steps:
             self.step(trainer)
 

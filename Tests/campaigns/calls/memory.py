@@ -117,6 +117,9 @@ def misdescribe(tensors, arrays, mistake, place):
         lead = 1 if array.ndim > 1 or array.ndim == 1 and array.dtype.kind in "iu" else 0
         rows = array.shape[0] + 4 if lead else 5
         tensors[-1] = tensor(place(np.zeros((rows, *array.shape[lead:]), array.dtype)))
+    elif which == "mixed":
+        other = arrays[-1][0] if arrays[-1].ndim > 1 else arrays[-1][None]
+        tensors[-1] = tensor(other, not other.flags.c_contiguous)
     elif which == "null":
         t.data = None
     elif which == "dtype":

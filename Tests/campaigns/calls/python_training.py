@@ -19,6 +19,8 @@ from .python_machine import MAYBE, PICK, PythonBase
 
 EPOCHS = st.sampled_from([1, 1, 2, 3])
 STOP = st.sampled_from([None, None, None, 0, 1])
+# Rows for which a trainer has no room at first, and whose arrays are not copied (trainers' ROOM, SMALL).
+LARGE = st.sampled_from([0] * 5 + [700, 701])
 
 
 class PythonTraining(PythonBase):
@@ -36,13 +38,17 @@ class PythonTraining(PythonBase):
     # -- train_batch, fit, evaluate -------------------------------------------------------------------------
 
     @precondition(lambda self: self.nets)
-    @rule(net=PICK, batch=BATCH, terms=MAYBE, opt=MAYBE, again=st.sampled_from([0, 0, 2]))
-    def train_batch(self, net, batch, terms, opt, again):
+    @rule(net=PICK, batch=BATCH, terms=MAYBE, opt=MAYBE, again=st.sampled_from([0, 0, 2]), large=LARGE)
+    def train_batch(self, net, batch, terms, opt, again, large):
         owner, net, state = self.pick(net)
         batch = possible(batch, state.net)
+        losses = self.choices(state, terms, opt)[0] or state.terms or ()
+        if large and batch.rows and all(term.reduction != "sum" for term in losses):  # a sum would diverge
+            batch = dataclasses.replace(batch, rows=large)
         for k in range(again + 1):
             batch = dataclasses.replace(batch, seed=batch.seed + k)
-            losses, chosen, named, words = self.choices(state, terms, opt)
+            # Again: with what the network has by then, which takes the shortest way.
+            losses, chosen, named, words = self.choices(state, *((None, None) if k else (terms, opt)))
             used = losses or state.terms
             t = self.t(batch, state, used or self.losses(state, 0))
             got = self.api.call(

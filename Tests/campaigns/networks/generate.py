@@ -67,8 +67,9 @@ def product(draw):
     vector, tile = draw.choice([2, 4, 8, 16]), draw.choice([6, 12, 14])
     block = AT["block"][draw.choice(["float32", "float64"])]
     m, n, k = draw.log(1, 100), draw.log(1, 100), draw.log(1, 100)
+    most = draw.choice([MOST_WORK >> 5] * 4 + [MOST_WORK >> 2, MOST_WORK])
     for _ in range(draw.choice([1, 2, 2, 3])):
-        rule = draw.randrange(18)
+        rule = draw.randrange(19)
         if rule < 3:
             k = draw.near(block * draw.choice([1, 1, 2, 3, 4, 5, 6]))
         elif rule < 5:
@@ -96,9 +97,12 @@ def product(draw):
             # One extent long, the others as they come.
             long = draw.choice([draw.near(AT["chunk"]), draw.log(1 << 12, 1 << 17)])
             m, n, k = draw.choice([(long, n, k), (m, long, k), (m, n, long), (draw.log(1, 50), n, long)])
+        elif rule == 17:
+            # Few rows beside a long k, and too wide to be divided by blocks: chunks of an edge have few rows.
+            m, n, k = draw.randint(17, 29), draw.randint(100, 270), AT["chunk"] + draw.log(1, 400)
+            most = MOST_WORK
         else:
             m, k = draw.near(AT["pack rows"]), draw.near(AT["pack"] // draw.choice([4, 8]) // n)
-    most = draw.choice([MOST_WORK >> 5] * 4 + [MOST_WORK >> 2, MOST_WORK])
     while m * n * k > most or max(m * n, n * k, m * k) > MOST_ELEMENTS // 2:
         m, n, k = max(1, m // 2), max(1, n * 2 // 3), max(1, k * 2 // 3)
     rows, units, inputs = draw.choice([(m, n, k), (m, k, n), (k, n, m)])  # y = x·W; dx = dy·Wᵀ; dW = xᵀ·dy
@@ -179,7 +183,7 @@ class Growing:
 
     def input(self, shape, dtype="float", whole=False):
         self.inputs.append({"shape": shape, "dtype": dtype, "whole": whole})
-        self.note(shape, dtype, 1.2, False)
+        self.note(shape, dtype, 2.0 if whole else 1.2, False)
 
     def note(self, shape, dtype, size, positive):
         self.shapes.append(shape)
@@ -219,6 +223,9 @@ class Growing:
         draw = self.draw
         kind = "dense" if draw.chance(0.3) else draw.choice(self.kinds)
         first = self.some()
+        integers = [i for i, dtype in enumerate(self.dtypes) if dtype != "float"]
+        if integers and getattr(LAYERS[kind], "integers", False) == "only":
+            first = draw.choice(integers)
         arity = draw.choice([1, 2, 2, 3, 4, 5]) if kind in self.variadic else LAYERS[kind].arity
         like = [i for i, shape in enumerate(self.shapes) if shape == self.shapes[first]]
         others = [draw.choice(like) for _ in range(arity - 1)]
@@ -275,7 +282,7 @@ def attempt(seed, registry, variant, only):
     net = Growing(draw, registry)
     rows = wanted["rows"]
     for _ in range(1 if wanted["shape"] else wanted.get("inputs") or draw.choice([1, 1, 1, 2, 3])):
-        integer = not wanted["shape"] and draw.chance(0.1)
+        integer = not wanted["shape"] and draw.chance(0.2)
         net.input(
             wanted["shape"] or shape(draw),
             draw.choice(INTEGERS) if integer else "float",

@@ -14,7 +14,11 @@ from .tracked import Tracked, matrix
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-SOURCES = [ROOT / "examples" / "plugins" / "swish.c", HERE / "plugins" / "mixed.c"]
+SOURCES = [
+    ROOT / "examples" / "plugins" / "swish.c",
+    HERE / "plugins" / "mixed.c",
+    HERE / "plugins" / "many.c",
+]
 
 
 def compiled():
@@ -153,11 +157,32 @@ class Lookup(Layer):
         return [None], {"table": Tracked(chosen) @ dy}
 
 
+class Many(Layer):
+    """y = (1 + Σ (k + 1)/64·p[k])·x, with 64 parameters of one number each."""
+
+    def parameters(self, attributes, shapes):
+        return [(f"p{k}", (), 0.02) for k in range(64)]
+
+    def size(self, attributes, sizes):
+        return [1.5 * sizes[0]]
+
+    def factor(self, ps):
+        return sum(ps[f"p{k}"] * ((k + 1) / 64) for k in range(64)) + 1
+
+    def forward(self, attributes, xs, ps):
+        return [self.factor(ps) * xs[0]]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        slope = (dys[0] * xs[0]).sum()
+        return [dys[0] * self.factor(ps)], {f"p{k}": slope * ((k + 1) / 64) for k in range(64)}
+
+
 LAYERS = {
     "example.swish": Swish(),
     "campaign.mixed": Mixed(),
     "campaign.squash": Squash(),
     "campaign.lookup": Lookup(),
+    "campaign.many": Many(),
 }
 
 

@@ -1,6 +1,6 @@
-/* mixed.c: plugin layers for the random networks, of the kinds that the built-in layers are not: several inputs and outputs of
- * different shapes, a parameter that is one number, a backward that needs outputs alone, an integer input, a loss. Their
- * formulas stand in plugins.py, which is what they are compared with.
+/* mixed.c: plugin layers for the random networks, of the kinds that the built-in layers are not: several
+ * inputs and outputs of different shapes, a parameter that is one number, a backward that needs outputs
+ * alone, an integer input, a loss. Their formulas are in plugins.py, which is what they are compared with.
  */
 #include <denpa_plugin.h>
 #include <math.h>
@@ -28,7 +28,8 @@ static int64_t grain(int64_t each) { return 2048 / (each > 0 ? each : 1) + 1; }
 
 /* ------------------------------------------------------------------------------------------------------------------
  * campaign.mixed: y = p∘a + b∘b (like a), z = Σ q·a∘b over the last axis; p (columns), q one number.
- * The workspace has one sum of dq for each line.
+ * The workspace has one sum of dq for each line. db is written before da: where both are one value, the
+ * order must not matter.
  */
 typedef struct mixed_work {
   const denpa_call *call;
@@ -67,8 +68,8 @@ typedef struct mixed_work {
       for (int64_t j = 0; j < w->columns; j++) {                                                        \
         const int64_t i = line * w->columns + j;                                                        \
         sum += (double)a[i] * b[i];                                                                     \
-        if (da) da[i] = (call->accumulate_inputs[0] ? da[i] : 0) + (dy[i] * p[j] + dz[line] * q * b[i]); \
         if (db) db[i] = (call->accumulate_inputs[1] ? db[i] : 0) + (2 * b[i] * dy[i] + dz[line] * q * a[i]); \
+        if (da) da[i] = (call->accumulate_inputs[0] ? da[i] : 0) + (dy[i] * p[j] + dz[line] * q * b[i]); \
       }                                                                                                 \
       w->sums[line] = dz[line] * sum;                                                                   \
     }                                                                                                   \
@@ -238,13 +239,8 @@ static denpa_status lookup_parameter(const denpa_host *host, void *user_data, vo
   return DENPA_OK;
 }
 
-static int64_t number(const denpa_tensor *x, int64_t i) {
-  switch (x->dtype) {
-    case DENPA_INT32: return ((const int32_t *)x->data)[i];
-    case DENPA_INT64: return ((const int64_t *)x->data)[i];
-    default: return ((const uint8_t *)x->data)[i];
-  }
-}
+/* Whatever integers the network has: the proof was made with these, and so they are handed over. */
+static int64_t number(const denpa_tensor *x, int64_t i) { return ((const int32_t *)x->data)[i]; }
 
 #define DEFINE_LOOKUP(real)                                                                             \
   static denpa_status lookup_forward_##real(const denpa_call *call) {                                   \
