@@ -284,6 +284,36 @@ static void loss_surface(void) {
   NEAR(loss, 0, 1e-12);
 }
 
+/* The largest logit decides wherever it is in the row, the lanes beyond the last whole vector included: without it as the
+ * maximum, e^1000 would overflow. */
+static void softmax_of_large_logits(void) {
+  enum { MOST = 37 };
+  static double x[MOST * MOST], y[MOST * MOST];
+  static float x32[MOST * MOST], y32[MOST * MOST];
+  int64_t classes[MOST];
+  double loss;
+  int n, i;
+  for (n = 1; n <= MOST; n++) {
+    denpa_graph *g = new_graph();
+    denpa_value in = add_input(g, "x", n), p;
+    denpa_model *m;
+    denpa_trainer *t;
+    denpa_tensor X = denpa_f64(x, n, n), Y = denpa_f64(y, n, n), X32 = denpa_f32(x32, n, n), Y32 = denpa_f32(y32, n, n),
+                 T = denpa_i64(classes, n);
+    for (i = 0; i < n * n; i++) x[i] = x32[i] = i % (n + 1) == 0 ? 1000 : 0;
+    for (i = 0; i < n; i++) classes[i] = i;
+    OK(denpa_graph_add(g, "softmax", NULL, NULL, &in, 1, &p, 1));
+    OK(denpa_predict(new_session(finish_model(g, &p, 1, DENPA_FLOAT64, 0), n, 0), &X, 1, &Y, 1));
+    OK(denpa_predict(new_session(finish_model(g, &p, 1, DENPA_FLOAT32, 0), n, 0), &X32, 1, &Y32, 1));
+    for (i = 0; i < n * n; i++) CHECK(y[i] * 1000 == x[i] && y32[i] * 1000 == x32[i]);
+    if (n < 2) continue; /* a cross-entropy needs two classes */
+    m = finish_model(g, &in, 1, DENPA_FLOAT64, 0);
+    t = new_trainer(m, "softmax_cross_entropy", NULL, NULL, 0, n);
+    OK(denpa_evaluate(t, &X, 1, &T, 1, &loss, NULL));
+    CHECK(loss == 0);
+  }
+}
+
 static const test_case tests[] = {
     {"one_layer", one_layer},
     {"three_layers_float64", three_layers_float64},
@@ -295,6 +325,7 @@ static const test_case tests[] = {
     {"cross_entropies", cross_entropies},
     {"two_layer_gradients", two_layer_gradients},
     {"softmax_is_per_row", softmax_is_per_row},
+    {"softmax_of_large_logits", softmax_of_large_logits},
     {"loss_surface", loss_surface},
 };
 
