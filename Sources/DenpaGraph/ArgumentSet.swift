@@ -8,8 +8,8 @@ struct StepRecord {
   var op: Int
 }
 
-/// A pointer among the arguments that is bound again and again: so many bytes into a slot's memory, or into the
-/// parameters.
+/// A pointer among the arguments that is bound again and again: so many bytes into a slot's memory, or into
+/// the parameters.
 struct Patch {
   var address: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   /// Which slot.

@@ -269,7 +269,9 @@ public final class Executor: @unchecked Sendable {
     hasBegunBackward = false
     let program = current
     if program.pointee.rows != rows { try prepare(rows: rows) }
-    for patch in program.pointee.slotPatches { patch.address.pointee = slots[patch.source].map { $0 + patch.offset } }
+    for patch in program.pointee.slotPatches {
+      patch.address.pointee = slots[patch.source].map { $0 + patch.offset }
+    }
     let binding = program.pointee.binding
     if binding.pointee.parameters != parameters {
       for patch in program.pointee.parameterPatches { patch.address.pointee = parameters + patch.offset }

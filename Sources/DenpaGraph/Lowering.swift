@@ -63,12 +63,14 @@ struct Lowering {
   mutating func place(_ id: TensorID, _ address: UnsafeMutableRawPointer) {
     let address = address.assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
     let base = plan.tensors.storage(id)
-    let offset = base == id ? 0 : plan.tensors.layout(id, rows: sizes.rows).offset * plan.tensors[id].type.dtype.size
+    let offset =
+      base == id ? 0 : plan.tensors.layout(id, rows: sizes.rows).offset * plan.tensors[id].type.dtype.size
     switch plan.tensors[base].role {
     case .slot(let slot): slotPatches.append(Patch(address: address, source: slot, offset: offset))
     case .parameter(let number):
       parameterPatches.append(Patch(address: address, source: 0, offset: parameterOffsets[number] + offset))
-    case .parameterGradient(let number): address.pointee = gradients.map { $0 + (gradientOffsets[number] + offset) }
+    case .parameterGradient(let number):
+      address.pointee = gradients.map { $0 + (gradientOffsets[number] + offset) }
     case .constant: address.pointee = constants + (constantOffsets[base] + offset)
     case .temporary: address.pointee = arena + (plan.offset(base, rows: sizes.rows) + offset)
     case .view: break

@@ -149,9 +149,9 @@ struct Passes {
     remove(dead)
   }
 
-  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in place,
-  /// so both stay what they are. x may be the caller's: what backward reads of it is bound as long as the plan
-  /// runs. Where x is a view with gaps, all that read y have to take one.
+  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in
+  /// place, so both stay what they are. x may be the caller's: what backward reads of it is bound as long as
+  /// the plan runs. Where x is a view with gaps, all that read y have to take one.
   mutating func elideCopies() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
@@ -162,7 +162,8 @@ struct Passes {
         // All of x is there before y's first reader, since this op is between them.
         (writers[base].last ?? -1) < index,
         tensors.isContiguous(x)
-          || tensors[x].type.shape == tensors[y].type.shape && readers[y].allSatisfy({ takesViews(ops[$0], of: y) })
+          || tensors[x].type.shape == tensors[y].type.shape
+            && readers[y].allSatisfy({ takesViews(ops[$0], of: y) })
       else { continue }
       tensors[y].role = .view(x, .reshaped)
       dead.insert(index)
@@ -182,7 +183,8 @@ struct Passes {
   mutating func copyViews() {
     var result: [Op] = []
     for var op in ops {
-      for read in op.reads.indices where !op.operation.readsViews(read) && !tensors.isContiguous(op.reads[read]) {
+      for read in op.reads.indices
+      where !op.operation.readsViews(read) && !tensors.isContiguous(op.reads[read]) {
         let own = addTemporary(tensors[op.reads[read]].type, node: op.node, "a view, copied")
         result.append(Op(CopyOperation(), node: op.node, reads: [op.reads[read]], to: own))
         op.reads[read] = own
@@ -197,7 +199,8 @@ struct Passes {
     return tensors.count - 1
   }
 
-  /// Memory that is written part by part: zeros come first, unless the parts are all of it, each written once.
+  /// Memory that is written part by part: zeros come first, unless the parts are all of it, each written
+  /// once.
   mutating func clearWhatIsWrittenInParts() {
     let writers = writers()
     var cleared: [Int: [TensorID]] = [:]
@@ -211,7 +214,9 @@ struct Passes {
     guard !cleared.isEmpty else { return }
     var result: [Op] = []
     for (index, op) in ops.enumerated() {
-      for base in cleared[index] ?? [] { result.append(Op(ZeroOperation(), node: op.node, reads: [], to: base)) }
+      for base in cleared[index] ?? [] {
+        result.append(Op(ZeroOperation(), node: op.node, reads: [], to: base))
+      }
       result.append(op)
     }
     ops = result
@@ -242,9 +247,9 @@ struct Passes {
     return end == tensors[base].type.shape[axis]
   }
 
-  /// The first write of a gradient overwrites, the others add. Gradients of parameters ask the executor at the
-  /// first write. What cannot add, or cannot write a view with gaps, writes to its own memory and is copied from
-  /// there.
+  /// The first write of a gradient overwrites, the others add. Gradients of parameters ask the executor at
+  /// the first write. What cannot add, or cannot write a view with gaps, writes to its own memory and is
+  /// copied from there.
   mutating func chooseModes() {
     var written = Set<TensorID>()
     let writers = writers()

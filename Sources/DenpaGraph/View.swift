@@ -1,6 +1,7 @@
 import DenpaCore
 
-/// How a tensor of a plan looks at the elements of another one. A view costs nothing: it is an offset and strides.
+/// How a tensor of a plan looks at the elements of another one. A view costs nothing: it is an offset and
+/// strides.
 public enum View: Sendable, Equatable {
   /// All elements in their order, under the view's own shape.
   case reshaped
@@ -22,7 +23,9 @@ struct Layout: Equatable {
   init(_ shape: Shape) {
     extents = shape.array
     strides = Array(repeating: 1, count: extents.count)
-    for axis in extents.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * extents[axis + 1] }
+    for axis in extents.indices.dropLast().reversed() {
+      strides[axis] = strides[axis + 1] * extents[axis + 1]
+    }
   }
 
   /// Whether the elements follow each other in row-major order.

@@ -46,7 +46,8 @@ private func step(_ kernel: Kernel) -> Step {
   case .add: return { divide(Add<V>.self, $0, $1) { c, k, _ in runChunk(Add<V>.self, c, k) } }
   case .scale: return { divide(Scale<V>.self, $0, $1) { c, k, _ in runChunk(Scale<V>.self, c, k) } }
   case .finite: return { divide(Finite<V>.self, $0, $1) { c, k, _ in runChunk(Finite<V>.self, c, k) } }
-  case .stridedCopy: return { divide(StridedCopy<V>.self, $0, $1) { c, k, _ in runChunk(StridedCopy<V>.self, c, k) } }
+  case .stridedCopy:
+    return { divide(StridedCopy<V>.self, $0, $1) { c, k, _ in runChunk(StridedCopy<V>.self, c, k) } }
   case .columnSum:
     return { divide(ColumnSum<V>.self, $0, $1) { c, k, _ in runChunk(ColumnSum<V>.self, c, k) } }
   case .softmax: return { divide(Softmax<V>.self, $0, $1) { c, k, _ in runChunk(Softmax<V>.self, c, k) } }

@@ -284,7 +284,14 @@ static void loss_surface(void) {
   NEAR(loss, 0, 1e-12);
 }
 
-/* The largest logit decides wherever it is in the row, the lanes beyond the last whole vector included: without it as the
+static denpa_model *softmax_of(int n, int32_t dtype) {
+  denpa_graph *g = new_graph();
+  denpa_value x = add_input(g, "x", n), y;
+  OK(denpa_graph_add(g, "softmax", NULL, NULL, &x, 1, &y, 1));
+  return finish_model(g, &y, 1, dtype, 0);
+}
+
+/* The largest logit decides wherever it is in the row, beyond the last whole vector too: without it as the
  * maximum, e^1000 would overflow. */
 static void softmax_of_large_logits(void) {
   enum { MOST = 37 };
@@ -294,22 +301,20 @@ static void softmax_of_large_logits(void) {
   double loss;
   int n, i;
   for (n = 1; n <= MOST; n++) {
-    denpa_graph *g = new_graph();
-    denpa_value in = add_input(g, "x", n), p;
-    denpa_model *m;
-    denpa_trainer *t;
-    denpa_tensor X = denpa_f64(x, n, n), Y = denpa_f64(y, n, n), X32 = denpa_f32(x32, n, n), Y32 = denpa_f32(y32, n, n),
-                 T = denpa_i64(classes, n);
-    for (i = 0; i < n * n; i++) x[i] = x32[i] = i % (n + 1) == 0 ? 1000 : 0;
+    denpa_graph *g;
+    denpa_value in;
+    denpa_tensor X = denpa_f64(x, n, n), Y = denpa_f64(y, n, n), X32 = denpa_f32(x32, n, n),
+                 Y32 = denpa_f32(y32, n, n), T = denpa_i64(classes, n);
+    for (i = 0; i < n * n; i++) x32[i] = (float)(x[i] = i % (n + 1) == 0 ? 1000 : 0);
     for (i = 0; i < n; i++) classes[i] = i;
-    OK(denpa_graph_add(g, "softmax", NULL, NULL, &in, 1, &p, 1));
-    OK(denpa_predict(new_session(finish_model(g, &p, 1, DENPA_FLOAT64, 0), n, 0), &X, 1, &Y, 1));
-    OK(denpa_predict(new_session(finish_model(g, &p, 1, DENPA_FLOAT32, 0), n, 0), &X32, 1, &Y32, 1));
+    OK(denpa_predict(new_session(softmax_of(n, DENPA_FLOAT64), n, 0), &X, 1, &Y, 1));
+    OK(denpa_predict(new_session(softmax_of(n, DENPA_FLOAT32), n, 0), &X32, 1, &Y32, 1));
     for (i = 0; i < n * n; i++) CHECK(y[i] * 1000 == x[i] && y32[i] * 1000 == x32[i]);
     if (n < 2) continue; /* a cross-entropy needs two classes */
-    m = finish_model(g, &in, 1, DENPA_FLOAT64, 0);
-    t = new_trainer(m, "softmax_cross_entropy", NULL, NULL, 0, n);
-    OK(denpa_evaluate(t, &X, 1, &T, 1, &loss, NULL));
+    g = new_graph();
+    in = add_input(g, "x", n);
+    OK(denpa_evaluate(new_trainer(finish_model(g, &in, 1, DENPA_FLOAT64, 0), "softmax_cross_entropy", NULL, NULL, 0, n),
+                      &X, 1, &T, 1, &loss, NULL));
     CHECK(loss == 0);
   }
 }

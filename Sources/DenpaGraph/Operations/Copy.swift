@@ -1,8 +1,8 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// y = x, element by element in row-major order. Where y is the plan's own and nothing forbids it, a pass makes it
-/// another name of x. One of the two may be a view with gaps, both if their shapes are equal.
+/// y = x, element by element in row-major order. Where y is the plan's own and nothing forbids it, a pass
+/// makes it another name of x. One of the two may be a view with gaps, both if their shapes are equal.
 struct CopyOperation: Operation {
   func adds(to destination: Int) -> Bool { true }
   func readsViews(_ read: Int) -> Bool { true }
@@ -77,7 +77,9 @@ private struct Strided {
 
   private static func strides(_ extents: [Int]) -> [Int] {
     var strides = Array(repeating: 1, count: extents.count)
-    for axis in extents.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * extents[axis + 1] }
+    for axis in extents.indices.dropLast().reversed() {
+      strides[axis] = strides[axis + 1] * extents[axis + 1]
+    }
     return strides
   }
 }

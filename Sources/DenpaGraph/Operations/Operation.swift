@@ -9,8 +9,8 @@ protocol Operation: Sendable {
   /// gives it memory of its own and adds the result from there.
   func adds(to destination: Int) -> Bool
 
-  /// Whether its kernels take a view with gaps for the read, or destination, with this number. The plan copies views for
-  /// those that do not.
+  /// Whether its kernels take a view with gaps for the read, or destination, with this number. The plan
+  /// copies views for those that do not.
   func readsViews(_ read: Int) -> Bool
   func writesViews(_ destination: Int) -> Bool
 
