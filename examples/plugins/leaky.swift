@@ -1,7 +1,6 @@
 // leaky.swift: a template for layer plugins in Swift 6.
 //
-//   swiftc -swift-version 6 -O -emit-library -static-stdlib -parse-as-library -I include
-//       examples/plugins/leaky.swift -o leaky.so
+//   swiftc -swift-version 6 -O -emit-library -static-stdlib -parse-as-library -I include examples/plugins/leaky.swift -o leaky.so
 //
 // The layer computes y = x for x > 0 and slope * x otherwise (Maas, Hannun and Ng, "Rectifier nonlinearities
 // improve neural network acoustic models", 2013). It has an attribute, "slope". The plugin does not link

@@ -1,7 +1,6 @@
 // softplus.cpp: a template for layer plugins in C++17.
 //
-//   c++ -std=c++17 -O2 -fPIC -shared -fvisibility=hidden -Iinclude
-//       examples/plugins/softplus.cpp -o softplus.so
+//   c++ -std=c++17 -O2 -fPIC -shared -fvisibility=hidden -Iinclude examples/plugins/softplus.cpp -o softplus.so
 //
 // The layer computes y = log(1 + exp(k x)) / k, a smooth ReLU (Dugas et al., "Incorporating second-order
 // functional knowledge for better option pricing", 2001). It has an attribute, "sharpness" (k), and a C++
