@@ -20,12 +20,23 @@ struct Layout: Equatable {
   var strides: [Int]
 
   /// The layout in row-major order, without gaps.
-  init(_ shape: Shape) {
-    extents = shape.array
+  init(_ shape: Shape) { self.init(shape.array) }
+
+  init(_ extents: [Int]) {
+    self.extents = extents
     strides = Array(repeating: 1, count: extents.count)
     for axis in extents.indices.dropLast().reversed() {
       strides[axis] = strides[axis + 1] * extents[axis + 1]
     }
+  }
+
+  /// The layout without its axes of one index.
+  var squeezed: Layout {
+    var result = self
+    let kept = extents.indices.filter { extents[$0] != 1 }
+    result.extents = kept.map { extents[$0] }
+    result.strides = kept.map { strides[$0] }
+    return result
   }
 
   /// Whether the elements follow each other in row-major order.

@@ -58,6 +58,37 @@ def test_several_inputs(joined, axis):
         assert_array_equal(gradient, part)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_views_go_into_parts(rows):
+    """A transposed value into a stack, and a slice of a slice into a concat: both sides have gaps."""
+    x = dp.Input((2, 3))
+    turned = dp.Transpose()(x)
+    outputs = [
+        dp.Stack()([turned, turned]),
+        dp.Stack(axis=-1)([turned, turned]),
+        dp.Concat(axis=1)([turned, turned[:, 1:]]),
+        dp.Concat()([x[:, :, 1:], x[:, :, :2]]),
+        dp.Reshape(shape=[6])(turned),
+        dp.Transpose()(turned[:, 1:, :1]),
+    ]
+    net = dp.Model(x, outputs, dtype="float64")
+    given = numbers(rows, 2, 3)
+    t = given.transpose(0, 2, 1)
+    wanted = [
+        np.stack([t, t], axis=1),
+        np.stack([t, t], axis=-1),
+        np.concatenate([t, t[:, 1:]], axis=1),
+        np.concatenate([given[:, :, 1:], given[:, :, :2]], axis=2),
+        t.reshape(rows, 6),
+        t[:, 1:, :1].transpose(0, 2, 1),
+    ]
+    for training in (False, True):
+        for got, expected in zip(net.forward(given, training=training), wanted):
+            assert_array_equal(got, expected)
+    for got, expected in zip(net.predict(given), wanted):
+        assert_array_equal(got, expected)
+
+
 def test_parts_that_overlap_add_up():
     """Gradients of slices that share elements, and of a value that is also read whole."""
     x = dp.Input((6,))

@@ -14,7 +14,7 @@ struct CopyOperation: Operation {
     let (source, target) = (lowering.layout(x), lowering.layout(y))
     let type = lowering.sizes.type(y)
     guard source.isContiguous, target.isContiguous else {
-      return try lowerStrided(x, destination, Strided(source, target), &lowering)
+      return try lowerStrided(x, destination, try Strided(source, target), &lowering)
     }
     guard type.dtype.isFloat else {
       return try lowering.emit(
@@ -51,17 +51,24 @@ extension Recipe {
   public func copy(_ x: Tensor, into y: Tensor) { emit(CopyOperation(), [x], y) }
 }
 
-/// What is copied how: as few axes as there can be, at least one.
+/// The loops of a copy: as few axes as possible, at least one.
 private struct Strided {
   private(set) var axes: [CopyAxis] = []
 
-  init(_ source: Layout, _ target: Layout) {
-    // Who has no gaps has the other one's axes: the elements are in the same order.
-    let shape = source.isContiguous ? target.extents : source.extents
-    let from = source.isContiguous ? Strided.strides(shape) : source.strides
-    let to = target.isContiguous ? Strided.strides(shape) : target.strides
-    for axis in shape.indices where shape[axis] != 1 {
-      let next = CopyAxis(extent: shape[axis], source: from[axis], destination: to[axis])
+  init(_ source: Layout, _ target: Layout) throws(DenpaError) {
+    // Axes of one index do not count. A tensor without gaps takes the other one's axes, since the order of the
+    // elements is the same.
+    let (from, to) = (source.squeezed, target.squeezed)
+    let shape = from.isContiguous ? to.extents : from.extents
+    let (x, y) = (
+      from.isContiguous ? Layout(shape).strides : from.strides,
+      to.isContiguous ? Layout(shape).strides : to.strides
+    )
+    guard x.count == y.count, from.isContiguous || to.isContiguous || from.extents == to.extents else {
+      throw DenpaError(.internalError, "a copy between views with gaps and different shapes")
+    }
+    for axis in shape.indices {
+      let next = CopyAxis(extent: shape[axis], source: x[axis], destination: y[axis])
       if let last = axes.last, last.source == next.extent * next.source,
         last.destination == next.extent * next.destination
       {
@@ -73,14 +80,6 @@ private struct Strided {
       }
     }
     if axes.isEmpty { axes = [CopyAxis(extent: 1, source: 1, destination: 1)] }
-  }
-
-  private static func strides(_ extents: [Int]) -> [Int] {
-    var strides = Array(repeating: 1, count: extents.count)
-    for axis in extents.indices.dropLast().reversed() {
-      strides[axis] = strides[axis + 1] * extents[axis + 1]
-    }
-    return strides
   }
 }
 
