@@ -46,7 +46,8 @@ let package = Package(
   name: "denpa",
   products: [.library(name: "denpa", type: .dynamic, targets: ["Denpa"])],
   targets: [
-    .target(name: "CShim"),
+    // Callbacks are called through the types of the public headers.
+    .target(name: "CShim", cxxSettings: [.headerSearchPath("../../include")]),
     .systemLibrary(name: "CDenpa", path: "include"),
     .target(name: "DenpaKernelTypes", swiftSettings: strict),
     .target(

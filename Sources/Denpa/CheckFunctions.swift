@@ -56,7 +56,7 @@ private func tell(
       told.analytic = result.analytic
       told.numeric = result.numeric
       told.passed = result.passed ? 1 : 0
-      return denpa_shim_call_2(Callback.address(callback), userData, &told, note, place)
+      return denpa_shim_check(Callback.address(callback), userData, &told, note, place)
     }
   }
 }

@@ -67,7 +67,7 @@ private struct FitCall {
       told.validation_accuracy = progress.validationAccuracy
       told.end_of_epoch = progress.endOfEpoch ? 1 : 0
       return try Callback.ofProgram("the progress callback") { note, place in
-        denpa_shim_call_2(Callback.address(callback), userData, &told, note, place)
+        denpa_shim_progress(Callback.address(callback), userData, &told, note, place)
       } == DENPA_OK
     }
   }
@@ -128,7 +128,7 @@ private final class CallbackSource: BatchSource {
       throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")
     }
     let status = try Callback.ofProgram("the rewind callback") { note, place in
-      denpa_shim_call_1(Callback.address(rewind), source, note, place)
+      denpa_shim_rewind(Callback.address(rewind), source, note, place)
     }
     guard status == DENPA_OK else { throw CallbackSource.failure("the rewind callback", status) }
   }
@@ -142,7 +142,7 @@ private final class CallbackSource: BatchSource {
 
   func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> Batch? {
     let status = try Callback.ofProgram("the data callback") { note, place in
-      denpa_shim_call_3(Callback.address(next_), source, tensors, tensors + inputCount, note, place)
+      denpa_shim_next(Callback.address(next_), source, tensors, tensors + inputCount, note, place)
     }
     guard status != DENPA_END_OF_DATA else { return nil }
     guard status == DENPA_OK else { throw CallbackSource.failure("the data callback", status) }

@@ -115,7 +115,7 @@ final class PluginCall: @unchecked Sendable {
       call.pointee.accumulate_parameters = UnsafePointer(arguments.pointee.accumulate + accumulateParameters)
     }
     text.pointee.source = .nobody
-    let answer = Callback.run(text) { denpa_shim_call_1(callback, call, Callback.note, text) }
+    let answer = Callback.run(text) { denpa_shim_run(callback, call, Callback.note, text) }
     guard answer != 0 || text.pointee.isException || chunkText.pointee.claimed != 0 else { return 0 }
     return failed(answer, run)
   }

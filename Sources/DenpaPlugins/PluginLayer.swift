@@ -23,7 +23,7 @@ final class PluginInstance: @unchecked Sendable {
     }
     var made: UnsafeMutableRawPointer?
     try Callback.check("create") { note, place in
-      denpa_shim_call_4(
+      denpa_shim_create(
         Callback.address(create), PluginHost.table, definition.userData, list.pointer, &made, note, place)
     }
     pointer = made
@@ -85,7 +85,7 @@ struct PluginLayer: ForeignLayer {
       made.tensors[index].rank = -1
     }
     try Callback.check("infer_shape") { note, place in
-      denpa_shim_call_5(
+      denpa_shim_infer_shape(
         Callback.address(infer), PluginHost.table, definition.userData, instance.pointer, given.readable,
         made.writable, note, place)
     }
@@ -148,7 +148,7 @@ struct PluginLayer: ForeignLayer {
       parameter.struct_size = MemoryLayout<denpa_parameter>.size
       parameter.rank = -1
       try Callback.check("parameter") { note, place in
-        denpa_shim_describe(
+        denpa_shim_parameter(
           Callback.address(describe), PluginHost.table, definition.userData, instance.pointer, given.readable,
           index,
           &parameter, note, place)
@@ -192,7 +192,7 @@ struct PluginLayer: ForeignLayer {
       tensor.dtype = (asked.first?.dtype ?? .float32).rawValue
       tensor.rank = -1
       try Callback.check("saved") { note, place in
-        denpa_shim_describe(
+        denpa_shim_saved(
           Callback.address(describe), PluginHost.table, definition.userData, instance.pointer, given.readable,
           index,
           &tensor, note, place)
@@ -209,7 +209,7 @@ struct PluginLayer: ForeignLayer {
     let given = try arena.tensors(try known(inputs))
     var bytes: Int64 = 0
     try Callback.check("workspace") { note, place in
-      bytes = denpa_shim_measure(
+      bytes = denpa_shim_workspace(
         Callback.address(measure), definition.userData, instance.pointer, given.readable, note, place)
       return 0
     }

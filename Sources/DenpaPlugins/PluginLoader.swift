@@ -96,7 +96,7 @@ public enum PluginLoader {
     plugin.pointee.abi = -1
     var text = FailureText()
     let answer = withUnsafeMutablePointer(to: &text) { place in
-      Callback.run(place) { denpa_shim_call_2(symbol, PluginHost.table, plugin, Callback.note, place) }
+      Callback.run(place) { denpa_shim_enter(symbol, PluginHost.table, plugin, Callback.note, place) }
     }
     if answer != 0 || text.isException {
       let name: StaticString = "its entry function"

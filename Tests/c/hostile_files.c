@@ -135,7 +135,7 @@ static void huge_attributes(void) {
   int i;
   warm_up();
   for (i = 0; i < COUNT(heads); i++) {
-    text attributes = {NULL, 0, 0}, graph = begin_graph("float32", 2);
+    text attributes = {NULL, 0, 0, 0}, graph = begin_graph("float32", 2);
     say(&attributes, i == 2 ? "" : "\"units\":2,");
     say(&attributes, heads[i]);
     repeat(&attributes, ",0", 1048575);
@@ -171,7 +171,7 @@ static void long_texts(void) {
 }
 
 static void deep_nesting(void) {
-  text attributes = {NULL, 0, 0}, graph = begin_graph("float32", 2);
+  text attributes = {NULL, 0, 0, 0}, graph = begin_graph("float32", 2);
   warm_up();
   say(&attributes, "\"units\":2,\"initializer\":");
   repeat(&attributes, "{\"kind\":\"normal\",\"attributes\":{\"scale\":", 100000);
@@ -243,7 +243,7 @@ static void damaged_graphs(void) {
   int i;
   denpa_model *m = NULL;
   for (i = 0; i < COUNT(wrong); i++) {
-    text graph = {NULL, 0, 0}, file;
+    text graph = {NULL, 0, 0, 0}, file;
     say(&graph, wrong[i]);
     file = file_of(&graph, "", "", 0);
     STATUS(denpa_model_load_bytes(file.data, (int64_t)file.size, &m), DENPA_BAD_FILE);
@@ -253,7 +253,7 @@ static void damaged_graphs(void) {
 
 /* Members in another order are the same graph. */
 static void any_order(void) {
-  text graph = {NULL, 0, 0}, file;
+  text graph = {NULL, 0, 0, 0}, file;
   denpa_model *m = NULL;
   denpa_tensor view;
   OPTIONS(denpa_port, port);
@@ -272,7 +272,7 @@ static void any_order(void) {
  * Frozen parameters: twice as many take twice the time.
  */
 static double seconds_to_load(int layers) {
-  text graph = begin_graph("float32", 1), frozen = {NULL, 0, 0}, tensors = {NULL, 0, 0}, file;
+  text graph = begin_graph("float32", 1), frozen = {NULL, 0, 0, 0}, tensors = {NULL, 0, 0, 0}, file;
   float *zeros = (float *)calloc((size_t)layers * 2, sizeof *zeros);
   double best = 1e9;
   int i;

@@ -7,13 +7,19 @@
 typedef struct text {
   char *data;
   size_t size, room;
+  int number; /* in `texts`, from 1 on */
 } text;
+
+/* All texts of a test, which are kept until its process ends: memory that nothing points to would count as lost. */
+static char *texts[4096];
+static int text_count;
 
 static inline void add(text *t, const char *data, size_t size) {
   if (t->size + size + 1 > t->room) {
     t->room = (t->size + size + 1) * 2;
     t->data = (char *)realloc(t->data, t->room);
-    if (t->data == NULL) test_end();
+    if (t->data == NULL || (t->number == 0 && (t->number = ++text_count) >= COUNT(texts))) test_end();
+    texts[t->number] = t->data;
   }
   memcpy(t->data + t->size, data, size);
   t->size += size;
@@ -64,7 +70,7 @@ static inline uint64_t xxh64(const unsigned char *p, size_t size) {
 /* The file of a graph: `tensors` are its entries in the header, each with a comma in front. */
 static inline text file_of(const text *graph, const char *tensors, const void *data, size_t bytes) {
   static const char zeros[] = "0000000000000000";
-  text file = {NULL, 0, 0};
+  text file = {NULL, 0, 0, 0};
   char digits[17];
   uint64_t length;
   size_t i;
@@ -88,7 +94,7 @@ static inline text file_of(const text *graph, const char *tensors, const void *d
 }
 
 static inline text begin_graph(const char *dtype, long long width) {
-  text graph = {NULL, 0, 0};
+  text graph = {NULL, 0, 0, 0};
   say(&graph, "{\"dtype\":\"");
   say(&graph, dtype);
   say(&graph, "\",\"seed\":\"0\",\"inputs\":[\"x\"],\"nodes\":[{\"name\":\"x\",\"kind\":\"input\",\"dtype\":\"float32\",\"shape\":[");

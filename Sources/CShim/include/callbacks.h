@@ -14,29 +14,40 @@ extern "C" {
 // Called with what() of an exception, NULL if it is no std::exception; the text is valid during the call.
 typedef void (*denpa_shim_note)(void *place, const char *what);
 
-// `callback` is a C function of the pointers a, b …; returns its result, or −1 after calling `note`.
-int32_t denpa_shim_call_1(const void *callback, const void *a, denpa_shim_note note, void *place);
-int32_t denpa_shim_call_2(const void *callback, const void *a, const void *b, denpa_shim_note note, void *place);
-int32_t denpa_shim_call_3(const void *callback, const void *a, const void *b, const void *c, denpa_shim_note note,
-                          void *place);
-int32_t denpa_shim_call_4(const void *callback, const void *a, const void *b, const void *c, const void *d,
-                          denpa_shim_note note, void *place);
-int32_t denpa_shim_call_5(const void *callback, const void *a, const void *b, const void *c, const void *d,
-                          const void *e, denpa_shim_note note, void *place);
+// Each of these calls a callback of one type of denpa.h or denpa_plugin.h with the arguments that follow it, and returns its
+// result, or −1 after calling `note` with `place` if it threw an exception.
 
-// denpa_layer's parameter and saved.
-int32_t denpa_shim_describe(const void *callback, const void *host, const void *user_data, const void *instance,
-                            const void *inputs, int32_t index, void *description, denpa_shim_note note, void *place);
-// denpa_layer's workspace and destroy.
-int64_t denpa_shim_measure(const void *callback, const void *user_data, const void *instance, const void *inputs,
-                           denpa_shim_note note, void *place);
+// denpa_layer
+int32_t denpa_shim_create(const void *callback, const void *host, const void *user_data, const void *attributes,
+                          const void *instance, denpa_shim_note note, void *place);
 void denpa_shim_destroy(const void *callback, const void *user_data, const void *instance, denpa_shim_note note,
                         void *place);
-// denpa_body, denpa_log_callback.
+int32_t denpa_shim_infer_shape(const void *callback, const void *host, const void *user_data, const void *instance,
+                               const void *inputs, const void *outputs, denpa_shim_note note, void *place);
+int32_t denpa_shim_parameter(const void *callback, const void *host, const void *user_data, const void *instance,
+                             const void *inputs, int32_t index, const void *parameter, denpa_shim_note note,
+                             void *place);
+int32_t denpa_shim_saved(const void *callback, const void *host, const void *user_data, const void *instance,
+                         const void *inputs, int32_t index, const void *tensor, denpa_shim_note note, void *place);
+int64_t denpa_shim_workspace(const void *callback, const void *user_data, const void *instance, const void *inputs,
+                             denpa_shim_note note, void *place);
+int32_t denpa_shim_run(const void *callback, const void *call, denpa_shim_note note, void *place);
+
+// denpa_plugin_entry, denpa_body, denpa_log_callback
+int32_t denpa_shim_enter(const void *callback, const void *host, const void *plugin, denpa_shim_note note, void *place);
 void denpa_shim_body(const void *callback, const void *context, int64_t first, int64_t last, int32_t chunk,
                      denpa_shim_note note, void *place);
 void denpa_shim_log(const void *callback, const void *user_data, int32_t level, const char *message,
                     denpa_shim_note note, void *place);
+
+// denpa_progress_callback, denpa_next_callback, denpa_rewind_callback, denpa_check_callback
+int32_t denpa_shim_progress(const void *callback, const void *user_data, const void *progress, denpa_shim_note note,
+                            void *place);
+int32_t denpa_shim_next(const void *callback, const void *user_data, const void *inputs, const void *targets,
+                        denpa_shim_note note, void *place);
+int32_t denpa_shim_rewind(const void *callback, const void *user_data, denpa_shim_note note, void *place);
+int32_t denpa_shim_check(const void *callback, const void *user_data, const void *check, denpa_shim_note note,
+                         void *place);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus
