@@ -493,7 +493,8 @@ denpa_status denpa_trainer_forward(denpa_trainer *trainer, const denpa_tensor *i
  *
  * An entry of `doutputs` whose data is NULL stands for zeros. If one value is an output twice, both of its
  * gradients count. `dinputs` receives the gradients with respect to the inputs, which are overwritten; it is
- * NULL, or an entry's data is NULL, if they are not needed.
+ * NULL, or an entry's data is NULL, if they are not needed. Its memory must not overlap that of `doutputs`, nor
+ * that of another entry (DENPA_BAD_ARGUMENT).
  *
  * Each forward in training allows one backward, with the weights that it used. Returns DENPA_BAD_STATE
  * without such a forward, or if `dinputs` asks for gradients and the trainer was not created with
@@ -504,7 +505,8 @@ denpa_status denpa_trainer_backward(denpa_trainer *trainer, const denpa_tensor *
 
 /* Combines forward, loss and backward for a trainer with losses. The gradients of the parameters are added to
  * those accumulated so far, as by denpa_trainer_backward. `dinputs` is NULL, or an array with an entry for
- * each input, as there. `loss` (may be NULL) receives the loss.
+ * each input, as there; its memory must not overlap that of inputs or targets. `loss` (may be NULL) receives
+ * the loss.
  *
  * A loss or gradient that is not finite is returned for inspection; the states of layers are then unchanged.
  * Returns DENPA_BAD_STATE if the trainer has no loss. */

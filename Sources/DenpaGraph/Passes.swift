@@ -8,6 +8,14 @@ struct Passes {
   var ops: [Op]
   /// Tensors that must come out: outputs, losses, gradients that are wanted.
   var roots: Set<TensorID>
+  /// Tensors that are written in parts, each element once.
+  private var divided = Set<TensorID>()
+
+  init(tensors: [PlanTensor], ops: [Op], roots: Set<TensorID>) {
+    self.tensors = tensors
+    self.ops = ops
+    self.roots = roots
+  }
 
   /// For each tensor that has memory: the ops that read it, or a view of it.
   private func readers() -> [[Int]] {
@@ -116,6 +124,7 @@ struct Passes {
       guard let map = ops[index].operation as? MapOperation, let y = ops[index].writes[0] else { continue }
       let u = ops[index].reads[0]
       guard isPlain(u), readers[u].count == 1, writers[u].count == 1, let first = writers[u].first,
+        ops[first].writes[0]?.tensor == u,
         var product = ops[first].operation as? ProductOperation, product.isPlain
       else { continue }
       product.function = map.function
@@ -138,6 +147,7 @@ struct Passes {
       let y = ops[index].reads[0], dy = ops[index].reads[1]
       guard isPlain(dy), readers[dy].count == 1, writers[dy].count == 1, let first = writers[dy].first,
         writers[tensors.storage(du.tensor)].count == 1,
+        ops[first].writes[0]?.tensor == dy,
         var product = ops[first].operation as? ProductOperation, product.isPlain, !product.hasBias
       else { continue }
       product.slope = map.function
@@ -149,11 +159,13 @@ struct Passes {
     remove(dead)
   }
 
-  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in
-  /// place, so both stay what they are. x may be the caller's: what backward reads of it is bound as long as
-  /// the plan runs. Where x is a view with gaps, all that read y have to take one.
+  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in place, so
+  /// both stay what they are. x may be the caller's: what backward reads of it is bound as long as the plan runs. If
+  /// x is a view with gaps, all that read y have to take one, and nothing may be a view of y.
   mutating func elideCopies() {
     let readers = readers(), writers = writers()
+    var views: [TensorID: [TensorID]] = [:]
+    for id in tensors.indices where tensors.storage(id) != id { views[tensors.storage(id), default: []].append(id) }
     var dead = Set<Int>()
     for index in ops.indices {
       guard ops[index].operation is CopyOperation, let y = ops[index].writes[0]?.tensor else { continue }
@@ -162,10 +174,19 @@ struct Passes {
         // All of x is there before y's first reader, since this op is between them.
         (writers[base].last ?? -1) < index,
         tensors.isContiguous(x)
-          || tensors[x].type.shape == tensors[y].type.shape
+          || tensors[x].type.shape == tensors[y].type.shape && views[y] == nil
             && readers[y].allSatisfy({ takesViews(ops[$0], of: y) })
       else { continue }
-      tensors[y].role = .view(x, .reshaped)
+      tensors[y].role = tensors.alias(of: x)
+      guard case .view(_, let alias) = tensors[y].role else { continue }
+      for id in views.removeValue(forKey: y) ?? [] {
+        guard case .view(_, var view) = tensors[id].role else { continue }
+        view.offset += alias.offset
+        view.isPart = view.isPart || alias.isPart
+        tensors[id].role = .view(base, view)
+        views[base, default: []].append(id)
+      }
+      views[base, default: []].append(y)
       dead.insert(index)
     }
     remove(dead)
@@ -173,10 +194,7 @@ struct Passes {
 
   /// Whether an op takes a view with gaps wherever it reads `tensor`.
   private func takesViews(_ op: Op, of tensor: TensorID) -> Bool {
-    op.reads.indices.allSatisfy { read in
-      tensors.storage(op.reads[read]) != tensor || op.operation.readsViews(read)
-        || !tensors.isContiguous(op.reads[read])
-    }
+    op.reads.indices.allSatisfy { op.reads[$0] != tensor || op.operation.readsViews($0) }
   }
 
   /// Copies views with gaps for operations whose kernels read memory without.
@@ -199,17 +217,16 @@ struct Passes {
     return tensors.count - 1
   }
 
-  /// Memory that is written part by part: zeros come first, unless the parts are all of it, each written
-  /// once.
+  /// Memory that is written part by part: zeros come first, unless the parts are slices that are all of it, each
+  /// written once.
   mutating func clearWhatIsWrittenInParts() {
-    let writers = writers()
     var cleared: [Int: [TensorID]] = [:]
-    for base in tensors.indices where tensors.storage(base) == base {
-      let parts = destinations(writers[base], in: base)
-      guard let first = writers[base].first, let firstPart = parts.first, tensors.isPart(firstPart),
-        !isDivided(base, parts)
-      else { continue }
-      cleared[first, default: []].append(base)
+    for (base, writers) in writers().enumerated() {
+      let parts = writers.flatMap { index in
+        ops[index].writes.compactMap { $0?.tensor }.filter { tensors.storage($0) == base }
+      }
+      guard let first = writers.first, let firstPart = parts.first, tensors.isPart(firstPart) else { continue }
+      if isDivided(base, parts) { divided.insert(base) } else { cleared[first, default: []].append(base) }
     }
     guard !cleared.isEmpty else { return }
     var result: [Op] = []
@@ -222,27 +239,16 @@ struct Passes {
     ops = result
   }
 
-  /// What the ops write of the memory of `base`: itself, and views of it.
-  private func destinations(_ writers: [Int], in base: TensorID) -> [TensorID] {
-    writers.flatMap { index in
-      ops[index].writes.compactMap { $0?.tensor }.filter { tensors.storage($0) == base }
-    }
-  }
-
   /// Whether the parts are slices of `base` along one axis that are all of it together, each once.
   private func isDivided(_ base: TensorID, _ parts: [TensorID]) -> Bool {
-    var axes = Set<Int>()
-    var spans: [Range<Int>] = []
-    for part in parts {
-      guard case .view(base, .sliced(let axis, let from)) = tensors[part].role else { return false }
-      axes.insert(axis)
-      spans.append(from..<from + tensors[part].type.shape[axis])
+    let spans = parts.compactMap { tensors.span(of: $0) }
+    guard spans.count == parts.count, let axis = spans.first?.axis, spans.allSatisfy({ $0.axis == axis }) else {
+      return false
     }
-    guard axes.count == 1, let axis = axes.first else { return false }
     var end = 0
-    for span in spans.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-      guard span.lowerBound == end else { return false }
-      end = span.upperBound
+    for indices in spans.map(\.indices).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      guard indices.lowerBound == end else { return false }
+      end = indices.upperBound
     }
     return end == tensors[base].type.shape[axis]
   }
@@ -252,18 +258,14 @@ struct Passes {
   /// copied from there.
   mutating func chooseModes() {
     var written = Set<TensorID>()
-    let writers = writers()
     var result: [Op] = []
     for var op in ops {
       var copies: [Op] = []
       for slot in op.writes.indices {
         guard var destination = op.writes[slot] else { continue }
         let base = tensors.storage(destination.tensor)
-        var isFirst = written.insert(base).inserted
-        if !isFirst, tensors.isPart(destination.tensor) {
-          isFirst = isDivided(base, destinations(writers[base], in: base))
-        }
-        if !isFirst {
+        let isFirst = written.insert(base).inserted
+        if !isFirst, !divided.contains(base) {
           destination.mode = .add
         } else if case .parameterGradient = tensors[base].role {
           destination.mode = .runtime

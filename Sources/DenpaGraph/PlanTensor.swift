@@ -16,7 +16,7 @@ public enum TensorRole: Sendable, Equatable {
   case constant(Double)
   /// In the arena, alive from its first write to its last read.
   case temporary
-  /// Elements of another tensor.
+  /// Elements of another tensor, which is no view.
   case view(TensorID, View)
 }
 

@@ -55,7 +55,8 @@ public struct Recipe {
   public func slice(_ tensor: Tensor, axis: Int, from: Int, count: Int) -> Tensor {
     var type = builder.tensors[tensor.id].type
     type.shape[axis] = count
-    return view(tensor, .sliced(axis: axis, from: from), type)
+    let role = builder.tensors.slice(of: tensor.id, axis: axis, from: from, as: type.shape)
+    return Tensor(id: builder.add(type, role, node: node, label: "slice"))
   }
 
   /// A tensor whose axis i is axis `axes[i]` of the other one. The batch stays in front.
@@ -63,11 +64,8 @@ public struct Recipe {
     let type = builder.tensors[tensor.id].type
     var shape = Shape()
     for axis in axes { shape.append(type.shape[axis]) }
-    return view(tensor, .permuted(axes: axes), TensorType(type.dtype, shape))
-  }
-
-  private func view(_ tensor: Tensor, _ view: View, _ type: TensorType) -> Tensor {
-    Tensor(id: builder.add(type, .view(tensor.id, view), node: node, label: "view"))
+    let role = builder.tensors.permutation(of: tensor.id, axes, as: shape)
+    return Tensor(id: builder.add(TensorType(type.dtype, shape), role, node: node, label: "permutation"))
   }
 
   // MARK: Ops

@@ -110,22 +110,26 @@ public final class Session: @unchecked Sendable {
   }
 }
 
-/// Outputs are written while inputs are still read: none may overlap an input or another output.
+/// Refuses memory that is to be written if it overlaps memory that is read, or other memory that is written.
 public func checkApart(
-  _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>
+  _ read: UnsafeBufferPointer<TensorView>, _ written: UnsafeBufferPointer<TensorView>,
+  _ reading: StaticString = "input", _ writing: StaticString = "output"
 ) throws(DenpaError) {
-  for index in 0..<outputs.count {
-    for other in 0..<inputs.count where outputs[index].overlaps(inputs[other]) {
-      throw DenpaError(.badArgument, "the memory of output \(index) overlaps that of input \(other)")
+  for index in 0..<written.count {
+    for other in 0..<read.count where written[index].overlaps(read[other]) {
+      throw DenpaError(
+        .badArgument, "the memory of \(writing) \(index) overlaps that of \(reading) \(other)")
     }
-    for other in 0..<index where outputs[index].overlaps(outputs[other]) {
-      throw DenpaError(.badArgument, "the memory of output \(index) overlaps that of output \(other)")
+    for other in 0..<index where written[index].overlaps(written[other]) {
+      throw DenpaError(
+        .badArgument, "the memory of \(writing) \(index) overlaps that of \(writing) \(other)")
     }
   }
 }
 
 extension TensorView {
   fileprivate func overlaps(_ other: TensorView) -> Bool {
+    guard data != nil, other.data != nil else { return false }
     let start = UInt(bitPattern: data), otherStart = UInt(bitPattern: other.data)
     let bytes = UInt(type.byteCount), otherBytes = UInt(other.type.byteCount)
     return bytes > 0 && otherBytes > 0 && start < otherStart &+ otherBytes && otherStart < start &+ bytes

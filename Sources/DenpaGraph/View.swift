@@ -1,17 +1,17 @@
 import DenpaCore
 
-/// How a tensor of a plan looks at the elements of another one. A view costs nothing: it is an offset and
-/// strides.
-public enum View: Sendable, Equatable {
-  /// All elements in their order, under the view's own shape.
-  case reshaped
-  /// Along one axis the elements from `from` on, as many as the view's extent says.
-  case sliced(axis: Int, from: Int)
-  /// The view's axis i is axis `axes[i]` of the other tensor.
-  case permuted(axes: [Int])
+/// How a tensor of a plan looks at the memory of another one, which is no view itself. A view costs nothing: it is an
+/// offset and strides. Neither depends on the number of rows, because the batch is the outermost axis.
+public struct View: Sendable, Equatable {
+  /// In elements.
+  var offset = 0
+  /// In elements, for each axis of the view; nil: its elements follow each other in row-major order.
+  var strides: [Int]?
+  /// Whether there are elements beside it in its memory.
+  var isPart = false
 }
 
-/// Where the elements of a tensor are in the memory that it is a view of, for a known number of rows.
+/// Where the elements of a tensor are in its memory, for a known number of rows.
 struct Layout: Equatable {
   /// In elements.
   var offset = 0
@@ -48,55 +48,66 @@ struct Layout: Equatable {
     }
     return true
   }
-
-  /// The layout of a view of this one; `shape` is the view's.
-  func viewed(_ view: View, as shape: Shape) -> Layout {
-    var result = self
-    switch view {
-    case .reshaped:
-      // A layout with gaps keeps its shape: the passes see to that.
-      guard shape.array != extents else { break }
-      result = Layout(shape)
-      result.offset = offset
-    case .sliced(let axis, let from):
-      result.offset += from * strides[axis]
-      result.extents[axis] = shape[axis]
-    case .permuted(let axes):
-      result.extents = axes.map { extents[$0] }
-      result.strides = axes.map { strides[$0] }
-    }
-    return result
-  }
 }
 
 extension [PlanTensor] {
   /// The tensor whose memory `id` is: itself, or what it is a view of.
   func storage(_ id: TensorID) -> TensorID {
-    var base = id
-    while case .view(let next, _) = self[base].role { base = next }
-    return base
+    if case .view(let base, _) = self[id].role { base } else { id }
   }
 
+  private func view(_ id: TensorID) -> View { if case .view(_, let view) = self[id].role { view } else { View() } }
+
   func layout(_ id: TensorID, rows: Int) -> Layout {
-    let shape = self[id].type.shape.withRows(rows)
-    guard case .view(let base, let view) = self[id].role else { return Layout(shape) }
-    return layout(base, rows: rows).viewed(view, as: shape)
+    var layout = Layout(self[id].type.shape.withRows(rows))
+    let view = view(id)
+    layout.offset = view.offset
+    if let strides = view.strides { layout.strides = strides }
+    return layout
   }
 
   /// Whether the elements follow each other in row-major order, whatever the number of rows.
-  func isContiguous(_ id: TensorID) -> Bool {
-    guard case .view = self[id].role else { return true }
-    // With two rows every axis counts, and strides do not depend on the number of rows.
-    return layout(id, rows: 2).isContiguous
-  }
+  func isContiguous(_ id: TensorID) -> Bool { view(id).strides == nil }
 
   /// Whether a view is a part of its memory only.
-  func isPart(_ id: TensorID) -> Bool {
-    var id = id
-    while case .view(let next, let view) = self[id].role {
-      if case .sliced = view { return true }
-      id = next
-    }
-    return false
+  func isPart(_ id: TensorID) -> Bool { view(id).isPart }
+
+  /// The role of a tensor of that shape that has the elements of `id` in their order. Both shapes are equal if `id` has
+  /// gaps.
+  func alias(of id: TensorID) -> TensorRole { .view(storage(id), view(id)) }
+
+  /// The role of the `shape` that begins at index `from` of an axis of `id`.
+  func slice(of id: TensorID, axis: Int, from: Int, as shape: Shape) -> TensorRole {
+    var view = view(id)
+    let strides = layout(id, rows: 2).strides
+    view.offset += from * strides[axis]
+    view.isPart = view.isPart || shape != self[id].type.shape
+    return .view(storage(id), normalized(view, strides, shape))
+  }
+
+  /// The role of a tensor of that shape whose axis i is axis `axes[i]` of `id`.
+  func permutation(of id: TensorID, _ axes: [Int], as shape: Shape) -> TensorRole {
+    let strides = layout(id, rows: 2).strides
+    return .view(storage(id), normalized(view(id), axes.map { strides[$0] }, shape))
+  }
+
+  /// With two rows every axis counts.
+  private func normalized(_ view: View, _ strides: [Int], _ shape: Shape) -> View {
+    var layout = Layout(shape.withRows(2)), result = view
+    layout.strides = strides
+    result.strides = layout.isContiguous ? nil : strides
+    return result
+  }
+
+  /// The axis along which a part is a slice of its memory, and its indices there; nil if it is no such slice.
+  func span(of part: TensorID) -> (axis: Int, indices: Range<Int>)? {
+    let base = layout(storage(part), rows: 2), layout = layout(part, rows: 2)
+    guard layout.extents.count == base.extents.count, layout.strides == base.strides else { return nil }
+    let differing = base.extents.indices.filter { base.extents[$0] != layout.extents[$0] }
+    guard differing.count == 1, let axis = differing.first, base.strides[axis] > 0,
+      layout.offset % base.strides[axis] == 0
+    else { return nil }
+    let from = layout.offset / base.strides[axis]
+    return (axis, from..<from + layout.extents[axis])
   }
 }

@@ -18,6 +18,10 @@ extension Trainer {
       try executor.checkOutput(firstOutput + index, outputs[index], rows: rows)
     }
     try checkApart(inputs, outputs)
+    // So are integers that do not fit.
+    for slot in 0..<inputs.count where inputs[slot].type.dtype != executor.plan.slots[slot].type.dtype {
+      try inputs[slot].checkFits(executor.plan.slots[slot].type.dtype, executor.describe(slot))
+    }
     if training {
       openForward = nil
       openExecutor = executor
@@ -62,6 +66,7 @@ extension Trainer {
         .badArgument, "the model has \(model.outputs.count) output(s), got \(outputGradients.count) gradients"
       )
     }
+    if let inputGradients { try checkApart(outputGradients, inputGradients, "output", "the gradient of input") }
     for (slot, description) in executor.plan.slots.enumerated() where description.kind == .outputGradient {
       let view = outputGradients[description.index]
       if view.data == nil {
@@ -92,6 +97,10 @@ extension Trainer {
     inputGradients: UnsafeBufferPointer<TensorView>?
   ) throws(DenpaError) -> Double {
     let executor = try executor(training: true, rows: try rows(of: inputs), inputs, targets)
+    if let inputGradients {
+      try checkApart(inputs, inputGradients, "input", "the gradient of input")
+      try checkApart(targets, inputGradients, "target", "the gradient of input")
+    }
     let rows = try bind(executor, inputs, targets)
     try bindInputGradients(executor, inputGradients, rows: rows)
     try transaction(executor) { () throws(DenpaError) in

@@ -133,10 +133,42 @@ static void step_count(void) {
   CHECK(steps == 7);
 }
 
+/* Gradients of inputs have their own memory; what is refused leaves the forward before it ready for its backward. */
+static void gradients_have_their_own_memory(void) {
+  static const double given[] = {0.5, -0.25, 1, 0.75};
+  double x[4], t[4] = {1, 2, 3, 4}, y[4], d[4] = {1, 1, 1, 1}, dx[4];
+  denpa_model *m;
+  denpa_graph *g = new_graph();
+  denpa_value in = add_input(g, "x", 2), out = add_dense(g, "d", in, 2, NULL);
+  denpa_trainer *trainer;
+  denpa_tensor X = denpa_f64(x, 2, 2), T = denpa_f64(t, 2, 2), Y = denpa_f64(y, 2, 2), D = denpa_f64(d, 2, 2),
+               DX = denpa_f64(dx, 2, 2), SHIFTED = denpa_f64(d + 1, 1, 2), view;
+  denpa_loss loss = denpa_loss_on(0, "mean_squared_error", NULL);
+  OPTIONS(denpa_trainer_options, o);
+  memcpy(x, given, sizeof x);
+  m = finish_model(g, &out, 1, DENPA_FLOAT64, 3);
+  o.max_batch = 2;
+  o.input_gradients = 1;
+  o.losses = &loss;
+  o.loss_count = 1;
+  OK(denpa_trainer_create(m, &o, &trainer));
+  STATUS(denpa_trainer_gradients(trainer, &X, 1, &T, 1, &X, NULL), DENPA_BAD_ARGUMENT);
+  CHECK(strstr(denpa_last_error(), "gradient of input 0 overlaps that of input 0") != NULL);
+  STATUS(denpa_trainer_gradients(trainer, &X, 1, &T, 1, &T, NULL), DENPA_BAD_ARGUMENT);
+  OK(denpa_trainer_forward(trainer, &X, 1, &Y, 1, 1));
+  STATUS(denpa_trainer_backward(trainer, &D, 1, &D, 1), DENPA_BAD_ARGUMENT);
+  STATUS(denpa_trainer_backward(trainer, &D, 1, &SHIFTED, 1), DENPA_BAD_ARGUMENT);
+  OK(denpa_trainer_backward(trainer, &D, 1, &DX, 1));
+  OK(denpa_trainer_gradient(trainer, "d.W", &view));
+  NEAR(element(&view, 0), given[0] + given[2], 1e-15);
+  CHECK(x[0] == given[0] && d[0] == 1);
+}
+
 static const test_case tests[] = {
     {"totals", totals},
     {"validation_without_rows", validation_without_rows},
     {"step_count", step_count},
+    {"gradients_have_their_own_memory", gradients_have_their_own_memory},
 };
 
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

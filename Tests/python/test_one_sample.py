@@ -7,7 +7,7 @@ import itertools
 import denpa as dp
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 CURVES = {
     "sigmoid": (lambda u: 1 / (1 + np.exp(-u)), lambda y: y * (1 - y)),
@@ -57,3 +57,14 @@ def test_every_small_width(activation, dtype, tolerance, rng):
             assert_allclose(net.train_batch(x, t), expected, rtol=tolerance, atol=tolerance)
         for value, expected in zip(net.parameters.values(), itertools.chain.from_iterable(weights)):
             assert_allclose(value, expected, rtol=tolerance, atol=tolerance, err_msg=f"{hidden}, {outputs}")
+
+
+def test_rows_of_one_value_as_a_vector_again_and_again():
+    """The second call takes a prepared way."""
+    net = dp.Sequential([dp.Dense(1)], (1,), dtype="float64")
+    x = np.arange(5.0)
+    for _ in range(3):
+        assert_array_equal(net.predict(x), net.predict(x[:, None]))
+    net.compile("mse", "sgd")
+    for _ in range(3):
+        assert net.train_batch(x, x[:, None] * 0.1) >= 0

@@ -42,7 +42,9 @@ def test_values_and_gradients(layer, expected, rows):
 
 
 @pytest.mark.parametrize("axis", [1, 2, -1])
-@pytest.mark.parametrize("joined", [(dp.Concat, np.concatenate), (dp.Stack, np.stack)], ids=["concat", "stack"])
+@pytest.mark.parametrize(
+    "joined", [(dp.Concat, np.concatenate), (dp.Stack, np.stack)], ids=["concat", "stack"]
+)
 def test_several_inputs(joined, axis):
     layer, function = joined
     inputs = [dp.Input((3, 4)) for _ in range(3)]
@@ -137,7 +139,16 @@ def test_integers_are_moved_too():
 def test_indexing():
     x = dp.Input(SHAPE)
     given = numbers(3, *SHAPE)
-    places = [np.s_[:, 1], np.s_[:, -1, 0], np.s_[..., 1:3], np.s_[:, 0, ..., 2], np.s_[:, 1:3, :2, 4], np.s_[:]]
+    places = [
+        np.s_[:, 1],
+        np.s_[:, -1, 0],
+        np.s_[..., 1:3],
+        np.s_[:, 0, ..., 2],
+        np.s_[:, 1:3, :2, 4],
+        np.s_[:],
+        (),
+    ]
+    assert x[()] is x and dp.Input((0, 3))[:, :].shape == (None, 0, 3)
     for place in places:
         value = x[place]
         expected = given[place]
@@ -154,6 +165,10 @@ REFUSED = {
     "beyond": (lambda x: x[:, 9], "has 4 elements"),
     "axes": (lambda x: x[:, 1, 1, 1, 1], "4 axes"),
     "float": (lambda x: x[:, 1.5], "a slice or an integer"),
+    "float in a slice": (lambda x: x[:, 0.5:2], "a slice or an integer"),
+    "boolean": (lambda x: x[:, True], "a slice or an integer"),
+    "array": (lambda x: x[:, np.array([0, 1])], "a slice or an integer"),
+    "mask": (lambda x: x[np.array([True])], "the batch cannot be indexed"),
     "slice": (lambda x: dp.Slice(start=2, stop=9)(x), "no part of axis 3, which has 5"),
     "axis": (lambda x: dp.Slice(axis=4)(x), "axis 4 does not exist"),
     "axis 0": (lambda x: dp.Concat(axis=0)([x, x]), "axis 0 does not exist"),
@@ -169,3 +184,20 @@ REFUSED = {
 def test_what_is_refused(wrong, message):
     with pytest.raises(dp.DenpaError, match=message):
         wrong(dp.Input(SHAPE))
+
+
+def test_deep_chains():
+    """Views of views are views of the memory: neither time nor stack grows with their depth."""
+    x = dp.Input((2, 3))
+    value = x
+    for _ in range(1500):
+        value = dp.Transpose()(value)
+    net = dp.Model(x, dp.Dense(2)(value), dtype="float64")
+    short = dp.Model(x, dp.Dense(2)(dp.Reshape(shape=[2, 3])(x)), dtype="float64")
+    short.parameters["dense_1.W"] = net.parameters["dense_1.W"]
+    given = numbers(4, 2, 3)
+    assert_array_equal(net.predict(given), short.predict(given))
+    for one in (net, short):
+        one.forward(given, training=True)
+    seed = numbers(4, 2, 2, seed=1)
+    assert_array_equal(net.backward(seed), short.backward(seed))

@@ -149,6 +149,7 @@ class Run:
             error = failure(status) if status else None
             trainers.fitting = False
             trainers.published(self.trainer)
+            self.net._views.settle(self.net._handle)
         if self.bar:
             self.bar.finish()
         try:

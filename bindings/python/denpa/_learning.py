@@ -153,11 +153,12 @@ class Learning(Predicting):
 
     @property
     def _main(self) -> Trainer:
-        if self._trainers.main is None:
-            if self._loss is None or self._optimizer is None:
-                raise BadState("there is no optimizer yet: compile the network or train it first")
-            return self._trainers.training(self._loss, self._optimizer)
-        return self._trainers.main
+        with self._lock:
+            if self._trainers.main is None:
+                if self._loss is None or self._optimizer is None:
+                    raise BadState("there is no optimizer yet: compile the network or train it first")
+                return self._trainers.training(self._loss, self._optimizer)
+            return self._trainers.main
 
     # -- one step --------------------------------------------------------------------------------------------
 

@@ -88,6 +88,17 @@ class Views:
         whole: object = array.base
         return memory is not None and whole is memory and array.shape == memory.array().shape
 
+    def settle(self, handle: Handle) -> None:
+        """Make sure that the arrays show the published parameters.
+
+        A publication during a prediction in another thread leaves them where older predictions do not look;
+        asking for a view waits for those.
+        """
+        for name, reference in self.alive.items():
+            if reference() is not None:
+                check(library.denpa_model_view(handle.pointer, c_text(name), ctypes.byref(abi.Tensor())))
+                return
+
     def looked_at(self) -> bool:
         """Return whether the user still holds an array."""
         return any(reference() is not None for reference in self.alive.values())

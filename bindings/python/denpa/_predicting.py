@@ -42,6 +42,7 @@ class Seat:
         """Keep memory for inputs like x, for a network with one input and one output."""
         self.shape, self.dtype, self.single = x.shape, x.dtype, question.single
         self.x, self.y = question.arrays[0].copy(), output.copy()
+        self.place = self.x.reshape(x.shape)  # rows of one value may come as a vector
         self.arguments = (self.handle.pointer, tensors([self.x]), 1, tensors([self.y]), 1)
 
     def answers(self, x: Any) -> bool:
@@ -49,7 +50,7 @@ class Seat:
         return type(x) is np.ndarray and x.dtype is self.dtype and x.shape == self.shape
 
     def answer(self, x: Array) -> Array:
-        self.x[...] = x
+        self.place[...] = x
         status = library.denpa_predict(*self.arguments)
         if status:
             check(status)

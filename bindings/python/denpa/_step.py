@@ -36,6 +36,8 @@ class FastStep:
         self.x_shape, self.x_dtype, self.t_shape, self.t_dtype = x.shape, x.dtype, t.shape, t.dtype
         self.x_type, self.t_type = type(x), type(t)
         self.x, self.t = question.arrays[0].copy(), targets[0].copy()
+        # Rows of one value may come as a vector.
+        self.x_place, self.t_place = self.x.reshape(x.shape), self.t.reshape(t.shape)
         self.copies_x, self.copies_t = self.x.nbytes <= SMALL, self.t.nbytes <= SMALL
         self.x_view, self.t_view = tensors([self.x]), tensors([self.t])
         self.loss = ctypes.c_double()
@@ -56,11 +58,11 @@ class FastStep:
 
     def __call__(self, x: Array, t: Array) -> float:
         if self.copies_x:
-            self.x[...] = x
+            self.x_place[...] = x
         else:
             self.x_view[0].data = address(x)
         if self.copies_t:
-            self.t[...] = t
+            self.t_place[...] = t
         else:
             self.t_view[0].data = address(t)
         status = self.call(*self.arguments)

@@ -154,6 +154,7 @@ class Trainers:
                 self.published(trainer)
                 check(library.denpa_publish(trainer.handle.pointer))
                 self.ahead = None
+                self.views.settle(self.model)
 
     def begin(self, trainer: Trainer, learns: bool = False) -> None:
         """Give a trainer the current weights before it works.
