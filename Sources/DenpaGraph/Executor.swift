@@ -17,8 +17,8 @@ public final class Executor: @unchecked Sendable {
   let flags: UnsafeMutablePointer<Int32>
   /// The index of a class number or integer that a step did not take.
   let badRow: UnsafeMutablePointer<Int64>
-  private let flagCount: Int
-  private let isDouble: Bool
+  let flagCount: Int
+  let isDouble: Bool
   private let infers: Bool
   private let isGuarded: Bool
   /// The plan writes the gradient of every trained parameter.
@@ -35,14 +35,14 @@ public final class Executor: @unchecked Sendable {
   private var stagedOutputs: [StagedOutput] = []
   private(set) var programs = ProgramCache()
   /// The program of the last call; `programs` keeps its memory.
-  private let current: UnsafeMutablePointer<Program>
+  let current: UnsafeMutablePointer<Program>
   /// The value of each loss term, where it stands in memory.
-  private let lossCells: UnsafeMutableBufferPointer<LossCell>
+  let lossCells: UnsafeMutableBufferPointer<LossCell>
 
   /// The last run failed in backward: some of the gradients may have been written.
   public private(set) var hasBegunBackward = false
 
-  private struct LossCell {
+  struct LossCell {
     var value: UnsafeMutableRawPointer
     var weight: Double
   }
@@ -263,9 +263,56 @@ public final class Executor: @unchecked Sendable {
   /// numbers belong to.
   public func execute(
     rows: Int, parameters: UnsafeMutableRawPointer, part: Part = .all, accumulate: Bool = false,
-    training: Bool = true,
-    draw: UInt64 = 0
+    training: Bool = true, draw: UInt64 = 0
   ) throws(DenpaError) {
+    let (steps, forward, behind) = try begin(rows, parameters, accumulate, training, draw)
+    let first = part == .backward ? forward : steps
+    let end = part == .forward ? forward : behind
+    if !isGuarded { return try walk(first, end, forward) }
+    // What a run that fails was to write is nobody's afterwards.
+    let outputs = stagedOutputs
+    stagedOutputs = []
+    if part != .backward {
+      poisonValues()
+      try walk(first, forward, forward)
+    }
+    if part != .forward {
+      if !accumulate { poisonGradients() }
+      try walk(forward, end, forward)
+    }
+    // The caller's memory gets what was written to memory beside an inaccessible page.
+    for output in outputs { output.data.copyMemory(from: output.staged, byteCount: output.byteCount) }
+  }
+
+  /// Runs all steps one kernel call at a time, and calls `look` with the ops that each one was, until it
+  /// returns false. For plans whose slots are all read.
+  public func executeStepwise(
+    rows: Int, parameters: UnsafeMutableRawPointer, draw: UInt64, look: (Range<Int>) -> Bool
+  ) throws(DenpaError) {
+    let (first, forward, end) = try begin(rows, parameters, false, true, draw)
+    if isGuarded {
+      poisonValues()
+      poisonGradients()
+    }
+    var next = first
+    while next < end {
+      try walk(next, next + 1, forward)
+      let op = next.pointee.op
+      next += 1
+      // An op may have several calls, and a call may be several ops.
+      let following = next < end ? next.pointee.op : plan.ops.count
+      if following > op, !look(op..<following) { return }
+    }
+  }
+
+  /// Binds what changes from call to call; returns where the program's steps begin, where those of backward
+  /// do, and where they end.
+  @inline(__always)
+  private func begin(
+    _ rows: Int, _ parameters: UnsafeMutableRawPointer, _ accumulate: Bool, _ training: Bool, _ draw: UInt64
+  ) throws(DenpaError) -> (
+    UnsafeMutablePointer<StepRecord>, UnsafeMutablePointer<StepRecord>, UnsafeMutablePointer<StepRecord>
+  ) {
     hasBegunBackward = false
     let program = current
     if program.pointee.rows != rows { try prepare(rows: rows) }
@@ -284,23 +331,8 @@ public final class Executor: @unchecked Sendable {
     }
     run.pointee.draw = draw
     run.pointee.training = training && !infers ? 1 : 0
-    let forward = program.pointee.steps + program.pointee.forwardSteps
-    let first = part == .backward ? forward : program.pointee.steps
-    let end = part == .forward ? forward : program.pointee.steps + program.pointee.stepCount
-    if !isGuarded { return try walk(first, end, forward) }
-    // What a run that fails was to write is nobody's afterwards.
-    let outputs = stagedOutputs
-    stagedOutputs = []
-    if part != .backward {
-      poisonValues()
-      try walk(first, forward, forward)
-    }
-    if part != .forward {
-      if !accumulate { poisonGradients() }
-      try walk(forward, end, forward)
-    }
-    // The caller's memory gets what was written to memory beside an inaccessible page.
-    for output in outputs { output.data.copyMemory(from: output.staged, byteCount: output.byteCount) }
+    let steps = program.pointee.steps
+    return (steps, steps + program.pointee.forwardSteps, steps + program.pointee.stepCount)
   }
 
   @inline(__always)
@@ -333,63 +365,5 @@ public final class Executor: @unchecked Sendable {
     for number in plan.reachedParameters {
       GuardMode.poison(gradients.base + parameterLayout.offsets[number], parameterLayout.extents[number])
     }
-  }
-
-  // MARK: Looking
-
-  /// Where a tensor's values are after a run; nil for what lives elsewhere, and for views
-  /// with gaps.
-  public func values(of tensor: TensorID) -> UnsafeMutableRawPointer? {
-    let base = plan.tensors.storage(tensor)
-    guard base != tensor else { return memory(of: base) }
-    let layout = plan.tensors.layout(tensor, rows: max(current.pointee.rows, 0))
-    guard layout.isContiguous else { return nil }
-    return memory(of: base).map { $0 + layout.offset * plan.tensors[tensor].type.dtype.size }
-  }
-
-  private func memory(of base: TensorID) -> UnsafeMutableRawPointer? {
-    switch plan.tensors[base].role {
-    case .temporary:
-      let rows = max(current.pointee.rows, 0)
-      return plan.offsets[base] >= 0 ? arena.base + plan.offset(base, rows: rows) : nil
-    case .slot(let slot): return slots[slot]
-    case .parameterGradient(let number): return gradients.map { $0.base + parameterLayout.offsets[number] }
-    case .constant: return constants.base + constantOffsets[base]
-    case .parameter, .view: return nil
-    }
-  }
-
-  /// The weighted sum of the loss terms of the last run.
-  public var loss: Double {
-    var sum = 0.0
-    for term in 0..<lossCells.count { sum += loss(ofTerm: term) }
-    return sum
-  }
-
-  /// One of these terms.
-  public func loss(ofTerm index: Int) -> Double {
-    let cell = lossCells[index]
-    return cell.weight
-      * (isDouble ? cell.value.load(as: Double.self) : Double(cell.value.load(as: Float.self)))
-  }
-
-  /// Gradients of trained parameters that this plan does not write: zeros, where gradients are not
-  /// accumulated.
-  public func clearUnreachedGradients() {
-    guard let gradients else { return }
-    for number in plan.unreachedParameters {
-      (gradients.base + parameterLayout.offsets[number]).initializeMemory(
-        as: UInt8.self, repeating: 0, count: parameterLayout.extents[number])
-    }
-  }
-
-  /// The first parameter whose gradient was not finite since the flags were last cleared; clears them.
-  public func takeFlagged() -> Int? {
-    var found: Int32 = 0
-    for index in 0..<flagCount { found |= flags[index] }
-    guard found != 0 else { return nil }
-    let first = (0..<flagCount).first { flags[$0] != 0 }
-    flags.update(repeating: 0, count: flagCount)
-    return first
   }
 }

@@ -159,13 +159,16 @@ struct Passes {
     remove(dead)
   }
 
-  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in place, so
-  /// both stay what they are. x may be the caller's: what backward reads of it is bound as long as the plan runs. If
-  /// x is a view with gaps, all that read y have to take one, and nothing may be a view of y.
+  /// y = x where y has this one writer and is ours: y becomes another name of x's memory. Nothing writes in
+  /// place, so both stay what they are. x may be the caller's: what backward reads of it is bound as long as
+  /// the plan runs. If x is a view with gaps, all that read y have to take one, and nothing may be a view of
+  /// y.
   mutating func elideCopies() {
     let readers = readers(), writers = writers()
     var views: [TensorID: [TensorID]] = [:]
-    for id in tensors.indices where tensors.storage(id) != id { views[tensors.storage(id), default: []].append(id) }
+    for id in tensors.indices where tensors.storage(id) != id {
+      views[tensors.storage(id), default: []].append(id)
+    }
     var dead = Set<Int>()
     for index in ops.indices {
       guard ops[index].operation is CopyOperation, let y = ops[index].writes[0]?.tensor else { continue }
@@ -217,15 +220,17 @@ struct Passes {
     return tensors.count - 1
   }
 
-  /// Memory that is written part by part: zeros come first, unless the parts are slices that are all of it, each
-  /// written once.
+  /// Memory that is written part by part: zeros come first, unless the parts are slices that are all of it,
+  /// each written once.
   mutating func clearWhatIsWrittenInParts() {
     var cleared: [Int: [TensorID]] = [:]
     for (base, writers) in writers().enumerated() {
       let parts = writers.flatMap { index in
         ops[index].writes.compactMap { $0?.tensor }.filter { tensors.storage($0) == base }
       }
-      guard let first = writers.first, let firstPart = parts.first, tensors.isPart(firstPart) else { continue }
+      guard let first = writers.first, let firstPart = parts.first, tensors.isPart(firstPart) else {
+        continue
+      }
       if isDivided(base, parts) { divided.insert(base) } else { cleared[first, default: []].append(base) }
     }
     guard !cleared.isEmpty else { return }
@@ -242,7 +247,8 @@ struct Passes {
   /// Whether the parts are slices of `base` along one axis that are all of it together, each once.
   private func isDivided(_ base: TensorID, _ parts: [TensorID]) -> Bool {
     let spans = parts.compactMap { tensors.span(of: $0) }
-    guard spans.count == parts.count, let axis = spans.first?.axis, spans.allSatisfy({ $0.axis == axis }) else {
+    guard spans.count == parts.count, let axis = spans.first?.axis, spans.allSatisfy({ $0.axis == axis })
+    else {
       return false
     }
     var end = 0

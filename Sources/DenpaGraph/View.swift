@@ -1,7 +1,8 @@
 import DenpaCore
 
-/// How a tensor of a plan looks at the memory of another one, which is no view itself. A view costs nothing: it is an
-/// offset and strides. Neither depends on the number of rows, because the batch is the outermost axis.
+/// How a tensor of a plan looks at the memory of another one, which is no view itself. A view costs nothing:
+/// it is an offset and strides. Neither depends on the number of rows, because the batch is the outermost
+/// axis.
 public struct View: Sendable, Equatable {
   /// In elements.
   var offset = 0
@@ -56,7 +57,9 @@ extension [PlanTensor] {
     if case .view(let base, _) = self[id].role { base } else { id }
   }
 
-  private func view(_ id: TensorID) -> View { if case .view(_, let view) = self[id].role { view } else { View() } }
+  private func view(_ id: TensorID) -> View {
+    if case .view(_, let view) = self[id].role { view } else { View() }
+  }
 
   func layout(_ id: TensorID, rows: Int) -> Layout {
     var layout = Layout(self[id].type.shape.withRows(rows))
@@ -72,8 +75,8 @@ extension [PlanTensor] {
   /// Whether a view is a part of its memory only.
   func isPart(_ id: TensorID) -> Bool { view(id).isPart }
 
-  /// The role of a tensor of that shape that has the elements of `id` in their order. Both shapes are equal if `id` has
-  /// gaps.
+  /// The role of a tensor of that shape that has the elements of `id` in their order. Both shapes are equal
+  /// if `id` has gaps.
   func alias(of id: TensorID) -> TensorRole { .view(storage(id), view(id)) }
 
   /// The role of the `shape` that begins at index `from` of an axis of `id`.

@@ -26,17 +26,22 @@ enum NonFinite {
     where !isFinite(
       trainer.weights.base + trainer.model.layout.offsets[index], parameter.type)
     { return "the parameter \"\(parameter.name)\" holds NaN or infinity" }
-    try executor.execute(rows: rows, parameters: trainer.weights.base, draw: trainer.forwardCount)
-    for (index, op) in plan.ops.enumerated() {
-      for destination in op.writes {
-        guard let destination, let data = executor.values(of: destination.tensor) else { continue }
-        let type = plan.tensors[destination.tensor].type.withRows(rows)
-        guard type.dtype.isFloat, !isFinite(data, type) else { continue }
-        let node = plan.graph.nodes[op.node]
-        let what = index < plan.forwardCount ? "its values" : "its gradients"
-        return "\(node.kind) \"\(node.name)\": \(what) became NaN or infinite"
+    // Looked at as soon as it is written: later ops may add to it.
+    var origin: Message?
+    try executor.executeStepwise(rows: rows, parameters: trainer.weights.base, draw: trainer.forwardCount) {
+      ops in
+      for index in ops {
+        let op = plan.ops[index]
+        for case let destination? in op.writes where plan.tensors[destination.tensor].type.dtype.isFloat {
+          guard !executor.isFinite(destination.tensor) else { continue }
+          let node = plan.graph.nodes[op.node]
+          let what = index < plan.forwardCount ? "its values" : "its gradients"
+          origin = "\(node.kind) \"\(node.name)\": \(what) became NaN or infinite"
+          return false
+        }
       }
+      return true
     }
-    return nil
+    return origin
   }
 }

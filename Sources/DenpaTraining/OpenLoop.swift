@@ -66,7 +66,9 @@ extension Trainer {
         .badArgument, "the model has \(model.outputs.count) output(s), got \(outputGradients.count) gradients"
       )
     }
-    if let inputGradients { try checkApart(outputGradients, inputGradients, "output", "the gradient of input") }
+    if let inputGradients {
+      try checkApart(outputGradients, inputGradients, "output", "the gradient of input")
+    }
     for (slot, description) in executor.plan.slots.enumerated() where description.kind == .outputGradient {
       let view = outputGradients[description.index]
       if view.data == nil {

@@ -174,3 +174,26 @@ def test_a_handler_of_ones_own_is_called_after_the_batch(rng):
         assert struck == [signal.SIGINT]
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def test_the_count_of_steps_from_other_threads():
+    """Looking at the trainer does not make another one."""
+    for _ in range(20):
+        net, x, t = make(256), np.ones((8, 16)), np.ones((8, 3))
+        net.compile("mse", "adam")
+        start = threading.Barrier(4)
+
+        def train():
+            start.wait()
+            net.train_batch(x, t)
+
+        def look():
+            start.wait()
+            assert net.step_count >= 0 and net.learning_rate > 0
+
+        threads = [threading.Thread(target=work) for work in (train, look, train, look)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert net.step_count == 2

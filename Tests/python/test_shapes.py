@@ -201,3 +201,22 @@ def test_deep_chains():
         one.forward(given, training=True)
     seed = numbers(4, 2, 2, seed=1)
     assert_array_equal(net.backward(seed), short.backward(seed))
+
+
+def test_the_layer_where_infinity_began():
+    """Its name is that of the layer that wrote it, not of one whose gradient it was added to later."""
+    x = dp.Input((4,))
+    d = dp.Dense(5, name="d")(x)
+    big = dp.Dense(1, name="big")(d[:, :2])
+    net = dp.Model(x, [big, d[:, 2:4]])
+    for name, value in (("d.W", 0), ("d.b", 1e-30), ("big.W", 1e30), ("big.b", 0)):
+        net.parameters[name][...] = value
+    targets = [np.full((2, 1), 1e9, "f4"), np.zeros((2, 2), "f4")]
+    with pytest.raises(dp.NotFinite, match='dense "big": its gradients'):
+        net.train_batch(np.ones((2, 4), "f4"), targets, loss=["mse", "mse"], optimizer="sgd")
+
+
+def test_outputs_are_named_by_strings():
+    x = dp.Input((2,))
+    with pytest.raises(dp.DenpaError, match="named by strings"):
+        dp.Model(x, {1: dp.Dense(2)(x)})

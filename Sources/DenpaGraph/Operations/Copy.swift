@@ -56,8 +56,8 @@ private struct Strided {
   private(set) var axes: [CopyAxis] = []
 
   init(_ source: Layout, _ target: Layout) throws(DenpaError) {
-    // Axes of one index do not count. A tensor without gaps takes the other one's axes, since the order of the
-    // elements is the same.
+    // Axes of one index do not count. A tensor without gaps takes the other one's axes, since the order of
+    // the elements is the same.
     let (from, to) = (source.squeezed, target.squeezed)
     let shape = from.isContiguous ? to.extents : from.extents
     let (x, y) = (

@@ -54,6 +54,9 @@ class Model(Inspecting):
         form, keys = "one", None
         if isinstance(outputs, Mapping):
             form, keys, values = "dict", list(outputs), list(outputs.values())
+            for key in keys:
+                if not isinstance(key, str):
+                    raise TypeMismatch(f"outputs are named by strings, got {key!r}")
         elif isinstance(outputs, Value):
             values = [outputs]
         else:
