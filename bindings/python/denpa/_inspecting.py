@@ -158,7 +158,7 @@ class Inspecting(Learning):
     def step(self, optimizer: Optimizer | str) -> None:
         """Take one step of the optimizer with the accumulated gradients, like optimizer.step(net).
 
-        Raises BadState without forward and backward before it.
+        Raises BadState without a forward in training before it. The gradients are zero until a backward.
         """
         with self._lock:
             self._not_fitting()
