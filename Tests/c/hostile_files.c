@@ -100,6 +100,7 @@ static void other_types(void) {
   add_node(&graph, 0, "dense", "\"units\":10000,\"bias\":false");
   end_graph(&graph, 0, "");
   COSTS(graph, ",\"n0.W\":{\"dtype\":\"F32\",\"shape\":[1000,10000],\"data_offsets\":[0,40000000]}", zeros, BYTES, DENPA_BAD_FILE);
+  free(zeros);
 }
 
 static void many_nodes(void) {
@@ -168,6 +169,7 @@ static void long_texts(void) {
     COSTS(graph, "", "", 0, DENPA_BAD_FILE);
     free(graph.data);
   }
+  free(text_of_x);
 }
 
 static void deep_nesting(void) {
@@ -289,6 +291,7 @@ static double seconds_to_load(int layers) {
   }
   end_graph(&graph, layers - 1, frozen.data);
   file = file_of(&graph, tensors.data, zeros, (size_t)layers * 8);
+  free(zeros);
   for (i = 0; i < 3; i++) {
     denpa_model *m = NULL;
     clock_t start = clock();
