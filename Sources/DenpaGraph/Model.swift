@@ -105,15 +105,18 @@ public final class Model: @unchecked Sendable {
   /// The same graph and parameters, in a memory of their own.
   public func copy(dtype newType: DType? = nil) throws(DenpaError) -> Model {
     let result = try Model(pruned: graph, outputs: outputs, dtype: newType ?? dtype, seed: seed)
-    let parameters = parameters
-    for index in parameters.indices { result.parameterTable[index].trainable = parameters[index].trainable }
+    // Read under the lock, not from a copy of the table: that could share its memory with what is written next.
+    mutex.withLock {
+      for index in parameterTable.indices {
+        result.parameterTable[index].trainable = parameterTable[index].trainable
+      }
+    }
     try store.withHome { source throws(DenpaError) in
       try result.store.withHome { destination throws(DenpaError) in
-        for (index, parameter) in parameters.enumerated() {
+        for (index, parameter) in result.parameterTable.enumerated() {
           convert(
             source + layout.offsets[index], dtype, to: destination + result.layout.offsets[index],
-            result.dtype,
-            count: parameter.type.shape.count)
+            result.dtype, count: parameter.type.shape.count)
         }
       }
     }
