@@ -83,7 +83,7 @@ struct ArgumentMemory {
   private static let smallestBlock = 4096
 
   /// `expected`: bytes of the first block, in which all arguments of most plans are side by side. In guard
-  /// mode each reservation is a block of its own.
+  /// mode each reservation has its own block.
   init(expected: Int) { blockBytes = GuardMode.isOn ? 0 : max(expected, ArgumentMemory.smallestBlock) }
 
   /// Zeroed memory, aligned to 64 bytes.

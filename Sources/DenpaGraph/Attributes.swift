@@ -138,7 +138,7 @@ public struct AttributeSpec: Sendable {
 
 /// Checked options: every one of the schema, in its order, defaults filled in.
 ///
-/// The accessors answer a neutral value for a name that the schema does not have; that is a defect of the
+/// The accessors return a neutral value for a name that the schema does not have; that is a defect of the
 /// layer, which the conformance suite would meet at once, never something that a caller can cause.
 public struct Attributes: Sendable, Equatable {
   public let items: [NamedAttribute]

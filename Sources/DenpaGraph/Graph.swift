@@ -22,7 +22,7 @@ public struct GraphValue: Sendable {
 }
 
 /// Named nodes with typed attributes, a DAG of values. Names, arity and shapes are checked as it grows; nodes
-/// stand in the order they were added, which is a topological one.
+/// are in the order in which they were added, which is a topological one.
 public struct Graph: Sendable {
   public static let maximumNodes = 65_536
   public static let maximumNameBytes = 255

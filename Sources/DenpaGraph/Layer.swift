@@ -227,7 +227,7 @@ public struct PreparedForeignCall {
   }
 }
 
-/// What a foreign step is called with. The pointers stand in this order: inputs, outputs, parameters, saved;
+/// What a foreign step is called with. The pointers are in this order: inputs, outputs, parameters, saved;
 /// in backward then doutputs, dinputs, dparameters, where nil means that nobody wants the gradient.
 public struct ForeignArguments {
   public var context: UnsafeMutableRawPointer

@@ -116,7 +116,7 @@ struct Passes {
   }
 
   /// y = f(x·W + b) in one kernel, where nobody else looks at what f is applied to: in training that is
-  /// backward, where f's slope is told from it.
+  /// backward, where f's derivative is computed from it.
   mutating func fuseActivations() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
@@ -135,8 +135,8 @@ struct Passes {
     remove(dead)
   }
 
-  /// du = (dy·Wᵀ) ∘ f'(y) in one kernel, f' told from y or from f's argument, where dy·Wᵀ has no other reader
-  /// and no other writer.
+  /// du = (dy·Wᵀ) ∘ f'(y) in one kernel, f' computed from y or from f's argument, where dy·Wᵀ has no other
+  /// reader and no other writer.
   mutating func fuseSlopes() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()

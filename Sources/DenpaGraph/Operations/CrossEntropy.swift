@@ -9,8 +9,7 @@ struct CrossEntropyOperation: Operation {
   var reduction: Reduction
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
-    // A loss that nobody wants may be kept for its probabilities: then they are written by the gradient's
-    // reader alone.
+    // The loss is wanted whenever its gradient is, and only the gradient reads the probabilities.
     guard let loss = op.writes[0] else { return }
     var arguments = CrossEntropyArguments()
     (arguments.rows, arguments.columns) = lowering.sizes.lossMatrix(op.reads[0])

@@ -5,8 +5,8 @@ import DenpaKernelTypes
 /// `Recipe` that layers write it with, the memory it needs, its kernel calls, and what its errors say. Passes
 /// know only those that they fuse (`Passes`), and nothing else in the engine knows any.
 protocol Operation: Sendable {
-  /// Whether its kernel can add to the destination with this number. Where it cannot and has to, the plan
-  /// gives it memory of its own and adds the result from there.
+  /// Whether its kernel can add to the destination with this number. If it cannot and has to, the plan
+  /// inserts a temporary and adds the result from there.
   func adds(to destination: Int) -> Bool
 
   /// Whether its kernels take a view with gaps for the read, or destination, with this number. The plan

@@ -117,7 +117,6 @@ class Run:
 
     def progress(self, pointer: Any) -> int:
         progress = pointer.contents
-        self.net._trainers.former = None  # something was learned, so nothing will be restored
         logs = logs_of(progress, self.accuracy, self.validates)
         if self.bar:
             self.bar.show(progress, logs)

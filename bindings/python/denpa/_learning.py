@@ -91,7 +91,7 @@ class Learning(Predicting):
         self._not_fitting()
         terms, trainers = self._terms(loss), self._trainers
         found = find_optimizer(optimizer if optimizer is not None else self._optimizer or "sgd")
-        trainers.former = former = trainers.main, trainers.fast, trainers.rate
+        former = trainers.main, trainers.fast, trainers.rate
         settings, trainer, steps = (self._loss, self._optimizer), None, 0
         try:
             if afresh and optimizer is not None:
@@ -101,12 +101,10 @@ class Learning(Predicting):
             self._loss, self._optimizer = terms, found
             yield trainer, terms
         except BaseException:
-            if trainers.former is former and (trainer is None or trainer.step_count == steps):
+            if trainer is None or trainer.step_count == steps:
                 self._loss, self._optimizer = settings
                 trainers.main, trainers.fast, trainers.rate = former
             raise
-        finally:
-            trainers.former = None
 
     def _targets(self, t: Any, terms: Terms, single: bool, strided: bool = False) -> list[Array]:
         """Return the targets in the order of the losses.

@@ -88,7 +88,6 @@ class Trainers:
         self.model, self.views, self.lock = model, views, lock
         self.main: Trainer | None = None
         self.fast: FastStep | None = None  # the main trainer's last step, prepared for repetition
-        self.former: tuple[Any, ...] | None = None  # what to restore if a call fails before it learns
         self.open: Trainer | None = None
         self.others: dict[Any, Trainer] = {}
         self.ahead: Trainer | None = None
