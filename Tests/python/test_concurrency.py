@@ -197,3 +197,27 @@ def test_the_count_of_steps_from_other_threads():
         for thread in threads:
             thread.join()
         assert net.step_count == 2
+
+
+def test_arrays_that_are_held_show_what_was_published_during_predictions():
+    """A publication does not wait for predictions in other threads, but arrays of parameters have to show it."""
+    net = dp.Sequential([dp.Dense(64), dp.Dense(512, activation="tanh"), dp.Dense(64)], (16,))
+    net.compile("mse", "sgd")
+    held, stop, x = net.parameters["dense_1.b"], threading.Event(), np.ones((1024, 16), "f4")
+
+    def predict():
+        while not stop.is_set():
+            net.predict(x)
+
+    threads = [threading.Thread(target=predict) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for step in range(30):
+            net.train_batch(x[:4], np.full((4, 64), step, "f4"))
+            published = dp.Model.from_bytes(net.to_bytes())
+            assert_array_equal(held, published.parameters["dense_1.b"])
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
