@@ -151,7 +151,8 @@ denpa_status denpa_graph_input(denpa_graph *graph, const char *name, int32_t dty
  * `kind` is one of the kinds listed by denpa_registry. `name` must be unique within the graph and consist of
  * letters, digits, '_' and '-'; if it is NULL, the layer is named "dense_1", "dense_2" and so on after its
  * kind. `attributes` are those documented for the kind; NULL selects all defaults. `inputs` are the values
- * that the layer reads. `outputs` has room for the values that it produces.
+ * that the layer reads. `outputs` has room for the values that it produces, exactly as many as the layer has;
+ * if their number depends on the attributes (split), it may have more room, and the rest is set to -1.
  *
  * All arguments are checked at once. Returns DENPA_NOT_REGISTERED if the kind is unknown,
  * DENPA_ALREADY_EXISTS if the name is taken, DENPA_BAD_ARGUMENT for invalid attributes, values or counts,
@@ -345,6 +346,17 @@ static inline denpa_loss denpa_loss_on(int32_t output, const char *kind, const d
   return l;
 }
 
+/* Parameters that are trained in another way than the others. `pattern` is compared with their names,
+ * "<node>.<parameter>": '*' matches any text, '?' one letter. The first group whose pattern matches applies. Its
+ * size, 40 bytes, never changes. */
+typedef struct denpa_parameter_group {
+  const char *pattern;               /* "*.b", "encoder_*"; a pattern that matches nothing is an error */
+  const denpa_attribute *attributes; /* replace those of the optimizer, learning_rate included; may be NULL */
+  int32_t frozen;                    /* 1: this trainer does not train them */
+  int32_t reserved0;                 /* 0 */
+  uint64_t reserved[2];
+} denpa_parameter_group;
+
 typedef struct denpa_trainer_options {
   size_t struct_size;
   /* Rows for which memory is allocated at first, 1 to 2^31-1; 0: 1. A larger batch makes the trainer grow:
@@ -355,7 +367,12 @@ typedef struct denpa_trainer_options {
   const denpa_loss *losses; /* targets are passed in the same order */
   denpa_spec optimizer;     /* kind NULL: no optimizer, gradients only */
   int32_t input_gradients;  /* 1: also computes the gradients of float inputs */
-  int32_t reserved;         /* 0 */
+  int32_t group_count;      /* up to 1024 */
+  const denpa_parameter_group *groups; /* need an optimizer; may be NULL */
+  /* Before each step of the optimizer, gradients are limited in place: first each element to
+   * -clip_value ... clip_value, then all of them together to a norm of clip_norm, by one factor (Pascanu, Mikolov
+   * & Bengio, 2013). 0: no limit. */
+  double clip_norm, clip_value;
 } denpa_trainer_options;
 
 /* Creates a trainer with a copy of the model's parameters. It keeps the model's memory alive. `options` must
@@ -531,7 +548,16 @@ denpa_status denpa_trainer_zero_gradients(denpa_trainer *trainer);
  * Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable. */
 denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, denpa_tensor *view);
 
-/* Sets the optimizer's learning rate. Returns DENPA_BAD_STATE if the trainer has no optimizer,
+/* Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd with
+ * momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer is
+ * destroyed; together with denpa_trainer_step_count it is all that an optimizer remembers.
+ *
+ * Returns DENPA_NOT_FOUND if there is no such parameter or the optimizer keeps nothing of that name,
+ * DENPA_BAD_STATE if the trainer has no optimizer. */
+denpa_status denpa_trainer_optimizer_state(denpa_trainer *trainer, const char *name, const char *state,
+                                           denpa_tensor *view);
+
+/* Sets the optimizer's learning rate; those of parameter groups change in proportion. Returns DENPA_BAD_STATE if the trainer has no optimizer,
  * DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number. */
 denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double learning_rate);
 

@@ -76,7 +76,9 @@ public func denpa_graph_add(
       try checkMemory("a graph")
       let made = try graph.add(
         kind, name: name, attributes: given, inputs: values, outputCount: Int(output_count))
-      for (index, value) in made.enumerated() { outputs[index] = denpa_value(value) }
+      for index in 0..<Int(output_count) {
+        outputs[index] = index < made.count ? denpa_value(made[index]) : -1
+      }
     }
   }
 }

@@ -7,7 +7,6 @@ import DenpaTraining
 private func read(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaError) -> TrainerOptions {
   guard given != nil else { throw DenpaError(.badArgument, "the trainer's options are NULL") }
   let chosen = try options(given, default: denpa_trainer_options(), "denpa_trainer_options")
-  try requireZero(chosen.reserved == 0, "denpa_trainer_options")
   guard chosen.loss_count != 0 || chosen.losses == nil else {
     throw DenpaError(.badArgument, "losses are given, but loss_count is 0: set it, or losses to NULL")
   }
@@ -34,15 +33,48 @@ private func read(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaEr
           output: Int(loss.output)))
     }
   }
-  if chosen.optimizer.kind != nil {
-    let definition = try Registry.shared.optimizer(
-      try requireName(chosen.optimizer.kind, "the optimizer's kind"))
-    let owner: Message = "optimizer \"\(definition.kind)\""
-    result.optimizer = try definition.make(
-      try Attributes(
-        checking: try AttributeReader.list(chosen.optimizer.attributes, owner),
-        against: definition.attributes,
-        owner: owner))
+  result.optimizer = try optimizer(chosen)
+  return result
+}
+
+private func optimizer(_ chosen: denpa_trainer_options) throws(DenpaError) -> OptimizerSettings? {
+  guard chosen.optimizer.kind != nil else {
+    guard chosen.group_count == 0, chosen.groups == nil, chosen.clip_norm == 0, chosen.clip_value == 0 else {
+      throw DenpaError(.badArgument, "parameter groups and limits of gradients need an optimizer")
+    }
+    return nil
+  }
+  let definition = try Registry.shared.optimizer(
+    try requireName(chosen.optimizer.kind, "the optimizer's kind"))
+  let owner: Message = "optimizer \"\(definition.kind)\""
+  let given = try AttributeReader.list(chosen.optimizer.attributes, owner)
+  var result = OptimizerSettings(
+    definition.kind,
+    try definition.make(try Attributes(checking: given, against: definition.attributes, owner: owner)))
+  for (name, limit) in [("clip_norm", chosen.clip_norm), ("clip_value", chosen.clip_value)] {
+    guard limit >= 0, limit.isFinite else {
+      throw DenpaError(.badArgument, "\(name) is 0 or a positive number, got \(limit)")
+    }
+  }
+  result.clipNorm = chosen.clip_norm
+  result.clipValue = chosen.clip_value
+  guard (0...1024).contains(chosen.group_count) else {
+    throw DenpaError(.badArgument, "a trainer has 0 to 1024 parameter groups, got \(chosen.group_count)")
+  }
+  guard (chosen.group_count > 0) == (chosen.groups != nil) else {
+    throw DenpaError(.badArgument, "groups and group_count contradict each other: set both or neither")
+  }
+  for index in 0..<Int(chosen.group_count) {
+    let group = chosen.groups[index]
+    try requireZero(
+      group.reserved0 == 0 && group.reserved.0 == 0 && group.reserved.1 == 0, "denpa_parameter_group")
+    let pattern = try requireName(group.pattern, "the pattern of parameter group \(index)")
+    let owner: Message = "parameter group \(index), optimizer \"\(definition.kind)\""
+    let own = try AttributeReader.list(group.attributes, owner)
+    let others = given.filter { known in !own.contains { $0.name == known.name } }
+    let attributes = try Attributes(checking: others + own, against: definition.attributes, owner: owner)
+    result.groups.append(
+      ParameterGroup(pattern, try definition.make(attributes), isFrozen: group.frozen != 0))
   }
   return result
 }
@@ -179,6 +211,20 @@ public func denpa_trainer_gradient(
   withTrainer(trainer) { _, trainer throws(DenpaError) in
     guard let view else { throw DenpaError(.badArgument, "the place for the view is NULL") }
     let found = try trainer.gradientView(try requireName(name, "the parameter's name"))
+    view.pointee = denpa_tensor(found.type, data: found.data)
+  }
+}
+
+@implementation @_cdecl("denpa_trainer_optimizer_state")
+public func denpa_trainer_optimizer_state(
+  _ trainer: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ state: UnsafePointer<CChar>!,
+  _ view: UnsafeMutablePointer<denpa_tensor>!
+) -> denpa_status {
+  withTrainer(trainer) { _, trainer throws(DenpaError) in
+    guard let view else { throw DenpaError(.badArgument, "the place for the view is NULL") }
+    let found = try trainer.optimizerStateView(
+      try requireName(state, "the name of the optimizer's state"),
+      of: try requireName(name, "the parameter's name"))
     view.pointee = denpa_tensor(found.type, data: found.data)
   }
 }

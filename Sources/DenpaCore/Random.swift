@@ -7,7 +7,7 @@ import Glibc
 ///
 /// Each counter is one draw: `bits`, `uniform`, `normal` and `below` of the same counter are not independent.
 public struct Random: Sendable {
-  private let key: (UInt32, UInt32)
+  public let key: (UInt32, UInt32)
   private let step: UInt64
 
   /// `stream` distinguishes nodes, `step` training steps. Two streams of one seed never share a key, nor do

@@ -37,6 +37,7 @@ public enum RegistryListing {
     object["inputs"] = .strings(spec.inputs)
     object["variadic"] = .bool(spec.variadic)
     object["outputs"] = .strings(spec.outputs)
+    object["variadic_outputs"] = .bool(spec.variadicOutputs)
     object["parameters"] = .strings(spec.parameters)
     return .object(object)
   }

@@ -19,6 +19,7 @@ public final class Executor: @unchecked Sendable {
   let badRow: UnsafeMutablePointer<Int64>
   let flagCount: Int
   let isDouble: Bool
+  let seed: UInt64
   private let infers: Bool
   private let isGuarded: Bool
   /// The plan writes the gradient of every trained parameter.
@@ -50,6 +51,7 @@ public final class Executor: @unchecked Sendable {
   public init(_ plan: Plan, model: Model, gradients: Buffer? = nil) throws(DenpaError) {
     self.plan = plan
     self.gradients = gradients
+    seed = model.seed
     parameterLayout = model.layout
     arena = try Buffer(byteCount: plan.arenaBytes, zeroed: !plan.isGuarded, "the values of a batch")
     for page in plan.forbiddenPages { arena.forbidPage(at: page) }

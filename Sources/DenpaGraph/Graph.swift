@@ -124,7 +124,8 @@ public struct Graph: Sendable {
           throw DenpaError(error.status, "\(parameter.name): \(error.message)")
         }
       }
-      guard types.count == outputCount ?? types.count else {
+      let room = outputCount ?? types.count
+      guard spec.variadicOutputs ? types.count <= room : types.count == room else {
         throw DenpaError(.badArgument, "it has \(types.count) output(s), got room for \(outputCount ?? 0)")
       }
     } catch {

@@ -18,6 +18,8 @@ public struct LayerSpec: Sendable {
   /// The last input may stand any number of times, at least once.
   public var variadic = false
   public var outputs: [String]
+  /// How many outputs there are depends on the attributes.
+  public var variadicOutputs = false
   public var parameters: [String] = []
   public var attributes: [AttributeSpec] = []
   /// Row i of each output depends on row i of each input alone.
@@ -35,8 +37,8 @@ public struct LayerSpec: Sendable {
 
   public init(
     kind: String, role: Role = .layer, summary: String, details: String = "", inputs: [String] = ["x"],
-    variadic: Bool = false, outputs: [String] = ["y"], parameters: [String] = [],
-    attributes: [AttributeSpec] = [],
+    variadic: Bool = false, outputs: [String] = ["y"], variadicOutputs: Bool = false,
+    parameters: [String] = [], attributes: [AttributeSpec] = [],
     rowsIndependent: Bool = true, classTargets: Bool = false, samples: [Sample]
   ) {
     self.kind = kind
@@ -46,6 +48,7 @@ public struct LayerSpec: Sendable {
     self.inputs = inputs
     self.variadic = variadic
     self.outputs = outputs
+    self.variadicOutputs = variadicOutputs
     self.parameters = parameters
     self.attributes = attributes
     self.rowsIndependent = rowsIndependent

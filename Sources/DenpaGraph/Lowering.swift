@@ -11,6 +11,8 @@ struct Lowering {
   let parameterOffsets: [Int]
   let constants: UnsafeMutableRawPointer
   let constantOffsets: [Int]
+  /// The model's, which random numbers are keyed by.
+  let seed: UInt64
   let flags: UnsafeMutablePointer<Int32>
   let badRow: UnsafeMutablePointer<Int64>
 
@@ -33,6 +35,7 @@ struct Lowering {
     parameterOffsets = executor.parameterLayout.offsets
     constants = executor.constants.base
     constantOffsets = executor.constantOffsets
+    seed = executor.seed
     flags = executor.flags
     badRow = executor.badRow
     memory = ArgumentMemory(expected: plan.ops.count * Lowering.commonBytes)

@@ -81,7 +81,8 @@ public final class Model: @unchecked Sendable {
       guard node.outputs.count > 1, let spec = node.spec, let port = node.outputs.firstIndex(of: value) else {
         return node.name
       }
-      return "\(node.name).\(spec.outputs.indices.contains(port) ? spec.outputs[port] : "\(port)")"
+      let isNamed = spec.outputs.indices.contains(port) && !spec.variadicOutputs
+      return "\(node.name).\(isNamed ? spec.outputs[port] : "\(port)")"
     }
     var table: [Parameter] = []
     var numbers: [[Int]] = []
@@ -105,7 +106,8 @@ public final class Model: @unchecked Sendable {
   /// The same graph and parameters, in a memory of their own.
   public func copy(dtype newType: DType? = nil) throws(DenpaError) -> Model {
     let result = try Model(pruned: graph, outputs: outputs, dtype: newType ?? dtype, seed: seed)
-    // Read under the lock, not from a copy of the table: that could share its memory with what is written next.
+    // Read under the lock, not from a copy of the table: that could share its memory with what is written
+    // next.
     mutex.withLock {
       for index in parameterTable.indices {
         result.parameterTable[index].trainable = parameterTable[index].trainable

@@ -18,32 +18,73 @@ public struct OptimizerSweep {
   }
 }
 
-/// A span of weights, their gradient and the optimizer's moments, all of `count` elements.
+/// A span of weights, their gradient and what the optimizer keeps of them.
 public struct OptimizerSpan {
+  /// Elements; of an element-wise optimizer they may belong to several parameters that lie side by side.
   public var count: Int
+  /// Of the parameter; nil if there are several.
+  public var shape: Shape?
   public var weights: UnsafeMutableRawPointer
   public var gradient: UnsafeRawPointer
-  public var moments: [UnsafeMutableRawPointer]
+  /// In the order of `Optimizer.state`.
+  public var state: [UnsafeMutableRawPointer]
 
   public init(
-    count: Int, weights: UnsafeMutableRawPointer, gradient: UnsafeRawPointer,
-    moments: [UnsafeMutableRawPointer]
+    count: Int, shape: Shape?, weights: UnsafeMutableRawPointer, gradient: UnsafeRawPointer,
+    state: [UnsafeMutableRawPointer]
   ) {
     self.count = count
+    self.shape = shape
     self.weights = weights
     self.gradient = gradient
-    self.moments = moments
+    self.state = state
+  }
+}
+
+/// One tensor that an optimizer keeps for each parameter: a moment, a counter. It begins with zeros.
+public struct OptimizerState: Sendable {
+  public var name: String
+  /// Its shape, from the parameter's.
+  public var shape: @Sendable (Shape) -> Shape
+
+  public init(_ name: String, shape: @escaping @Sendable (Shape) -> Shape = { $0 }) {
+    self.name = name
+    self.shape = shape
   }
 }
 
 /// How weights follow from gradients.
 public protocol Optimizer: Sendable {
   var learningRate: Double { get }
-  /// What it remembers of each weight, by name: "velocity", or "first" and "second".
-  var moments: [String] { get }
+  /// What it keeps of each parameter: "velocity", or "first" and "second". It may get more than it asks for,
+  /// if another group of parameters does.
+  var state: [OptimizerState] { get }
+  /// Whether an element of a parameter follows from the same elements of the gradient and the state alone.
+  /// Then parameters that lie side by side are swept together; the state has their shapes.
+  var isElementwise: Bool { get }
   /// Writes the arguments of a sweep to `memory` (`OptimizerLimits.argumentBytes` of them, 64-byte aligned).
   func sweep(_ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer)
     -> OptimizerSweep
+}
+
+extension Optimizer {
+  public var isElementwise: Bool { true }
+}
+
+/// Parameters that are trained in another way than the others.
+public struct ParameterGroup: Sendable {
+  /// Of their names, as the shell's: `*` is any text, `?` one letter.
+  public var pattern: String
+  /// The optimizer with the group's attributes.
+  public var optimizer: any Optimizer
+  /// They are not trained.
+  public var isFrozen: Bool
+
+  public init(_ pattern: String, _ optimizer: any Optimizer, isFrozen: Bool = false) {
+    self.pattern = pattern
+    self.optimizer = optimizer
+    self.isFrozen = isFrozen
+  }
 }
 
 public enum OptimizerLimits {

@@ -11,7 +11,7 @@ public struct ParameterLayout: Sendable {
   public let byteCount: Int
   private let forbiddenPages: [Int]
 
-  init(_ types: [TensorType]) throws(DenpaError) {
+  public init(_ types: [TensorType]) throws(DenpaError) {
     var places = GuardedPlaces(isGuarded: GuardMode.isOn)
     var offsets: [Int] = [], extents: [Int] = []
     for type in types {

@@ -121,7 +121,9 @@ struct Passes {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard let map = ops[index].operation as? MapOperation, let y = ops[index].writes[0] else { continue }
+      guard let map = ops[index].operation as? MapOperation, map.function.isActivation,
+        let y = ops[index].writes[0]
+      else { continue }
       let u = ops[index].reads[0]
       guard isPlain(u), readers[u].count == 1, writers[u].count == 1, let first = writers[u].first,
         ops[first].writes[0]?.tensor == u,
@@ -141,9 +143,9 @@ struct Passes {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard let map = ops[index].operation as? MapGradientOperation, let du = ops[index].writes[0] else {
-        continue
-      }
+      guard let map = ops[index].operation as? MapGradientOperation, map.function.isActivation,
+        let du = ops[index].writes[0]
+      else { continue }
       let y = ops[index].reads[0], dy = ops[index].reads[1]
       guard isPlain(dy), readers[dy].count == 1, writers[dy].count == 1, let first = writers[dy].first,
         writers[tensors.storage(du.tensor)].count == 1,
@@ -171,7 +173,9 @@ struct Passes {
     }
     var dead = Set<Int>()
     for index in ops.indices {
-      guard ops[index].operation is CopyOperation, let y = ops[index].writes[0]?.tensor else { continue }
+      guard let copy = ops[index].operation as? CopyOperation, copy.isPlain,
+        let y = ops[index].writes[0]?.tensor
+      else { continue }
       let x = ops[index].reads[0], base = tensors.storage(x)
       guard isPlain(y), writers[y].count == 1, isOwnedOrBound(base),
         // All of x is there before y's first reader, since this op is between them.

@@ -216,7 +216,11 @@ public final class Plan: Sendable {
     // the mark.
     var forward = Passes(tensors: builder.tensors, ops: builder.ops, roots: roots)
     for (id, tensor) in builder.tensors.enumerated() {
-      if case .parameterGradient = tensor.role { forward.roots.insert(id) }
+      // States of layers are parameters that ops write.
+      switch tensor.role {
+      case .parameterGradient, .parameter: forward.roots.insert(id)
+      default: break
+      }
     }
     let boundary = Plan.markBoundary(&forward, forwardMark)
     forward.dropUnwanted()

@@ -43,9 +43,20 @@ public struct Recipe {
     Tensor(id: builder.parameterGradientTensor(node, parameter))
   }
 
+  /// Whether the plan computes gradients, so that a layer that learns from what it sees has to.
+  public var trains: Bool { builder.trains }
+
   /// A tensor of the recipe's own, the same in forward and backward under the same name.
   public func saved(_ name: String, like tensor: Tensor) -> Tensor {
     Tensor(id: builder.savedTensor(node, name, builder.tensors[tensor.id].type))
+  }
+  /// Likewise, of any shape and the model's float dtype.
+  public func saved(_ name: String, _ shape: Shape) -> Tensor {
+    Tensor(id: builder.savedTensor(node, name, TensorType(builder.dtype, shape)))
+  }
+  /// One number.
+  public func constant(_ value: Double) -> Tensor {
+    Tensor(id: builder.add(TensorType(builder.dtype, []), .constant(value), node: node, label: "constant"))
   }
   public func shape(_ tensor: Tensor) -> Shape { builder.tensors[tensor.id].type.shape }
 
@@ -66,6 +77,22 @@ public struct Recipe {
     for axis in axes { shape.append(type.shape[axis]) }
     let role = builder.tensors.permutation(of: tensor.id, axes, as: shape)
     return Tensor(id: builder.add(TensorType(type.dtype, shape), role, node: node, label: "permutation"))
+  }
+
+  /// A tensor of that shape whose axis `axes[i]` is axis i of the other one, which is repeated along all
+  /// other axes, and where it has one index.
+  public func spread(_ tensor: Tensor, along axes: [Int], as shape: Shape) -> Tensor {
+    let role = builder.tensors.repetition(of: tensor.id, axes, as: shape)
+    let type = TensorType(builder.tensors[tensor.id].type.dtype, shape)
+    return Tensor(id: builder.add(type, role, node: node, label: "repetition"))
+  }
+
+  /// The windows of an image (rows, height, width, channels) as one tensor (rows, windows down, windows
+  /// across, height, width and channels of a window).
+  public func windows(_ image: Tensor, step: (Int, Int), dilation: (Int, Int), as shape: Shape) -> Tensor {
+    let role = builder.tensors.windows(of: image.id, step: step, dilation: dilation, as: shape)
+    let type = TensorType(builder.tensors[image.id].type.dtype, shape)
+    return Tensor(id: builder.add(type, role, node: node, label: "windows"))
   }
 
   // MARK: Ops

@@ -40,6 +40,17 @@ struct Layout: Equatable {
     return result
   }
 
+  /// Whether an element of the memory may be more than one element of the layout.
+  var overlaps: Bool {
+    let axes = extents.indices.filter { extents[$0] > 1 }.sorted { strides[$0] < strides[$1] }
+    var reach = 1
+    for axis in axes {
+      guard strides[axis] >= reach else { return true }
+      reach = strides[axis] * (extents[axis] - 1) + reach
+    }
+    return false
+  }
+
   /// Whether the elements follow each other in row-major order.
   var isContiguous: Bool {
     var expected = 1
@@ -92,6 +103,27 @@ extension [PlanTensor] {
   func permutation(of id: TensorID, _ axes: [Int], as shape: Shape) -> TensorRole {
     let strides = layout(id, rows: 2).strides
     return .view(storage(id), normalized(view(id), axes.map { strides[$0] }, shape))
+  }
+
+  /// The role of the tensor of that shape whose axis `axes[i]` is axis i of `id`; it is repeated along the
+  /// other axes, and where it has one index.
+  func repetition(of id: TensorID, _ axes: [Int], as shape: Shape) -> TensorRole {
+    let given = layout(id, rows: 2), wanted = shape.withRows(2)
+    var strides = [Int](repeating: 0, count: shape.rank)
+    for (axis, target) in axes.enumerated() where given.extents[axis] == wanted[target] {
+      strides[target] = given.strides[axis]
+    }
+    return .view(storage(id), normalized(view(id), strides, shape))
+  }
+
+  /// The role of the windows over axes 1 and 2 of an image `id` (rows, height, width, channels): the shape is
+  /// (rows, windows down, windows across, height, width and channels of a window). Windows may overlap.
+  func windows(of id: TensorID, step: (Int, Int), dilation: (Int, Int), as shape: Shape) -> TensorRole {
+    let s = layout(id, rows: 2).strides
+    var view = view(id)
+    view.isPart = view.isPart || shape.count != self[id].type.shape.count
+    let strides = [s[0], s[1] * step.0, s[2] * step.1, s[1] * dilation.0, s[2] * dilation.1, s[3]]
+    return .view(storage(id), normalized(view, strides, shape))
   }
 
   /// With two rows every axis counts.

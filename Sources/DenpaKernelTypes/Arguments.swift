@@ -7,8 +7,9 @@ public typealias Const = UnsafeRawPointer
 public typealias Mutable = UnsafeMutableRawPointer
 public typealias Flag = UnsafeMutablePointer<Int32>
 
-/// Element-wise functions. Those whose derivative can be computed from the value (`slopeFromOutput`) are
-/// fused into the preceding product even in training, since their argument is not needed afterwards.
+/// Element-wise functions of one argument. Activations can be fused into the preceding product; those whose
+/// derivative can be computed from the value (`slopeFromOutput`) even in training, since their argument is
+/// not needed afterwards.
 public enum Function: Int32, Sendable, CaseIterable {
   case identity = 0
   case sigmoid = 1
@@ -18,12 +19,23 @@ public enum Function: Int32, Sendable, CaseIterable {
   case erf = 5
   case gelu = 6
   case geluTanh = 7
+  case log = 8
+  case squareRoot = 9
+  case magnitude = 10
+  case square = 11
+
+  /// Those that the product kernels can apply to their result.
+  public static let activations: [Function] = [
+    .identity, .sigmoid, .tanh, .relu, .exp, .erf, .gelu, .geluTanh,
+  ]
+
+  public var isActivation: Bool { rawValue <= Function.geluTanh.rawValue }
 
   /// Whether f'(x) is computed from y = f(x) rather than from x.
   public var slopeFromOutput: Bool {
     switch self {
-    case .identity, .sigmoid, .tanh, .relu, .exp: true
-    case .erf, .gelu, .geluTanh: false
+    case .identity, .sigmoid, .tanh, .relu, .exp, .squareRoot: true
+    case .erf, .gelu, .geluTanh, .log, .magnitude, .square: false
     }
   }
 }
@@ -94,13 +106,6 @@ public struct MapGradientArguments {
   public init() {}
 }
 
-/// y = a + b, element by element. Any two may be the same memory.
-public struct AddArguments {
-  public var count = 0
-  public var a: Const? = nil, b: Const? = nil, y: Mutable? = nil
-  public init() {}
-}
-
 /// y (+)= scale·x. x and y may be the same memory.
 public struct ScaleArguments {
   public var count = 0
@@ -111,24 +116,17 @@ public struct ScaleArguments {
   public init() {}
 }
 
-/// One axis of a copy: its extent, and the elements from one index to the next in both tensors.
-public struct CopyAxis {
-  public var extent: Int, source: Int, destination: Int
-
-  public init(extent: Int = 1, source: Int = 1, destination: Int = 1) {
-    self.extent = extent
-    self.source = source
-    self.destination = destination
-  }
-}
-
-/// y (+)= x, where either may have gaps.
+/// y (+)= scale·x, where either may have gaps.
 public struct StridedCopyArguments {
-  /// At least one, the outermost first; at most `Shape.maximumRank`.
-  public var axes: UnsafePointer<CopyAxis>? = nil
+  /// At least one, the outermost first; at most `Shape.maximumRank`. a is x, b is y.
+  public var axes: UnsafePointer<PairAxis>? = nil
   public var axisCount = 0
+  /// Lines along the innermost axis that one thread copies in order, because elements of y are written more
+  /// than once among them; otherwise 1.
+  public var linesTogether = 1
   /// For copies of integers, which are none of the kernels.
   public var elementBytes = 0
+  public var scale: Double = 1
   public var accumulate: Int32 = 0
   public var x: Const? = nil, y: Mutable? = nil
   public var flag: Flag? = nil
@@ -245,12 +243,30 @@ public struct SGDArguments {
 
 /// Adam (Kingma & Ba, 2015): m = β₁m + (1−β₁)g; v = β₂v + (1−β₂)g²;
 /// w −= learningRate·(m·correction1)/(√(v·correction2) + epsilon), where correction = 1/(1 − βᵗ).
-/// Each of w, m, v is read and written once.
+/// Each of w, m, v is read and written once. `weightDecay`·w is added to g, or, if `decoupled` (AdamW,
+/// Loshchilov & Hutter, 2019), learningRate·weightDecay·w is subtracted from w first.
 public struct AdamArguments {
   public var count = 0
   public var weights: Mutable? = nil, gradient: Const? = nil, first: Mutable? = nil, second: Mutable? = nil
   public var learningRate = 0.0, beta1 = 0.0, beta2 = 0.0, epsilon = 0.0, weightDecay = 0.0
   public var correction1 = 1.0, correction2 = 1.0
+  public var decoupled: Int32 = 0
+  public init() {}
+}
+
+/// Adds Σ x² to `total`.
+public struct SumSquaresArguments {
+  public var count = 0
+  public var x: Const? = nil
+  public var total: UnsafeMutablePointer<Double>? = nil
+  public init() {}
+}
+
+/// x = max(−limit, min(x, limit)), element by element.
+public struct ClipArguments {
+  public var count = 0
+  public var limit = 0.0
+  public var x: Mutable? = nil
   public init() {}
 }
 

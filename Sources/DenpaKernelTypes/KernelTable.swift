@@ -1,14 +1,19 @@
-/// The kernels in a table. Their arguments are in `Arguments.swift`.
+/// The kernels in a table. Their arguments are in `Arguments.swift` and
+/// `Arithmetic.swift`.
 public enum Kernel: Int, Sendable, CaseIterable {
   case product
   case map, mapGradient
-  case add, scale, finite
+  case binary, binaryGradient
+  case scale, finite
   case stridedCopy
-  case columnSum
+  case columnSum, sumAxes, maxAxes, maxAxesGradient
+  case dropout
+  case addRows
   case softmax, softmaxGradient
   case crossEntropy, crossEntropyGradient
   case squaredError, squaredErrorGradient
   case sgd, adam
+  case sumSquares, clip
 }
 
 /// All kernels of one instruction set for one float dtype: the contents of one kernel module.

@@ -11,6 +11,7 @@ func classNumber(_ target: UnsafeRawPointer, _ kind: Int32, _ row: Int) -> Int {
 }
 
 enum CrossEntropy<V: Vector>: LossKernel {
+  @inline(__always) static var isLarge: Bool { true }
   typealias Row = UnsafePointer<V.Scalar>
 
   @inline(__always) static func items(_ a: CrossEntropyArguments) -> Int { a.rows }
@@ -109,6 +110,7 @@ enum CrossEntropy<V: Vector>: LossKernel {
 }
 
 enum CrossEntropyGradient<V: Vector>: RangeKernel {
+  @inline(__always) static var isLarge: Bool { true }
   @inline(__always) static func items(_ a: CrossEntropyGradientArguments) -> Int {
     a.columns > 0 ? a.rows : 0
   }

@@ -51,6 +51,30 @@ enum GeluTanh: Curve {
   @inline(__always) static func slope<V: Vector>(_ x: V) -> V { V.geluTanhSlope(x) }
 }
 
+enum Logarithm: Curve {
+  @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.log(x) }
+  @inline(__always) static func slope<V: Vector>(_ x: V) -> V { V.one / x }
+}
+
+enum SquareRoot: Curve {
+  @inline(__always) static func value<V: Vector>(_ x: V) -> V { x.squareRoot }
+  @inline(__always) static func slope<V: Vector>(_ y: V) -> V { V.splat(0.5) / y }
+}
+
+enum Magnitude: Curve {
+  @inline(__always) static func value<V: Vector>(_ x: V) -> V { x.magnitude }
+  /// 0 at 0; preserves NaN.
+  @inline(__always) static func slope<V: Vector>(_ x: V) -> V {
+    let one = V.select(x, greaterThan: V.zero, V.one, x)
+    return V.select(V.zero, greaterThan: x, V.zero - V.one, one)
+  }
+}
+
+enum Square: Curve {
+  @inline(__always) static func value<V: Vector>(_ x: V) -> V { x * x }
+  @inline(__always) static func slope<V: Vector>(_ x: V) -> V { x + x }
+}
+
 extension Function {
   /// Whether `Vector.value` and `Vector.slope` include it; the others have many constants and are in
   /// `anyValue` and `anySlope`.
@@ -77,7 +101,7 @@ extension Vector {
     }
   }
 
-  /// `value` for every function.
+  /// `value` for every activation.
   @inline(__always) static func anyValue(_ function: Int32, _ x: Self) -> Self {
     switch function {
     case Function.exp.rawValue: Exponential.value(x)
@@ -88,7 +112,7 @@ extension Vector {
     }
   }
 
-  /// `slope` for every function.
+  /// `slope` for every activation.
   @inline(__always) static func anySlope(_ function: Int32, _ y: Self) -> Self {
     switch function {
     case Function.exp.rawValue: Exponential.slope(y)

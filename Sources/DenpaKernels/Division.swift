@@ -21,7 +21,23 @@ protocol RangeKernel {
   /// Returns the items in one chunk. A function of the sizes alone: chunks determine the order of summation.
   static func chunk(_ arguments: Arguments) -> Int
   static func run(_ arguments: UnsafePointer<Arguments>, _ lower: Int, _ upper: Int)
+  /// Whether it is compiled once, as a function that is called, instead of twice.
+  static var isLarge: Bool { get }
 }
+
+extension RangeKernel {
+  @inline(__always) static var isLarge: Bool { false }
+
+  @inline(__always)
+  fileprivate static func process(_ arguments: UnsafePointer<Arguments>, _ lower: Int, _ upper: Int) {
+    if isLarge { call(Self.self, arguments, lower, upper) } else { run(arguments, lower, upper) }
+  }
+}
+
+@inline(never)
+private func call<K: RangeKernel>(
+  _: K.Type, _ arguments: UnsafePointer<K.Arguments>, _ lower: Int, _ upper: Int
+) { K.run(arguments, lower, upper) }
 
 /// What the chunks of a `RangeKernel` share; on the caller's stack.
 struct RangeContext {
@@ -42,7 +58,7 @@ func divide<K: RangeKernel>(
   if count <= 0 { return 0 }
   let chunk = K.chunk(typed.pointee)
   if count <= chunk {
-    K.run(typed, 0, count)
+    K.process(typed, 0, count)
   } else {
     var context = RangeContext(arguments: arguments, count: count, chunk: chunk)
     run.parallel((count - 1) / chunk + 1, body, &context)
@@ -55,7 +71,7 @@ func runChunk<K: RangeKernel>(_: K.Type, _ context: UnsafeMutableRawPointer, _ c
   let shared = context.assumingMemoryBound(to: RangeContext.self).pointee
   let lower = Int(chunk) &* shared.chunk
   let upper = Swift.min(lower &+ shared.chunk, shared.count)
-  K.run(shared.arguments.assumingMemoryBound(to: K.Arguments.self), lower, upper)
+  K.process(shared.arguments.assumingMemoryBound(to: K.Arguments.self), lower, upper)
 }
 
 /// The elements in a chunk of an element-wise kernel: 16 Ki take 5–20 µs, well above the cost of handing them

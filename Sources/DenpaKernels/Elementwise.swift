@@ -1,6 +1,7 @@
 import DenpaKernelTypes
 
 enum Map<V: Vector>: RangeKernel {
+  @inline(__always) static var isLarge: Bool { true }
   @inline(__always) static func items(_ a: MapArguments) -> Int { a.count }
   @inline(__always) static func chunk(_ a: MapArguments) -> Int { elementChunk }
 
@@ -13,6 +14,10 @@ enum Map<V: Vector>: RangeKernel {
     case Function.erf.rawValue: apply(Erf.self, a, lower, upper)
     case Function.gelu.rawValue: apply(Gelu.self, a, lower, upper)
     case Function.geluTanh.rawValue: apply(GeluTanh.self, a, lower, upper)
+    case Function.log.rawValue: apply(Logarithm.self, a, lower, upper)
+    case Function.squareRoot.rawValue: apply(SquareRoot.self, a, lower, upper)
+    case Function.magnitude.rawValue: apply(Magnitude.self, a, lower, upper)
+    case Function.square.rawValue: apply(Square.self, a, lower, upper)
     default: apply(Identity.self, a, lower, upper)
     }
   }
@@ -27,6 +32,7 @@ enum Map<V: Vector>: RangeKernel {
 }
 
 enum MapGradient<V: Vector>: RangeKernel {
+  @inline(__always) static var isLarge: Bool { true }
   @inline(__always) static func items(_ a: MapGradientArguments) -> Int { a.count }
   @inline(__always) static func chunk(_ a: MapGradientArguments) -> Int { elementChunk }
 
@@ -39,6 +45,10 @@ enum MapGradient<V: Vector>: RangeKernel {
     case Function.erf.rawValue: apply(Erf.self, a, lower, upper)
     case Function.gelu.rawValue: apply(Gelu.self, a, lower, upper)
     case Function.geluTanh.rawValue: apply(GeluTanh.self, a, lower, upper)
+    case Function.log.rawValue: apply(Logarithm.self, a, lower, upper)
+    case Function.squareRoot.rawValue: apply(SquareRoot.self, a, lower, upper)
+    case Function.magnitude.rawValue: apply(Magnitude.self, a, lower, upper)
+    case Function.square.rawValue: apply(Square.self, a, lower, upper)
     default: apply(Identity.self, a, lower, upper)
     }
   }
@@ -57,18 +67,6 @@ enum MapGradient<V: Vector>: RangeKernel {
     } else {
       sweep(V.self, lower, upper) { i, n in (V.load(dy + i, n) * C.slope(V.load(y + i, n))).store(dx + i, n) }
     }
-  }
-}
-
-enum Add<V: Vector>: RangeKernel {
-  @inline(__always) static func items(_ a: AddArguments) -> Int { a.count }
-  @inline(__always) static func chunk(_ a: AddArguments) -> Int { elementChunk }
-
-  @inline(__always) static func run(_ a: UnsafePointer<AddArguments>, _ lower: Int, _ upper: Int) {
-    let p = a.pointee.a.of(V.Scalar.self)
-    let q = a.pointee.b.of(V.Scalar.self)
-    let y = a.pointee.y.of(V.Scalar.self)
-    sweep(V.self, lower, upper) { i, n in (V.load(p + i, n) + V.load(q + i, n)).store(y + i, n) }
   }
 }
 

@@ -43,13 +43,28 @@ private func step(_ kernel: Kernel) -> Step {
   case .map: return { divide(Map<V>.self, $0, $1) { c, k, _ in runChunk(Map<V>.self, c, k) } }
   case .mapGradient:
     return { divide(MapGradient<V>.self, $0, $1) { c, k, _ in runChunk(MapGradient<V>.self, c, k) } }
-  case .add: return { divide(Add<V>.self, $0, $1) { c, k, _ in runChunk(Add<V>.self, c, k) } }
+  case .binary: return { divide(Binary<V>.self, $0, $1) { c, k, _ in runChunk(Binary<V>.self, c, k) } }
+  case .binaryGradient:
+    return {
+      divide(BinaryGradient<V>.self, $0, $1) { c, k, _ in runChunk(BinaryGradient<V>.self, c, k) }
+    }
   case .scale: return { divide(Scale<V>.self, $0, $1) { c, k, _ in runChunk(Scale<V>.self, c, k) } }
   case .finite: return { divide(Finite<V>.self, $0, $1) { c, k, _ in runChunk(Finite<V>.self, c, k) } }
   case .stridedCopy:
     return { divide(StridedCopy<V>.self, $0, $1) { c, k, _ in runChunk(StridedCopy<V>.self, c, k) } }
   case .columnSum:
     return { divide(ColumnSum<V>.self, $0, $1) { c, k, _ in runChunk(ColumnSum<V>.self, c, k) } }
+  case .sumAxes:
+    return { divide(SumAxes<V>.self, $0, $1) { c, k, _ in runChunk(SumAxes<V>.self, c, k) } }
+  case .maxAxes:
+    return { divide(MaxAxes<V>.self, $0, $1) { c, k, _ in runChunk(MaxAxes<V>.self, c, k) } }
+  case .maxAxesGradient:
+    return {
+      divide(MaxAxesGradient<V>.self, $0, $1) { c, k, _ in runChunk(MaxAxesGradient<V>.self, c, k) }
+    }
+  case .dropout: return { Dropout<V>.call($0, $1) { c, k, _ in runChunk(Dropout<V>.self, c, k) } }
+  case .addRows:
+    return { divide(AddRows<V>.self, $0, $1) { c, k, _ in runChunk(AddRows<V>.self, c, k) } }
   case .softmax: return { divide(Softmax<V>.self, $0, $1) { c, k, _ in runChunk(Softmax<V>.self, c, k) } }
   case .softmaxGradient:
     return { divide(SoftmaxGradient<V>.self, $0, $1) { c, k, _ in runChunk(SoftmaxGradient<V>.self, c, k) } }
@@ -57,7 +72,9 @@ private func step(_ kernel: Kernel) -> Step {
     return { CrossEntropy<V>.call($0, $1) { c, k, _ in runLossChunk(CrossEntropy<V>.self, c, k) } }
   case .crossEntropyGradient:
     return {
-      divide(CrossEntropyGradient<V>.self, $0, $1) { c, k, _ in runChunk(CrossEntropyGradient<V>.self, c, k) }
+      divide(CrossEntropyGradient<V>.self, $0, $1) { c, k, _ in
+        runChunk(CrossEntropyGradient<V>.self, c, k)
+      }
     }
   case .squaredError:
     return { SquaredError<V>.call($0, $1) { c, k, _ in runLossChunk(SquaredError<V>.self, c, k) } }
@@ -67,5 +84,8 @@ private func step(_ kernel: Kernel) -> Step {
     }
   case .sgd: return { divide(SGD<V>.self, $0, $1) { c, k, _ in runChunk(SGD<V>.self, c, k) } }
   case .adam: return { divide(Adam<V>.self, $0, $1) { c, k, _ in runChunk(Adam<V>.self, c, k) } }
+  case .sumSquares:
+    return { SumSquares<V>.call($0, $1) { c, k, _ in runLossChunk(SumSquares<V>.self, c, k) } }
+  case .clip: return { divide(Clip<V>.self, $0, $1) { c, k, _ in runChunk(Clip<V>.self, c, k) } }
   }
 }

@@ -40,8 +40,7 @@ extension Vector {
   }
 }
 
-/// Adam (Kingma & Ba, 2015); see `AdamArguments` for the formulas. `weightDecay`·w is added to the gradient
-/// (L2).
+/// Adam (Kingma & Ba, 2015) and AdamW; see `AdamArguments` for the formulas.
 enum Adam<V: Vector>: RangeKernel {
   @inline(__always) static func items(_ a: AdamArguments) -> Int { a.count }
   @inline(__always) static func chunk(_ a: AdamArguments) -> Int { elementChunk }
@@ -56,7 +55,9 @@ enum Adam<V: Vector>: RangeKernel {
     let step = V.splat(-a.pointee.learningRate * a.pointee.correction1)
     let correction2 = V.splat(a.pointee.correction2)
     let epsilon = V.splat(a.pointee.epsilon)
-    let decay = V.splat(a.pointee.weightDecay)
+    let isDecoupled = a.pointee.decoupled != 0
+    let decay = V.splat(isDecoupled ? 0 : a.pointee.weightDecay)
+    let kept = V.splat(isDecoupled ? 1 - a.pointee.learningRate * a.pointee.weightDecay : 1)
     sweep(V.self, lower, upper) { i, n in
       let weight = V.load(w + i, n)
       let gradient = V.fma(decay, weight, V.load(g + i, n))
@@ -65,7 +66,7 @@ enum Adam<V: Vector>: RangeKernel {
       m.store(first + i, n)
       v.store(second + i, n)
       let scale = step / ((v * correction2).squareRoot + epsilon)
-      V.fma(m, scale, weight).store(w + i, n)
+      V.fma(m, scale, weight * kept).store(w + i, n)
     }
   }
 }

@@ -42,14 +42,6 @@ public struct Dense: BuiltInLayer {
         inputs: [TensorType(.float32, [3, 6])]),
     ])
 
-  /// ReLU and GELU pass about half of their input: He's initializer compensates for that.
-  private static func halvesVariance(_ function: Function) -> Bool {
-    switch function {
-    case .relu, .gelu, .geluTanh: true
-    case .identity, .sigmoid, .tanh, .exp, .erf: false
-    }
-  }
-
   let units: Int
   let activation: Function
   let hasBias: Bool
@@ -60,8 +52,7 @@ public struct Dense: BuiltInLayer {
     units = attributes.int("units")
     activation = try Activation.named(attributes.string("activation"))
     hasBias = attributes.bool("bias")
-    let given = attributes.spec("initializer")
-    initializer = given.kind == "auto" ? Spec(Dense.halvesVariance(activation) ? "he" : "xavier") : given
+    initializer = Activation.initializer(attributes.spec("initializer"), before: activation)
     biasInitializer = attributes.spec("bias_initializer")
   }
 

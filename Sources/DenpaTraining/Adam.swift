@@ -37,7 +37,10 @@ struct Adam: Optimizer {
   let epsilon: Double
   let weightDecay: Double
 
-  var moments: [String] { ["first", "second"] }
+  /// The weight decay does not pass through the moments: AdamW.
+  var isDecoupled = false
+
+  var state: [OptimizerState] { [OptimizerState("first"), OptimizerState("second")] }
 
   func sweep(
     _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
@@ -46,8 +49,9 @@ struct Adam: Optimizer {
     arguments.count = span.count
     arguments.weights = span.weights
     arguments.gradient = span.gradient
-    arguments.first = span.moments[0]
-    arguments.second = span.moments[1]
+    arguments.first = span.state[0]
+    arguments.second = span.state[1]
+    arguments.decoupled = isDecoupled ? 1 : 0
     arguments.beta1 = beta1
     arguments.beta2 = beta2
     arguments.epsilon = epsilon

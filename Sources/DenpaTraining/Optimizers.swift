@@ -4,6 +4,7 @@ import DenpaGraph
 public enum Optimizers {
   public static func register(in registry: Registry = .shared) {
     registry.add(Adam.definition)
+    registry.add(AdamW.definition)
     registry.add(SGD.definition)
   }
 }

@@ -35,7 +35,7 @@ struct SGD: Optimizer {
   let nesterov: Bool
   let weightDecay: Double
 
-  var moments: [String] { momentum > 0 ? ["velocity"] : [] }
+  var state: [OptimizerState] { momentum > 0 ? [OptimizerState("velocity")] : [] }
 
   func sweep(
     _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
@@ -44,7 +44,7 @@ struct SGD: Optimizer {
     arguments.count = span.count
     arguments.weights = span.weights
     arguments.gradient = span.gradient
-    arguments.velocity = span.moments.first
+    arguments.velocity = span.state.first
     arguments.momentum = momentum
     arguments.nesterov = nesterov ? 1 : 0
     arguments.weightDecay = weightDecay

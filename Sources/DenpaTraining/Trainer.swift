@@ -5,7 +5,7 @@ import DenpaKernelTypes
 /// What a trainer is made for.
 public struct TrainerOptions: Sendable {
   public var losses: [LossTerm] = []
-  public var optimizer: (any Optimizer)?
+  public var optimizer: OptimizerSettings?
   public var maximumRows = 1
   public var threads: Int32 = 1
   public var inputGradients = false
@@ -26,7 +26,6 @@ public final class Trainer: @unchecked Sendable {
   public let parameters: [Parameter]
   let weights: Buffer
   let gradients: Buffer
-  let moments: [Buffer]
   let states: LayerStates
   /// Steps of the optimizer so far, and epochs of `fit`.
   public private(set) var stepCount: Int64 = 0
@@ -40,14 +39,7 @@ public final class Trainer: @unchecked Sendable {
   var hasGradients = false
   let hasOptimizer: Bool
   private let wantsInputGradients: Bool
-  private let sweeps: UnsafeMutableBufferPointer<Sweep>
-  private let sweepMemory: Buffer
-  /// Plain memory, like all that a step walks through.
-  private struct Sweep {
-    var step: Step
-    var prepare: @convention(c) (UnsafeMutableRawPointer, Int64, Double) -> Void
-    var arguments: UnsafeMutableRawPointer
-  }
+  let optimization: Optimization?
   private let run: UnsafeMutablePointer<Run>
   private let runMemory: Buffer
 
@@ -69,42 +61,25 @@ public final class Trainer: @unchecked Sendable {
     self.options = options
     inputCount = model.graph.inputs.count
     targetCount = options.losses.count
-    parameters = model.parameters
+    var parameters = model.parameters
+    if let settings = options.optimizer {
+      for (index, group) in try settings.groups(of: parameters).enumerated() {
+        if let group, settings.groups[group].isFrozen { parameters[index].trainable = false }
+      }
+    }
+    self.parameters = parameters
     maximumRows = options.maximumRows
     weights = try model.snapshot()
     gradients = try model.layout.makeBuffer(zeroed: true, "gradients")
     states = try LayerStates(parameters, model.layout)
-    let spans = Trainer.spans(parameters, model.layout)
-    let size = model.dtype.size
-    var moments: [Buffer] = []
-    for _ in options.optimizer?.moments ?? [] {
-      moments.append(try model.layout.makeBuffer(zeroed: true, "the optimizer's memory"))
-    }
-    let argumentBytes = spans.count * OptimizerLimits.argumentBytes
-    sweepMemory = try Buffer(
-      byteCount: argumentBytes + spans.count * MemoryLayout<Sweep>.stride, zeroed: true,
-      "the optimizer's arguments")
     hasOptimizer = options.optimizer != nil
     wantsInputGradients = options.inputGradients
-    sweeps = UnsafeMutableBufferPointer(
-      start: (sweepMemory.base + argumentBytes).bindMemory(to: Sweep.self, capacity: spans.count),
-      count: hasOptimizer ? spans.count : 0)
-    if let optimizer = options.optimizer {
-      let set = try Kernels.chosen()
-      let kernels = model.dtype == .float64 ? set.float64 : set.float32
-      for (index, span) in spans.enumerated() {
-        let arguments = sweepMemory.base + index * OptimizerLimits.argumentBytes
-        let described = OptimizerSpan(
-          count: span.count / size, weights: weights.base + span.lowerBound,
-          gradient: UnsafeRawPointer(gradients.base + span.lowerBound),
-          moments: moments.map { $0.base + span.lowerBound })
-        let sweep = optimizer.sweep(kernels, over: described, arguments: arguments)
-        sweeps.initializeElement(
-          at: index, to: Sweep(step: sweep.step, prepare: sweep.prepare, arguments: arguments))
-      }
+    if let settings = options.optimizer {
+      optimization = try Optimization(settings, model, parameters, weights: weights, gradients: gradients)
+    } else {
+      optimization = nil
     }
-    self.moments = moments
-    learningRate = options.optimizer?.learningRate ?? 0
+    learningRate = options.optimizer?.optimizer.learningRate ?? 0
     runMemory = try Buffer(byteCount: MemoryLayout<Run>.stride, zeroed: true, "a trainer")
     run = runMemory.base.bindMemory(to: Run.self, capacity: 1)
     run.initialize(
@@ -118,21 +93,6 @@ public final class Trainer: @unchecked Sendable {
       // Compiling says which layer has no backward where a gradient has to pass.
       _ = try Plan(model, request(.train, targets: [], rows: maximumRows))
     }
-  }
-
-  /// Bytes of parameters that lie side by side and are trained.
-  private static func spans(_ parameters: [Parameter], _ layout: ParameterLayout) -> [Range<Int>] {
-    var result: [Range<Int>] = []
-    for (index, parameter) in parameters.enumerated() where parameter.isTrained {
-      let start = layout.offsets[index]
-      let end = start + layout.extents[index]
-      if let last = result.last, last.upperBound == start {
-        result[result.count - 1] = last.lowerBound..<end
-      } else if end > start {
-        result.append(start..<end)
-      }
-    }
-    return result
   }
 
   /// Finds losses that do not fit the outputs when the trainer is made, not at the first batch.
@@ -353,11 +313,6 @@ public final class Trainer: @unchecked Sendable {
     stepCount += 1
     // What forward kept belongs to the weights that it had.
     openForward = nil
-    for sweep in sweeps {
-      sweep.prepare(sweep.arguments, stepCount, learningRate)
-      guard sweep.step(sweep.arguments, run) == 0 else {
-        throw DenpaError(.internalError, "the optimizer's kernel failed")
-      }
-    }
+    try optimization?.apply(stepCount, learningRate: learningRate, run)
   }
 }

@@ -40,6 +40,13 @@ extension Trainer {
     return TensorView(gradients.base + model.layout.offsets[index], parameters[index].type)
   }
 
+  /// What the optimizer keeps of a parameter, writable: "first" or "second" of Adam.
+  public func optimizerStateView(_ name: String, of parameter: String) throws(DenpaError) -> TensorView {
+    guard let optimization else { throw DenpaError(.badState, "the trainer has no optimizer") }
+    let index = try model.parameterIndex(parameter)
+    return try optimization.view(name, of: index, parameters[index])
+  }
+
   // MARK: Numbers that are not finite
 
   /// Says where they began: the plan runs once more with every value kept. The step is taken back.

@@ -63,10 +63,12 @@ func trainer(
   var options = TrainerOptions()
   options.losses = [LossTerm(try registry.loss(loss), attributes)]
   let definition = try registry.optimizer(optimizer)
-  options.optimizer = try definition.make(
-    try Attributes(
-      checking: [NamedAttribute("learning_rate", .float(learningRate))], against: definition.attributes,
-      owner: "test"))
+  options.optimizer = OptimizerSettings(
+    optimizer,
+    try definition.make(
+      try Attributes(
+        checking: [NamedAttribute("learning_rate", .float(learningRate))], against: definition.attributes,
+        owner: "test")))
   options.maximumRows = rows
   options.threads = threads
   options.inputGradients = inputGradients

@@ -1,9 +1,32 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// y = x, element by element in row-major order. Where y is the plan's own and nothing forbids it, a pass
-/// makes it another name of x. One of the two may be a view with gaps, both if their shapes are equal.
+/// What a copy multiplies by.
+enum Factor: Sendable, Equatable {
+  case constant(Double)
+  /// Times n / (n − 1), where n is the elements of `samples` for each element of the destination: Bessel's
+  /// correction of a variance.
+  case unbiased(Double, samples: TensorID)
+
+  func value(_ sizes: Sizes, _ destination: TensorID) -> Double {
+    switch self {
+    case .constant(let factor): return factor
+    case .unbiased(let factor, let samples):
+      let count = sizes.count(samples) / max(sizes.count(destination), 1)
+      return count > 1 ? factor * Double(count) / Double(count - 1) : factor
+    }
+  }
+}
+
+/// y = factor·x, element by element in row-major order; integers as they are. Where the factor is 1, y is the
+/// plan's own and nothing forbids it, a pass makes it another name of x. One of the two may be a view with
+/// gaps, both if their shapes are equal.
 struct CopyOperation: Operation {
+  var factor = Factor.constant(1)
+
+  /// Whether y is x.
+  var isPlain: Bool { factor == .constant(1) }
+
   func adds(to destination: Int) -> Bool { true }
   func readsViews(_ read: Int) -> Bool { true }
   func writesViews(_ destination: Int) -> Bool { true }
@@ -14,7 +37,7 @@ struct CopyOperation: Operation {
     let (source, target) = (lowering.layout(x), lowering.layout(y))
     let type = lowering.sizes.type(y)
     guard source.isContiguous, target.isContiguous else {
-      return try lowerStrided(x, destination, try Strided(source, target), &lowering)
+      return try lowerStrided(x, destination, source, target, &lowering)
     }
     guard type.dtype.isFloat else {
       return try lowering.emit(
@@ -22,6 +45,7 @@ struct CopyOperation: Operation {
     }
     var arguments = ScaleArguments()
     arguments.count = type.shape.count
+    arguments.scale = factor.value(lowering.sizes, y)
     arguments.flag = lowering.flag(destination)
     try lowering.emit(
       lowering.sizes.kernels[.scale], arguments, [(\ScaleArguments.x, x), (\ScaleArguments.y, y)],
@@ -29,57 +53,45 @@ struct CopyOperation: Operation {
   }
 
   private func lowerStrided(
-    _ x: TensorID, _ destination: Destination, _ copy: Strided, _ lowering: inout Lowering
+    _ x: TensorID, _ destination: Destination, _ source: Layout, _ target: Layout,
+    _ lowering: inout Lowering
   ) throws(DenpaError) {
     let dtype = lowering.sizes.type(x).dtype
-    let axes = try lowering.reserve(CopyAxis(), count: copy.axes.count)
-    axes.update(from: copy.axes, count: copy.axes.count)
+    let loops = try CopyOperation.loops(source, target)
     var arguments = StridedCopyArguments()
-    arguments.axes = UnsafePointer(axes)
-    arguments.axisCount = copy.axes.count
+    (arguments.axes, arguments.axisCount) = try lowering.reserve(pairs: loops)
+    if target.overlaps { arguments.linesTogether = max(loops.extents.dropFirst().dropLast().reduce(1, *), 1) }
     arguments.elementBytes = dtype.size
+    arguments.scale = factor.value(lowering.sizes, destination.tensor)
     arguments.flag = lowering.flag(destination)
     try lowering.emit(
       dtype.isFloat ? lowering.sizes.kernels[.stridedCopy] : stridedCopyStep, arguments,
       [(\StridedCopyArguments.x, x), (\StridedCopyArguments.y, destination.tensor)],
       accumulate: (\StridedCopyArguments.accumulate, destination))
   }
+
+  /// A tensor without gaps takes the other one's axes, since the order of the elements is the same.
+  private static func loops(_ source: Layout, _ target: Layout) throws(DenpaError) -> Loops {
+    let (from, to) = (source.squeezed, target.squeezed)
+    guard from.isContiguous || to.isContiguous || from.extents == to.extents else {
+      throw DenpaError(.internalError, "a copy between views with gaps and different shapes")
+    }
+    let extents = from.isContiguous ? to.extents : from.extents
+    let x = from.isContiguous ? Layout(extents).strides : from.strides
+    let y = to.isContiguous ? Layout(extents).strides : to.strides
+    return Loops(extents, [x, y])
+  }
 }
 
 extension Recipe {
-  /// y = x, element by element, whatever the shapes.
-  public func copy(_ x: Tensor, into y: Tensor) { emit(CopyOperation(), [x], y) }
-}
+  /// y = factor·x, element by element, whatever the shapes.
+  public func copy(_ x: Tensor, times factor: Double = 1, into y: Tensor) {
+    emit(CopyOperation(factor: .constant(factor)), [x], y)
+  }
 
-/// The loops of a copy: as few axes as possible, at least one.
-private struct Strided {
-  private(set) var axes: [CopyAxis] = []
-
-  init(_ source: Layout, _ target: Layout) throws(DenpaError) {
-    // Axes of one index do not count. A tensor without gaps takes the other one's axes, since the order of
-    // the elements is the same.
-    let (from, to) = (source.squeezed, target.squeezed)
-    let shape = from.isContiguous ? to.extents : from.extents
-    let (x, y) = (
-      from.isContiguous ? Layout(shape).strides : from.strides,
-      to.isContiguous ? Layout(shape).strides : to.strides
-    )
-    guard x.count == y.count, from.isContiguous || to.isContiguous || from.extents == to.extents else {
-      throw DenpaError(.internalError, "a copy between views with gaps and different shapes")
-    }
-    for axis in shape.indices {
-      let next = CopyAxis(extent: shape[axis], source: x[axis], destination: y[axis])
-      if let last = axes.last, last.source == next.extent * next.source,
-        last.destination == next.extent * next.destination
-      {
-        axes[axes.count - 1].extent *= next.extent
-        axes[axes.count - 1].source = next.source
-        axes[axes.count - 1].destination = next.destination
-      } else {
-        axes.append(next)
-      }
-    }
-    if axes.isEmpty { axes = [CopyAxis(extent: 1, source: 1, destination: 1)] }
+  /// y = factor·n/(n − 1)·x, where n is the elements of `samples` for each element of y.
+  public func copy(_ x: Tensor, times factor: Double, unbiasedFor samples: Tensor, into y: Tensor) {
+    emit(CopyOperation(factor: .unbiased(factor, samples: samples.id)), [x], y)
   }
 }
 
@@ -104,7 +116,7 @@ private let stridedCopyStep: Step = { arguments, _ in
   guard let axes = a.axes, let x = a.x, let y = a.y else { return 0 }
   func copy(_ axis: Int, _ source: Int, _ destination: Int) {
     for index in 0..<axes[axis].extent {
-      let from = source + index * axes[axis].source, to = destination + index * axes[axis].destination
+      let from = source + index * axes[axis].a, to = destination + index * axes[axis].b
       if axis + 1 < a.axisCount {
         copy(axis + 1, from, to)
       } else {

@@ -282,6 +282,18 @@ class Loss(Structure):
     reserved: Any
 
 
+class ParameterGroup(Structure):
+    """Parameters that are trained in another way than the others. `pattern` is compared with their names,
+    "<node>.<parameter>": '*' matches any text, '?' one letter. The first group whose pattern matches applies. Its
+    size, 40 bytes, never changes."""
+
+    pattern: Optional[bytes]
+    attributes: Any
+    frozen: int
+    reserved0: int
+    reserved: Any
+
+
 class TrainerOptions(Structure):
     """denpa_trainer_options"""
 
@@ -292,7 +304,10 @@ class TrainerOptions(Structure):
     losses: Any
     optimizer: Any
     input_gradients: int
-    reserved: int
+    group_count: int
+    groups: Any
+    clip_norm: float
+    clip_value: float
 
 
 class Progress(Structure):
@@ -535,6 +550,13 @@ Loss._fields_ = [
     ("reserved0", c_int32),
     ("reserved", c_uint64 * 2),
 ]
+ParameterGroup._fields_ = [
+    ("pattern", c_char_p),
+    ("attributes", POINTER(Attribute)),
+    ("frozen", c_int32),
+    ("reserved0", c_int32),
+    ("reserved", c_uint64 * 2),
+]
 TrainerOptions._fields_ = [
     ("struct_size", c_size_t),
     ("max_batch", c_int64),
@@ -543,7 +565,10 @@ TrainerOptions._fields_ = [
     ("losses", POINTER(Loss)),
     ("optimizer", Spec),
     ("input_gradients", c_int32),
-    ("reserved", c_int32),
+    ("group_count", c_int32),
+    ("groups", POINTER(ParameterGroup)),
+    ("clip_norm", c_double),
+    ("clip_value", c_double),
 ]
 Progress._fields_ = [
     ("struct_size", c_size_t),
@@ -693,7 +718,8 @@ DENPA_BAD_SHAPE if the rank or an extent is out of range.""",
 `kind` is one of the kinds listed by denpa_registry. `name` must be unique within the graph and consist of
 letters, digits, '_' and '-'; if it is NULL, the layer is named "dense_1", "dense_2" and so on after its
 kind. `attributes` are those documented for the kind; NULL selects all defaults. `inputs` are the values
-that the layer reads. `outputs` has room for the values that it produces.
+that the layer reads. `outputs` has room for the values that it produces, exactly as many as the layer has;
+if their number depends on the attributes (split), it may have more room, and the rest is set to -1.
 
 All arguments are checked at once. Returns DENPA_NOT_REGISTERED if the kind is unknown,
 DENPA_ALREADY_EXISTS if the name is taken, DENPA_BAD_ARGUMENT for invalid attributes, values or counts,
@@ -999,10 +1025,20 @@ view remains valid until the trainer is destroyed. The gradient is zero before t
 
 Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable.""",
     ),
+    "denpa_trainer_optimizer_state": (
+        c_int32,
+        [POINTER(Trainer), c_char_p, c_char_p, POINTER(Tensor)],
+        """Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd with
+momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer is
+destroyed; together with denpa_trainer_step_count it is all that an optimizer remembers.
+
+Returns DENPA_NOT_FOUND if there is no such parameter or the optimizer keeps nothing of that name,
+DENPA_BAD_STATE if the trainer has no optimizer.""",
+    ),
     "denpa_trainer_set_learning_rate": (
         c_int32,
         [POINTER(Trainer), c_double],
-        """Sets the optimizer's learning rate. Returns DENPA_BAD_STATE if the trainer has no optimizer,
+        """Sets the optimizer's learning rate; those of parameter groups change in proportion. Returns DENPA_BAD_STATE if the trainer has no optimizer,
 DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number.""",
     ),
     "denpa_trainer_learning_rate": (

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Mapping
 
 from ._attributes import Encoded, closest, key, read
-from .errors import BadState, InvalidArgument, TypeMismatch
+from .errors import BadState, InvalidArgument
 
 Entry = Mapping[str, Any]
 
@@ -140,26 +140,3 @@ class Initializer(Described):
     """Determines the initial values of a parameter."""
 
     category = "initializers"
-
-
-class Optimizer(Described):
-    """Determines how gradients become steps.
-
-    Pass it to compile or fit, or call step in a custom training loop.
-    """
-
-    category = "optimizers"
-
-    def step(self, net: Any) -> None:
-        """Take one step with the gradients accumulated by `net.backward`. It does not set them to zero."""
-        from ._inspecting import Inspecting
-
-        if not isinstance(net, Inspecting):
-            raise TypeMismatch(
-                f"{type(self).__name__}.step takes the network whose gradients were gathered, got {net!r}"
-            )
-        net.step(self)
-
-    def _instead(self, name: str) -> str:
-        rate = "; net.learning_rate = ... changes it in training" if name == "learning_rate" else ""
-        return super()._instead(name) + rate

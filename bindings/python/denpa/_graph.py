@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import numbers
 from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
@@ -16,7 +17,8 @@ from .errors import InvalidArgument, TypeMismatch
 if TYPE_CHECKING:
     from ._layer import Layer
 
-_numbers = itertools.count()
+_counter = itertools.count()
+MOST_OUTPUTS = 64  # of a layer that has as many as its attributes say
 
 
 class Node:
@@ -24,7 +26,7 @@ class Node:
 
     def __init__(self, layer: Layer | None, inputs: Sequence[Value], name: str | None) -> None:
         self.layer, self.inputs, self.name = layer, tuple(inputs), name
-        self.number = next(_numbers)
+        self.number = next(_counter)
         self.outputs: tuple[Value, ...] = ()
 
 
@@ -37,13 +39,59 @@ class Value:
     def __init__(self, node: Node, shape: tuple[int | None, ...], dtype: np.dtype[Any] | None) -> None:
         self.node, self.shape, self.dtype = node, shape, dtype
 
-    def __add__(self, other: Value) -> Value:
-        from ._registry import create as make
+    # -- arithmetic: each operator is a layer; numbers are constants -------------------------------------------
 
-        if not isinstance(other, Value):
-            return NotImplemented
-        total: Value = make("add")(self, other)
-        return total
+    # NumPy leaves operators between arrays and values to the values, which refuse them.
+    __array_ufunc__ = None
+
+    def __add__(self, other: Any) -> Value:
+        return combine("add", self, other)
+
+    def __radd__(self, other: Any) -> Value:
+        return combine("add", other, self)
+
+    def __sub__(self, other: Any) -> Value:
+        return combine("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Value:
+        return combine("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Value:
+        return combine("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Value:
+        return combine("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Value:
+        return combine("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return combine("divide", other, self)
+
+    def __pow__(self, other: Any) -> Value:
+        if isinstance(other, numbers.Real) and other == 2:
+            return make("square", self)
+        return combine("power", self, other)
+
+    def __rpow__(self, other: Any) -> Value:
+        return combine("power", other, self)
+
+    def __matmul__(self, other: Any) -> Value:
+        return make("matmul", self, other) if isinstance(other, Value) else NotImplemented
+
+    def __neg__(self) -> Value:
+        return make("negate", self)
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return make("abs", self)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise TypeMismatch("a value of a graph has no truth: it is known when a network computes it")
 
     def __getitem__(self, index: Any) -> Value:
         """A part of the value: h[:, 2:5], h[:, -1], h[..., :32]. The batch, axis 0, is taken whole."""
@@ -53,6 +101,26 @@ class Value:
 
     def __repr__(self) -> str:
         return f"<value of {self.node.layer or self.node.name or 'input'} {self.shape}>"
+
+
+def make(kind: str, *values: Value, **attributes: Any) -> Value:
+    """Return the output of a new layer of that kind."""
+    from ._registry import create
+
+    made: Value = create(kind, **attributes)(*values)
+    return made
+
+
+def combine(kind: str, a: Any, b: Any) -> Value:
+    """Return the output of a layer with two inputs, one of which may be a number."""
+    given = []
+    for operand in (a, b):
+        if isinstance(operand, numbers.Real):
+            operand = make("constant", value=float(operand))
+        elif not isinstance(operand, Value):
+            return NotImplemented
+        given.append(operand)
+    return make(kind, *given)
 
 
 def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Value:
@@ -121,6 +189,8 @@ class Builder:
         assert layer is not None
         inputs = (ctypes.c_int32 * max(len(node.inputs), 1))(*[self.ids[id(v)] for v in node.inputs])
         count = max(len(layer.entry.get("outputs") or [None]), 1)
+        if layer.entry.get("variadic_outputs"):
+            count = MOST_OUTPUTS
         outputs = (ctypes.c_int32 * count)()
         attributes = layer.encode()
         check(
@@ -135,7 +205,7 @@ class Builder:
                 count,
             )
         )
-        return list(outputs)
+        return [number for number in outputs if number >= 0]
 
     def value(self, node: Node, number: int) -> Value:
         dtype, rank, dim = ctypes.c_int32(), ctypes.c_int32(), (ctypes.c_int64 * abi.MAX_RANK)()

@@ -13,7 +13,6 @@ from ._attributes import closest
 from ._call import check, failure, last_error, library
 from ._check import Checked, Report, row_of
 from ._core import Question, is_arraylike
-from ._described import Optimizer
 from ._fit import Interrupts
 from ._learning import Learning, find_optimizer
 from ._parameters import Gradients

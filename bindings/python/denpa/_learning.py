@@ -11,10 +11,10 @@ from . import _abi as abi
 from ._arrays import Array, as_array, items, real, tensors, whole
 from ._call import check, library
 from ._core import ordered
-from ._described import Optimizer
 from ._fit import CallbackLike, Run, Source
 from ._history import History
 from ._loss import Terms
+from ._optimizer import Optimizer
 from ._predicting import Predicting
 from ._step import FastStep, is_plain
 from ._trainers import Trainer

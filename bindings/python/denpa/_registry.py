@@ -11,9 +11,10 @@ from typing import Any, Container, Iterable, Mapping, cast
 from . import initializers, layers, losses, optimizers
 from ._attributes import closest
 from ._call import library, text
-from ._described import Described, DescribedClass, Entry, Initializer, Optimizer
+from ._described import Described, DescribedClass, Entry, Initializer
 from ._layer import Layer, function_of
 from ._loss import Loss
+from ._optimizer import Optimizer
 from .errors import NotRegistered, TypeMismatch
 
 # Words that are not just capitalised: relu -> ReLU, leaky_relu -> LeakyReLU, conv2d -> Conv2D.

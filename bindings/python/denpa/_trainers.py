@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from . import _abi as abi
 from ._arrays import Array, Memory
 from ._call import Handle, c_text, check, create, library, options
-from ._described import Optimizer
 from ._loss import Terms
+from ._optimizer import Optimizer
 
 if TYPE_CHECKING:
     from ._parameters import Views
@@ -49,8 +49,7 @@ class Trainer:
                 entry.weight, entry.output = loss.weight, index
             wanted.losses, wanted.loss_count = losses, len(terms.losses)
         if optimizer is not None:
-            keep.append(optimizer.encode())
-            wanted.optimizer.kind, wanted.optimizer.attributes = optimizer.kind.encode(), keep[-1].pointer
+            optimizer.write(wanted, keep)
         self.handle = create(abi.Trainer, "denpa_trainer_create", model.pointer, ctypes.byref(wanted))
 
     def set_rate(self, rate: float) -> None:
@@ -67,6 +66,16 @@ class Trainer:
         """Return the gradient of a parameter, as an array that refers to the trainer's memory."""
         tensor = abi.Tensor()
         check(library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(tensor)))
+        return Memory(tensor, self.handle).array()
+
+    def optimizer_state(self, name: str, state: str) -> Array:
+        """Return what the optimizer keeps of a parameter, as an array that refers to the trainer's memory."""
+        tensor = abi.Tensor()
+        check(
+            library.denpa_trainer_optimizer_state(
+                self.handle.pointer, c_text(name), c_text(state), ctypes.byref(tensor)
+            )
+        )
         return Memory(tensor, self.handle).array()
 
     def fits(self, terms: Terms | None, optimizer: Optimizer | None) -> bool:

@@ -1,0 +1,109 @@
+import DenpaCore
+import DenpaKernelTypes
+
+/// y = the sum of x over some axes, or their mean. y has the other axes, in their order.
+struct SumOperation: Operation {
+  /// Those that are summed.
+  var axes: [Int]
+  var isMean: Bool
+
+  func adds(to destination: Int) -> Bool { true }
+  func readsViews(_ read: Int) -> Bool { true }
+
+  func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
+    guard let destination = op.writes[0] else { return }
+    var arguments = ReductionArguments()
+    let axes = ReducedAxes(lowering.layout(op.reads[0]), axes)
+    arguments.count = axes.count
+    arguments.terms = axes.terms
+    arguments.scale = isMean ? 1 / Double(max(axes.terms, 1)) : 1
+    arguments.flag = lowering.flag(destination)
+    (arguments.kept, arguments.keptCount) = try lowering.reserve(single: axes.kept)
+    (arguments.reduced, arguments.reducedCount) = try lowering.reserve(single: axes.reduced)
+    try lowering.emit(
+      lowering.sizes.kernels[.sumAxes], arguments,
+      [(\ReductionArguments.x, op.reads[0]), (\ReductionArguments.y, destination.tensor)],
+      accumulate: (\ReductionArguments.accumulate, destination))
+  }
+}
+
+/// y = the largest element of x over some axes.
+struct MaxOperation: Operation {
+  var axes: [Int]
+
+  func readsViews(_ read: Int) -> Bool { true }
+
+  func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
+    guard let y = op.writes[0]?.tensor else { return }
+    var arguments = ReductionArguments()
+    let axes = ReducedAxes(lowering.layout(op.reads[0]), axes)
+    arguments.count = axes.count
+    arguments.terms = axes.terms
+    (arguments.kept, arguments.keptCount) = try lowering.reserve(single: axes.kept)
+    (arguments.reduced, arguments.reducedCount) = try lowering.reserve(single: axes.reduced)
+    try lowering.emit(
+      lowering.sizes.kernels[.maxAxes], arguments,
+      [(\ReductionArguments.x, op.reads[0]), (\ReductionArguments.y, y)])
+  }
+}
+
+/// dx = dy where x is the maximum y, divided evenly among equal ones, else 0. Reads x, y and dy.
+struct MaxGradientOperation: Operation {
+  var axes: [Int]
+
+  func adds(to destination: Int) -> Bool { true }
+
+  func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
+    guard let destination = op.writes[0] else { return }
+    var arguments = MaxGradientArguments()
+    let axes = ReducedAxes(lowering.layout(op.reads[0]), axes)
+    arguments.count = axes.count
+    arguments.terms = axes.terms
+    (arguments.kept, arguments.keptCount) = try lowering.reserve(single: axes.kept)
+    (arguments.reduced, arguments.reducedCount) = try lowering.reserve(single: axes.reduced)
+    try lowering.emit(
+      lowering.sizes.kernels[.maxAxesGradient], arguments,
+      [
+        (\MaxGradientArguments.x, op.reads[0]), (\MaxGradientArguments.y, op.reads[1]),
+        (\MaxGradientArguments.dy, op.reads[2]), (\MaxGradientArguments.dx, destination.tensor),
+      ], accumulate: (\MaxGradientArguments.accumulate, destination))
+  }
+}
+
+/// The axes of a tensor, divided into those that remain and those that are reduced.
+private struct ReducedAxes {
+  let kept: Loops
+  let reduced: Loops
+  let count: Int
+  let terms: Int
+
+  init(_ layout: Layout, _ axes: [Int]) {
+    let others = layout.extents.indices.filter { !axes.contains($0) }
+    func loops(_ axes: [Int]) -> Loops {
+      Loops(axes.map { layout.extents[$0] }, [axes.map { layout.strides[$0] }])
+    }
+    kept = loops(others)
+    reduced = loops(axes)
+    count = others.reduce(1) { $0 * layout.extents[$1] }
+    terms = axes.reduce(1) { $0 * layout.extents[$1] }
+  }
+}
+
+extension Recipe {
+  /// y = the sum of x over `axes`, in ascending order; y has the other ones.
+  public func sum(_ x: Tensor, over axes: [Int], into y: Tensor) {
+    // The kernel for columns divides the terms of a long sum into blocks.
+    if axes.count + 1 == shape(x).rank, axes == Array(axes.indices) { return sumRows(x, into: y) }
+    emit(SumOperation(axes: axes, isMean: false), [x], y)
+  }
+  /// y = the mean of x over `axes`.
+  public func mean(_ x: Tensor, over axes: [Int], into y: Tensor) {
+    emit(SumOperation(axes: axes, isMean: true), [x], y)
+  }
+  /// y = the maximum of x over `axes`.
+  public func max(_ x: Tensor, over axes: [Int], into y: Tensor) { emit(MaxOperation(axes: axes), [x], y) }
+  /// dx from y = max(x, axes) and dy.
+  public func maxGradient(_ x: Tensor, over axes: [Int], at y: Tensor, _ dy: Tensor, into dx: Tensor) {
+    emit(MaxGradientOperation(axes: axes), [x, y, dy], dx)
+  }
+}

@@ -1,0 +1,164 @@
+import DenpaCore
+import DenpaKernelTypes
+
+/// y = a·b for each pair of matrices in the last two axes of a and b. Axes before them are broadcast: an axis
+/// of one index, or one that is missing behind the batch, is repeated. Reads a and b.
+struct MatrixProductsOperation: Operation {
+  var transposeA = false
+  var transposeB = false
+
+  func adds(to destination: Int) -> Bool { true }
+
+  /// One of the products.
+  private func product(_ op: Op, _ sizes: Sizes) -> ProductArguments {
+    let a = sizes.type(op.reads[0]).shape, b = sizes.type(op.reads[1]).shape
+    let (rows, columns) = (a[a.rank - 2], a[a.rank - 1])
+    var arguments = ProductArguments()
+    arguments.m = transposeA ? columns : rows
+    arguments.k = transposeA ? rows : columns
+    arguments.n = transposeB ? b[b.rank - 2] : b[b.rank - 1]
+    arguments.transposeA = transposeA ? 1 : 0
+    arguments.transposeB = transposeB ? 1 : 0
+    return arguments
+  }
+
+  /// Small products are divided among the threads as a whole, large ones each in itself.
+  private func threads(_ product: ProductArguments, _ sizes: Sizes) -> Int32 {
+    product.m * product.n * product.k <= MatrixProductsOperation.largestWhole ? 1 : sizes.threads
+  }
+
+  /// Multiply-adds of a product that one thread computes.
+  private static let largestWhole = 1 << 18
+
+  func workspace(_ op: Op, _ sizes: Sizes) -> Int {
+    var product = product(op, sizes)
+    let threads = threads(product, sizes)
+    let bytes = Arena.aligned(sizes.kernels.productWorkspace(&product, threads))
+    return threads == 1 ? bytes * Int(sizes.threads) : bytes
+  }
+
+  func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
+    guard let destination = op.writes[0] else { return }
+    let sizes = lowering.sizes
+    let type = sizes.type(destination.tensor)
+    var product = product(op, sizes)
+    var arguments = MatrixProductsArguments(step: sizes.kernels[.product])
+    arguments.isWhole = threads(product, sizes) == 1
+    arguments.workspaceBytes = Arena.aligned(
+      sizes.kernels.productWorkspace(&product, arguments.isWhole ? 1 : sizes.threads))
+    arguments.workspace = try lowering.workspace(op)
+    product.flag = lowering.flag(destination)
+    arguments.product = product
+    arguments.elementBytes = type.dtype.size
+    arguments.count = type.shape.array.dropLast(2).reduce(1, *)
+    let outer = Array(type.shape.array.dropLast(2))
+    let loops = Loops(outer, op.reads.map { MatrixProductsOperation.strides(sizes.type($0).shape, outer) })
+    (arguments.axes, arguments.axisCount) = try lowering.reserve(pairs: loops)
+    try lowering.emit(
+      matrixProductsStep, arguments,
+      [
+        (\MatrixProductsArguments.a, op.reads[0]), (\MatrixProductsArguments.b, op.reads[1]),
+        (\MatrixProductsArguments.c, destination.tensor),
+      ], accumulate: (\MatrixProductsArguments.accumulate, destination))
+  }
+
+  /// The elements of an operand from one matrix to the next, along each of the result's axes before the last
+  /// two.
+  private static func strides(_ shape: Shape, _ outer: [Int]) -> [Int] {
+    let own = Layout(shape).strides
+    let missing = outer.count - (shape.rank - 2)
+    return outer.indices.map { axis in
+      // The batch is in front; the other axes are aligned at the end.
+      let place = axis == 0 ? 0 : axis - missing
+      return axis > 0 && place < 1 || shape[place] != outer[axis] ? 0 : own[place]
+    }
+  }
+}
+
+extension Recipe {
+  /// y = a·b for each pair of matrices in the last two axes, the axes before them broadcast.
+  public func products(_ a: Tensor, _ b: Tensor, into y: Tensor) {
+    emit(
+      MatrixProductsOperation(transposeA: a.transposed, transposeB: b.transposed), [a, b], y)
+  }
+}
+
+private struct MatrixProductsArguments {
+  let step: Step
+  /// Sizes and transpositions of one product.
+  var product = ProductArguments()
+  var elementBytes = 0
+  /// How many products, and the loops over them.
+  var count = 0
+  var axes: UnsafePointer<PairAxis>?
+  var axisCount = 0
+  var accumulate: Int32 = 0
+  var a: UnsafeRawPointer?
+  var b: UnsafeRawPointer?
+  var c: UnsafeMutableRawPointer?
+  /// Each product is computed by one thread.
+  var isWhole = false
+  /// Of each worker.
+  var workspaceBytes = 0
+  var workspace: UnsafeMutableRawPointer?
+
+  init(step: @escaping Step) { self.step = step }
+
+  /// Computes the products of a chunk.
+  func run(_ products: Range<Int>, _ workspace: UnsafeMutableRawPointer?, _ run: UnsafeMutableRawPointer) {
+    guard let axes, let a, let b, let c else { return }
+    var product = product
+    product.accumulate = accumulate
+    product.workspace = workspaceBytes > 0 ? workspace : nil
+    let bytes = product.m * product.n * elementBytes
+    for index in products {
+      var rest = index, first = 0, second = 0
+      for axis in stride(from: axisCount - 1, through: 0, by: -1) {
+        let place = rest % axes[axis].extent
+        rest /= axes[axis].extent
+        first += place * axes[axis].a
+        second += place * axes[axis].b
+      }
+      product.a = a + first * elementBytes
+      product.b = b + second * elementBytes
+      product.c = c + index * bytes
+      _ = step(&product, run)
+    }
+  }
+}
+
+/// What the chunks of one call share; on the caller's stack.
+private struct MatrixProductsContext {
+  var arguments: UnsafePointer<MatrixProductsArguments>
+  var perChunk: Int
+  /// Runs in the thread that it is given to.
+  var run: Run
+}
+
+private let matrixProductsStep: Step = { arguments, run in
+  let a = arguments.assumingMemoryBound(to: MatrixProductsArguments.self)
+  let current = run.assumingMemoryBound(to: Run.self)
+  let count = a.pointee.count
+  guard a.pointee.isWhole, current.pointee.threads > 1, count > 1 else {
+    a.pointee.run(0..<count, a.pointee.workspace, run)
+    return 0
+  }
+  let work = a.pointee.product.m * a.pointee.product.n * a.pointee.product.k
+  let perChunk = max(1, (1 << 18) / max(work, 1))
+  var own = current.pointee
+  own.parallel = Run.inline
+  own.threads = 1
+  var context = MatrixProductsContext(arguments: a, perChunk: perChunk, run: own)
+  current.pointee.parallel(
+    run, Int32((count - 1) / perChunk + 1),
+    { context, chunk, worker in
+      let shared = context.assumingMemoryBound(to: MatrixProductsContext.self).pointee
+      let a = shared.arguments.pointee
+      let first = Int(chunk) * shared.perChunk
+      var run = shared.run
+      a.run(
+        first..<min(first + shared.perChunk, a.count),
+        a.workspace.map { $0 + Int(worker) * a.workspaceBytes }, &run)
+    }, &context)
+  return 0
+}

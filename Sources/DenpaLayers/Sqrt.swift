@@ -1,0 +1,15 @@
+import DenpaCore
+import DenpaGraph
+import DenpaKernelTypes
+
+/// Sqrt: y = √x; dx = dy/(2y)
+///
+/// Shapes: x any, y like x. NaN for negative x; the derivative at 0 is infinite.
+public struct Sqrt: UnaryLayer {
+  public static let spec = Unary.spec(
+    "sqrt", "The square root: y = x^(1/2).", " NaN for negative x; the derivative at 0 is infinite.",
+    range: 0.25...3)
+  static let function = Function.squareRoot
+
+  public init(_ attributes: Attributes) {}
+}

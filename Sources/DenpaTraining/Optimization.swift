@@ -1,0 +1,212 @@
+import DenpaCore
+import DenpaGraph
+import DenpaKernelTypes
+import Glibc
+
+/// How a trainer's parameters are trained.
+public struct OptimizerSettings: Sendable {
+  public var kind: String
+  public var optimizer: any Optimizer
+  /// The first one whose pattern fits a parameter's name is its group.
+  public var groups: [ParameterGroup] = []
+  /// The largest norm of all gradients together; 0: any.
+  public var clipNorm = 0.0
+  /// The largest magnitude of an element of a gradient; 0: any.
+  public var clipValue = 0.0
+
+  public init(_ kind: String, _ optimizer: any Optimizer) {
+    self.kind = kind
+    self.optimizer = optimizer
+  }
+
+  /// The group of each parameter, or why there is none; nil: none of them fits.
+  func groups(of parameters: [Parameter]) throws(DenpaError) -> [Int?] {
+    var fits = Array(repeating: false, count: groups.count)
+    var result: [Int?] = []
+    for parameter in parameters {
+      let found = groups.indices.filter { fnmatch(groups[$0].pattern, parameter.name, 0) == 0 }
+      for index in found { fits[index] = true }
+      result.append(found.first)
+    }
+    for (index, group) in groups.enumerated() {
+      guard optimizer.learningRate > 0 || group.optimizer.learningRate == 0 else {
+        throw DenpaError(
+          .badArgument,
+          "parameter group \(index): a learning_rate of its own needs one above 0 of the optimizer")
+      }
+    }
+    if let index = fits.firstIndex(of: false) {
+      throw DenpaError(
+        .notFound,
+        "parameter group \(index): no parameter is called \"\(groups[index].pattern)\"; there are \(list: parameters.map(\.name))"
+      )
+    }
+    return result
+  }
+}
+
+/// The optimizer of a trainer: what it keeps of each parameter, and the kernel calls of a step. What a step
+/// walks through is plain memory.
+struct Optimization {
+  /// A sweep over parameters of one group that lie side by side.
+  private struct Sweep {
+    var step: Step
+    var prepare: @convention(c) (UnsafeMutableRawPointer, Int64, Double) -> Void
+    var arguments: UnsafeMutableRawPointer
+    /// The group's learning rate, divided by the optimizer's.
+    var rate: Double
+  }
+
+  let settings: OptimizerSettings
+  /// What the optimizer keeps: for each of its tensors the places of all parameters, and the memory.
+  private let state: [(description: OptimizerState, layout: ParameterLayout, memory: Buffer)]
+  private let sweeps: UnsafeMutableBufferPointer<Sweep>
+  private let clipping: Clipping?
+  /// Keeps what `sweeps` points to.
+  private let memory: Buffer
+
+  init(
+    _ settings: OptimizerSettings, _ model: Model, _ parameters: [Parameter], weights: Buffer,
+    gradients: Buffer
+  ) throws(DenpaError) {
+    self.settings = settings
+    let set = try Kernels.chosen()
+    let kernels = model.dtype == .float64 ? set.float64 : set.float32
+    var state: [(OptimizerState, ParameterLayout, Buffer)] = []
+    let all = [settings.optimizer] + settings.groups.map(\.optimizer)
+    for description in all.map(\.state).max(by: { $0.count < $1.count }) ?? [] {
+      let types = parameters.map { TensorType(model.dtype, description.shape($0.type.shape)) }
+      let layout = try ParameterLayout(types)
+      state.append((description, layout, try layout.makeBuffer(zeroed: true, "the optimizer's memory")))
+    }
+    self.state = state
+    let groups = try settings.groups(of: parameters)
+    let isElementwise = settings.optimizer.isElementwise
+    let spans = Optimization.spans(parameters, groups, model.layout, merging: isElementwise)
+    let argumentBytes = spans.count * OptimizerLimits.argumentBytes
+    memory = try Buffer(
+      byteCount: argumentBytes + spans.count * MemoryLayout<Sweep>.stride, zeroed: true,
+      "the optimizer's arguments")
+    sweeps = UnsafeMutableBufferPointer(
+      start: (memory.base + argumentBytes).bindMemory(to: Sweep.self, capacity: spans.count),
+      count: spans.count)
+    for (index, span) in spans.enumerated() {
+      let optimizer = groups[span.first].map { settings.groups[$0].optimizer } ?? settings.optimizer
+      let arguments = memory.base + index * OptimizerLimits.argumentBytes
+      let isAlone = !isElementwise
+      let sweep = optimizer.sweep(
+        kernels,
+        over: OptimizerSpan(
+          count: isAlone ? parameters[span.first].type.shape.count : span.bytes.count / model.dtype.size,
+          shape: isAlone ? parameters[span.first].type.shape : nil,
+          weights: weights.base + span.bytes.lowerBound,
+          gradient: UnsafeRawPointer(gradients.base + span.bytes.lowerBound),
+          state: state.map { _, layout, memory in memory.base + layout.offsets[span.first] }),
+        arguments: arguments)
+      let base = settings.optimizer.learningRate
+      let rate = optimizer.learningRate == base ? 1 : optimizer.learningRate / base
+      sweeps.initializeElement(
+        at: index, to: Sweep(step: sweep.step, prepare: sweep.prepare, arguments: arguments, rate: rate))
+    }
+    let isClipped = settings.clipNorm > 0 || settings.clipValue > 0
+    clipping = isClipped ? try Clipping(settings, kernels, parameters, model.layout, gradients) : nil
+  }
+
+  /// Parameters of one group that lie side by side and are trained.
+  private static func spans(
+    _ parameters: [Parameter], _ groups: [Int?], _ layout: ParameterLayout, merging: Bool
+  ) -> [(first: Int, bytes: Range<Int>)] {
+    var result: [(first: Int, bytes: Range<Int>)] = []
+    for (index, parameter) in parameters.enumerated() where parameter.isTrained {
+      let start = layout.offsets[index], end = start + layout.extents[index]
+      if merging, let last = result.last, last.bytes.upperBound == start, groups[last.first] == groups[index]
+      {
+        result[result.count - 1].bytes = last.bytes.lowerBound..<end
+      } else if end > start {
+        result.append((index, start..<end))
+      }
+    }
+    return result
+  }
+
+  /// One step, the `number`th, counted from 1.
+  @inline(__always)
+  func apply(_ number: Int64, learningRate: Double, _ run: UnsafeMutablePointer<Run>) throws(DenpaError) {
+    if let clipping { clipping.apply(run) }
+    for sweep in sweeps {
+      sweep.prepare(sweep.arguments, number, learningRate * sweep.rate)
+      guard sweep.step(sweep.arguments, run) == 0 else {
+        throw DenpaError(.internalError, "the optimizer's kernel failed")
+      }
+    }
+  }
+
+  /// What the optimizer keeps of a parameter under that name.
+  func view(_ name: String, of index: Int, _ parameter: Parameter) throws(DenpaError) -> TensorView {
+    guard let found = state.first(where: { $0.description.name == name }) else {
+      let known = state.map(\.description.name)
+      throw DenpaError(
+        .notFound,
+        known.isEmpty
+          ? "the optimizer \"\(settings.kind)\" keeps nothing of a parameter"
+          : "the optimizer \"\(settings.kind)\" keeps no \"\(name)\" of a parameter; it keeps \(list: known)")
+    }
+    return TensorView(
+      found.memory.base + found.layout.offsets[index],
+      TensorType(parameter.type.dtype, found.description.shape(parameter.type.shape)))
+  }
+}
+
+/// Limits gradients before a step, in place: each element first, then the norm of all of them together
+/// (Pascanu, Mikolov & Bengio, 2013).
+private final class Clipping {
+  private let settings: OptimizerSettings
+  private let kernels: KernelTable
+  /// The gradients that are there.
+  private let gradients: [(memory: UnsafeMutableRawPointer, count: Int)]
+
+  init(
+    _ settings: OptimizerSettings, _ kernels: KernelTable, _ parameters: [Parameter],
+    _ layout: ParameterLayout, _ gradients: Buffer
+  ) throws(DenpaError) {
+    self.settings = settings
+    self.kernels = kernels
+    self.gradients = parameters.indices.filter { parameters[$0].isTrained }.map {
+      (gradients.base + layout.offsets[$0], parameters[$0].type.shape.count)
+    }
+    try checkMemory("an optimizer")
+  }
+
+  func apply(_ run: UnsafeMutablePointer<Run>) {
+    if settings.clipValue > 0 {
+      for gradient in gradients {
+        var arguments = ClipArguments()
+        arguments.count = gradient.count
+        arguments.limit = settings.clipValue
+        arguments.x = gradient.memory
+        _ = kernels[.clip](&arguments, run)
+      }
+    }
+    guard settings.clipNorm > 0 else { return }
+    var total = 0.0
+    for gradient in gradients {
+      var arguments = SumSquaresArguments()
+      arguments.count = gradient.count
+      arguments.x = UnsafeRawPointer(gradient.memory)
+      withUnsafeMutablePointer(to: &total) {
+        arguments.total = $0
+        _ = kernels[.sumSquares](&arguments, run)
+      }
+    }
+    let norm = total.squareRoot()
+    guard norm > settings.clipNorm else { return }
+    for gradient in gradients {
+      var arguments = ScaleArguments()
+      arguments.count = gradient.count
+      arguments.scale = settings.clipNorm / norm
+      arguments.x = UnsafeRawPointer(gradient.memory)
+      arguments.y = gradient.memory
+      _ = kernels[.scale](&arguments, run)
+    }
+  }
+}

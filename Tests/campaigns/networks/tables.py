@@ -1,0 +1,349 @@
+"""Products of matrices, convolution, normalization, lookup: what they compute, in NumPy (see reference.py)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .arithmetic import collapsed, common, lifted
+from .reference import FUNCTIONS, Layer, matrix
+from .shapes import Slice, resolve
+from .tracked import Tracked, growth
+
+
+class Matmul(Layer):
+    arity = 2
+    multiplies = True
+    attributes = {"transpose_a": None, "transpose_b": None}
+
+    @staticmethod
+    def swapped(x, swap):
+        axes = list(range(x.v.ndim))
+        return x.transpose([*axes[:-2], axes[-1], axes[-2]]) if swap else x
+
+    def shapes(self, attributes, shapes):
+        a, b = shapes
+        if len(a) < 2 or len(b) < 2:
+            return None
+        m, k = a[-2:][::-1] if attributes.get("transpose_a") else a[-2:]
+        inner, n = b[-2:][::-1] if attributes.get("transpose_b") else b[-2:]
+        outer = common([a[:-2], b[:-2]])
+        return None if k != inner or outer is None else [[*outer, m, n]]
+
+    def choose(self, draw):
+        attributes = {}
+        for name in self.attributes:
+            if draw.chance(0.5):
+                attributes[name] = draw.chance(0.7)
+        return attributes
+
+    def size(self, attributes, sizes):
+        return [4 * sizes[0] * sizes[1]]
+
+    def work(self, attributes, shapes, shape):
+        return int(np.prod(shape)) * shapes[0][-2 if attributes.get("transpose_a") else -1]
+
+    def operands(self, attributes, xs):
+        rank = max(x.v.ndim for x in xs)
+        flags = attributes.get("transpose_a"), attributes.get("transpose_b")
+        return [self.swapped(lifted(x, rank), flag) for x, flag in zip(xs, flags)]
+
+    def forward(self, attributes, xs, ps):
+        a, b = self.operands(attributes, xs)
+        return [a @ b]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        a, b = self.operands(attributes, xs)
+        da, db = dys[0] @ self.swapped(b, True), self.swapped(a, True) @ dys[0]
+        da = self.swapped(da, attributes.get("transpose_a"))
+        db = self.swapped(db, attributes.get("transpose_b"))
+        return [collapsed(da, xs[0]), collapsed(db, xs[1])], {}
+
+
+class Conv2D(Layer):
+    attributes = {
+        "filters": None, "kernel": None, "strides": None, "padding": ["valid", "same"], "pads": None,
+        "dilation": None, "groups": None, "activation": list(FUNCTIONS), "bias": None, "initializer": None,
+        "bias_initializer": None,
+    }  # fmt: skip
+
+    @staticmethod
+    def pair(attributes, name):
+        given = attributes.get(name, [1])
+        return given[0], given[-1]
+
+    def edges(self, attributes, shape):
+        """For height and width: zeros before and behind, and how many windows there are."""
+        found = []
+        for axis in range(2):
+            extent, kernel = shape[axis], self.pair(attributes, "kernel")[axis]
+            stride, dilation = (self.pair(attributes, name)[axis] for name in ("strides", "dilation"))
+            reach = dilation * (kernel - 1) + 1
+            before, behind = (attributes.get("pads") or [0] * 4)[2 * axis : 2 * axis + 2]
+            if attributes.get("padding") == "same":
+                missing = max((-(-extent // stride) - 1) * stride + reach - extent, 0)
+                before, behind = missing // 2, missing - missing // 2
+            room = extent + before + behind - reach
+            found.append((before, behind, room // stride + 1 if room >= 0 else 0))
+        return found
+
+    def shapes(self, attributes, shapes):
+        shape, groups = shapes[0], attributes.get("groups", 1)
+        if len(shape) != 3 or shape[2] % groups or not shape[2] or attributes["filters"] % groups:
+            return None
+        (_, _, down), (_, _, across) = self.edges(attributes, shape)
+        return [[down, across, attributes["filters"]]] if down > 0 and across > 0 else None
+
+    def parameters(self, attributes, shapes):
+        channels = shapes[0][2] // attributes.get("groups", 1)
+        shape = (*self.pair(attributes, "kernel"), channels, attributes["filters"])
+        found = [("W", shape, 0.9 * (3 / max(int(np.prod(shape[:3])), 1)) ** 0.5)]
+        return found + ([("b", (attributes["filters"],), 0.3)] if attributes.get("bias", True) else [])
+
+    def choose_for(self, draw, shape):
+        channels = shape[2] if len(shape) == 3 else 1
+        groups = draw.choice([1, 1, 1, *[g for g in (2, 3) if channels % g == 0]])
+        attributes = {
+            "filters": groups * draw.extent(12),
+            "kernel": draw.choice([[1], [2], [3], [3, 2], [1, 3], [2, 1]]),
+        }
+        if groups > 1:
+            attributes["groups"] = groups
+        if draw.chance(0.4):
+            attributes["strides"] = draw.choice([[2], [1, 2], [3, 1], [2, 2]])
+        if draw.chance(0.3):
+            attributes["dilation"] = draw.choice([[2], [1, 2], [2, 1]])
+        if draw.chance(0.4):
+            attributes["padding"] = "same"
+        elif draw.chance(0.4):
+            attributes["pads"] = [draw.choice([0, 1, 2]) for _ in range(4)]
+        if draw.chance(0.4):
+            attributes["activation"] = draw.choice(list(FUNCTIONS))
+        if draw.chance(0.3):
+            attributes["bias"] = draw.chance(0.4)
+        return attributes
+
+    def size(self, attributes, sizes):
+        return FUNCTIONS[attributes.get("activation", "identity")].size({}, [0.9 * sizes[0] + 0.1])
+
+    def work(self, attributes, shapes, shape):
+        kernel = self.pair(attributes, "kernel")
+        return int(np.prod(shape)) * kernel[0] * kernel[1] * shapes[0][2] // attributes.get("groups", 1)
+
+    def places(self, attributes, shape):
+        """For each element of a window: the part of the padded image that it has in all windows."""
+        (kh, kw), (sh, sw) = self.pair(attributes, "kernel"), self.pair(attributes, "strides")
+        dh, dw = self.pair(attributes, "dilation")
+        (_, _, down), (_, _, across) = self.edges(attributes, shape)
+        for i in range(kh):
+            for j in range(kw):
+                yield (
+                    slice(None),
+                    slice(i * dh, i * dh + sh * (down - 1) + 1, sh),
+                    slice(j * dw, j * dw + sw * (across - 1) + 1, sw),
+                )
+
+    def padded(self, attributes, x):
+        (top, bottom, _), (left, right, _) = self.edges(attributes, list(x.shape[1:]))
+        width = [(0, 0), (top, bottom), (left, right), (0, 0)]
+        return Tracked(np.pad(x.v, width), np.pad(np.broadcast_to(x.e, x.shape), width))
+
+    def groups(self, attributes, x):
+        """(group's windows as a matrix, its channels, its filters) of each group."""
+        image, groups = self.padded(attributes, x), attributes.get("groups", 1)
+        channels, filters = x.shape[3] // groups, attributes["filters"] // groups
+        for group in range(groups):
+            own = slice(group * channels, (group + 1) * channels)
+            parts = [image[(*place, own)] for place in self.places(attributes, list(x.shape[1:]))]
+            yield matrix(Tracked.joined(parts, 3)), own, slice(group * filters, (group + 1) * filters)
+
+    def before(self, attributes, x, ps):
+        shape = self.shapes(attributes, [list(x.shape[1:])])[0]
+        results = [
+            (windows @ ps["W"][..., own].reshape(-1, own.stop - own.start)).reshape(
+                x.shape[0], *shape[:2], own.stop - own.start
+            )
+            for windows, _, own in self.groups(attributes, x)
+        ]
+        u = Tracked.joined(results, 3)
+        return u + ps["b"] if "b" in ps else u
+
+    def forward(self, attributes, xs, ps):
+        return [FUNCTIONS[attributes.get("activation", "identity")].value(self.before(attributes, xs[0], ps))]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        function = FUNCTIONS[attributes.get("activation", "identity")]
+        x, du, W = xs[0], dys[0], ps["W"]
+        if function is not FUNCTIONS["identity"]:
+            du = du * function.slope(self.before(attributes, x, ps), ys[0])
+        shape = self.padded(attributes, x).shape
+        dx = Tracked(np.zeros(shape), np.zeros(shape))
+        parts = []
+        places = list(self.places(attributes, list(x.shape[1:])))
+        for windows, channels, filters in self.groups(attributes, x):
+            own, weights = matrix(du[..., filters]), W[..., filters]
+            parts.append((windows.T @ own).reshape(*weights.shape))
+            dwindows = own @ weights.reshape(-1, weights.shape[-1]).T
+            count = channels.stop - channels.start
+            for number, place in enumerate(places):
+                part = dwindows[:, number * count : (number + 1) * count]
+                part = part.reshape(x.shape[0], *du.shape[1:3], count)
+                dx.v[(*place, channels)] += part.v
+                e = np.broadcast_to(part.e, part.shape) + len(places) * Tracked.unit * np.abs(part.v)
+                dx.e[(*place, channels)] += e
+        dps = {"W": Tracked.joined(parts, 3)}
+        if "b" in ps:
+            dps["b"] = matrix(du).sum(axis=0)
+        (top, _, _), (left, _, _) = self.edges(attributes, list(x.shape[1:]))
+        return [dx[:, top : top + x.shape[1], left : left + x.shape[2]]], dps
+
+
+class LayerNorm(Layer):
+    attributes = {"axis": None, "epsilon": None, "scale": None, "center": None}
+
+    def first(self, attributes, rank):
+        return resolve(attributes.get("axis", -1), rank)
+
+    def shapes(self, attributes, shapes):
+        first = self.first(attributes, len(shapes[0]) + 1)
+        return None if first is None or 0 in shapes[0] else [shapes[0]]
+
+    def parameters(self, attributes, shapes):
+        extents = tuple(shapes[0][self.first(attributes, len(shapes[0]) + 1) - 1 :])
+        gamma = [("gamma", extents, 1.5)] if attributes.get("scale", True) else []
+        return gamma + ([("beta", extents, 0.3)] if attributes.get("center", True) else [])
+
+    def choose(self, draw):
+        attributes = {"epsilon": draw.choice([0.1, 0.01])}
+        if draw.chance(0.5):
+            attributes["axis"] = draw.choice([1, -1, -2, 2])
+        for name in ("scale", "center"):
+            if draw.chance(0.3):
+                attributes[name] = draw.chance(0.3)
+        return attributes
+
+    def size(self, attributes, sizes):
+        return [1.5]
+
+    def parts(self, attributes, x):
+        """(x̂, deviation) as matrices, samples × what is standardized together."""
+        first = self.first(attributes, x.v.ndim)
+        n = int(np.prod(x.shape[first:]))
+        x = x.reshape(-1, n)
+        share = Tracked(1 / n, Tracked.unit / n)
+        centered = x - x.sum(axis=1, keepdims=True) * share
+        epsilon = attributes.get("epsilon", 1e-5)
+        variance = (centered * centered).sum(axis=1, keepdims=True) * share
+        shifted = variance + Tracked(epsilon, Tracked.unit * epsilon)
+        root = np.sqrt(shifted.v)
+        deviation = shifted.curve(root, 0.5 / root)
+        return centered / deviation, deviation, share
+
+    def affine(self, ps, name, shape):
+        return ps[name].reshape(1, -1) if name in ps else None
+
+    def forward(self, attributes, xs, ps):
+        y, _, _ = self.parts(attributes, xs[0])
+        gamma, beta = (self.affine(ps, name, y.shape) for name in ("gamma", "beta"))
+        y = y if gamma is None else y * gamma
+        return [(y if beta is None else y + beta).reshape(*xs[0].shape)]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        y, deviation, share = self.parts(attributes, xs[0])
+        g, dps = dys[0].reshape(*y.shape), {}
+        if "beta" in ps:
+            dps["beta"] = g.sum(axis=0).reshape(*ps["beta"].shape)
+        if "gamma" in ps:
+            dps["gamma"] = (g * y).sum(axis=0).reshape(*ps["gamma"].shape)
+            g = g * ps["gamma"].reshape(1, -1)
+        mean = g.sum(axis=1, keepdims=True) * share
+        along = (g * y).sum(axis=1, keepdims=True) * share
+        return [((g - mean - y * along) / deviation).reshape(*xs[0].shape)], dps
+
+
+class Embedding(Layer):
+    integers = "only"
+    attributes = {"count": None, "units": None, "initializer": None}
+
+    def shapes(self, attributes, shapes):
+        return [[*shapes[0], attributes["units"]]] if len(shapes[0]) < 6 else None
+
+    def parameters(self, attributes, shapes):
+        return [("W", (attributes["count"], attributes["units"]), 1.0)]
+
+    def choose(self, draw):
+        return {"count": draw.choice([4, 4, 5, 9, 40]), "units": draw.extent()}
+
+    def size(self, attributes, sizes):
+        return [0.6]
+
+    def forward(self, attributes, xs, ps):
+        return [ps["W"][xs[0].v.astype(np.int64)]]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        shape, index = ps["W"].shape, xs[0].v.astype(np.int64).reshape(-1)
+        g = matrix(dys[0])
+        total, size = np.zeros(shape), np.zeros(shape)
+        np.add.at(total, index, g.v)
+        e = np.broadcast_to(g.e, g.shape) + growth(len(index)) * Tracked.unit * np.abs(g.v)
+        np.add.at(size, index, e)
+        return [None], {"W": Tracked(total, size)}
+
+
+class Split(Slice):
+    attributes = {"axis": None, "sizes": None, "parts": None}
+
+    def extents(self, attributes, shape):
+        """(axis, sizes) for a sample's shape; None where they do not suit."""
+        axis = resolve(attributes.get("axis", -1), len(shape) + 1)
+        if axis is None:
+            return None
+        sizes, parts, extent = attributes.get("sizes"), attributes.get("parts", 0), shape[axis - 1]
+        if parts:
+            sizes = [extent // parts] * parts if extent and extent % parts == 0 else []
+        return (axis, sizes) if sizes and sum(sizes) == extent else None
+
+    def shapes(self, attributes, shapes):
+        found = self.extents(attributes, shapes[0])
+        if found is None:
+            return None
+        axis, sizes = found
+        return [[*shapes[0][: axis - 1], size, *shapes[0][axis:]] for size in sizes]
+
+    def choose_for(self, draw, shape):
+        axis = draw.choice([-1, -1, 1, 2])
+        place = resolve(axis, len(shape) + 1)
+        extent = shape[place - 1] if place else 1
+        if draw.chance(0.5) or extent < 2:
+            return {"axis": axis, "parts": draw.choice([1, 2, 2, 3, 4])}
+        sizes = []
+        while extent and len(sizes) < 5:
+            sizes.append(draw.randint(1, extent))
+            extent -= sizes[-1]
+        return {"axis": axis, "sizes": sizes + ([extent] if extent else [])}
+
+    def size(self, attributes, sizes):
+        return [sizes[0]] * (attributes.get("parts") or len(attributes["sizes"]))
+
+    def indices(self, attributes, x):
+        axis, sizes = self.extents(attributes, list(x.shape[1:]))
+        ends = np.cumsum([0, *sizes])
+        return [(slice(None),) * axis + (slice(a, b),) for a, b in zip(ends, ends[1:])]
+
+    def forward(self, attributes, xs, ps):
+        return [xs[0][index] for index in self.indices(attributes, xs[0])]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        v, e = np.zeros(xs[0].shape), np.zeros(xs[0].shape)
+        for index, dy in zip(self.indices(attributes, xs[0]), dys):
+            if dy is not None:
+                v[index], e[index] = dy.v, dy.e
+        return [Tracked(v, e)], {}
+
+
+LAYERS: dict[str, Layer] = {
+    "conv2d": Conv2D(),
+    "embedding": Embedding(),
+    "layer_norm": LayerNorm(),
+    "matmul": Matmul(),
+    "split": Split(),
+}

@@ -1,0 +1,128 @@
+"""Optimizers: what is passed to compile and fit, with groups of parameters and limits of gradients."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any, Mapping
+
+from . import _abi as abi
+from ._arrays import real
+from ._attributes import Encoded, closest, key, read
+from ._call import c_text
+from ._described import Described
+from .errors import InvalidArgument, TypeMismatch
+
+Groups = Mapping[str, Mapping[str, Any]]
+
+
+class Optimizer(Described):
+    """Determines how gradients become steps.
+
+    Pass it to compile or fit, or call step in a custom training loop. Besides the attributes of its kind it
+    takes `clip_value` and `clip_norm`, which limit the elements and the norm of the gradients before each
+    step, and `groups`, attributes for some of the parameters by a pattern of their names:
+    {"*.b": {"weight_decay": 0}, "encoder_*": {"frozen": True}}. The first pattern that matches applies.
+    """
+
+    category = "optimizers"
+    own_arguments = (("clip_norm", False, 0.0), ("clip_value", False, 0.0), ("groups", False, None))
+
+    clip_norm: float
+    clip_value: float
+    groups: Groups
+
+    def __init__(
+        self,
+        /,
+        *arguments: Any,
+        clip_norm: float = 0.0,
+        clip_value: float = 0.0,
+        groups: Groups | None = None,
+        **attributes: Any,
+    ) -> None:
+        super().__init__(*arguments, **attributes)
+        limits = {"clip_norm": clip_norm, "clip_value": clip_value}
+        for name, limit in limits.items():
+            limits[name] = real(limit or 0.0, f"{self.kind}: {name}")
+            if not 0 <= limits[name] < float("inf"):
+                raise InvalidArgument(f"{self.kind}: {name} must be 0 or a positive number, got {limit!r}")
+        self._fix(**limits, groups=MappingProxyType(self._read_groups(groups or {})))
+
+    def _read_groups(self, groups: Groups) -> dict[str, Mapping[str, Any]]:
+        if not isinstance(groups, Mapping):
+            raise TypeMismatch(f"{self.kind}: groups must be a dict of patterns, got {groups!r}")
+        known: dict[str, Mapping[str, Any]] = {}
+        for pattern, given in groups.items():
+            if not isinstance(pattern, str) or not isinstance(given, Mapping):
+                raise TypeMismatch(
+                    f'{self.kind}: a group is a pattern and a dict, {{"*.b": {{"weight_decay": 0}}}}, '
+                    f"got {pattern!r}: {given!r}"
+                )
+            values: dict[str, Any] = {}
+            for name, value in given.items():
+                if name == "frozen":
+                    values[name] = bool(value)
+                elif name in self.schemas:
+                    values[name] = read(self.kind, self.schemas[name], value)
+                else:
+                    names = [*self.schemas, "frozen"]
+                    raise InvalidArgument(
+                        f'{self.kind}, group "{pattern}": no attribute "{name}"{closest(name, names)} '
+                        f"A group has: {', '.join(names)}."
+                    )
+            known[pattern] = MappingProxyType(values)
+        return known
+
+    def write(self, options: abi.TrainerOptions, keep: list[Any]) -> None:
+        """Write the optimizer to a trainer's options; `keep` holds what they point to."""
+        attributes = self.encode()
+        options.optimizer.kind, options.optimizer.attributes = self.kind.encode(), attributes.pointer
+        options.clip_norm, options.clip_value = self.clip_norm, self.clip_value
+        groups = (abi.ParameterGroup * max(len(self.groups), 1))()
+        for entry, (pattern, values) in zip(groups, self.groups.items()):
+            own = Encoded(self.schemas, {name: v for name, v in values.items() if name != "frozen"})
+            entry.pattern, entry.attributes = c_text(pattern), own.pointer
+            entry.frozen = int(values.get("frozen", False))
+            keep.append(own)
+        if self.groups:
+            options.groups, options.group_count = groups, len(self.groups)
+        keep += [attributes, groups]
+
+    def key(self) -> tuple[Any, ...]:
+        groups = tuple(
+            (pattern, *sorted((name, key(value)) for name, value in values.items()))
+            for pattern, values in self.groups.items()
+        )
+        return (*super().key(), self.clip_norm, self.clip_value, groups)
+
+    def shown(self) -> dict[str, Any]:
+        own = {"clip_norm": self.clip_norm, "clip_value": self.clip_value}
+        groups = {pattern: dict(values) for pattern, values in self.groups.items()}
+        return {
+            **self.attributes,
+            **{name: value for name, value in own.items() if value},
+            **({"groups": groups} if groups else {}),
+        }
+
+    def state(self) -> dict[str, Any]:
+        groups = {pattern: dict(values) for pattern, values in self.groups.items()}
+        return {
+            **super().state(),
+            "clip_norm": self.clip_norm,
+            "clip_value": self.clip_value,
+            "groups": groups,
+        }
+
+    def step(self, net: Any) -> None:
+        """Take one step with the gradients accumulated by `net.backward`. It does not set them to zero."""
+        from ._inspecting import Inspecting
+
+        if not isinstance(net, Inspecting):
+            raise TypeMismatch(
+                f"{type(self).__name__}.step takes the network whose gradients were gathered, got {net!r}"
+            )
+        net.step(self)
+
+    def _instead(self, name: str) -> str:
+        rate = "; net.learning_rate = ... changes it in training" if name == "learning_rate" else ""
+        return super()._instead(name) + rate
