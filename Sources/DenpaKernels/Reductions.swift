@@ -23,8 +23,9 @@ enum SumAxes<V: Vector>: RangeKernel {
     var i = lower
     while i < upper {
       let base = x + offset(kept, a.pointee.keptCount, i)
-      if inner.stride == 1 {
-        // Neighbours in y are neighbours in x: whole vectors of sums.
+      if inner.stride == 1, last.stride != 1 || a.pointee.terms == 1 {
+        // Neighbours in y are neighbours in x: whole vectors of sums. Not where the terms are neighbours, which
+        // for one row looks like both.
         let n = Swift.min(V.width, Swift.min(inner.extent &- i % inner.extent, upper &- i))
         write(total(a, last) { V.load(base + $0, n) }, i, n)
         i &+= n

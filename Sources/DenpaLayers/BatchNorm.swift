@@ -91,7 +91,7 @@ public struct BatchNorm: BuiltInLayer {
   /// running ← (1 − momentum)·running + what `share` writes
   private func follow(_ r: Recipe, _ name: String, _ batch: Tensor, _ share: (Tensor) -> Void) {
     let kept = r.saved("kept of \(name)", like: batch), added = r.saved("added to \(name)", like: batch)
-    r.copy(r[name], times: 1 - momentum, into: kept)
+    r.copy(r[name], without: momentum, samples: r.x, into: kept)
     share(added)
     r.apply(.add, kept, added, into: r[name])
   }

@@ -14,7 +14,7 @@ public struct Constant: BuiltInLayer {
         "value", .float, minimum: -.greatestFiniteMagnitude, maximum: .greatestFiniteMagnitude,
         "The number; finite.")
     ],
-    samples: [Sample([NamedAttribute("value", .float(2.5))], inputs: [])])
+    samples: [])
 
   let value: Double
 

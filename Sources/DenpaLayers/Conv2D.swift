@@ -36,7 +36,8 @@ public struct Conv2D: BuiltInLayer {
         "groups", .int, default: .int(1), minimum: 1, maximum: 65_535,
         "Channels and filters in so many groups that do not see each other."),
       AttributeSpec(
-        "activation", .string, default: .string("identity"), choices: Activation.names, "f."),
+        "activation", .string, default: .string("identity"), choices: Activation.names,
+        "f, applied to windows(x)·W + b."),
       AttributeSpec("bias", .bool, default: .bool(true), "Whether b is there."),
       AttributeSpec(
         "initializer", .spec, default: .spec(Spec("auto")),

@@ -79,8 +79,8 @@ import Testing
 
     init(_ attributes: Attributes) {}
     func outputs(_ inputs: [TensorType]) -> [TensorType] { inputs }
-    func forward(_ r: Recipe) { r.add(r.x, r.x, into: r.y) }
-    func backward(_ r: Recipe) { r.add(r.dy, r.dy, into: r.dx) }
+    func forward(_ r: Recipe) { r.apply(.add, r.x, r.x, into: r.y) }
+    func backward(_ r: Recipe) { r.apply(.add, r.dy, r.dy, into: r.dx) }
   }
 
   /// Where an operation cannot add, its result is added from memory of its own: no mode is ignored.

@@ -121,8 +121,10 @@ private func everyOption<T: Element>(_ m: Int, _ n: Int, _ k: Int, _: T.Type) {
       extra.flag = true
       extra.bias = (m + n) % 2 == 0
       extra.slope = (m + k) % 2 == 0
-      extra.slopeFunction = Function.allCases[(m + n + k) % Function.allCases.count]
-      if !item.accumulate { extra.function = Function.allCases[(m + 2 * n + k) % Function.allCases.count] }
+      extra.slopeFunction = Function.activations[(m + n + k) % Function.activations.count]
+      if !item.accumulate {
+        extra.function = Function.activations[(m + 2 * n + k) % Function.activations.count]
+      }
       extra.check(table, "\(set.name)")
     }
   }

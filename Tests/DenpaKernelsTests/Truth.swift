@@ -17,6 +17,10 @@ func apply(_ function: Function, _ x: Double) -> Double {
   case .erf: erf(x)
   case .gelu: 0.5 * x * erfc(-x * 0.5.squareRoot())
   case .geluTanh: 0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+  case .log: log(x)
+  case .squareRoot: x.squareRoot()
+  case .magnitude: abs(x)
+  case .square: x * x
   }
 }
 
@@ -33,6 +37,10 @@ func slopeOf(_ function: Function, _ y: Double) -> Double {
   case .geluTanh:
     let t = tanh((2 / Double.pi).squareRoot() * (y + 0.044715 * y * y * y))
     return 0.5 * (1 + t) + 0.5 * y * (1 - t * t) * (2 / Double.pi).squareRoot() * (1 + 3 * 0.044715 * y * y)
+  case .log: return 1 / y
+  case .squareRoot: return 0.5 / y
+  case .magnitude: return y == 0 ? 0 : y < 0 ? -1 : 1
+  case .square: return 2 * y
   }
 }
 

@@ -7,6 +7,8 @@ enum Factor: Sendable, Equatable {
   /// Times n / (n − 1), where n is the elements of `samples` for each element of the destination: Bessel's
   /// correction of a variance.
   case unbiased(Double, samples: TensorID)
+  /// 1 minus the momentum of a running value; 1 if `samples` has no elements, which change nothing.
+  case rest(Double, samples: TensorID)
 
   func value(_ sizes: Sizes, _ destination: TensorID) -> Double {
     switch self {
@@ -14,6 +16,7 @@ enum Factor: Sendable, Equatable {
     case .unbiased(let factor, let samples):
       let count = sizes.count(samples) / max(sizes.count(destination), 1)
       return count > 1 ? factor * Double(count) / Double(count - 1) : factor
+    case .rest(let momentum, let samples): return sizes.count(samples) > 0 ? 1 - momentum : 1
     }
   }
 }
@@ -92,6 +95,11 @@ extension Recipe {
   /// y = factor·n/(n − 1)·x, where n is the elements of `samples` for each element of y.
   public func copy(_ x: Tensor, times factor: Double, unbiasedFor samples: Tensor, into y: Tensor) {
     emit(CopyOperation(factor: .unbiased(factor, samples: samples.id)), [x], y)
+  }
+
+  /// y = (1 − momentum)·x, or x if there are no samples.
+  public func copy(_ x: Tensor, without momentum: Double, samples: Tensor, into y: Tensor) {
+    emit(CopyOperation(factor: .rest(momentum, samples: samples.id)), [x], y)
   }
 }
 

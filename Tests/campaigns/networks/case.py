@@ -121,17 +121,21 @@ class Case:
             for given in inputs
         ]
 
-    def reference(self, first, rows):
+    def reference(self, first, rows, training=False):
         """The reference's forward of some rows, with the case's parameters."""
-        key = (first, rows)
+        key = (first, rows, training)
         if key not in self.passes:
             given = self.part(data.inputs(self.net), first, rows)
             arrays = [np.zeros((rows, *of["shape"])) for of in self.spec["inputs"]]
             for number, array in zip(self.net.used, given):
                 arrays[number] = array
             with Precision(self.dtype):
-                self.passes[key] = Pass(self.net, arrays, self.parameters)
+                self.passes[key] = Pass(self.net, arrays, self.parameters, training)
         return self.passes[key]
+
+    def learned(self, weights):
+        """The parameters without states of layers, which follow from how often forward was called."""
+        return {name: value for name, value in weights.items() if name not in self.net.states}
 
     def trainer(self, threads=1, **how):
         """Of the case's model; it may have to grow for the batches that come."""

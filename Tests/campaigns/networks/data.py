@@ -62,10 +62,15 @@ def targets(net):
     return arrays
 
 
+def between(scale):
+    """Lowest and highest value: a scale of its own, or both."""
+    return scale if isinstance(scale, tuple) else (-scale, scale)
+
+
 def parameters(net):
     """Values for all parameters by name."""
     return {
-        p.name: uniform(generator(net.spec["seed"], 3, number), p.shape, -p.scale, p.scale)
+        p.name: uniform(generator(net.spec["seed"], 3, number), p.shape, *between(p.scale))
         for number, p in enumerate(net.parameters)
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from .arithmetic import common
 from .graph import INTEGERS, LAYERS, LOSSES, Invalid, Net
 from .optimizers import OPTIMIZERS
 from .sizes import AT
@@ -13,7 +14,8 @@ from .sizes import AT
 MOST_WORK, MOST_ELEMENTS = 1 << 27, 9 << 20
 LARGE_WORK, LARGE_ELEMENTS = 1 << 22, 1 << 17
 
-POSITIVE = {"softmax", "sigmoid", "exp"}
+POSITIVE = {"softmax", "sigmoid", "exp", "constant"}
+KEEPS_SIGN = {"flatten", "identity", "add", "multiply", "divide", "sqrt", "maximum", "minimum", "reshape", "slice"}
 
 
 class Draw(random.Random):
@@ -166,7 +168,50 @@ def sample(draw):
     return {"rows": 1, "shape": [inputs], "units": units, "nodes": draw.log(1, 6), "dense": True}
 
 
-THEMES = [(tiny, 53), (wide, 3), (product, 17), (elements, 7), (classes, 6), (sums, 3), (sample, 11)]
+def images(draw):
+    """Convolutions and what is around them."""
+    draw.largest = draw.choice([3, 8, 20])
+    side = draw.choice([draw.log(1, 9), draw.log(4, 24)])
+    shape = [side, draw.choice([side, draw.log(1, 12)]), draw.choice([1, 2, 3, 4, 6, 16])]
+    kinds = ["conv2d", "conv2d", "conv2d", "batch_norm", "relu", "reduce_max", "reduce_mean", "flatten", "add"]
+    return {"rows": draw.log(1, 24), "shape": shape, "nodes": draw.log(1, 6), "kinds": kinds}
+
+
+def matrices(draw):
+    """Products of matrices, sample by sample, as attention has them."""
+    draw.largest = draw.choice([4, 12, 40])
+    n, d = draw.log(1, 40), draw.log(1, 40)
+    shape = [*([draw.choice([1, 2, 3])] if draw.chance(0.5) else []), n, d]
+    kinds = ["matmul", "matmul", "matmul", "transpose", "softmax", "layer_norm", "dense", "split", "multiply"]
+    return {"rows": draw.log(1, 40), "shape": shape, "nodes": draw.log(2, 8), "kinds": kinds}
+
+
+def words(draw):
+    """Tables that are looked up, and tables that many rows are added to."""
+    draw.largest = draw.choice([4, 16, 64, 300])
+    shape = draw.choice([[], [3], [draw.log(1, 40)], [2, 5]])
+    kinds = ["embedding", "embedding", "layer_norm", "reduce_sum", "add", "dense", "concat", "power", "divide", "log"]
+    return {
+        "rows": draw.choice([draw.log(1, 64), draw.log(1, 2000)]),
+        "shape": shape,
+        "nodes": draw.log(1, 6),
+        "kinds": kinds,
+        "integers": True,
+    }
+
+
+THEMES = [
+    (tiny, 46),
+    (wide, 3),
+    (product, 14),
+    (elements, 6),
+    (classes, 5),
+    (sums, 3),
+    (sample, 9),
+    (images, 5),
+    (matrices, 5),
+    (words, 4),
+]
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -174,8 +219,8 @@ THEMES = [(tiny, 53), (wide, 3), (product, 17), (elements, 7), (classes, 6), (su
 class Growing:
     """A network that grows node by node."""
 
-    def __init__(self, draw, registry):
-        self.draw, self.registry = draw, registry
+    def __init__(self, draw, registry, preferred=()):
+        self.draw, self.registry, self.preferred = draw, registry, list(preferred)
         self.kinds = [entry["kind"] for entry in registry["layers"] if entry["kind"] in LAYERS]
         self.variadic = {entry["kind"] for entry in registry["layers"] if entry.get("variadic")}
         self.inputs, self.nodes = [], []
@@ -193,45 +238,74 @@ class Growing:
 
     def add(self, kind, inputs, attributes):
         """Adds the node, or says no: shapes that do not fit, or values that would get out of hand."""
-        layer, first = LAYERS[kind], inputs[0]
+        layer = LAYERS[kind]
         integers, floats = getattr(layer, "integers", False), [self.dtypes[i] == "float" for i in inputs]
         if any(floats) if integers == "only" else not (all(floats) or (integers and not any(floats))):
             return False
-        shapes = layer.shapes(attributes, [self.shapes[i] for i in inputs])
+        given = [self.shapes[i] for i in inputs]
+        if None in given and not layer.broadcasts or not all(self.positive[inputs[i]] for i in layer.positive):
+            return False
+        shapes = layer.shapes(attributes, given)
         if shapes is None:
             return False
         sizes = layer.size(attributes, [self.sizes[i] for i in inputs])
         exponential = kind == "exp" or attributes.get("activation") == "exp"
         if (
             max(sizes) > 40
-            or (exponential and self.sizes[first] > 1.6)
-            or (kind == "softmax" and self.sizes[first] > 5)
+            or (exponential and self.sizes[inputs[0]] > 1.6)
+            or (kind == "softmax" and self.sizes[inputs[0]] > 5)
         ):
             return False
         self.nodes.append({"kind": kind, "attributes": attributes, "inputs": inputs})
-        keeps = kind in ("flatten", "identity", "add") and all(self.positive[i] for i in inputs)
+        keeps = kind in KEEPS_SIGN and all(self.positive[i] for i in inputs)
         positive = kind in POSITIVE or attributes.get("activation") in POSITIVE or keeps
         for shape, size in zip(shapes, sizes):
-            self.note(shape, self.dtypes[first] if integers is True else "float", size, positive)
+            through = self.dtypes[inputs[0]] if integers is True and inputs else "float"
+            self.note(shape, through, size, positive)
         return True
 
     def some(self):
         """A value: the last one most often, so that networks get deep; any other, so that they branch."""
-        return len(self.shapes) - 1 if self.draw.chance(0.6) else self.draw.randrange(len(self.shapes))
+        known = [i for i, shape in enumerate(self.shapes) if shape is not None]
+        return known[-1] if self.draw.chance(0.6) else self.draw.choice(known)
 
     def grow(self):
         draw = self.draw
         kind = "dense" if draw.chance(0.3) else draw.choice(self.kinds)
+        if self.preferred and draw.chance(0.75):
+            kind = draw.choice(self.preferred)
         first = self.some()
         integers = [i for i, dtype in enumerate(self.dtypes) if dtype != "float"]
         if integers and getattr(LAYERS[kind], "integers", False) == "only":
             first = draw.choice(integers)
-        arity = draw.choice([1, 2, 2, 3, 4, 5]) if kind in self.variadic else LAYERS[kind].arity
-        like = [i for i, shape in enumerate(self.shapes) if shape == self.shapes[first]]
-        others = [draw.choice(like) for _ in range(arity - 1)]
-        return self.add(
-            kind, [first, *others] if draw.chance(0.5) else [*others, first], LAYERS[kind].choose(draw)
-        )
+        layer = LAYERS[kind]
+        positive = [i for i, known in enumerate(self.positive) if known and self.shapes[i] is not None]
+        if 0 in layer.positive and positive:
+            first = draw.choice(positive)
+        arity = draw.choice([1, 2, 2, 3, 4, 5]) if kind in self.variadic else layer.arity
+        if arity == 0:
+            return self.add(kind, [], layer.choose(draw))
+        like = self.like(layer, first, 1 in layer.positive and positive)
+        others = [draw.choice(like) for _ in range(arity - 1)] if like else []
+        choose = getattr(layer, "choose_for", None)
+        attributes = choose(draw, self.shapes[first]) if choose else layer.choose(draw)
+        ordered = draw.chance(0.5) or layer.positive
+        return self.add(kind, [first, *others] if ordered else [*others, first], attributes)
+
+    def like(self, layer, first, positive):
+        """Values that may be together with `first` in a layer."""
+        if positive:
+            others = [i for i in positive if common([self.shapes[i], self.shapes[first]])]
+            return others or [first]
+        if layer.broadcasts and self.draw.chance(0.6):
+            return [
+                i
+                for i, shape in enumerate(self.shapes)
+                if self.dtypes[i] == "float" and common([shape, self.shapes[first]]) is not None
+            ]
+        if getattr(layer, "multiplies", False):
+            return [i for i, shape in enumerate(self.shapes) if shape and len(shape) > 1] or [first]
+        return [i for i, shape in enumerate(self.shapes) if shape == self.shapes[first]]
 
 
 def shape(draw):
@@ -279,16 +353,16 @@ def attempt(seed, registry, variant, only):
     theme = draw.choices([theme for theme, _ in THEMES], [weight for _, weight in THEMES])[0]
     theme = next((known for known, _ in THEMES if known.__name__ == only), theme)
     wanted = theme(draw)
-    net = Growing(draw, registry)
+    net = Growing(draw, registry, wanted.get("kinds", ()))
     rows = wanted["rows"]
     for _ in range(1 if wanted["shape"] else wanted.get("inputs") or draw.choice([1, 1, 1, 2, 3])):
-        integer = not wanted["shape"] and draw.chance(0.2)
+        integer = wanted.get("integers") or (not wanted["shape"] and draw.chance(0.2))
         net.input(
-            wanted["shape"] or shape(draw),
+            wanted["shape"] or ([] if wanted.get("integers") else shape(draw)),
             draw.choice(INTEGERS) if integer else "float",
             integer or draw.chance(0.1),
         )
-    if not wanted["shape"] and all(dtype != "float" for dtype in net.dtypes):
+    if (wanted.get("integers") or not wanted["shape"]) and all(dtype != "float" for dtype in net.dtypes):
         net.input(shape(draw))
     if (
         wanted["shape"]
@@ -307,10 +381,10 @@ def attempt(seed, registry, variant, only):
         for _ in range(4):
             if net.grow():
                 break
-    floats = [i for i, dtype in enumerate(net.dtypes) if dtype == "float"]
+    floats = [i for i, dtype in enumerate(net.dtypes) if dtype == "float" and net.shapes[i] is not None]
     outputs = [floats[-1]]
     for _ in range(wanted.get("outputs") or draw.choice([0, 0, 1, 1, 2, 3])):
-        others = [value for value in range(len(net.shapes)) if value not in outputs]
+        others = [i for i, known in enumerate(net.shapes) if i not in outputs and known is not None]
         outputs.append(draw.choice(outputs) if draw.chance(0.1) or not others else draw.choice(others))
     draw.shuffle(outputs)
     optimizer = draw.choice(

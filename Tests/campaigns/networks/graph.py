@@ -8,10 +8,16 @@ import collections
 
 import numpy as np
 
-from . import losses, plugins, reference, shapes
+from . import arithmetic, losses, plugins, reference, shapes, tables
 from .tracked import Tracked
 
-LAYERS = {**reference.LAYERS, **shapes.LAYERS, **plugins.LAYERS}
+LAYERS = {
+    **reference.LAYERS,
+    **arithmetic.LAYERS,
+    **shapes.LAYERS,
+    **tables.LAYERS,
+    **plugins.LAYERS,
+}
 LOSSES = {**losses.LOSSES, **plugins.LOSSES}
 INTEGERS = ("int32", "int64", "uint8")
 
@@ -31,7 +37,8 @@ def require(condition):
 class Net:
     """A network with everything that follows from how it is written down.
 
-    Values are numbered: the inputs, then every node's outputs. Shapes are of one sample.
+    Values are numbered: the inputs, then every node's outputs. Shapes are of one sample; None is a single
+    number without a batch.
     """
 
     def __init__(self, spec):
@@ -44,6 +51,7 @@ class Net:
             self.add(number, given)
         self.outputs, self.losses = spec["outputs"], spec["losses"]
         require(all(0 <= value < len(self.shapes) for value in self.outputs))
+        require(all(self.shapes[value] is not None for value in self.outputs))
         for loss in self.losses:
             require(0 <= loss["output"] < len(self.outputs))
             value = self.outputs[loss["output"]]
@@ -55,7 +63,12 @@ class Net:
         self.needed, self.used = self.prune()
         require(self.used)
         self.parameters = [p for p in self.parameters if p.node in self.needed]
-        self.trained = [p for p in self.parameters if p.node not in spec["frozen"]]
+        self.states = {
+            p.name for p in self.parameters if p.name.split(".")[1] in self.nodes[p.node].layer.states
+        }
+        self.trained = [
+            p for p in self.parameters if p.node not in spec["frozen"] and p.name not in self.states
+        ]
 
     def add(self, number, given):
         layer, inputs = LAYERS[given["kind"]], given["inputs"]
@@ -63,7 +76,9 @@ class Net:
         floats = [self.dtypes[value] == "float" for value in inputs]
         integers = getattr(layer, "integers", False)
         require(not any(floats) if integers == "only" else all(floats) or (integers and not any(floats)))
-        shapes = layer.shapes(given["attributes"], [self.shapes[value] for value in inputs])
+        given_shapes = [self.shapes[value] for value in inputs]
+        require(layer.broadcasts or None not in given_shapes)
+        shapes = layer.shapes(given["attributes"], given_shapes)
         require(shapes is not None)
         outputs = list(range(len(self.shapes), len(self.shapes) + len(shapes)))
         self.nodes.append(Node(f"n{number}", given["kind"], given["attributes"], inputs, outputs, layer))
@@ -72,7 +87,7 @@ class Net:
         ):
             self.parameters.append(Parameter(f"n{number}.{name}", number, shape, scale))
         self.shapes += shapes
-        through = self.dtypes[inputs[0]] if integers is True else "float"
+        through = self.dtypes[inputs[0]] if integers is True and inputs else "float"
         self.dtypes += [through] * len(shapes)
 
     def is_mistake(self, kind, value):
@@ -108,9 +123,15 @@ class Net:
         work = elements = 0
         for node in self.nodes:
             shape = self.shapes[node.outputs[0]]
+            if shape is None:
+                continue
             elements += rows * int(np.prod(shape))
             if node.kind == "dense":
                 work += rows * int(np.prod(shape)) * self.shapes[node.inputs[0]][-1]
+            elif hasattr(node.layer, "work"):
+                shapes = [self.shapes[value] for value in node.inputs]
+                own = rows * node.layer.work(node.attributes, shapes, shape)
+                work, elements = work + own, elements + own // max(shape[-1], 1)
         elements += sum(rows * int(np.prod(self.shapes[i])) for i in range(len(self.spec["inputs"])))
         elements += 4 * sum(int(np.prod(p.shape)) for p in self.parameters)
         return work, elements
@@ -119,9 +140,9 @@ class Net:
 class Pass:
     """One forward of a network's reference, and what follows from it."""
 
-    def __init__(self, net, inputs, parameters):
+    def __init__(self, net, inputs, parameters, training=False):
         """`inputs`: arrays; `parameters`: arrays by full name."""
-        self.net, self.rows = net, len(inputs[0]) if inputs else 0
+        self.net, self.rows, self.training = net, len(inputs[0]) if inputs else 0, training
         self.values = [Tracked(array) for array in inputs]
         self.of_node = [
             {p.name.split(".")[1]: Tracked(parameters[p.name]) for p in net.parameters if p.node == number}
@@ -130,6 +151,7 @@ class Pass:
         for number, node in enumerate(net.nodes):
             if number in net.needed:
                 xs = [self.values[value] for value in node.inputs]
+                node.layer.training = training
                 self.values += node.layer.forward(node.attributes, xs, self.of_node[number])
             else:
                 self.values += [None] * len(node.outputs)
@@ -175,6 +197,7 @@ class Pass:
             if number not in net.needed or all(dy is None for dy in dys):
                 continue
             xs, ys = [self.values[v] for v in node.inputs], [self.values[v] for v in node.outputs]
+            node.layer.training = self.training
             dxs, dps = node.layer.backward(node.attributes, xs, self.of_node[number], ys, dys)
             for value, dx in zip(node.inputs, dxs):
                 give(value, dx)

@@ -30,6 +30,10 @@ class SGD:
     def begin(self):
         """A step begins."""
 
+    def flushed(self, least):
+        """What setting numbers below the least normal one to 0 may cost a weight."""
+        return self.of["learning_rate"] * least
+
     def step(self, name, w, g):
         """The new weights, and how large what was added up is."""
         size = self.size(name, np.abs(g) + self.of["weight_decay"] * np.abs(w))
@@ -72,6 +76,10 @@ class Adam:
     def begin(self):
         self.t += 1
 
+    def flushed(self, least):
+        # The first moment is at most so much too small, in each step.
+        return self.of["learning_rate"] * self.t * least / (1 - self.of["beta1"]**self.t) / self.of["epsilon"]
+
     def step(self, name, w, g):
         summands = np.abs(g) + self.of["weight_decay"] * np.abs(w)
         g = g + self.of["weight_decay"] * w
@@ -84,4 +92,18 @@ class Adam:
         return w - rate * (m / correction) / divisor, np.abs(w) + rate * (size / correction) / divisor
 
 
-OPTIMIZERS = {"sgd": SGD, "adam": Adam}
+class AdamW(Adam):
+    """w ← w − rate·weight_decay·w, then Adam's step without weight decay."""
+
+    defaults = {**Adam.defaults, "weight_decay": 0.01}
+
+    def step(self, name, w, g):
+        decay = self.of["weight_decay"]
+        self.of["weight_decay"] = 0.0
+        kept = w * (1 - self.of["learning_rate"] * decay)
+        result = super().step(name, kept, g)
+        self.of["weight_decay"] = decay
+        return result
+
+
+OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": AdamW}

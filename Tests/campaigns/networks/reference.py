@@ -6,8 +6,11 @@ A layer is a class with
     inputs parameters(attributes, shapes)      [(name, shape, scale)]: values are drawn from ±scale
     forward(attributes, xs, ps)         [y], from tracked inputs and a dict of tracked parameters (tracked.py)
     backward(attributes, xs, ps, ys, dys)   ([dx], {name: dp}); None in dys: nothing comes into that output
-    choose(draw)                        attributes for a random network (generate.py), or None and its kind in
-    LAYERS. `arity` is how many inputs it takes.
+    choose(draw)                        attributes for a random network (generate.py); choose_for(draw, shape)
+                                        if they depend on the first input's shape
+    work(attributes, shapes, shape)     multiply-adds for one sample, if they count
+`arity` is how many inputs it takes; `states` are the parameters that forward changes while training, and
+`positive` the inputs that have to be.
 """
 
 from __future__ import annotations
@@ -27,6 +30,10 @@ class Layer:
 
     arity = 1
     attributes: dict = {}  # name: choices, or None
+    states: tuple = ()
+    positive: tuple = ()
+    broadcasts = False  # inputs of other shapes and single numbers are broadcast
+    training = False  # whether forward and backward are those of training, if they differ; set by Pass
 
     def shapes(self, attributes, shapes):
         return [shapes[0]]
@@ -248,25 +255,6 @@ class Dense(Layer):
         return [(du @ ps["W"].T).reshape(*xs[0].shape)], dps
 
 
-class Add(Layer):
-    arity = 2
-
-    def shapes(self, attributes, shapes):
-        return [shapes[0]] if all(shape == shapes[0] for shape in shapes) else None
-
-    def size(self, attributes, sizes):
-        return [sum(sizes)]
-
-    def forward(self, attributes, xs, ps):
-        total = xs[0]
-        for x in xs[1:]:
-            total = total + x
-        return [total]
-
-    def backward(self, attributes, xs, ps, ys, dys):
-        return [dys[0]] * len(xs), {}
-
-
 class Flatten(Layer):
     integers = True  # takes any dtype
 
@@ -309,7 +297,6 @@ class Softmax(Layer):
 
 
 LAYERS: dict[str, Layer] = {
-    "add": Add(),
     "dense": Dense(),
     "erf": FUNCTIONS["erf"],
     "exp": FUNCTIONS["exp"],
@@ -325,9 +312,9 @@ LAYERS: dict[str, Layer] = {
 
 def unknown(registry):
     """What the registry has and nothing here computes: one sentence each."""
-    from . import losses, optimizers, plugins, shapes
+    from . import losses, optimizers, plugins
+    from .graph import LAYERS as layers
 
-    layers = {**LAYERS, **shapes.LAYERS, **plugins.LAYERS}
     tables = {
         "layers": ("layer", {kind: layer.attributes for kind, layer in layers.items()}),
         "losses": (

@@ -231,7 +231,7 @@ def building(net, dtype):
         name = f'b"{parameter.name}"'
         if spec["parameters"] == "drawn":
             shape, scale = tuple(parameter.shape), parameter.scale
-            value = f"uniform([{seed}, 3, {number}], {shape}, {-scale!r}, {scale!r})"
+            value = f"uniform([{seed}, 3, {number}], {shape}, {', '.join(map(repr, data.between(scale)))})"
             yield f"check(lib.denpa_model_set(model, {name}, tensors({value})))"
         if parameter not in net.trained:
             yield f"check(lib.denpa_model_set_trainable(model, {name}, 0))"

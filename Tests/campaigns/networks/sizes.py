@@ -139,6 +139,8 @@ def census(net, kernels):
         of = Census(kernels, dtype)
         for rows in sorted(set(net.spec["batches"])):
             for node in net.nodes:
+                if not node.inputs or net.shapes[node.inputs[0]] is None:
+                    continue
                 shape = [rows, *net.shapes[node.inputs[0]]]
                 count = int(np.prod(shape))
                 if node.kind == "dense":

@@ -260,6 +260,87 @@ class LayerNorm(Layer):
         return [((g - mean - y * along) / deviation).reshape(*xs[0].shape)], dps
 
 
+class BatchNorm(LayerNorm):
+    """Training: as LayerNorm, with what is standardized together being all of a channel."""
+
+    attributes = {"axis": None, "momentum": None, "epsilon": None, "scale": None, "center": None}
+    states = ("running_mean", "running_var")
+
+    def parameters(self, attributes, shapes):
+        extent = (shapes[0][self.first(attributes, len(shapes[0]) + 1) - 1],)
+        gamma = [("gamma", extent, 1.5)] if attributes.get("scale", True) else []
+        beta = [("beta", extent, 0.3)] if attributes.get("center", True) else []
+        return [*gamma, *beta, ("running_mean", extent, 0.3), ("running_var", extent, (0.5, 1.5))]
+
+    def choose(self, draw):
+        attributes = super().choose(draw)
+        if draw.chance(0.4):
+            attributes["momentum"] = draw.choice([0.0, 0.5, 1.0])
+        return attributes
+
+    def size(self, attributes, sizes):
+        return [max(1.5, 2 * sizes[0])]
+
+    def channels(self, attributes, x):
+        """The channels' axis in front, and back."""
+        axis = self.first(attributes, x.v.ndim)
+        order = [axis, *(other for other in range(x.v.ndim) if other != axis)]
+        return order, [int(place) for place in np.argsort(order)]
+
+    def standardized(self, attributes, x, ps):
+        """x̂ (channels, elements), and what `parts` says in training."""
+        order, _ = self.channels(attributes, x)
+        turned = x.transpose(order)
+        turned = turned.reshape(turned.shape[0], int(np.prod(turned.shape[1:])))
+        epsilon = attributes.get("epsilon", 1e-5)
+        if not self.training:
+            shifted = ps["running_var"] + Tracked(epsilon, Tracked.unit * epsilon)
+            root = np.sqrt(shifted.v)
+            deviation = shifted.curve(root, 0.5 / root).reshape(-1, 1)
+            return (turned - ps["running_mean"].reshape(-1, 1)) / deviation, deviation, None
+        if not turned.v.size:
+            return turned, Tracked(np.full((turned.shape[0], 1), epsilon**0.5)), Tracked(0.0)
+        return self.parts({"axis": 1, "epsilon": epsilon}, turned)
+
+    def forward(self, attributes, xs, ps):
+        y, _, _ = self.standardized(attributes, xs[0], ps)
+        if "gamma" in ps:
+            y = y * ps["gamma"].reshape(-1, 1)
+        if "beta" in ps:
+            y = y + ps["beta"].reshape(-1, 1)
+        order, back = self.channels(attributes, xs[0])
+        return [y.reshape(*(xs[0].shape[axis] for axis in order)).transpose(back)]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        y, deviation, share = self.standardized(attributes, xs[0], ps)
+        order, back = self.channels(attributes, xs[0])
+        g, dps = dys[0].transpose(order).reshape(*y.shape), {}
+        if "beta" in ps:
+            dps["beta"] = g.sum(axis=1)
+        if "gamma" in ps:
+            dps["gamma"] = (g * y).sum(axis=1)
+            g = g * ps["gamma"].reshape(-1, 1)
+        mean = g.sum(axis=1, keepdims=True) * share
+        along = (g * y).sum(axis=1, keepdims=True) * share
+        dx = (g - mean - y * along) / deviation
+        return [dx.reshape(*(xs[0].shape[axis] for axis in order)).transpose(back)], dps
+
+
+class Dropout(Layer):
+    """Of inference; test_layers.py compares training with Philox in NumPy."""
+
+    attributes = {"rate": None}
+
+    def choose(self, draw):
+        return {"rate": draw.choice([0.0, 0.2, 0.5])}
+
+    def forward(self, attributes, xs, ps):
+        return [xs[0]]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        return [dys[0]], {}
+
+
 class Embedding(Layer):
     integers = "only"
     attributes = {"count": None, "units": None, "initializer": None}
@@ -341,7 +422,9 @@ class Split(Slice):
 
 
 LAYERS: dict[str, Layer] = {
+    "batch_norm": BatchNorm(),
     "conv2d": Conv2D(),
+    "dropout": Dropout(),
     "embedding": Embedding(),
     "layer_norm": LayerNorm(),
     "matmul": Matmul(),

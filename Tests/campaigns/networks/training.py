@@ -42,7 +42,7 @@ def steps(case):
         for model, threads in zip(models, [*threads_of, threads_of[-1]])
     ]
     by_hand, update = trainers[-1], OPTIMIZERS[case.optimizer[0]](case.optimizer[1])
-    weights, turn = by_hand.weights(), 0
+    weights, turn = case.learned(by_hand.weights()), 0
     session = engine.Session(models[0], spec["max_batch"], 2)
     for first, rows in sequence:
         with case.checking("steps"):
@@ -59,7 +59,7 @@ def steps(case):
                 elif trainer is trainers[2 % len(threads_of)] and not spec["large"]:
                     given = otherwise(case, inputs, turn), otherwise(case, targets, turn + 1)
                 loss = trainer.train(*given, sample=rows == 1 and turn % 2 == 1)
-                results.append((loss, trainer.weights()))
+                results.append((loss, case.learned(trainer.weights())))
                 for what, a, b in zip(("loss", "weights"), results[0], results[-1]):
                     case.same("steps", "threads", a, b, what, rows=rows, threads=threads)
             before = weights
@@ -72,7 +72,7 @@ def steps(case):
             loss = by_hand.gradients(inputs, targets)
             slopes = by_hand.all_gradients()
             by_hand.step()
-            weights = by_hand.weights()
+            weights = case.learned(by_hand.weights())
             case.same("steps", "gradients and step", results[0][0], loss, "loss", rows=rows)
             case.same("steps", "gradients and step", results[0][1], weights, "weights", rows=rows)
             case.digest("steps", *results[0])
@@ -93,7 +93,8 @@ def updated(case, update, before, slopes, weights, turn, rows):
             case.same("steps", "frozen", was, weights[name], name, rows=rows)
             continue
         new, size = update.step(name, was.astype(np.float64), slopes[name].astype(np.float64))
-        bound = Tracked(new, (8 + 4 * turn) * UNITS[case.dtype] * size)
+        flushed = update.flushed(float(np.finfo(case.type).tiny))
+        bound = Tracked(new, (8 + 4 * turn) * UNITS[case.dtype] * size + flushed)
         case.close("steps", "update", weights[name], bound, name, rows=rows)
 
 
@@ -241,14 +242,14 @@ def in_numpy(case, batch, epochs, weights):
     for _ in range(epochs):
         for first in range(0, rows, batch):
             count = min(batch, rows - first)
-            now = Pass(case.net, case.part(arrays, first, count), values)
+            now = Pass(case.net, case.part(arrays, first, count), values, training=True)
             _, slopes = now.backward(now.loss(case.part(case.targets, first, count))[1])
             update.begin()
             for parameter in case.net.trained:
                 name = parameter.name
                 values[name], size = update.step(name, values[name], slopes[name].v)
                 sizes[name] = np.maximum(sizes[name], size)
-    for name, value in values.items():
+    for name, value in case.learned(values).items():
         bound = Tracked(
             value, 1e-7 * sizes[name] + 1e-5 * case.optimizer[1]["learning_rate"] + FLOORS["float64"]
         )

@@ -149,6 +149,14 @@ class Learning(Predicting):
         """The number of steps that the optimizer of fit and train_batch has taken since it was reset."""
         return self._main.step_count
 
+    def optimizer_state(self, name: str, state: str) -> Array:
+        """What the optimizer of fit and train_batch keeps of a parameter: "first" or "second" of adam.
+
+        The array refers to the optimizer's memory: it follows training, and what is written to it counts.
+        Raises NotFound if there is no such parameter, or the optimizer keeps nothing of that name.
+        """
+        return self._main.optimizer_state(name, state)
+
     @property
     def _main(self) -> Trainer:
         with self._lock:
