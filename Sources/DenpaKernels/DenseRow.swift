@@ -22,7 +22,8 @@ func fitsDenseRow<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> Bool {
 enum DenseRowFunction {
   case none
   case identityOfOne
-  case function(Function)
+  /// Raw value of a `Function`.
+  case function(Int32)
 }
 
 /// Returns which of the steps below computes a product.
@@ -31,10 +32,10 @@ func denseRowFunction<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> De
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
   let (n, k) = (p.pointee.n, p.pointee.k)
   guard p.pointee.m == 1, p.pointee.accumulate == 0, p.pointee.transposeB == 0, p.pointee.slopeFunction == 0,
-    fits(V.self, n, k), k <= blockLimit(V.self), let function = Function(rawValue: p.pointee.function)
+    fits(V.self, n, k), k <= blockLimit(V.self)
   else { return .none }
-  if n > 1 { return .function(function) }
-  return function == .identity ? .identityOfOne : .none
+  if n > 1 { return .function(p.pointee.function) }
+  return p.pointee.function == Function.identity.rawValue ? .identityOfOne : .none
 }
 
 /// Computes y = f(x·W + b), summed over k like `product`.

@@ -15,10 +15,14 @@ public func kernelTable() -> KernelTable {
     productStep: {
       switch denseRowFunction(V.self, $0) {
       case .identityOfOne: return { arguments, _ in denseRowOfOne(V.self, arguments) }
-      case .function(.identity): return { arguments, _ in denseRow(V.self, Identity.self, arguments) }
-      case .function(.sigmoid): return { arguments, _ in denseRow(V.self, Sigmoid.self, arguments) }
-      case .function(.tanh): return { arguments, _ in denseRow(V.self, Tanh.self, arguments) }
-      case .function(.relu): return { arguments, _ in denseRow(V.self, Relu.self, arguments) }
+      case .function(Function.identity.rawValue):
+        return { arguments, _ in denseRow(V.self, Identity.self, arguments) }
+      case .function(Function.sigmoid.rawValue):
+        return { arguments, _ in denseRow(V.self, Sigmoid.self, arguments) }
+      case .function(Function.tanh.rawValue):
+        return { arguments, _ in denseRow(V.self, Tanh.self, arguments) }
+      case .function(Function.relu.rawValue):
+        return { arguments, _ in denseRow(V.self, Relu.self, arguments) }
       case .function, .none: return nil
       }
     },

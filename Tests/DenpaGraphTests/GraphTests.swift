@@ -50,7 +50,10 @@ import Testing
         { _ = try graph.add("relu", name: "b", attributes: [], inputs: [x, x]) }
       ),
       (.badArgument, "no value", { _ = try graph.add("relu", name: "b", attributes: [], inputs: [99]) }),
-      (.badShape, "cannot be broadcast", { _ = try graph.add("add", name: "b", attributes: [], inputs: [x, 1]) }),
+      (
+        .badShape, "cannot be broadcast",
+        { _ = try graph.add("add", name: "b", attributes: [], inputs: [x, 1]) }
+      ),
       (.badArgument, "no name", { _ = try graph.add("relu", name: "a.b", attributes: [], inputs: [x]) }),
     ]
     for (expected, word, body) in cases {

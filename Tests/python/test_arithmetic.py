@@ -57,7 +57,15 @@ def test_operators(operator):
     check(operator, operator, (3, 2), (3, 2))
 
 
-SHAPES = [((4,), (4,)), ((3, 4), (4,)), ((4,), (3, 1)), ((2, 1, 3), (4, 1)), ((), (5,)), ((), ()), ((1,), (6,))]
+SHAPES = [
+    ((4,), (4,)),
+    ((3, 4), (4,)),
+    ((4,), (3, 1)),
+    ((2, 1, 3), (4, 1)),
+    ((), (5,)),
+    ((), ()),
+    ((1,), (6,)),
+]
 
 
 @pytest.mark.parametrize("kind", ["add", "subtract", "multiply", "divide", "power", "minimum", "maximum"])
@@ -73,7 +81,14 @@ def test_broadcasting(kind, shapes):
     check(lambda a, b: dp.create(kind)(a, b), reference, *shapes)
 
 
-FUNCTIONS = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "negate": np.negative, "square": np.square}
+FUNCTIONS = {
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "negate": np.negative,
+    "square": np.square,
+}
 
 
 @pytest.mark.parametrize("kind", FUNCTIONS)

@@ -214,7 +214,10 @@ CONVOLUTIONS = {
     "strides": ({"kernel": (2, 3), "strides": (2, 1)}, {"strides": (2, 1)}),
     "pads": ({"kernel": 3, "pads": (1, 0, 2, 1)}, {"pads": (1, 0, 2, 1)}),
     "same": ({"kernel": (3, 2), "padding": "same"}, {"pads": (1, 1, 0, 1)}),
-    "same, strides": ({"kernel": 3, "padding": "same", "strides": 2}, {"strides": (2, 2), "pads": (0, 1, 1, 1)}),
+    "same, strides": (
+        {"kernel": 3, "padding": "same", "strides": 2},
+        {"strides": (2, 2), "pads": (0, 1, 1, 1)},
+    ),
     "dilation": ({"kernel": 2, "dilation": (2, 3)}, {"dilation": (2, 3)}),
     "groups": ({"kernel": 2, "groups": 2}, {"groups": 2}),
 }

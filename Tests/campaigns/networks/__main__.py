@@ -20,9 +20,9 @@ import time
 
 from . import sizes
 from .child import Child, kernel_sets
-from .generate import THEMES
 from .script import script
 from .shrink import shrink
+from .themes import THEMES
 
 BLOCK = 50
 SHRINKING = 60  # seconds for each kind of failure

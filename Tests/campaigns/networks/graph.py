@@ -8,7 +8,7 @@ import collections
 
 import numpy as np
 
-from . import arithmetic, losses, plugins, reference, shapes, tables
+from . import arithmetic, losses, normalization, plugins, reference, shapes, tables
 from .tracked import Tracked
 
 LAYERS = {
@@ -16,6 +16,7 @@ LAYERS = {
     **arithmetic.LAYERS,
     **shapes.LAYERS,
     **tables.LAYERS,
+    **normalization.LAYERS,
     **plugins.LAYERS,
 }
 LOSSES = {**losses.LOSSES, **plugins.LOSSES}

@@ -44,39 +44,39 @@ class Value:
     # NumPy leaves operators between arrays and values to the values, which refuse them.
     __array_ufunc__ = None
 
-    def __add__(self, other: Any) -> Value:
+    def __add__(self, other: Any) -> Any:
         return combine("add", self, other)
 
-    def __radd__(self, other: Any) -> Value:
+    def __radd__(self, other: Any) -> Any:
         return combine("add", other, self)
 
-    def __sub__(self, other: Any) -> Value:
+    def __sub__(self, other: Any) -> Any:
         return combine("subtract", self, other)
 
-    def __rsub__(self, other: Any) -> Value:
+    def __rsub__(self, other: Any) -> Any:
         return combine("subtract", other, self)
 
-    def __mul__(self, other: Any) -> Value:
+    def __mul__(self, other: Any) -> Any:
         return combine("multiply", self, other)
 
-    def __rmul__(self, other: Any) -> Value:
+    def __rmul__(self, other: Any) -> Any:
         return combine("multiply", other, self)
 
-    def __truediv__(self, other: Any) -> Value:
+    def __truediv__(self, other: Any) -> Any:
         return combine("divide", self, other)
 
-    def __rtruediv__(self, other: Any) -> Value:
+    def __rtruediv__(self, other: Any) -> Any:
         return combine("divide", other, self)
 
-    def __pow__(self, other: Any) -> Value:
+    def __pow__(self, other: Any) -> Any:
         if isinstance(other, numbers.Real) and other == 2:
             return make("square", self)
         return combine("power", self, other)
 
-    def __rpow__(self, other: Any) -> Value:
+    def __rpow__(self, other: Any) -> Any:
         return combine("power", other, self)
 
-    def __matmul__(self, other: Any) -> Value:
+    def __matmul__(self, other: Any) -> Any:
         return make("matmul", self, other) if isinstance(other, Value) else NotImplemented
 
     def __neg__(self) -> Value:
@@ -111,8 +111,11 @@ def make(kind: str, *values: Value, **attributes: Any) -> Value:
     return made
 
 
-def combine(kind: str, a: Any, b: Any) -> Value:
-    """Return the output of a layer with two inputs, one of which may be a number."""
+def combine(kind: str, a: Any, b: Any) -> Any:
+    """Return the output of a layer with two inputs, one of which may be a number.
+
+    NotImplemented, so that Python raises a TypeError, if one is neither.
+    """
     given = []
     for operand in (a, b):
         if isinstance(operand, numbers.Real):

@@ -15,6 +15,7 @@ from ._check import Checked, Report, row_of
 from ._core import Question, is_arraylike
 from ._fit import Interrupts
 from ._learning import Learning, find_optimizer
+from ._optimizer import Optimizer
 from ._parameters import Gradients
 from ._trainers import Trainer
 from .errors import BadState, InvalidArgument, NotFound, ShapeError

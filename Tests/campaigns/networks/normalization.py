@@ -1,0 +1,160 @@
+"""Layers that standardize, and dropout: what they compute, in NumPy (see reference.py)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .reference import Layer
+from .shapes import resolve
+from .tracked import Tracked
+
+
+class LayerNorm(Layer):
+    attributes = {"axis": None, "epsilon": None, "scale": None, "center": None}
+
+    def first(self, attributes, rank):
+        return resolve(attributes.get("axis", -1), rank)
+
+    def shapes(self, attributes, shapes):
+        first = self.first(attributes, len(shapes[0]) + 1)
+        return None if first is None or 0 in shapes[0] else [shapes[0]]
+
+    def parameters(self, attributes, shapes):
+        extents = tuple(shapes[0][self.first(attributes, len(shapes[0]) + 1) - 1 :])
+        gamma = [("gamma", extents, 1.5)] if attributes.get("scale", True) else []
+        return gamma + ([("beta", extents, 0.3)] if attributes.get("center", True) else [])
+
+    def choose(self, draw):
+        attributes = {"epsilon": draw.choice([0.1, 0.01])}
+        if draw.chance(0.5):
+            attributes["axis"] = draw.choice([1, -1, -2, 2])
+        for name in ("scale", "center"):
+            if draw.chance(0.3):
+                attributes[name] = draw.chance(0.3)
+        return attributes
+
+    def size(self, attributes, sizes):
+        return [1.5]
+
+    def parts(self, attributes, x):
+        """(x̂, deviation) as matrices, samples × what is standardized together."""
+        first = self.first(attributes, x.v.ndim)
+        n = int(np.prod(x.shape[first:]))
+        x = x.reshape(-1, n)
+        share = Tracked(1 / n, Tracked.unit / n)
+        centered = x - x.sum(axis=1, keepdims=True) * share
+        epsilon = attributes.get("epsilon", 1e-5)
+        variance = (centered * centered).sum(axis=1, keepdims=True) * share
+        shifted = variance + Tracked(epsilon, Tracked.unit * epsilon)
+        root = np.sqrt(shifted.v)
+        deviation = shifted.curve(root, 0.5 / root)
+        return centered / deviation, deviation, share
+
+    def affine(self, ps, name, shape):
+        return ps[name].reshape(1, -1) if name in ps else None
+
+    def forward(self, attributes, xs, ps):
+        y, _, _ = self.parts(attributes, xs[0])
+        gamma, beta = (self.affine(ps, name, y.shape) for name in ("gamma", "beta"))
+        y = y if gamma is None else y * gamma
+        return [(y if beta is None else y + beta).reshape(*xs[0].shape)]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        y, deviation, share = self.parts(attributes, xs[0])
+        g, dps = dys[0].reshape(*y.shape), {}
+        if "beta" in ps:
+            dps["beta"] = g.sum(axis=0).reshape(*ps["beta"].shape)
+        if "gamma" in ps:
+            dps["gamma"] = (g * y).sum(axis=0).reshape(*ps["gamma"].shape)
+            g = g * ps["gamma"].reshape(1, -1)
+        mean = g.sum(axis=1, keepdims=True) * share
+        along = (g * y).sum(axis=1, keepdims=True) * share
+        return [((g - mean - y * along) / deviation).reshape(*xs[0].shape)], dps
+
+
+class BatchNorm(LayerNorm):
+    """Training: as LayerNorm, with what is standardized together being all of a channel."""
+
+    attributes = {"axis": None, "momentum": None, "epsilon": None, "scale": None, "center": None}
+    states = ("running_mean", "running_var")
+
+    def parameters(self, attributes, shapes):
+        extent = (shapes[0][self.first(attributes, len(shapes[0]) + 1) - 1],)
+        gamma = [("gamma", extent, 1.5)] if attributes.get("scale", True) else []
+        beta = [("beta", extent, 0.3)] if attributes.get("center", True) else []
+        return [*gamma, *beta, ("running_mean", extent, 0.3), ("running_var", extent, (0.5, 1.5))]
+
+    def choose(self, draw):
+        attributes = super().choose(draw)
+        if draw.chance(0.4):
+            attributes["momentum"] = draw.choice([0.0, 0.5, 1.0])
+        return attributes
+
+    def size(self, attributes, sizes):
+        return [max(1.5, 2 * sizes[0])]
+
+    def channels(self, attributes, x):
+        """The channels' axis in front, and back."""
+        axis = self.first(attributes, x.v.ndim)
+        order = [axis, *(other for other in range(x.v.ndim) if other != axis)]
+        return order, [int(place) for place in np.argsort(order)]
+
+    def standardized(self, attributes, x, ps):
+        """x̂ (channels, elements), and what `parts` says in training."""
+        order, _ = self.channels(attributes, x)
+        turned = x.transpose(order)
+        turned = turned.reshape(turned.shape[0], int(np.prod(turned.shape[1:])))
+        epsilon = attributes.get("epsilon", 1e-5)
+        if not self.training:
+            shifted = ps["running_var"] + Tracked(epsilon, Tracked.unit * epsilon)
+            root = np.sqrt(shifted.v)
+            deviation = shifted.curve(root, 0.5 / root).reshape(-1, 1)
+            return (turned - ps["running_mean"].reshape(-1, 1)) / deviation, deviation, None
+        if not turned.v.size:
+            return turned, Tracked(np.full((turned.shape[0], 1), epsilon**0.5)), Tracked(0.0)
+        return self.parts({"axis": 1, "epsilon": epsilon}, turned)
+
+    def forward(self, attributes, xs, ps):
+        y, _, _ = self.standardized(attributes, xs[0], ps)
+        if "gamma" in ps:
+            y = y * ps["gamma"].reshape(-1, 1)
+        if "beta" in ps:
+            y = y + ps["beta"].reshape(-1, 1)
+        order, back = self.channels(attributes, xs[0])
+        return [y.reshape(*(xs[0].shape[axis] for axis in order)).transpose(back)]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        y, deviation, share = self.standardized(attributes, xs[0], ps)
+        order, back = self.channels(attributes, xs[0])
+        g, dps = dys[0].transpose(order).reshape(*y.shape), {}
+        if "beta" in ps:
+            dps["beta"] = g.sum(axis=1)
+        if "gamma" in ps:
+            dps["gamma"] = (g * y).sum(axis=1)
+            g = g * ps["gamma"].reshape(-1, 1)
+        mean = g.sum(axis=1, keepdims=True) * share
+        along = (g * y).sum(axis=1, keepdims=True) * share
+        dx = (g - mean - y * along) / deviation
+        return [dx.reshape(*(xs[0].shape[axis] for axis in order)).transpose(back)], dps
+
+
+class Dropout(Layer):
+    """Of inference; test_layers.py compares training with Philox in NumPy."""
+
+    attributes = {"rate": None}
+
+    def choose(self, draw):
+        return {"rate": draw.choice([0.0, 0.2, 0.5])}
+
+    def forward(self, attributes, xs, ps):
+        return [xs[0]]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        return [dys[0]], {}
+
+
+LAYERS: dict[str, Layer] = {
+    "batch_norm": BatchNorm(),
+    "dropout": Dropout(),
+    "layer_norm": LayerNorm(),
+}
