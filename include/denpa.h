@@ -28,7 +28,8 @@
  *  - Option structs begin with struct_size, which the program sets to sizeof of the struct as it was
  *    compiled. Unless stated otherwise, 0 is the default of every field: `denpa_fit_options o = {0};
  *    o.struct_size = sizeof o;`. Reserved fields must be 0. A struct may be larger than the one this library
- *    knows if all additional bytes are 0. A smaller struct is rejected, and so are contradictory fields
+ *    knows if all additional bytes are 0, and as small as an earlier version of this header declared it; the
+ *    missing fields then have their defaults. Any other size is rejected, and so are contradictory fields
  *    (losses with a loss_count of 0).
  *  - Text is UTF-8. A function that writes text or bytes takes a buffer, its capacity and a pointer to an
  *    int64_t that receives the length. Call it with capacity 0 (the buffer may then be NULL) to obtain the
@@ -347,8 +348,8 @@ static inline denpa_loss denpa_loss_on(int32_t output, const char *kind, const d
 }
 
 /* Parameters that are trained in another way than the others. `pattern` is compared with their names,
- * "<node>.<parameter>": '*' matches any text, '?' one letter. The first group whose pattern matches applies. Its
- * size, 40 bytes, never changes. */
+ * "<node>.<parameter>": '*' matches any text, '?' one letter. The first group whose pattern matches applies.
+ * Its size, 40 bytes, never changes. */
 typedef struct denpa_parameter_group {
   const char *pattern;               /* "*.b", "encoder_*"; a pattern that matches nothing is an error */
   const denpa_attribute *attributes; /* replace those of the optimizer, learning_rate included; may be NULL */
@@ -369,9 +370,9 @@ typedef struct denpa_trainer_options {
   int32_t input_gradients;  /* 1: also computes the gradients of float inputs */
   int32_t group_count;      /* up to 1024 */
   const denpa_parameter_group *groups; /* need an optimizer; may be NULL */
-  /* Before each step of the optimizer, gradients are limited in place: first each element to
-   * -clip_value ... clip_value, then all of them together to a norm of clip_norm, by one factor (Pascanu, Mikolov
-   * & Bengio, 2013). 0: no limit. */
+  /* Before each step of the optimizer, gradients are limited in place: first each element to -clip_value ...
+   * clip_value, then all of them together to a norm of clip_norm, by one factor (Pascanu, Mikolov & Bengio,
+   * 2013). 0: no limit. */
   double clip_norm, clip_value;
 } denpa_trainer_options;
 
@@ -548,8 +549,8 @@ denpa_status denpa_trainer_zero_gradients(denpa_trainer *trainer);
  * Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable. */
 denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, denpa_tensor *view);
 
-/* Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd with
- * momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer is
+/* Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd
+ * with momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer is
  * destroyed; together with denpa_trainer_step_count it is all that an optimizer remembers.
  *
  * Returns DENPA_NOT_FOUND if there is no such parameter or the optimizer keeps nothing of that name,
@@ -557,8 +558,9 @@ denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, de
 denpa_status denpa_trainer_optimizer_state(denpa_trainer *trainer, const char *name, const char *state,
                                            denpa_tensor *view);
 
-/* Sets the optimizer's learning rate; those of parameter groups change in proportion. Returns DENPA_BAD_STATE if the trainer has no optimizer,
- * DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number. */
+/* Sets the optimizer's learning rate; those of parameter groups change in proportion. Returns
+ * DENPA_BAD_STATE if the trainer has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or
+ * not a number. */
 denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double learning_rate);
 
 /* Stores the optimizer's learning rate in `learning_rate`. Returns DENPA_BAD_STATE if the trainer has no

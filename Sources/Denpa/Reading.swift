@@ -23,31 +23,43 @@ func view(
     t.data, type, strides: strided ? try TensorReader.strides(tensor, type.shape, "\(what) \(index)") : nil)
 }
 
-/// Copies a caller's struct of options after checking its size. Fields of later versions must be 0.
+/// Copies a caller's struct of options after checking its size. Fields of later versions must be 0; those that
+/// an earlier version did not have, whose struct had `first` bytes, are the defaults.
 func options<T>(
-  _ pointer: UnsafePointer<T>?, default defaults: T, _ name: StaticString
+  _ pointer: UnsafePointer<T>?, default defaults: T, _ name: StaticString,
+  first: Int = MemoryLayout<T>.size
 ) throws(DenpaError) -> T {
   guard let pointer else { return defaults }
-  try checkStruct(pointer, MemoryLayout<T>.size, name)
-  return pointer.pointee
+  let size = try checkStruct(pointer, MemoryLayout<T>.size, first, name)
+  guard size < MemoryLayout<T>.size else { return pointer.pointee }
+  var result = defaults
+  withUnsafeMutablePointer(to: &result) {
+    UnsafeMutableRawPointer($0).copyMemory(from: pointer, byteCount: size)
+  }
+  return result
 }
 
 /// Not generic, so that it is compiled only once.
 @inline(never)
-private func checkStruct(_ pointer: UnsafeRawPointer, _ known: Int, _ name: StaticString) throws(DenpaError) {
-  let size = try structSize(pointer, known, name)
+private func checkStruct(
+  _ pointer: UnsafeRawPointer, _ known: Int, _ first: Int, _ name: StaticString
+) throws(DenpaError) -> Int {
+  let size = try structSize(pointer, known, first: first, name)
   guard StructTail.isZero(pointer, from: known, to: size) else {
     throw DenpaError(
       .badArgument,
       "\(name) has something that is not 0 behind its \(known) bytes: this version does not know what it means"
     )
   }
+  return size
 }
 
 /// Returns the size that a struct declares; throws if it is invalid.
-func structSize(_ pointer: UnsafeRawPointer, _ known: Int, _ name: StaticString) throws(DenpaError) -> Int {
+func structSize(
+  _ pointer: UnsafeRawPointer, _ known: Int, first: Int? = nil, _ name: StaticString
+) throws(DenpaError) -> Int {
   let size = pointer.load(as: Int.self)
-  guard size >= known, size <= StructTail.absurd else {
+  guard size >= known || size == first, size <= StructTail.absurd else {
     throw DenpaError(
       .badArgument, "\(name).struct_size is \(size): set it to sizeof(\(name)), \(known) in this version")
   }

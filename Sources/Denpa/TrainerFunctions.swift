@@ -4,9 +4,14 @@ import DenpaGraph
 import DenpaPlugins
 import DenpaTraining
 
+/// Of denpa_trainer_options up to `group_count`, which was reserved.
+private let denpaTrainerOptionsBytes = 56
+
 private func read(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaError) -> TrainerOptions {
   guard given != nil else { throw DenpaError(.badArgument, "the trainer's options are NULL") }
-  let chosen = try options(given, default: denpa_trainer_options(), "denpa_trainer_options")
+  // Version 0.1 began without groups and limits.
+  let chosen = try options(
+    given, default: denpa_trainer_options(), "denpa_trainer_options", first: denpaTrainerOptionsBytes)
   guard chosen.loss_count != 0 || chosen.losses == nil else {
     throw DenpaError(.badArgument, "losses are given, but loss_count is 0: set it, or losses to NULL")
   }

@@ -109,11 +109,12 @@ struct ConformanceChecks {
     try runner.backward(accumulate: false)
     let gradients = (runner.accumulatesInputs ? runner.dinputs : []) + runner.dparameters
     let plain = gradients.map { $0?.values ?? [] }
+    // A backward may overwrite what forward has kept for it.
+    runner.reset()
+    try runner.forward(training: true)
     for tensor in gradients {
       if let tensor { tensor.values = (0..<tensor.count).map { Double($0 % 7) - 2.5 } }
     }
-    // A backward may overwrite what forward has kept for it.
-    try runner.forward(training: true)
     try runner.backward(accumulate: true)
     try runner.checkBounds("backward (accumulate)")
     for (index, tensor) in gradients.enumerated() {

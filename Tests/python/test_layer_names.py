@@ -23,15 +23,15 @@ def load(folder, names, attributes="factor"):
 
 
 def test_layers_of_the_same_last_name(tmp_path):
-    assert load(tmp_path, "a.square b.square") == ["a.square", "b.square"]
-    assert load(tmp_path, "c.square a_b.square") == ["c.square", "a_b.square"]
-    assert load(tmp_path, "a.b.square") == ["a.b.square"]
+    assert load(tmp_path, "a.sphere b.sphere") == ["a.sphere", "b.sphere"]
+    assert load(tmp_path, "c.sphere a_b.sphere") == ["c.sphere", "a_b.sphere"]
+    assert load(tmp_path, "a.b.sphere") == ["a.b.sphere"]
     kinds = {
-        "Square": "a.square",
-        "BSquare": "b.square",
-        "CSquare": "c.square",
-        "ABSquare": "a_b.square",
-        "ABSquare2": "a.b.square",
+        "Sphere": "a.sphere",
+        "BSphere": "b.sphere",
+        "CSphere": "c.sphere",
+        "ABSphere": "a_b.sphere",
+        "ABSphere2": "a.b.sphere",
     }
     for name, kind in kinds.items():
         made = getattr(dp.layers, name)
@@ -39,9 +39,9 @@ def test_layers_of_the_same_last_name(tmp_path):
         layer = made(factor=3)
         assert type(pickle.loads(pickle.dumps(layer))) is type(copy.copy(layer)) is made
         assert_allclose(layer.forward([[1.0, 2.0]]), [[3, 6]])
-    for name in ("square", "b_square", "c_square"):
+    for name in ("sphere", "b_sphere", "c_sphere"):
         assert_allclose(getattr(dp.layers, name)([[1.0, 2.0]], factor=2), [[2, 4]])
-    net = dp.Sequential([dp.layers.Square(factor=2), dp.layers.BSquare(factor=5)], (2,), dtype="float64")
+    net = dp.Sequential([dp.layers.Sphere(factor=2), dp.layers.BSphere(factor=5)], (2,), dtype="float64")
     assert_allclose(net.predict([[1.0, 2.0]]), [[10, 20]])
 
 

@@ -284,8 +284,8 @@ class Loss(Structure):
 
 class ParameterGroup(Structure):
     """Parameters that are trained in another way than the others. `pattern` is compared with their names,
-    "<node>.<parameter>": '*' matches any text, '?' one letter. The first group whose pattern matches applies. Its
-    size, 40 bytes, never changes."""
+    "<node>.<parameter>": '*' matches any text, '?' one letter. The first group whose pattern matches applies.
+    Its size, 40 bytes, never changes."""
 
     pattern: Optional[bytes]
     attributes: Any
@@ -1028,8 +1028,8 @@ Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable."""
     "denpa_trainer_optimizer_state": (
         c_int32,
         [POINTER(Trainer), c_char_p, c_char_p, POINTER(Tensor)],
-        """Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd with
-momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer is
+        """Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd
+with momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer is
 destroyed; together with denpa_trainer_step_count it is all that an optimizer remembers.
 
 Returns DENPA_NOT_FOUND if there is no such parameter or the optimizer keeps nothing of that name,
@@ -1038,8 +1038,9 @@ DENPA_BAD_STATE if the trainer has no optimizer.""",
     "denpa_trainer_set_learning_rate": (
         c_int32,
         [POINTER(Trainer), c_double],
-        """Sets the optimizer's learning rate; those of parameter groups change in proportion. Returns DENPA_BAD_STATE if the trainer has no optimizer,
-DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number.""",
+        """Sets the optimizer's learning rate; those of parameter groups change in proportion. Returns
+DENPA_BAD_STATE if the trainer has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or
+not a number.""",
     ),
     "denpa_trainer_learning_rate": (
         c_int32,

@@ -1,0 +1,205 @@
+/* Parameter groups, limits of gradients, what an optimizer keeps; options of an earlier version; a layer with as many
+ * outputs as its attributes say. */
+#include "nets.h"
+
+#define ROWS 6
+
+static float xs[ROWS * 3], ts[ROWS * 2];
+static denpa_tensor X, T;
+
+static denpa_model *make(void) {
+  fill(xs, ROWS * 3, 1);
+  fill(ts, ROWS * 2, 2);
+  X = denpa_f32(xs, ROWS, 3);
+  T = denpa_f32(ts, ROWS, 2);
+  return two_layers(3, 4, "tanh", 2, DENPA_FLOAT64, 7);
+}
+
+/* Options for one loss and sgd with a rate of 0.1 and a momentum of 0.9. */
+static denpa_loss loss;
+static denpa_attribute sgd[3];
+static denpa_trainer_options options_for_sgd(void) {
+  OPTIONS(denpa_trainer_options, o);
+  loss = denpa_loss_on(0, "mean_squared_error", NULL);
+  sgd[0] = denpa_float("learning_rate", 0.1);
+  sgd[1] = denpa_float("momentum", 0.9);
+  sgd[2] = denpa_end();
+  o.loss_count = 1;
+  o.losses = &loss;
+  o.optimizer.kind = "sgd";
+  o.optimizer.attributes = sgd;
+  return o;
+}
+
+static double weight(denpa_model *m, const char *name, int64_t index) {
+  denpa_tensor view;
+  OK(denpa_model_view(m, name, &view));
+  return element(&view, index);
+}
+
+static double gradient(denpa_trainer *t, const char *name, int64_t index) {
+  denpa_tensor view;
+  OK(denpa_trainer_gradient(t, name, &view));
+  return element(&view, index);
+}
+
+static void groups(void) {
+  denpa_model *m = make();
+  denpa_trainer *t = NULL;
+  denpa_trainer_options o = options_for_sgd();
+  denpa_parameter_group list[2];
+  denpa_attribute slow[2];
+  denpa_tensor view;
+  double w = weight(m, "hidden.W", 1), b = weight(m, "out.b", 0), v = weight(m, "out.W", 3), loss_value;
+  memset(list, 0, sizeof list);
+  slow[0] = denpa_float("learning_rate", 0.01);
+  slow[1] = denpa_end();
+  list[0].pattern = "hidden.*";
+  list[0].frozen = 1;
+  list[1].pattern = "*.b";
+  list[1].attributes = slow;
+  o.groups = list;
+  o.group_count = 2;
+  OK(denpa_trainer_create(m, &o, &t));
+  OK(denpa_train_batch(t, &X, 1, &T, 1, &loss_value));
+  OK(denpa_publish(t));
+  NEAR(v - 0.1 * gradient(t, "out.W", 3), weight(m, "out.W", 3), 1e-15);
+  NEAR(b - 0.01 * gradient(t, "out.b", 0), weight(m, "out.b", 0), 1e-15);
+  NEAR(w, weight(m, "hidden.W", 1), 0);
+  STATUS(denpa_trainer_gradient(t, "hidden.W", &view), DENPA_NOT_FOUND);
+  /* What sgd keeps after one step is the gradient. */
+  OK(denpa_trainer_optimizer_state(t, "out.W", "velocity", &view));
+  NEAR(element(&view, 3), gradient(t, "out.W", 3), 0);
+  STATUS(denpa_trainer_optimizer_state(t, "out.W", "first", &view), DENPA_NOT_FOUND);
+  CHECK(strstr(denpa_last_error(), "it keeps velocity") != NULL);
+  STATUS(denpa_trainer_optimizer_state(t, "nothing", "velocity", &view), DENPA_NOT_FOUND);
+  STATUS(denpa_trainer_optimizer_state(t, "out.W", NULL, &view), DENPA_BAD_ARGUMENT);
+  STATUS(denpa_trainer_optimizer_state(t, "out.W", "velocity", NULL), DENPA_BAD_ARGUMENT);
+  OK(denpa_trainer_destroy(t));
+  t = new_trainer(m, "mean_squared_error", NULL, NULL, 0, ROWS);
+  STATUS(denpa_trainer_optimizer_state(t, "out.W", "velocity", &view), DENPA_BAD_STATE);
+  OK(denpa_trainer_destroy(t));
+  OK(denpa_model_destroy(m));
+}
+
+static void limits(void) {
+  denpa_model *m = make();
+  denpa_trainer *t = NULL;
+  denpa_trainer_options o = options_for_sgd();
+  const char *const names[] = {"hidden.W", "hidden.b", "out.W", "out.b"};
+  double sum = 0, value;
+  int64_t i, k;
+  o.clip_norm = 0.01;
+  OK(denpa_trainer_create(m, &o, &t));
+  OK(denpa_train_batch(t, &X, 1, &T, 1, &value));
+  for (i = 0; i < 4; i++) {
+    denpa_tensor view;
+    OK(denpa_trainer_gradient(t, names[i], &view));
+    for (k = 0; k < tensor_count(&view); k++) sum += element(&view, k) * element(&view, k);
+  }
+  NEAR(0.0001, sum, 1e-14);
+  OK(denpa_trainer_destroy(t));
+  o.clip_norm = 0;
+  o.clip_value = 0.001;
+  OK(denpa_trainer_create(m, &o, &t));
+  OK(denpa_trainer_gradients(t, &X, 1, &T, 1, NULL, &value));
+  OK(denpa_trainer_step(t));
+  for (i = 0; i < 4; i++) {
+    denpa_tensor view;
+    OK(denpa_trainer_gradient(t, names[i], &view));
+    for (k = 0; k < tensor_count(&view); k++) CHECK(element(&view, k) >= -0.001 && element(&view, k) <= 0.001);
+  }
+  OK(denpa_trainer_destroy(t));
+  OK(denpa_model_destroy(m));
+}
+
+static void refusals(void) {
+  denpa_model *m = make();
+  denpa_trainer *t = NULL;
+  denpa_parameter_group one;
+  denpa_attribute wrong[2];
+  denpa_trainer_options o;
+  memset(&one, 0, sizeof one);
+  one.pattern = "*.W";
+  wrong[0] = denpa_float("rate", 1);
+  wrong[1] = denpa_end();
+#define REFUSED(status, words, change)                                                                                \
+  o = options_for_sgd();                                                                                              \
+  o.groups = &one;                                                                                                    \
+  o.group_count = 1;                                                                                                  \
+  change;                                                                                                             \
+  STATUS(denpa_trainer_create(m, &o, &t), status);                                                                    \
+  CHECK(strstr(denpa_last_error(), words) != NULL);                                                                   \
+  CHECK(t == NULL)
+  REFUSED(DENPA_BAD_ARGUMENT, "contradict", o.groups = NULL);
+  REFUSED(DENPA_BAD_ARGUMENT, "contradict", o.group_count = 0);
+  REFUSED(DENPA_BAD_ARGUMENT, "1024", o.group_count = -1);
+  REFUSED(DENPA_BAD_ARGUMENT, "need an optimizer", (o.optimizer.kind = NULL, o.optimizer.attributes = NULL));
+  REFUSED(DENPA_BAD_ARGUMENT, "clip_norm", o.clip_norm = -1);
+  REFUSED(DENPA_BAD_ARGUMENT, "clip_value", o.clip_value = NAN);
+  REFUSED(DENPA_BAD_ARGUMENT, "pattern of parameter group 0", one.pattern = NULL);
+  one.pattern = "*.V";
+  REFUSED(DENPA_NOT_FOUND, "\"*.V\"", (void)0);
+  one.pattern = "*.W";
+  REFUSED(DENPA_BAD_ARGUMENT, "unknown attribute \"rate\"", one.attributes = wrong);
+  one.attributes = NULL;
+  REFUSED(DENPA_BAD_ARGUMENT, "reserved", one.reserved[1] = 1);
+  one.reserved[1] = 0;
+  REFUSED(DENPA_BAD_ARGUMENT, "reserved", one.reserved0 = 1);
+#undef REFUSED
+  OK(denpa_model_destroy(m));
+}
+
+/* A program that was compiled when the struct had neither groups nor limits. */
+static void earlier_options(void) {
+  denpa_model *m = make();
+  denpa_trainer *t = NULL;
+  denpa_trainer_options o = options_for_sgd();
+  double value;
+  size_t size;
+  o.struct_size = offsetof(denpa_trainer_options, groups);
+  /* What is behind it is not the struct's. */
+  o.clip_norm = -1;
+  o.groups = (const denpa_parameter_group *)&o;
+  OK(denpa_trainer_create(m, &o, &t));
+  OK(denpa_train_batch(t, &X, 1, &T, 1, &value));
+  OK(denpa_trainer_destroy(t));
+  t = NULL;
+  for (size = 0; size < sizeof o; size++) {
+    if (size == offsetof(denpa_trainer_options, groups)) continue;
+    o.struct_size = size;
+    STATUS(denpa_trainer_create(m, &o, &t), DENPA_BAD_ARGUMENT);
+  }
+  OK(denpa_model_destroy(m));
+}
+
+static void outputs_by_attributes(void) {
+  denpa_graph *g = new_graph();
+  denpa_value x = add_input(g, "x", 6), y[8];
+  const int64_t extents[] = {1, 2, 3};
+  denpa_attribute sizes[2];
+  int i;
+  memset(sizes, 0, sizeof sizes);
+  sizes[0].name = "sizes";
+  sizes[0].type = DENPA_ATTRIBUTE_INTS;
+  sizes[0].count = 3;
+  sizes[0].value.ints = extents;
+  sizes[1] = denpa_end();
+  OK(denpa_graph_add(g, "split", "parts", sizes, &x, 1, y, 8));
+  for (i = 0; i < 3; i++) CHECK(y[i] == x + 1 + i);
+  for (i = 3; i < 8; i++) CHECK(y[i] == -1);
+  STATUS(denpa_graph_add(g, "split", "q", sizes, &x, 1, y, 2), DENPA_BAD_ARGUMENT);
+  CHECK(strstr(denpa_last_error(), "has 3 output(s)") != NULL);
+  STATUS(denpa_graph_add(g, "relu", "r", NULL, &x, 1, y, 2), DENPA_BAD_ARGUMENT);
+  OK(denpa_graph_destroy(g));
+}
+
+static const test_case tests[] = {
+    {"groups", groups},
+    {"limits", limits},
+    {"refusals", refusals},
+    {"earlier_options", earlier_options},
+    {"outputs_by_attributes", outputs_by_attributes},
+};
+
+int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }
