@@ -36,7 +36,7 @@ struct Arena {
     offsets = Array(repeating: -1, count: tensorCount)
     let fits: Bool
     switch sharing {
-    case .lifetimes: fits = share(intervals)
+    case .lifetimes: fits = intervals.count <= Arena.mostBySize ? share(intervals) : shareInOrder(intervals)
     case .none: fits = separate(intervals, GuardedPlaces(isGuarded: false))
     case .guarded: fits = separate(intervals, GuardedPlaces(isGuarded: true))
     }
@@ -80,5 +80,96 @@ struct Arena {
       placed.insert(candidate, at: position)
     }
     return true
+  }
+
+  /// Up to so many tensors are placed by size, which takes quadratic time and the least memory.
+  static let mostBySize = 2048
+
+  /// In the order in which the tensors come to life: each takes a free block that suits it, or new memory.
+  private mutating func shareInOrder(_ intervals: [Interval]) -> Bool {
+    let byFirst = intervals.sorted { ($0.first, $0.tensor) < ($1.first, $1.tensor) }
+    let byLast = intervals.sorted { ($0.last, $0.tensor) < ($1.last, $1.tensor) }
+    var free = FreeBlocks()
+    var dead = 0
+    for interval in byFirst {
+      while dead < byLast.count, byLast[dead].last < interval.first {
+        free.insert(offsets[byLast[dead].tensor], byLast[dead].bytes)
+        dead += 1
+      }
+      if let offset = free.take(interval.bytes) {
+        offsets[interval.tensor] = offset
+        continue
+      }
+      let offset = free.takeLast(endingAt: byteCount) ?? byteCount
+      let (end, overflow) = offset.addingReportingOverflow(interval.bytes)
+      guard !overflow, end <= 1 << 47 else { return false }
+      offsets[interval.tensor] = offset
+      byteCount = end
+    }
+    return true
+  }
+}
+
+/// Free blocks of an arena by size class, so that taking and freeing one takes constant time; neighbours are
+/// joined (two-level segregated fit: Masmano et al., 2004, with one level).
+private struct FreeBlocks {
+  private var bytes: [Int: Int] = [:]
+  /// Where the free block begins that ends there.
+  private var starts: [Int: Int] = [:]
+  /// For each power of two the blocks with so many bytes, and some that are no longer free.
+  private var classes = Array(repeating: [Int](), count: 64)
+
+  private static func sizeClass(_ bytes: Int) -> Int { 63 - bytes.leadingZeroBitCount }
+
+  mutating func insert(_ offset: Int, _ count: Int) {
+    var offset = offset, count = count
+    if let start = starts[offset], let before = bytes[start] {
+      remove(start)
+      offset = start
+      count += before
+    }
+    if let behind = bytes[offset + count] {
+      remove(offset + count)
+      count += behind
+    }
+    bytes[offset] = count
+    starts[offset + count] = offset
+    classes[FreeBlocks.sizeClass(count)].append(offset)
+  }
+
+  private mutating func remove(_ offset: Int) {
+    if let count = bytes.removeValue(forKey: offset) { starts[offset + count] = nil }
+  }
+
+  /// The offset of `count` bytes: of a block that is little larger, if one is found soon.
+  mutating func take(_ count: Int) -> Int? {
+    for sizeClass in FreeBlocks.sizeClass(count)..<64 {
+      var tries = 8
+      while tries > 0, let offset = classes[sizeClass].last {
+        // Blocks that were joined with others, or taken, are still in the lists.
+        guard let size = bytes[offset], FreeBlocks.sizeClass(size) == sizeClass else {
+          classes[sizeClass].removeLast()
+          continue
+        }
+        guard size >= count else {
+          // Another one of this class may be large enough.
+          classes[sizeClass].swapAt(classes[sizeClass].count - 1, classes[sizeClass].count / 2)
+          tries -= 1
+          continue
+        }
+        classes[sizeClass].removeLast()
+        remove(offset)
+        if size > count { insert(offset + count, size - count) }
+        return offset
+      }
+    }
+    return nil
+  }
+
+  /// Takes the block that ends at `end`, to be made larger.
+  mutating func takeLast(endingAt end: Int) -> Int? {
+    guard let offset = starts[end] else { return nil }
+    remove(offset)
+    return offset
   }
 }

@@ -5,7 +5,7 @@ import DenpaKernelTypes
 public final class Executor: @unchecked Sendable {
   public let plan: Plan
   let parameterLayout: ParameterLayout
-  let arena: Buffer
+  public let arena: Buffer
   /// Valid memory for a slot without elements.
   public var someMemory: UnsafeMutableRawPointer { arena.base }
   public var arenaBytes: Int { arena.byteCount }
@@ -48,12 +48,20 @@ public final class Executor: @unchecked Sendable {
     var weight: Double
   }
 
-  public init(_ plan: Plan, model: Model, gradients: Buffer? = nil) throws(DenpaError) {
+  /// `shared`: the arena of another executor, which takes turns with this one and whose values nobody needs
+  /// afterwards; used if it is large enough.
+  public init(
+    _ plan: Plan, model: Model, gradients: Buffer? = nil, sharing shared: Buffer? = nil
+  ) throws(DenpaError) {
     self.plan = plan
     self.gradients = gradients
     seed = model.seed
     parameterLayout = model.layout
-    arena = try Buffer(byteCount: plan.arenaBytes, zeroed: !plan.isGuarded, "the values of a batch")
+    if let shared, shared.byteCount >= plan.arenaBytes, !plan.isGuarded {
+      arena = shared
+    } else {
+      arena = try Buffer(byteCount: plan.arenaBytes, zeroed: !plan.isGuarded, "the values of a batch")
+    }
     for page in plan.forbiddenPages { arena.forbidPage(at: page) }
     var offsets = Array(repeating: 0, count: plan.tensors.count)
     var constantBytes = 0

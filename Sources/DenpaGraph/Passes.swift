@@ -139,7 +139,7 @@ struct Passes {
 
   /// du = (dy·Wᵀ) ∘ f'(y) in one kernel, f' computed from y or from f's argument, where dy·Wᵀ has no other
   /// reader and no other writer.
-  mutating func fuseSlopes() {
+  mutating func fuseDerivatives() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
@@ -152,7 +152,7 @@ struct Passes {
         ops[first].writes[0]?.tensor == dy,
         var product = ops[first].operation as? ProductOperation, product.isPlain, !product.hasBias
       else { continue }
-      product.slope = map.function
+      product.derivative = map.function
       ops[first].operation = product
       ops[first].reads.append(y)
       ops[first].writes = [du]

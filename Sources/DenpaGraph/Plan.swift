@@ -228,7 +228,7 @@ public final class Plan: Sendable {
     if !observes {
       forward.fuseSoftmaxCrossEntropy()
       forward.fuseActivations()
-      forward.fuseSlopes()
+      forward.fuseDerivatives()
       forward.elideCopies()
     }
     forward.copyViews()

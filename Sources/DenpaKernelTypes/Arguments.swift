@@ -8,8 +8,8 @@ public typealias Mutable = UnsafeMutableRawPointer
 public typealias Flag = UnsafeMutablePointer<Int32>
 
 /// Element-wise functions of one argument. Activations can be fused into the preceding product; those whose
-/// derivative can be computed from the value (`slopeFromOutput`) even in training, since their argument is
-/// not needed afterwards.
+/// derivative can be computed from the value (`derivativeFromOutput`) even in training, since their argument
+/// is not needed afterwards.
 public enum Function: Int32, Sendable, CaseIterable {
   case identity = 0
   case sigmoid = 1
@@ -32,15 +32,15 @@ public enum Function: Int32, Sendable, CaseIterable {
   public var isActivation: Bool { rawValue <= Function.geluTanh.rawValue }
 
   /// Whether f'(x) is computed from y = f(x) rather than from x.
-  public var slopeFromOutput: Bool {
+  public var derivativeFromOutput: Bool {
     switch self {
     case .identity, .sigmoid, .tanh, .relu, .exp, .squareRoot: true
-    case .erf, .gelu, .geluTanh, .log, .magnitude, .square: false
+    default: false
     }
   }
 }
 
-/// C = f(A·B + bias) ∘ g'(slopeOutput), or C += …
+/// C = f(A·B + bias) ∘ g'(derivativePoint), or C += …
 ///
 /// A is m×k, B is k×n (after transposition), C is m×n with leading dimension n.
 public struct ProductArguments {
@@ -57,9 +57,9 @@ public struct ProductArguments {
   public var bias: Const? = nil
   /// m×n outputs y of a function whose derivative multiplies A·B before it is stored (fused backward of an
   /// activation); the arguments x instead if the derivative is computed from them
-  /// (`Function.slopeFromOutput`).
-  public var slopeOutput: Const? = nil
-  public var slopeFunction: Int32 = 0
+  /// (`Function.derivativeFromOutput`).
+  public var derivativePoint: Const? = nil
+  public var derivativeFunction: Int32 = 0
   public var flag: Flag? = nil
   /// `KernelTable.productWorkspace` bytes, 64-byte aligned; nil if that is 0.
   public var workspace: Mutable? = nil
@@ -69,7 +69,7 @@ public struct ProductArguments {
   public init() {}
 }
 
-/// The gradients of y = x·W + b on one sample: dW (+)= xᵀ·dy, db (+)= dy, dx = (dy·Wᵀ) ∘ f'(slopeOutput),
+/// The gradients of y = x·W + b on one sample: dW (+)= xᵀ·dy, db (+)= dy, dx = (dy·Wᵀ) ∘ f'(derivativePoint),
 /// each computed if its pointer is not nil.
 ///
 /// W is k×n. dw and db are 64-byte aligned and padded to a multiple of 64 bytes; zeros may be written there.
@@ -78,8 +78,8 @@ public struct DenseRowGradientArguments {
   public var x: Const? = nil, w: Const? = nil, dy: Const? = nil
   public var dx: Mutable? = nil, dw: Mutable? = nil, db: Mutable? = nil
   /// As in `ProductArguments`.
-  public var slopeOutput: Const? = nil
-  public var slopeFunction: Int32 = 0
+  public var derivativePoint: Const? = nil
+  public var derivativeFunction: Int32 = 0
   /// For dW and db.
   public var accumulate: Int32 = 0
   /// For dx, as in `ProductArguments`.
@@ -97,7 +97,7 @@ public struct MapArguments {
 }
 
 /// dx (+)= dy ∘ f'(x), computed from y = f(x). dx and dy may be the same memory. If the derivative is
-/// computed from x (`Function.slopeFromOutput`), y holds x.
+/// computed from x (`Function.derivativeFromOutput`), y holds x.
 public struct MapGradientArguments {
   public var count = 0
   public var function: Int32 = 0

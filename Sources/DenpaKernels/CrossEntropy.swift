@@ -168,11 +168,11 @@ enum CrossEntropyGradient<V: Vector>: RangeKernel {
     _ p: UnsafePointer<V.Scalar>, _ dx: UnsafeMutablePointer<V.Scalar>
   ) {
     let number = chosen(a, row)
-    let slope = number.map { -factor / (V.double(p[$0]) + a.pointee.epsilon) } ?? 0
+    let derivative = number.map { -factor / (V.double(p[$0]) + a.pointee.epsilon) } ?? 0
     if a.pointee.accumulate == 0 {
       sweep(V.self, 0, a.pointee.columns) { i, n in V.zero.store(dx + i, n) }
     }
-    if let number { dx[number] = V.scalar(V.double(dx[number]) + slope) }
+    if let number { dx[number] = V.scalar(V.double(dx[number]) + derivative) }
   }
 
   @inline(__always)
@@ -204,8 +204,8 @@ enum CrossEntropyGradient<V: Vector>: RangeKernel {
     let epsilon = V.splat(a.pointee.epsilon)
     sweep(V.self, 0, a.pointee.columns) { i, n in
       let weight = V.load(t + i, n)
-      let slope = weight * scale / (V.load(p + i, n, fill: V.one) + epsilon)
-      let value = V.select(weight, equals: V.zero, V.zero, slope)
+      let derivative = weight * scale / (V.load(p + i, n, fill: V.one) + epsilon)
+      let value = V.select(weight, equals: V.zero, V.zero, derivative)
       (accumulate ? V.load(dx + i, n) + value : value).store(dx + i, n)
     }
   }

@@ -3,68 +3,68 @@ import DenpaKernelTypes
 /// A `Function` as a type, so that each loop is compiled per function without a branch inside.
 protocol Curve {
   static func value<V: Vector>(_ x: V) -> V
-  /// Returns f'(x), computed from y = f(x), or from x if it must be (`Function.slopeFromOutput`).
-  static func slope<V: Vector>(_ y: V) -> V
+  /// Returns f'(x), computed from y = f(x), or from x if it must be (`Function.derivativeFromOutput`).
+  static func derivative<V: Vector>(_ y: V) -> V
 }
 
 enum Identity: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { x }
-  @inline(__always) static func slope<V: Vector>(_ y: V) -> V { V.one }
+  @inline(__always) static func derivative<V: Vector>(_ y: V) -> V { V.one }
 }
 
 enum Sigmoid: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.sigmoid(x) }
-  @inline(__always) static func slope<V: Vector>(_ y: V) -> V { y * (V.one - y) }
+  @inline(__always) static func derivative<V: Vector>(_ y: V) -> V { y * (V.one - y) }
 }
 
 enum Tanh: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.tanh(x) }
-  @inline(__always) static func slope<V: Vector>(_ y: V) -> V { V.one - y * y }
+  @inline(__always) static func derivative<V: Vector>(_ y: V) -> V { V.one - y * y }
 }
 
 enum Relu: Curve {
   /// Preserves NaN: `max` then returns its second operand.
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.max(V.zero, x) }
   /// 0 at 0.
-  @inline(__always) static func slope<V: Vector>(_ y: V) -> V {
+  @inline(__always) static func derivative<V: Vector>(_ y: V) -> V {
     V.select(y, greaterThan: V.zero, V.one, V.zero)
   }
 }
 
 enum Exponential: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.exp(x) }
-  @inline(__always) static func slope<V: Vector>(_ y: V) -> V { y }
+  @inline(__always) static func derivative<V: Vector>(_ y: V) -> V { y }
 }
 
 enum Erf: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.erf(x) }
-  @inline(__always) static func slope<V: Vector>(_ x: V) -> V { V.erfSlope(x) }
+  @inline(__always) static func derivative<V: Vector>(_ x: V) -> V { V.erfDerivative(x) }
 }
 
 enum Gelu: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.gelu(x) }
-  @inline(__always) static func slope<V: Vector>(_ x: V) -> V { V.geluSlope(x) }
+  @inline(__always) static func derivative<V: Vector>(_ x: V) -> V { V.geluDerivative(x) }
 }
 
 enum GeluTanh: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.geluTanh(x) }
-  @inline(__always) static func slope<V: Vector>(_ x: V) -> V { V.geluTanhSlope(x) }
+  @inline(__always) static func derivative<V: Vector>(_ x: V) -> V { V.geluTanhDerivative(x) }
 }
 
 enum Logarithm: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.log(x) }
-  @inline(__always) static func slope<V: Vector>(_ x: V) -> V { V.one / x }
+  @inline(__always) static func derivative<V: Vector>(_ x: V) -> V { V.one / x }
 }
 
 enum SquareRoot: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { x.squareRoot }
-  @inline(__always) static func slope<V: Vector>(_ y: V) -> V { V.splat(0.5) / y }
+  @inline(__always) static func derivative<V: Vector>(_ y: V) -> V { V.splat(0.5) / y }
 }
 
 enum Magnitude: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { x.magnitude }
   /// 0 at 0; preserves NaN.
-  @inline(__always) static func slope<V: Vector>(_ x: V) -> V {
+  @inline(__always) static func derivative<V: Vector>(_ x: V) -> V {
     let one = V.select(x, greaterThan: V.zero, V.one, x)
     return V.select(V.zero, greaterThan: x, V.zero - V.one, one)
   }
@@ -72,12 +72,12 @@ enum Magnitude: Curve {
 
 enum Square: Curve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { x * x }
-  @inline(__always) static func slope<V: Vector>(_ x: V) -> V { x + x }
+  @inline(__always) static func derivative<V: Vector>(_ x: V) -> V { x + x }
 }
 
 extension Function {
-  /// Whether `Vector.value` and `Vector.slope` include it; the others have many constants and are in
-  /// `anyValue` and `anySlope`.
+  /// Whether `Vector.value` and `Vector.derivative` include it; the others have many constants and are in
+  /// `anyValue` and `anyDerivative`.
   @inline(__always) static func isShort(_ function: Int32) -> Bool { function <= Function.relu.rawValue }
 }
 
@@ -92,11 +92,11 @@ extension Vector {
     }
   }
 
-  @inline(__always) static func slope(_ function: Int32, _ y: Self) -> Self {
+  @inline(__always) static func derivative(_ function: Int32, _ y: Self) -> Self {
     switch function {
-    case Function.sigmoid.rawValue: Sigmoid.slope(y)
-    case Function.tanh.rawValue: Tanh.slope(y)
-    case Function.relu.rawValue: Relu.slope(y)
+    case Function.sigmoid.rawValue: Sigmoid.derivative(y)
+    case Function.tanh.rawValue: Tanh.derivative(y)
+    case Function.relu.rawValue: Relu.derivative(y)
     default: one
     }
   }
@@ -112,14 +112,14 @@ extension Vector {
     }
   }
 
-  /// `slope` for every activation.
-  @inline(__always) static func anySlope(_ function: Int32, _ y: Self) -> Self {
+  /// `derivative` for every activation.
+  @inline(__always) static func anyDerivative(_ function: Int32, _ y: Self) -> Self {
     switch function {
-    case Function.exp.rawValue: Exponential.slope(y)
-    case Function.erf.rawValue: Erf.slope(y)
-    case Function.gelu.rawValue: Gelu.slope(y)
-    case Function.geluTanh.rawValue: GeluTanh.slope(y)
-    default: slope(function, y)
+    case Function.exp.rawValue: Exponential.derivative(y)
+    case Function.erf.rawValue: Erf.derivative(y)
+    case Function.gelu.rawValue: Gelu.derivative(y)
+    case Function.geluTanh.rawValue: GeluTanh.derivative(y)
+    default: derivative(function, y)
     }
   }
 }

@@ -16,7 +16,7 @@ private func fits<V: Vector>(_: V.Type, _ n: Int, _ k: Int) -> Bool {
 @inline(__always)
 func fitsDenseRow<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> Bool {
   let p = arguments.assumingMemoryBound(to: DenseRowGradientArguments.self)
-  return fits(V.self, p.pointee.n, p.pointee.k) && Function.isShort(p.pointee.slopeFunction)
+  return fits(V.self, p.pointee.n, p.pointee.k) && Function.isShort(p.pointee.derivativeFunction)
 }
 
 enum DenseRowFunction {
@@ -31,7 +31,8 @@ enum DenseRowFunction {
 func denseRowFunction<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> DenseRowFunction {
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
   let (n, k) = (p.pointee.n, p.pointee.k)
-  guard p.pointee.m == 1, p.pointee.accumulate == 0, p.pointee.transposeB == 0, p.pointee.slopeFunction == 0,
+  guard p.pointee.m == 1, p.pointee.accumulate == 0, p.pointee.transposeB == 0,
+    p.pointee.derivativeFunction == 0,
     fits(V.self, n, k), k <= blockLimit(V.self)
   else { return .none }
   if n > 1 { return .function(p.pointee.function) }
@@ -196,9 +197,11 @@ private func store<V: Vector>(
   _ sums: V, _ row: Int, _ lanes: Int, _ p: UnsafePointer<DenseRowGradientArguments>
 ) {
   var value = sums
-  if p.pointee.slopeOutput != nil {
+  if p.pointee.derivativePoint != nil {
     value =
-      value * V.slope(p.pointee.slopeFunction, V.load(p.pointee.slopeOutput.of(V.Scalar.self) + row, lanes))
+      value
+      * V.derivative(
+        p.pointee.derivativeFunction, V.load(p.pointee.derivativePoint.of(V.Scalar.self) + row, lanes))
   }
   value.store(p.pointee.dx.of(V.Scalar.self) + row, p.pointee.isPadded != 0 ? V.width : lanes)
 }

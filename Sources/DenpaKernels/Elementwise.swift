@@ -1,33 +1,47 @@
 import DenpaKernelTypes
 
+/// What is done with a curve that is chosen at run time.
+private protocol CurveUser {
+  func use<C: Curve>(_: C.Type)
+}
+
+extension CurveUser {
+  /// Calls `use` with the curve of a function, so that the loop in it is compiled for each of them.
+  @inline(__always)
+  func use(_ function: Int32) {
+    switch function {
+    case Function.sigmoid.rawValue: use(Sigmoid.self)
+    case Function.tanh.rawValue: use(Tanh.self)
+    case Function.relu.rawValue: use(Relu.self)
+    case Function.exp.rawValue: use(Exponential.self)
+    case Function.erf.rawValue: use(Erf.self)
+    case Function.gelu.rawValue: use(Gelu.self)
+    case Function.geluTanh.rawValue: use(GeluTanh.self)
+    case Function.log.rawValue: use(Logarithm.self)
+    case Function.squareRoot.rawValue: use(SquareRoot.self)
+    case Function.magnitude.rawValue: use(Magnitude.self)
+    case Function.square.rawValue: use(Square.self)
+    default: use(Identity.self)
+    }
+  }
+}
+
 enum Map<V: Vector>: RangeKernel {
   @inline(__always) static var isLarge: Bool { true }
   @inline(__always) static func items(_ a: MapArguments) -> Int { a.count }
   @inline(__always) static func chunk(_ a: MapArguments) -> Int { elementChunk }
 
   @inline(__always) static func run(_ a: UnsafePointer<MapArguments>, _ lower: Int, _ upper: Int) {
-    switch a.pointee.function {
-    case Function.sigmoid.rawValue: apply(Sigmoid.self, a, lower, upper)
-    case Function.tanh.rawValue: apply(Tanh.self, a, lower, upper)
-    case Function.relu.rawValue: apply(Relu.self, a, lower, upper)
-    case Function.exp.rawValue: apply(Exponential.self, a, lower, upper)
-    case Function.erf.rawValue: apply(Erf.self, a, lower, upper)
-    case Function.gelu.rawValue: apply(Gelu.self, a, lower, upper)
-    case Function.geluTanh.rawValue: apply(GeluTanh.self, a, lower, upper)
-    case Function.log.rawValue: apply(Logarithm.self, a, lower, upper)
-    case Function.squareRoot.rawValue: apply(SquareRoot.self, a, lower, upper)
-    case Function.magnitude.rawValue: apply(Magnitude.self, a, lower, upper)
-    case Function.square.rawValue: apply(Square.self, a, lower, upper)
-    default: apply(Identity.self, a, lower, upper)
-    }
+    Values(a: a, lower: lower, upper: upper).use(a.pointee.function)
   }
 
-  @inline(__always)
-  private static func apply<C: Curve>(_: C.Type, _ a: UnsafePointer<MapArguments>, _ lower: Int, _ upper: Int)
-  {
-    let x = a.pointee.x.of(V.Scalar.self)
-    let y = a.pointee.y.of(V.Scalar.self)
-    sweep(V.self, lower, upper) { i, n in C.value(V.load(x + i, n)).store(y + i, n) }
+  private struct Values: CurveUser {
+    let a: UnsafePointer<MapArguments>, lower: Int, upper: Int
+
+    @inline(__always) func use<C: Curve>(_: C.Type) {
+      let x = a.pointee.x.of(V.Scalar.self), y = a.pointee.y.of(V.Scalar.self)
+      sweep(V.self, lower, upper) { i, n in C.value(V.load(x + i, n)).store(y + i, n) }
+    }
   }
 }
 
@@ -37,35 +51,24 @@ enum MapGradient<V: Vector>: RangeKernel {
   @inline(__always) static func chunk(_ a: MapGradientArguments) -> Int { elementChunk }
 
   @inline(__always) static func run(_ a: UnsafePointer<MapGradientArguments>, _ lower: Int, _ upper: Int) {
-    switch a.pointee.function {
-    case Function.sigmoid.rawValue: apply(Sigmoid.self, a, lower, upper)
-    case Function.tanh.rawValue: apply(Tanh.self, a, lower, upper)
-    case Function.relu.rawValue: apply(Relu.self, a, lower, upper)
-    case Function.exp.rawValue: apply(Exponential.self, a, lower, upper)
-    case Function.erf.rawValue: apply(Erf.self, a, lower, upper)
-    case Function.gelu.rawValue: apply(Gelu.self, a, lower, upper)
-    case Function.geluTanh.rawValue: apply(GeluTanh.self, a, lower, upper)
-    case Function.log.rawValue: apply(Logarithm.self, a, lower, upper)
-    case Function.squareRoot.rawValue: apply(SquareRoot.self, a, lower, upper)
-    case Function.magnitude.rawValue: apply(Magnitude.self, a, lower, upper)
-    case Function.square.rawValue: apply(Square.self, a, lower, upper)
-    default: apply(Identity.self, a, lower, upper)
-    }
+    Derivatives(a: a, lower: lower, upper: upper).use(a.pointee.function)
   }
 
-  @inline(__always)
-  private static func apply<C: Curve>(
-    _: C.Type, _ a: UnsafePointer<MapGradientArguments>, _ lower: Int, _ upper: Int
-  ) {
-    let y = a.pointee.y.of(V.Scalar.self)
-    let dy = a.pointee.dy.of(V.Scalar.self)
-    let dx = a.pointee.dx.of(V.Scalar.self)
-    if a.pointee.accumulate != 0 {
-      sweep(V.self, lower, upper) { i, n in
-        V.fma(V.load(dy + i, n), C.slope(V.load(y + i, n)), V.load(dx + i, n)).store(dx + i, n)
+  private struct Derivatives: CurveUser {
+    let a: UnsafePointer<MapGradientArguments>, lower: Int, upper: Int
+
+    @inline(__always) func use<C: Curve>(_: C.Type) {
+      let y = a.pointee.y.of(V.Scalar.self), dy = a.pointee.dy.of(V.Scalar.self)
+      let dx = a.pointee.dx.of(V.Scalar.self)
+      if a.pointee.accumulate != 0 {
+        sweep(V.self, lower, upper) { i, n in
+          V.fma(V.load(dy + i, n), C.derivative(V.load(y + i, n)), V.load(dx + i, n)).store(dx + i, n)
+        }
+      } else {
+        sweep(V.self, lower, upper) { i, n in
+          (V.load(dy + i, n) * C.derivative(V.load(y + i, n))).store(dx + i, n)
+        }
       }
-    } else {
-      sweep(V.self, lower, upper) { i, n in (V.load(dy + i, n) * C.slope(V.load(y + i, n))).store(dx + i, n) }
     }
   }
 }

@@ -26,7 +26,7 @@ extension Vector {
   /// Returns erf′ x = (2/√π)·e^(−x²).
   ///
   /// Error: float32 < 2.2 ulp, float64 < 1.7 ulp. 0 at ±∞; NaN is preserved.
-  @inline(__always) static func erfSlope(_ x: Self) -> Self {
+  @inline(__always) static func erfDerivative(_ x: Self) -> Self {
     bell(min(tailLimit * splat(0.75), x.magnitude), scale: splat(-1.0), times: splat(1.1283791670955126))
   }
 
@@ -45,7 +45,7 @@ extension Vector {
   ///
   /// Error: float32 < 4.5 ulp, float64 < 4 ulp of Φ(x) + |x|·φ(x); the derivative is 0 near −0.75. 0 at −∞, 1
   /// at ∞; NaN is preserved.
-  @inline(__always) static func geluSlope(_ x: Self) -> Self {
+  @inline(__always) static func geluDerivative(_ x: Self) -> Self {
     let t = min(tailLimit, x.magnitude)
     let h = bell(t, scale: splat(-0.5), times: fma(t, splat(-0.3989422804014327), tailRatio(t)))
     return select(x, greaterThan: zero, one - h, h)
@@ -65,13 +65,13 @@ extension Vector {
   /// Returns the derivative of `geluTanh`, sigmoid(s) + x·s′·sigmoid(s)·(1 − sigmoid(s)).
   ///
   /// Error: float32 < 4.5 ulp, float64 < 4.5 ulp of the sum of the magnitudes of its two terms. Special
-  /// values as for `geluSlope`.
-  @inline(__always) static func geluTanhSlope(_ x: Self) -> Self {
+  /// values as for `geluDerivative`.
+  @inline(__always) static func geluTanhDerivative(_ x: Self) -> Self {
     let t = min(tanhTailLimit, x.magnitude)
     let (n, q, whole, rest) = tanhTail(t)
     let square = exactProduct(t, t)
-    let slope = fma(splat(3.0) * cubic, square.high, fma(splat(3.0) * cubic, square.low, linear))
-    let factor = fma(t * splat(-1.0), slope, whole) / fma(whole, whole, rest + rest)
+    let derivative = fma(splat(3.0) * cubic, square.high, fma(splat(3.0) * cubic, square.low, linear))
+    let factor = fma(t * splat(-1.0), derivative, whole) / fma(whole, whole, rest + rest)
     let h = fma(q, factor, factor).scaled(byPowerOfTwo: n)
     return select(x, greaterThan: zero, one - h, h)
   }

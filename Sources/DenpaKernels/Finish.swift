@@ -10,18 +10,18 @@ enum FinishKind: Int32 {
   case all
 }
 
-/// C = f(sums + bias)·g'(slopeOutput), or C += …; with several blocks of k, the first only gather.
+/// C = f(sums + bias)·g'(derivativePoint), or C += …; with several blocks of k, the first only gather.
 struct Finish<V: Vector> {
   var kind = FinishKind.store
   /// Whether C holds the sums of earlier blocks.
   var gathered = false
   var accumulate = false
   var function: Int32 = 0
-  var slopeFunction: Int32 = 0
+  var derivativeFunction: Int32 = 0
   /// Whether there is one value for all columns (a product with one column, written as a row).
   var oneBias = false
   var bias: UnsafePointer<V.Scalar>?
-  var slopeOutput: UnsafePointer<V.Scalar>?
+  var derivativePoint: UnsafePointer<V.Scalar>?
   var c: UnsafeMutablePointer<V.Scalar>
   /// The row length of C.
   var n: Int
@@ -39,11 +39,11 @@ struct Finish<V: Vector> {
       flag = p.pointee.flag
       if p.pointee.bias != nil { bias = p.pointee.bias.of(V.Scalar.self) }
     }
-    if last || accumulate, p.pointee.slopeOutput != nil {
-      slopeOutput = p.pointee.slopeOutput.of(V.Scalar.self)
-      slopeFunction = p.pointee.slopeFunction
+    if last || accumulate, p.pointee.derivativePoint != nil {
+      derivativePoint = p.pointee.derivativePoint.of(V.Scalar.self)
+      derivativeFunction = p.pointee.derivativeFunction
     }
-    if function != 0 || flag != nil || bias != nil || slopeOutput != nil {
+    if function != 0 || flag != nil || bias != nil || derivativePoint != nil {
       kind = .all
     } else {
       kind = gathered || accumulate ? .add : .store
@@ -56,9 +56,9 @@ struct Finish<V: Vector> {
   func apply(
     _ sums: UnsafePointer<V.Scalar>, _ rows: Int, _ vectors: Int, place: Int, column: Int, last: Int
   ) {
-    if function == 0 && slopeOutput == nil {
+    if function == 0 && derivativePoint == nil {
       applyPlain(sums, rows, vectors, place: place, column: column, last: last)
-    } else if Function.isShort(function) && Function.isShort(slopeFunction) {
+    } else if Function.isShort(function) && Function.isShort(derivativeFunction) {
       applyCurves(sums, rows, vectors, place: place, column: column, last: last)
     } else {
       applyAnyCurves(sums, rows, vectors, place: place, column: column, last: last)
@@ -105,11 +105,13 @@ struct Finish<V: Vector> {
         case .none: break
         case .short:
           value = V.value(function, value)
-          if let slopeOutput { value = value * V.slope(slopeFunction, V.load(slopeOutput + offset, lanes)) }
+          if let derivativePoint {
+            value = value * V.derivative(derivativeFunction, V.load(derivativePoint + offset, lanes))
+          }
         case .all:
           value = V.anyValue(function, value)
-          if let slopeOutput {
-            value = value * V.anySlope(slopeFunction, V.load(slopeOutput + offset, lanes))
+          if let derivativePoint {
+            value = value * V.anyDerivative(derivativeFunction, V.load(derivativePoint + offset, lanes))
           }
         }
         if accumulate { value = V.load(p, lanes) + value }

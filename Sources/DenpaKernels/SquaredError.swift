@@ -45,7 +45,7 @@ enum SquaredError<V: Vector>: LossKernel {
         }
       } else {
         let dx = a.pointee.dx.of(V.Scalar.self)
-        let factor = slope(V.self, a.pointee.dloss.of(V.Scalar.self)[0], a.pointee.scale)
+        let factor = derivative(V.self, a.pointee.dloss.of(V.Scalar.self)[0], a.pointee.scale)
         sweep(V.self, start, end) { i, n in
           let difference = V.load(y + i, n) - V.load(t + i, n)
           block = V.fma(difference, difference, block)
@@ -61,7 +61,7 @@ enum SquaredError<V: Vector>: LossKernel {
 
 /// Returns the factor of a difference in the gradient.
 @inline(__always)
-private func slope<V: Vector>(_: V.Type, _ dloss: V.Scalar, _ scale: Double) -> V {
+private func derivative<V: Vector>(_: V.Type, _ dloss: V.Scalar, _ scale: Double) -> V {
   V.splat(2 * V.double(dloss) * scale)
 }
 
@@ -90,7 +90,7 @@ enum SquaredErrorGradient<V: Vector>: RangeKernel {
     let y = a.pointee.prediction.of(V.Scalar.self)
     let t = a.pointee.target.of(V.Scalar.self)
     let dx = a.pointee.dx.of(V.Scalar.self)
-    let factor = slope(V.self, dloss, a.pointee.scale)
+    let factor = derivative(V.self, dloss, a.pointee.scale)
     if a.pointee.accumulate != 0 {
       sweep(V.self, lower, upper) { i, n in
         V.fma(V.load(y + i, n) - V.load(t + i, n), factor, V.load(dx + i, n)).store(dx + i, n)

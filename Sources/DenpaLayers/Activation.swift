@@ -17,7 +17,7 @@ enum Activation {
     case .erf: "erf"
     case .gelu: "gelu"
     case .geluTanh: "gelu_tanh"
-    case .log, .squareRoot, .magnitude, .square: nil
+    default: nil
     }
   }
 

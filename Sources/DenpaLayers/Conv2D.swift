@@ -204,8 +204,8 @@ public struct Conv2D: BuiltInLayer {
 
   public func backward(_ r: Recipe) {
     let du = activation == .identity ? r.dy : r.saved("du", like: r.y)
-    let point = activation.slopeFromOutput ? r.y : r.saved("u", like: r.y)
-    if activation != .identity { r.applySlope(activation, at: point, r.dy, into: du) }
+    let point = activation.derivativeFromOutput ? r.y : r.saved("u", like: r.y)
+    if activation != .identity { r.applyDerivative(activation, at: point, r.dy, into: du) }
     let image = isPadded ? r.saved("padded", padded(r.shape(r.x))) : r.x
     let dimage = isPadded ? r.saved("dpadded", padded(r.shape(r.x))) : r.dx
     for group in 0..<groups {

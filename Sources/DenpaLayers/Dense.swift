@@ -80,8 +80,8 @@ public struct Dense: BuiltInLayer {
 
   public func backward(_ r: Recipe) {
     let du = activation == .identity ? r.dy : r.saved("du", like: r.y)
-    let point = activation.slopeFromOutput ? r.y : r.saved("u", like: r.y)
-    if activation != .identity { r.applySlope(activation, at: point, r.dy, into: du) }
+    let point = activation.derivativeFromOutput ? r.y : r.saved("u", like: r.y)
+    if activation != .identity { r.applyDerivative(activation, at: point, r.dy, into: du) }
     r.product(du, r["W"].T, into: r.dx)
     r.product(r.x.T, du, into: r.d("W"))
     if hasBias { r.sumRows(du, into: r.d("b")) }

@@ -37,5 +37,5 @@ public struct GELU: BuiltInLayer {
 
   public func forward(_ r: Recipe) { r.apply(function, r.x, into: r.y) }
 
-  public func backward(_ r: Recipe) { r.applySlope(function, at: r.x, r.dy, into: r.dx) }
+  public func backward(_ r: Recipe) { r.applyDerivative(function, at: r.x, r.dy, into: r.dx) }
 }

@@ -32,6 +32,6 @@ enum Unary {
   fileprivate static func forward(_ r: Recipe, _ function: Function) { r.apply(function, r.x, into: r.y) }
 
   fileprivate static func backward(_ r: Recipe, _ function: Function) {
-    r.applySlope(function, at: function.slopeFromOutput ? r.y : r.x, r.dy, into: r.dx)
+    r.applyDerivative(function, at: function.derivativeFromOutput ? r.y : r.x, r.dy, into: r.dx)
   }
 }

@@ -51,7 +51,7 @@ extension Trainer {
   /// An executor of the open loop with room for `rows`.
   private func openLoop(training: Bool, rows: Int) throws(DenpaError) -> Executor {
     if let known = training ? openExecutor : inferExecutor, rows <= known.plan.maximumRows { return known }
-    return try makeExecutor(training ? .train : .infer, targets: [], rows: rows)
+    return try makeExecutor(training ? .train : .infer, targets: [], rows: rows, waits: training)
   }
 
   public func backward(

@@ -43,6 +43,8 @@ public final class Trainer: @unchecked Sendable {
   private let run: UnsafeMutablePointer<Run>
   private let runMemory: Buffer
 
+  /// What the executors compute in; nil until there is one.
+  private var arena: Buffer?
   var lossExecutor: Executor?
   private var repeatable: Batch?
   /// On its way out of `with`.
@@ -139,10 +141,16 @@ public final class Trainer: @unchecked Sendable {
 
   /// Compiles a plan with room for `rows`. A trainer that meets a larger batch than any before has room for
   /// an eighth more: batches that grow little by little do not compile a plan each.
-  func makeExecutor(_ mode: PlanMode, targets: [TensorType], rows: Int) throws(DenpaError) -> Executor {
+  ///
+  /// All of them share one arena, except the one whose forward waits for its backward: it has its own.
+  func makeExecutor(
+    _ mode: PlanMode, targets: [TensorType], rows: Int, waits: Bool = false
+  ) throws(DenpaError) -> Executor {
     let room = rows <= maximumRows ? maximumRows : min(rows + rows / 8, Int(Int32.max))
     let plan = try Plan(model, request(mode, targets: targets, rows: max(rows, room)))
-    let executor = try Executor(plan, model: model, gradients: mode == .infer ? nil : gradients)
+    let executor = try Executor(
+      plan, model: model, gradients: mode == .infer ? nil : gradients, sharing: waits ? nil : arena)
+    if !waits, executor.arenaBytes > arena?.byteCount ?? 0 { arena = executor.arena }
     maximumRows = max(maximumRows, plan.maximumRows)
     return executor
   }

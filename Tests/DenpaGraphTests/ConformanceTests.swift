@@ -34,7 +34,7 @@ import Testing
     struct Wrong: Layer {
       func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] { inputs }
       func forward(_ r: Recipe) throws(DenpaError) { r.apply(.tanh, r.x, into: r.y) }
-      func backward(_ r: Recipe) throws(DenpaError) { r.applySlope(.sigmoid, at: r.y, r.dy, into: r.dx) }
+      func backward(_ r: Recipe) throws(DenpaError) { r.applyDerivative(.sigmoid, at: r.y, r.dy, into: r.dx) }
     }
     var spec = try registry.layer("tanh").spec
     spec.kind = "wrong_tanh"

@@ -21,7 +21,7 @@ import Testing
   }
   private func isProduct(_ operation: any Operation) -> Bool { operation is ProductOperation }
 
-  @Test func activationsAndSlopesGoIntoTheProducts() throws {
+  @Test func activationsAndDerivativesGoIntoTheProducts() throws {
     let model = try mlp([5, 7, 6, 3], activation: "relu")
     let train = try plan(model, .train, loss: "softmax_cross_entropy")
     #expect(count(train, isMap) == 0)
@@ -31,8 +31,11 @@ import Testing
     #expect(count(observe, isMap) == 4)
   }
 
-  /// GELU's slope is told from its argument: training keeps that, so forward is not fused; the slope is.
-  @Test(arguments: ["gelu", "gelu_tanh", "erf"]) func argumentsThatSlopesNeedAreKept(_ activation: String)
+  /// GELU's derivative is told from its argument: training keeps that, so forward is not fused; the
+  /// derivative is.
+  @Test(arguments: ["gelu", "gelu_tanh", "erf"]) func argumentsThatDerivativesNeedAreKept(
+    _ activation: String
+  )
     throws
   {
     let model = try mlp([5, 7, 6, 3], activation: activation)

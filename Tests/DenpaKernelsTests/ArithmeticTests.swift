@@ -91,9 +91,9 @@ private func binary<T: Element>(_: T.Type) {
               arguments.dx = Mutable(dx.base)
               call(T.table(set)[.binaryGradient], arguments, parallel: backwards, threads: 3)
               let right = p.indices.allSatisfy {
-                let slope = derivative(function, a[p[$0]], b[q[$0]], operand)
-                let scale = abs(dy[$0] * slope) + (accumulate ? abs(Double(before[$0])) : 0)
-                let expected = dy[$0] * slope + (accumulate ? Double(before[$0]) : 0)
+                let derivative = derivative(function, a[p[$0]], b[q[$0]], operand)
+                let scale = abs(dy[$0] * derivative) + (accumulate ? abs(Double(before[$0])) : 0)
+                let expected = dy[$0] * derivative + (accumulate ? Double(before[$0]) : 0)
                 return abs(dx[$0] - expected) <= 8 * Double(T.ulpOfOne) * scale
               }
               #expect(right, "\(set.name) \(function) \(operand) \(extents)")

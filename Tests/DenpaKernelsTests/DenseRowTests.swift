@@ -21,7 +21,7 @@ private let shapes = [
 private func checkForward<T: Element>(_: T.Type, _ table: KernelTable, _ name: String) {
   var chosen = 0
   for (n, k) in shapes {
-    for function in Function.activations where function.slopeFromOutput {
+    for function in Function.activations where function.derivativeFromOutput {
       for hasBias in [false, true] {
         for isPadded in [false, true] {
           var random = Generator(UInt64(n * 1000 + k))
@@ -84,7 +84,7 @@ private func checkForward<T: Element>(_: T.Type, _ table: KernelTable, _ name: S
       var gradient = DenseRowGradientArguments()
       (gradient.n, gradient.k) = (4, 3)
       #expect(withUnsafePointer(to: gradient) { table.denseRowGradientStep($0) } != nil)
-      gradient.slopeFunction = Function.gelu.rawValue
+      gradient.derivativeFunction = Function.gelu.rawValue
       #expect(withUnsafePointer(to: gradient) { table.denseRowGradientStep($0) } == nil)
     }
   }
@@ -96,7 +96,7 @@ private struct Expected<T: Element> {
 
   init(
     _ table: KernelTable, _ n: Int, _ k: Int, x: Guarded<T>, w: Guarded<T>, dy: Guarded<T>,
-    slope: Guarded<T>?,
+    derivative: Guarded<T>?,
     function: Function, before: (dw: [T], db: [T])?
   ) {
     func run(_ arguments: ProductArguments, into c: Guarded<T>) {
@@ -112,8 +112,8 @@ private struct Expected<T: Element> {
     (product.m, product.n, product.k, product.transposeB) = (1, k, n, 1)
     product.a = Const(dy.base)
     product.b = Const(w.base)
-    product.slopeOutput = slope.map { Const($0.base) }
-    product.slopeFunction = function.rawValue
+    product.derivativePoint = derivative.map { Const($0.base) }
+    product.derivativeFunction = function.rawValue
     run(product, into: inputs)
     dx = inputs.values
 
@@ -133,13 +133,13 @@ private func checkGradient<T: Element>(_: T.Type, _ table: KernelTable, _ name: 
   var chosen = 0
   for (n, k) in shapes {
     for option in 0..<32 {
-      let (adds, hasSlope, isPadded) = (option & 1 != 0, option & 2 != 0, option & 4 != 0)
+      let (adds, hasDerivative, isPadded) = (option & 1 != 0, option & 2 != 0, option & 4 != 0)
       let function: Function = option & 8 != 0 ? .tanh : .relu
       let wantsAll = option & 16 == 0
       var random = Generator(UInt64(n * 1000 + k))
       let x = Guarded<T>(random.numbers(k)), w = Guarded<T>(random.numbers(n * k)),
         dy = Guarded<T>(random.numbers(n))
-      let slope = hasSlope ? Guarded<T>(random.numbers(k)) : nil
+      let derivative = hasDerivative ? Guarded<T>(random.numbers(k)) : nil
       let before: (dw: [T], db: [T]) = (random.numbers(n * k), random.numbers(n))
       let dw = padded(before.dw), db = padded(before.db)
       let dx = isPadded ? padded([T](repeating: 3, count: k)) : Guarded<T>(k)
@@ -156,13 +156,14 @@ private func checkGradient<T: Element>(_: T.Type, _ table: KernelTable, _ name: 
         arguments.dx = Mutable(dx.base)
         arguments.db = Mutable(db.base)
       }
-      arguments.slopeOutput = slope.map { Const($0.base) }
-      arguments.slopeFunction = function.rawValue
+      arguments.derivativePoint = derivative.map { Const($0.base) }
+      arguments.derivativeFunction = function.rawValue
       arguments.accumulate = adds ? 1 : 0
       arguments.isPadded = isPadded ? 1 : 0
       #expect(call(step, arguments) == 0)
       let expected = Expected(
-        table, n, k, x: x, w: w, dy: dy, slope: slope, function: hasSlope ? function : .identity,
+        table, n, k, x: x, w: w, dy: dy, derivative: derivative,
+        function: hasDerivative ? function : .identity,
         before: adds ? before : nil)
       #expect(Array(dw.values[..<(n * k)]) == expected.dw, "\(name) dW \(k)-\(n) \(option)")
       #expect(dw.values[(n * k)...].allSatisfy { $0 == 0 }, "\(name) \(k)-\(n): padding")

@@ -20,7 +20,7 @@ private func map<T: Element>(_ table: KernelTable, _ function: Function, _ x: [T
 }
 
 /// f'(x) · 1, told from `point`.
-private func slope<T: Element>(_ table: KernelTable, _ function: Function, _ point: [T]) -> [T] {
+private func derivative<T: Element>(_ table: KernelTable, _ function: Function, _ point: [T]) -> [T] {
   let input = Guarded(point), one = Guarded([T](repeating: 1, count: point.count)),
     output = Guarded<T>(point.count)
   var arguments = MapGradientArguments()
@@ -122,11 +122,11 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
       Measured(name: "tanh", limits: (1.4, 1.4)) { Truth(tanhl(Float80($0))) },
       Measured(name: "sigmoid", limits: (2.4, 2.4), truth: Truth.sigmoid),
       Measured(name: "erf", limits: (1.3, 1.5), truth: Truth.erf),
-      Measured(name: "erf slope", limits: (2.2, 1.7), truth: Truth.erfSlope),
+      Measured(name: "erf derivative", limits: (2.2, 1.7), truth: Truth.erfDerivative),
       Measured(name: "gelu", limits: (4, 3.6), truth: Truth.gelu),
-      Measured(name: "gelu slope", limits: (4.5, 4), truth: Truth.geluSlope),
+      Measured(name: "gelu derivative", limits: (4.5, 4), truth: Truth.geluDerivative),
       Measured(name: "gelu_tanh", limits: (3, 2.8), truth: Truth.geluTanh),
-      Measured(name: "gelu_tanh slope", limits: (4.5, 4.5), truth: Truth.geluTanhSlope),
+      Measured(name: "gelu_tanh derivative", limits: (4.5, 4.5), truth: Truth.geluTanhDerivative),
     ]
     for i in measured.indices { measured[i].largest = sets.map { _ in 0 } }
     // In parts, because all float32 at once are too many for memory.
@@ -145,11 +145,11 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
             case "tanh": map(table, .tanh, x)
             case "sigmoid": map(table, .sigmoid, x)
             case "erf": map(table, .erf, x)
-            case "erf slope": slope(table, .erf, x)
+            case "erf derivative": derivative(table, .erf, x)
             case "gelu": map(table, .gelu, x)
-            case "gelu slope": slope(table, .gelu, x)
+            case "gelu derivative": derivative(table, .gelu, x)
             case "gelu_tanh": map(table, .geluTanh, x)
-            default: slope(table, .geluTanh, x)
+            default: derivative(table, .geluTanh, x)
             }
           measured[i].largest[number] = Swift.max(measured[i].largest[number], worst(y, truth))
         }
@@ -188,19 +188,19 @@ private func specialValues<T: Element>(_: T.Type) {
           y[3] == 0 && y[3].sign == (function.isEven ? .plus : .minus) && y[4] == 0 && y[4].sign == .plus,
           "\(set.name) \(function)")
       }
-      let slopes = slope(table, function, function.slopeFromOutput ? y : x)
-      // A comparison with NaN is false, so ReLU's slope is 0 there.
-      #expect(function == .identity || function == .relu || slopes[0].isNaN, "\(set.name) \(function)")
+      let derivatives = derivative(table, function, function.derivativeFromOutput ? y : x)
+      // A comparison with NaN is false, so ReLU's derivative is 0 there.
+      #expect(function == .identity || function == .relu || derivatives[0].isNaN, "\(set.name) \(function)")
     }
     for function in [Function.gelu, .geluTanh] {
-      let y = map(table, function, x), dy = slope(table, function, x)
+      let y = map(table, function, x), dy = derivative(table, function, x)
       #expect(y[1] == 0 && y[6] == .infinity, "\(set.name) \(function)")
       #expect(
         dy[1] == 0 && near(dy[3], 0.5, ulps: 1) && near(dy[4], 0.5, ulps: 1) && dy[6] == 1,
         "\(set.name) \(function)")
       // Far out on the negative side nothing is left, not even the least number.
       let far: [T] = [-40, -1e10, -.greatestFiniteMagnitude]
-      #expect(map(table, function, far) == [0, 0, 0] && slope(table, function, far) == [0, 0, 0])
+      #expect(map(table, function, far) == [0, 0, 0] && derivative(table, function, far) == [0, 0, 0])
     }
   }
 }
@@ -216,7 +216,7 @@ private func specialValues<T: Element>(_: T.Type) {
   }
 }
 
-private func slopes<T: Element>(_: T.Type) {
+private func derivatives<T: Element>(_: T.Type) {
   var random = Generator(3)
   for set in availableKernelSets() {
     for count in [0, 1, 2, 3, 7, 8, 15, 16, 17, 33, 100, 40_001] {
@@ -236,7 +236,7 @@ private func slopes<T: Element>(_: T.Type) {
           arguments.dx = Mutable(dx.base)
           call(T.table(set)[.mapGradient], arguments, parallel: backwards, threads: 3)
           let right = (0..<count).allSatisfy {
-            let expected = dy[$0] * slopeOf(function, y[$0]) + (accumulate ? Double(before[$0]) : 0)
+            let expected = dy[$0] * derivativeOf(function, y[$0]) + (accumulate ? Double(before[$0]) : 0)
             return near(dx.base[$0], expected, ulps: 4)
           }
           #expect(right, "\(set.name) \(function) \(count)")
@@ -246,7 +246,7 @@ private func slopes<T: Element>(_: T.Type) {
   }
 }
 
-@Test func slopesFromOutputs() {
-  slopes(Float.self)
-  slopes(Double.self)
+@Test func derivativesFromOutputs() {
+  derivatives(Float.self)
+  derivatives(Double.self)
 }

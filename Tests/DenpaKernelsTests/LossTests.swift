@@ -104,8 +104,8 @@ private func crossEntropy<T: Element>(
     for i in 0..<columns {
       let one = logits ? weights[i] * (logSum - values[i]) : -weights[i] * log(values[i] + epsilon)
       expectedLoss[perRow ? row : 0] += one * scale
-      let slope = logits ? p[i] * total - weights[i] : -weights[i] / (values[i] + epsilon)
-      expected.append(slope * factor + (accumulate ? Double(start[row * columns + i]) : 0))
+      let derivative = logits ? p[i] * total - weights[i] : -weights[i] / (values[i] + epsilon)
+      expected.append(derivative * factor + (accumulate ? Double(start[row * columns + i]) : 0))
     }
   }
   for set in availableKernelSets() {
@@ -255,8 +255,8 @@ private func squaredErrors<T: Element>(_: T.Type) {
         for i in 0..<(rows * columns) {
           let row = perRow ? i / columns : 0
           expected[row] += (y[i] - t[i]) * (y[i] - t[i]) * arguments.scale
-          let slope = -dloss[row] * (y[i] - t[i]) + (gradient.accumulate != 0 ? Double(before[i]) : 0)
-          right = right && near(dx.base[i], slope, ulps: 8)
+          let derivative = -dloss[row] * (y[i] - t[i]) + (gradient.accumulate != 0 ? Double(before[i]) : 0)
+          right = right && near(dx.base[i], derivative, ulps: 8)
         }
         #expect(right, "\(set.name) \(rows)×\(columns)")
         #expect(

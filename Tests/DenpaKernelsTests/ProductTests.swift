@@ -11,12 +11,13 @@ import Testing
 /// One product with everything that belongs to it, its buffers between guard pages.
 private struct Case<T: Element> {
   var m: Int, n: Int, k: Int
-  var transposeA = false, transposeB = false, accumulate = false, bias = false, slope = false, flag = false
-  var function = Function.identity, slopeFunction = Function.sigmoid
+  var transposeA = false, transposeB = false, accumulate = false, bias = false, derivative = false,
+    flag = false
+  var function = Function.identity, derivativeFunction = Function.sigmoid
   var seed: UInt64 = 1
 
   struct Data {
-    var a: Guarded<T>, b: Guarded<T>, c: Guarded<T>, bias: Guarded<T>, slope: Guarded<T>
+    var a: Guarded<T>, b: Guarded<T>, c: Guarded<T>, bias: Guarded<T>, derivative: Guarded<T>
   }
 
   func data(atStart: Bool = false) -> Data {
@@ -25,7 +26,7 @@ private struct Case<T: Element> {
       a: Guarded(random.numbers(m * k), atStart: atStart),
       b: Guarded(random.numbers(k * n), atStart: atStart),
       c: Guarded(random.numbers(m * n), atStart: atStart), bias: Guarded(random.numbers(n), atStart: atStart),
-      slope: Guarded(random.numbers(m * n), atStart: atStart))
+      derivative: Guarded(random.numbers(m * n), atStart: atStart))
   }
 
   func run(_ table: KernelTable, _ data: Data, parallel: @escaping Parallel = Run.inline, threads: Int32 = 1)
@@ -45,8 +46,8 @@ private struct Case<T: Element> {
       arguments.accumulate = accumulate ? 1 : 0
       arguments.function = function.rawValue
       arguments.bias = bias ? Const(data.bias.base) : nil
-      arguments.slopeOutput = slope ? Const(data.slope.base) : nil
-      arguments.slopeFunction = slopeFunction.rawValue
+      arguments.derivativePoint = derivative ? Const(data.derivative.base) : nil
+      arguments.derivativeFunction = derivativeFunction.rawValue
       arguments.flag = flag ? flagged : nil
       let bytes = withUnsafePointer(to: arguments) { table.productWorkspace($0, threads) }
       #expect(bytes % 64 == 0)
@@ -74,8 +75,8 @@ private struct Case<T: Element> {
         sum = apply(function, sum)
         // Only here a sum's error grows on its way through the function.
         if function == .exp { total *= Swift.max(1, sum) }
-        if slope {
-          let s = slopeOf(slopeFunction, data.slope[i * n + j])
+        if derivative {
+          let s = derivativeOf(derivativeFunction, data.derivative[i * n + j])
           sum *= s
           total *= abs(s)
         }
@@ -120,8 +121,8 @@ private func everyOption<T: Element>(_ m: Int, _ n: Int, _ k: Int, _: T.Type) {
       var extra = item
       extra.flag = true
       extra.bias = (m + n) % 2 == 0
-      extra.slope = (m + k) % 2 == 0
-      extra.slopeFunction = Function.activations[(m + n + k) % Function.activations.count]
+      extra.derivative = (m + k) % 2 == 0
+      extra.derivativeFunction = Function.activations[(m + n + k) % Function.activations.count]
       if !item.accumulate {
         extra.function = Function.activations[(m + 2 * n + k) % Function.activations.count]
       }
@@ -187,7 +188,7 @@ func sameBitsForAnyNumberOfThreads(m: Int, n: Int, k: Int) {
     // One column has two ways, with a bias and without; transposed or not, its B is the same.
     item.bias = n > 1 || !item.transposeB
     item.flag = true
-    item.slope = item.accumulate
+    item.derivative = item.accumulate
     item.function = item.accumulate ? .identity : .tanh
     sameBits(item)
   }

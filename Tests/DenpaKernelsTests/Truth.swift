@@ -25,7 +25,7 @@ func apply(_ function: Function, _ x: Double) -> Double {
 }
 
 /// f' at y = f(x), or at x where y does not tell it.
-func slopeOf(_ function: Function, _ y: Double) -> Double {
+func derivativeOf(_ function: Function, _ y: Double) -> Double {
   switch function {
   case .identity: return 1
   case .sigmoid: return y * (1 - y)
@@ -83,7 +83,7 @@ func slopeOf(_ function: Function, _ y: Double) -> Double {
 
     static func erf(_ x: Double) -> Truth { Truth(erfl(Float80(x))) }
 
-    static func erfSlope(_ x: Double) -> Truth {
+    static func erfDerivative(_ x: Double) -> Truth {
       if x.isInfinite { return Truth(0) }
       let square = Pair(Float80(x)) * Pair(Float80(x))
       return Truth(2 / Float80.pi.squareRoot() * expl(-square.high) * (1 - square.low))
@@ -109,7 +109,7 @@ func slopeOf(_ function: Function, _ y: Double) -> Double {
       return Truth(Float80(x) * distribution(x))
     }
 
-    static func geluSlope(_ x: Double) -> Truth {
+    static func geluDerivative(_ x: Double) -> Truth {
       if abs(x) > 100 { return Truth(x > 0 ? 1 : 0) }
       let (below, rest) = (distribution(x), Float80(x) * density(x))
       return Truth(below + rest, scale: below + abs(rest))
@@ -132,11 +132,11 @@ func slopeOf(_ function: Function, _ y: Double) -> Double {
       return Truth(Float80(x) * (x > 0 ? 1 : e) / (1 + e))
     }
 
-    static func geluTanhSlope(_ x: Double) -> Truth {
+    static func geluTanhDerivative(_ x: Double) -> Truth {
       if abs(x) > 100 { return Truth(x > 0 ? 1 : 0) }
       let e = tanhTail(x)
-      let slope = linear.high * (1 + 3 * bend.high * Float80(x) * Float80(x))
-      let (first, second) = ((x > 0 ? 1 : e) / (1 + e), Float80(x) * slope * e / (1 + e) / (1 + e))
+      let derivative = linear.high * (1 + 3 * bend.high * Float80(x) * Float80(x))
+      let (first, second) = ((x > 0 ? 1 : e) / (1 + e), Float80(x) * derivative * e / (1 + e) / (1 + e))
       return Truth(first + second, scale: first + abs(second))
     }
   }

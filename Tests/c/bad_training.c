@@ -97,7 +97,7 @@ static void bad_denpa_trainer_create(void) {
     BAD(denpa_trainer_create(w.m, &o, &t), DENPA_BAD_ARGUMENT);
   }
   l[0].attributes = NULL;
-  EACH_NUMBER(int32_t, o.reserved, nonzero, BAD(denpa_trainer_create(w.m, &o, &t), DENPA_BAD_ARGUMENT));
+  EACH_NUMBER(int32_t, o.group_count, nonzero, BAD(denpa_trainer_create(w.m, &o, &t), DENPA_BAD_ARGUMENT));
   o.loss_count = 0; /* and yet there are losses */
   BAD(denpa_trainer_create(w.m, &o, &t), DENPA_BAD_ARGUMENT);
   o.loss_count = 1;

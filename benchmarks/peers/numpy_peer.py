@@ -21,7 +21,7 @@ class NumPy:
     def activate(self, a: np.ndarray) -> np.ndarray:
         return np.maximum(a, 0) if self.network.activation == "relu" else 1 / (1 + np.exp(-a))
 
-    def slope(self, z: np.ndarray) -> np.ndarray:
+    def derivative(self, z: np.ndarray) -> np.ndarray:
         return z > 0 if self.network.activation == "relu" else z * (1 - z)
 
     def step(self) -> None:
@@ -45,7 +45,7 @@ class NumPy:
             dW.insert(0, z[i].T @ d)
             db.insert(0, d.sum(0))
             if i > 0:
-                d = (d @ self.weights[i].T) * self.slope(z[i])
+                d = (d @ self.weights[i].T) * self.derivative(z[i])
         self.update(dW + db)
 
     def update(self, gradients: list[np.ndarray]) -> None:

@@ -16,7 +16,7 @@ struct MapOperation: Operation {
 }
 
 /// dx = dy ∘ function'(x). Reads y, or x where y does not determine the derivative
-/// (`Function.slopeFromOutput`), and dy.
+/// (`Function.derivativeFromOutput`), and dy.
 struct MapGradientOperation: Operation {
   var function: Function
 
@@ -43,8 +43,8 @@ extension Recipe {
   }
 
   /// dx = dy ∘ f'(x), computed from y = f(x); where y does not determine the derivative
-  /// (`Function.slopeFromOutput`), `y` is to be x.
-  public func applySlope(_ function: Function, at y: Tensor, _ dy: Tensor, into dx: Tensor) {
+  /// (`Function.derivativeFromOutput`), `y` is to be x.
+  public func applyDerivative(_ function: Function, at y: Tensor, _ dy: Tensor, into dx: Tensor) {
     if function == .identity {
       copy(dy, into: dx)
     } else {

@@ -1,18 +1,18 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// y = function(a·b + bias) ∘ slope. Reads a, b, then the bias if it has one, then the values that the
-/// derivative `slope` is computed from. Recipes write products alone; passes fuse a function or a derivative
-/// into them.
+/// y = function(a·b + bias) ∘ derivative. Reads a, b, then the bias if it has one, then the values that the
+/// derivative `derivative` is computed from. Recipes write products alone; passes fuse a function or a
+/// derivative into them.
 struct ProductOperation: Operation {
   var transposeA = false
   var transposeB = false
   var hasBias = false
   var function = Function.identity
-  var slope: Function?
+  var derivative: Function?
 
   /// A product alone, without a function or derivative.
-  var isPlain: Bool { function == .identity && slope == nil }
+  var isPlain: Bool { function == .identity && derivative == nil }
 
   func adds(to destination: Int) -> Bool { function == .identity }
 
@@ -25,7 +25,7 @@ struct ProductOperation: Operation {
     arguments.transposeA = transposeA ? 1 : 0
     arguments.transposeB = transposeB ? 1 : 0
     arguments.function = function.rawValue
-    arguments.slopeFunction = slope?.rawValue ?? 0
+    arguments.derivativeFunction = derivative?.rawValue ?? 0
     return arguments
   }
 
@@ -45,7 +45,7 @@ struct ProductOperation: Operation {
       (\ProductArguments.c, destination.tensor),
     ]
     if hasBias { pointers.append((\ProductArguments.bias, op.reads[2])) }
-    if slope != nil { pointers.append((\ProductArguments.slopeOutput, op.reads[hasBias ? 3 : 2])) }
+    if derivative != nil { pointers.append((\ProductArguments.derivativePoint, op.reads[hasBias ? 3 : 2])) }
     let kernels = lowering.sizes.kernels
     let step = destination.mode == .overwrite ? kernels.productStep(&arguments) : nil
     try lowering.emit(
@@ -72,7 +72,7 @@ extension Recipe {
 /// last may be missing. On one sample one kernel call does all of it.
 private struct DenseGradient {
   var dx: Op?
-  var slope: Function?
+  var derivative: Function?
   var dw: Op
   var db: Op?
   var count: Int { (dx == nil ? 1 : 2) + (db == nil ? 0 : 1) }
@@ -82,7 +82,7 @@ private struct DenseGradient {
     var second: (op: Op, product: ProductOperation)? = (first, product)
     if !product.transposeA, product.transposeB, !product.hasBias, product.function == .identity {
       dx = first
-      slope = product.slope
+      derivative = product.derivative
       second = rest.popFirst().flatMap { op in (op.operation as? ProductOperation).map { (op, $0) } }
     }
     guard let (dw, other) = second, other.transposeA, !other.transposeB, !other.hasBias, other.isPlain,
@@ -104,7 +104,7 @@ private struct DenseGradient {
     var arguments = DenseRowGradientArguments()
     arguments.k = lowering.sizes.matrix(x).columns
     arguments.n = lowering.sizes.matrix(dy).columns
-    arguments.slopeFunction = slope?.rawValue ?? 0
+    arguments.derivativeFunction = derivative?.rawValue ?? 0
     arguments.isPadded = input.map { lowering.isPadded($0.tensor) } ?? false ? 1 : 0
     arguments.weightFlag = lowering.flag(weights)
     arguments.biasFlag = bias.flatMap { lowering.flag($0) }
@@ -118,7 +118,7 @@ private struct DenseGradient {
       pointers += [
         (\DenseRowGradientArguments.w, dx.reads[1]), (\DenseRowGradientArguments.dx, input.tensor),
       ]
-      if slope != nil { pointers.append((\DenseRowGradientArguments.slopeOutput, dx.reads[2])) }
+      if derivative != nil { pointers.append((\DenseRowGradientArguments.derivativePoint, dx.reads[2])) }
     }
     try lowering.emit(step, arguments, pointers, accumulate: (\DenseRowGradientArguments.accumulate, weights))
     return true

@@ -17,18 +17,18 @@ import ctypes
 import os
 from typing import Any
 
-from . import _abi, _call, _registry, errors, initializers, layers, losses, optimizers
+from . import _abi, _alone, _call, _registry, errors, initializers, layers, losses, optimizers
 from ._check import Report
 from ._described import Described, Initializer
 from ._graph import Input, Value
 from ._history import History
+from ._kinds import create
 from ._layer import Layer
 from ._loss import Loss, Sum
 from ._model import Model, Sequential, set_default_dtype
 from ._optimizer import Optimizer
 from ._parameters import Parameters
 from ._predicting import set_threads
-from ._registry import create
 from .errors import (
     AlreadyExists,
     BadState,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
 from ._arrays import Array, ArrayLike, DType, as_array, float_dtype, shape_tuple
+from ._graph import Input
+from ._kinds import create
+from ._layer import Layer
+from ._loss import Loss
+from ._model import Model
 from .errors import BadState, DenpaError, ShapeError, TypeMismatch
-
-if TYPE_CHECKING:
-    from ._layer import Layer
-    from ._loss import Loss
-    from ._model import Model
 
 KEPT = 8  # networks, one for each shape, that a layer without parameters caches
 
@@ -54,9 +54,6 @@ class LayerAlone:
     def make(
         self, samples: Sequence[tuple[tuple[int, ...], Any]], dtype: np.dtype[Any], seed: int = 0
     ) -> Model:
-        from ._graph import Input
-        from ._model import Model
-
         inputs = [Input(shape, dtype=kind) for shape, kind in samples]
         output = self.layer(*inputs)
         return Model(inputs, output, dtype=dtype, seed=seed, names="own")
@@ -147,10 +144,6 @@ class LossAlone:
 
     def compute(self, y: Array, t: Array) -> tuple[float, Array]:
         """Return the loss of a batch and its gradient with respect to y."""
-        from ._graph import Input
-        from ._model import Model
-        from ._registry import create
-
         key = (y.shape[1:], y.dtype)
         if key not in self.nets:
             if len(self.nets) >= KEPT:
@@ -160,3 +153,7 @@ class LossAlone:
         net = self.nets[key]
         value, gradients = net._loss_and_gradients(y, t, self.loss.alone(), ["y"])
         return value, gradients["y"]
+
+
+Layer.by_itself = staticmethod(LayerAlone)
+Loss.by_itself = staticmethod(LossAlone)

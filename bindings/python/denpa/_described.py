@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Mapping
 
 from ._attributes import Encoded, closest, key, read
+from ._kinds import find
 from .errors import BadState, InvalidArgument
 
 Entry = Mapping[str, Any]
@@ -129,9 +130,8 @@ class Described(metaclass=DescribedClass):
 
 def restore(category: str, kind: str, state: dict[str, Any]) -> Described:
     """Restore an object from its pickled state."""
-    from ._registry import find
-
-    restored = find(category, kind).__new__(find(category, kind))
+    made: Any = find(category, kind)
+    restored: Described = made.__new__(made)
     restored._fix(**{**state, "attributes": MappingProxyType(state["attributes"])})
     return restored
 

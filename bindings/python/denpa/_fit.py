@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
+from typing import Any, Callable, Iterable, Iterator, Protocol
 
 from . import _abi as abi
 from ._arrays import Array, fill
-from ._call import failure, library
+from ._call import Handle, failure, library
 from ._history import History, ProgressBar, logs_of
-from ._parameters import refuse_writes
+from ._loss import Terms
+from ._parameters import Names, Views, refuse_writes
+from ._trainers import Trainer, Trainers
 from .errors import InvalidArgument, TypeMismatch
 
-if TYPE_CHECKING:
-    from ._learning import Learning
-    from ._loss import Terms
-    from ._trainers import Trainer
+
+class Network(Protocol):
+    """The network that is trained."""
+
+    _handle: Handle
+    _names: Names
+    _trainers: Trainers
+    _views: Views
+
+    def _arrange(self, x: Any) -> Any: ...
+
+    def _targets(self, t: Any, terms: Terms, single: bool) -> list[Array]: ...
+
 
 CallbackLike = Any  # a function (net, epoch, logs), or an object with such a method on_epoch_end
 
@@ -81,7 +92,7 @@ class Run:
     """
 
     def __init__(
-        self, net: Learning, trainer: Trainer, callbacks: CallbackLike, verbose: int, accuracy: bool
+        self, net: Network, trainer: Trainer, callbacks: CallbackLike, verbose: int, accuracy: bool
     ) -> None:
         self.net, self.trainer, self.accuracy = net, trainer, accuracy
         self.functions = callback_functions(callbacks)
@@ -163,7 +174,7 @@ class Run:
 class Source:
     """Passes the batches (x, t) of an iterable to the engine one by one."""
 
-    def __init__(self, net: Learning, batches: Iterable[Any], steps: int | None, terms: Terms) -> None:
+    def __init__(self, net: Network, batches: Iterable[Any], steps: int | None, terms: Terms) -> None:
         self.net, self.batches, self.steps, self.terms = net, batches, steps, terms
         self.iterator: Iterator[Any] = iter(batches)
         self.endless = self.iterator is batches  # an iterator cannot be restarted

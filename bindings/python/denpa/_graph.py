@@ -5,26 +5,40 @@ from __future__ import annotations
 import ctypes
 import itertools
 import numbers
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import Any, Mapping, Protocol, Sequence
 
 import numpy as np
 
 from . import _abi as abi
 from ._arrays import CODES, DTYPES, DType, shape_tuple
+from ._attributes import Encoded
 from ._call import Handle, c_text, check, create, library
+from ._indexing import part
+from ._kinds import create as create_kind
 from .errors import InvalidArgument, TypeMismatch
-
-if TYPE_CHECKING:
-    from ._layer import Layer
 
 _counter = itertools.count()
 MOST_OUTPUTS = 64  # of a layer that has as many as its attributes say
 
 
+class Applicable(Protocol):
+    """What the graph knows of a layer."""
+
+    name: str | None
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def entry(self) -> Mapping[str, Any]: ...
+
+    def encode(self) -> Encoded: ...
+
+
 class Node:
     """A layer applied to values, or an input if `layer` is None."""
 
-    def __init__(self, layer: Layer | None, inputs: Sequence[Value], name: str | None) -> None:
+    def __init__(self, layer: Applicable | None, inputs: Sequence[Value], name: str | None) -> None:
         self.layer, self.inputs, self.name = layer, tuple(inputs), name
         self.number = next(_counter)
         self.outputs: tuple[Value, ...] = ()
@@ -95,9 +109,8 @@ class Value:
 
     def __getitem__(self, index: Any) -> Value:
         """A part of the value: h[:, 2:5], h[:, -1], h[..., :32]. The batch, axis 0, is taken whole."""
-        from ._indexing import part
-
-        return part(self, index)
+        selected: Value = part(self, index, make)
+        return selected
 
     def __repr__(self) -> str:
         return f"<value of {self.node.layer or self.node.name or 'input'} {self.shape}>"
@@ -105,9 +118,7 @@ class Value:
 
 def make(kind: str, *values: Value, **attributes: Any) -> Value:
     """Return the output of a new layer of that kind."""
-    from ._registry import create
-
-    made: Value = create(kind, **attributes)(*values)
+    made: Value = create_kind(kind, **attributes)(*values)
     return made
 
 
@@ -148,7 +159,7 @@ def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Va
     return node.outputs[0]
 
 
-def apply(layer: Layer, inputs: Sequence[Value]) -> Value | list[Value]:
+def apply(layer: Applicable, inputs: Sequence[Value]) -> Value | list[Value]:
     """Apply a layer to values and return its outputs. Their shapes are inferred and checked at once."""
     for value in inputs:
         if not isinstance(value, Value):
@@ -221,7 +232,7 @@ class Builder:
         kind = DTYPES[dtype.value]
         return Value(node, shape, kind if kind.kind in "iu" else None)
 
-    def fresh_name(self, layer: Layer) -> str:
+    def fresh_name(self, layer: Applicable) -> str:
         """Return the layer's own name, or dense_1, dense_2 ... after its kind."""
         if layer.name:
             return layer.name

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Callable
 
 from .errors import InvalidArgument, NotFound, TypeMismatch
 
-if TYPE_CHECKING:
-    from ._graph import Value
 
+def part(value: Any, index: Any, make: Callable[..., Any]) -> Any:
+    """The part of a value that an index selects: slices without a step, integers, and one Ellipsis.
 
-def part(value: Value, index: Any) -> Value:
-    """The part of a value that an index selects: slices without a step, integers, and one Ellipsis."""
-    from ._registry import create
-
+    `make` applies a layer of a kind to a value.
+    """
     given = list(index) if isinstance(index, tuple) else [index]
     rank = len(value.shape)
     ellipses = [place for place, item in enumerate(given) if item is Ellipsis]
@@ -41,8 +39,8 @@ def part(value: Value, index: Any) -> Value:
         if (start, stop) != (0, extent):
             if stop <= start:
                 raise InvalidArgument(f"axis {axis}: {item!r} selects nothing of {extent} elements")
-            value = create("slice", axis=axis, start=start, stop=stop)(value)
-    return value if len(kept) == rank - 1 else create("reshape", shape=kept)(value)
+            value = make("slice", value, axis=axis, start=start, stop=stop)
+    return value if len(kept) == rank - 1 else make("reshape", value, shape=kept)
 
 
 def bounds(item: slice, extent: int, axis: int) -> tuple[int, int]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, ClassVar, Mapping, Sequence
 
-from ._alone import LayerAlone
 from ._arrays import Array, ArrayLike, DType
 from ._described import Described
 from ._graph import Value, apply
@@ -18,7 +17,9 @@ class Layer(Described):
     own_arguments = (("name", False, None),)
 
     name: str | None
-    _alone: LayerAlone | None
+    _alone: Any
+    # Makes what computes a layer without a network of the user's; _alone.py sets it.
+    by_itself: ClassVar[Any]
 
     def __init__(self, /, *arguments: Any, name: str | None = None, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
@@ -43,9 +44,9 @@ class Layer(Described):
     # -- by itself -------------------------------------------------------------------------------------------
 
     @property
-    def _by_itself(self) -> LayerAlone:
+    def _by_itself(self) -> Any:
         if self._alone is None:
-            self._alone = LayerAlone(self)
+            self._alone = self.by_itself(self)
         return self._alone
 
     def build(self, input_shape: Any, dtype: DType = "float64", seed: int = 0) -> None:
@@ -83,7 +84,8 @@ class Layer(Described):
         """The parameters' gradients of the last backward."""
         if self._alone is None or self._alone.net is None:
             raise BadState(f"{self.kind}: there are no gradients before forward and backward")
-        return self._alone.net.grads
+        grads: Mapping[str, Array] = self._alone.net.grads
+        return grads
 
     def shown(self) -> dict[str, Any]:
         return {**self.attributes, **({"name": self.name} if self.name else {})}

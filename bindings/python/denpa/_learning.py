@@ -13,6 +13,7 @@ from ._call import check, library
 from ._core import ordered
 from ._fit import CallbackLike, Run, Source
 from ._history import History
+from ._kinds import find
 from ._loss import Terms
 from ._optimizer import Optimizer
 from ._predicting import Predicting
@@ -26,8 +27,6 @@ BATCH = 32  # default batch_size of fit
 
 def find_optimizer(optimizer: Any) -> Optimizer:
     """Return an optimizer given by its kind, its class or an object."""
-    from ._registry import find
-
     if isinstance(optimizer, str):
         optimizer = find("optimizers", optimizer)
     if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
@@ -174,7 +173,7 @@ class Learning(Predicting):
         The optimizer keeps its state as long as the loss and the optimizer are the same.
         """
         trainers = self._trainers
-        fast = trainers.fast
+        fast: FastStep | None = trainers.fast
         if fast is not None and loss is None and optimizer is None and fast.fits(x, t):
             with self._lock:
                 if fast.trainer is trainers.main and not trainers.fitting:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import operator
-from typing import Any, Mapping, Sequence
+from typing import Any, ClassVar, Mapping, Sequence
 
-from ._alone import LossAlone
 from ._arrays import Array, ArrayLike, real
 from ._described import Described
+from ._kinds import find
 from .errors import InvalidArgument, NotFound, TypeMismatch
 
 
@@ -23,7 +23,9 @@ class Loss(Described):
 
     output: str | int | None
     weight: float
-    _alone: LossAlone | None
+    _alone: Any
+    # Makes what computes a loss without a network of the user's; _alone.py sets it.
+    by_itself: ClassVar[Any]
 
     def __init__(self, /, output: str | int | None = None, *, weight: float = 1.0, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -67,13 +69,13 @@ class Loss(Described):
     def forward(self, y: ArrayLike, t: ArrayLike) -> float:
         """Return the weighted loss of outputs y (rows, ...) against targets t. Keeps what backward needs."""
         if self._alone is None:
-            self._alone = LossAlone(self)
-        return self._alone.forward(y, t)
+            self._alone = self.by_itself(self)
+        return float(self._alone.forward(y, t))
 
     def backward(self, dout: float = 1.0) -> Any:
         """Return the gradient of the last forward with respect to y, times dout."""
         if self._alone is None:
-            self._alone = LossAlone(self)
+            self._alone = self.by_itself(self)
         return self._alone.backward(dout)
 
     def __call__(self, y: Any, t: Any) -> float:
@@ -183,14 +185,12 @@ def resolve(loss: Any, outputs: Sequence[str]) -> list[Loss]:
 
     It is given as a kind, an object, a list in the outputs' order or a dict by their names.
     """
-    from ._registry import find
-
     if isinstance(loss, Loss):
         return [loss]
     if isinstance(loss, Sum):
         return loss.losses
     if isinstance(loss, str):
-        return [find("losses", loss)()]  # type: ignore[list-item]
+        return [find("losses", loss)()]
     if isinstance(loss, type) and issubclass(loss, Loss):
         return [loss()]
     if isinstance(loss, Mapping):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, Mapping
+from typing import Any, Mapping, Protocol, runtime_checkable
 
 from . import _abi as abi
 from ._arrays import real
@@ -13,6 +13,15 @@ from ._described import Described
 from .errors import InvalidArgument, TypeMismatch
 
 Groups = Mapping[str, Mapping[str, Any]]
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A network in which gradients are gathered."""
+
+    def step(self, optimizer: Any = None) -> None: ...
+
+    def zero_grads(self) -> None: ...
 
 
 class Optimizer(Described):
@@ -115,9 +124,7 @@ class Optimizer(Described):
 
     def step(self, net: Any) -> None:
         """Take one step with the gradients accumulated by `net.backward`. It does not set them to zero."""
-        from ._inspecting import Inspecting
-
-        if not isinstance(net, Inspecting):
+        if not isinstance(net, Learner):
             raise TypeMismatch(
                 f"{type(self).__name__}.step takes the network whose gradients were gathered, got {net!r}"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, MutableMapping, Protocol, Sequence
 
 import numpy as np
 
@@ -14,8 +14,26 @@ from ._attributes import closest
 from ._call import Handle, c_text, check, library
 from .errors import BadState, InvalidArgument, NotFound, TypeMismatch
 
-if TYPE_CHECKING:
-    from ._core import Core
+
+class Owner(Protocol):
+    """The network that parameters belong to."""
+
+    _handle: Handle
+    _lock: Any
+    _names: Names
+    _parameter_shapes: dict[str, tuple[int, ...]]
+    _trainers: Any
+    _views: Views
+
+    @property
+    def parameters(self) -> Parameters: ...
+
+    def _not_fitting(self) -> None: ...
+
+    def _set_trainable(self, name: str, trainable: bool) -> None: ...
+
+    def _trainable(self) -> Any: ...
+
 
 
 def book_names(parameters: Sequence[str]) -> dict[str, str]:
@@ -130,7 +148,7 @@ class Parameters(MutableMapping[str, Array]):
     its shape and converts its type; `update(W1=[[...]], b1=[...])` does the same for several parameters.
     """
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Owner) -> None:
         self._core, self._names = core, core._names
 
     def __getitem__(self, name: str) -> Array:
@@ -197,13 +215,13 @@ class Gradients(Mapping[str, Array]):
 class NodeView:
     """A layer of a network: its kind, attributes, parameters, and whether training changes it."""
 
-    _core: Core
+    _core: Owner
     name: str
     kind: str
     attributes: Any
     inputs: Any
 
-    def __init__(self, core: Core, description: Mapping[str, Any]) -> None:
+    def __init__(self, core: Owner, description: Mapping[str, Any]) -> None:
         values = {key: description.get(key) for key in ("name", "kind", "attributes", "inputs")}
         self.__dict__.update(values, _core=core)
 

@@ -9,13 +9,12 @@ import sys
 from typing import Any, Container, Iterable, Mapping, cast
 
 from . import initializers, layers, losses, optimizers
-from ._attributes import closest
 from ._call import library, text
 from ._described import Described, DescribedClass, Entry, Initializer
+from ._kinds import classes
 from ._layer import Layer, function_of
 from ._loss import Loss
 from ._optimizer import Optimizer
-from .errors import NotRegistered, TypeMismatch
 
 # Words that are not just capitalised: relu -> ReLU, leaky_relu -> LeakyReLU, conv2d -> Conv2D.
 WORDS = {
@@ -44,9 +43,6 @@ BASES: dict[str, type[Described]] = {
     "initializers": Initializer,
 }
 NAMESPACES = {"layers": layers, "losses": losses, "optimizers": optimizers, "initializers": initializers}
-ALIASES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
-
-classes: dict[str, dict[str, type[Described]]] = {category: {} for category in BASES}
 
 
 def class_name(kind: str) -> str:
@@ -176,28 +172,3 @@ def publish(category: str, made: type[Described]) -> None:
         if entry.get("plugin") is None and name not in package:
             package[name] = value
             package["__all__"].append(name)
-
-
-def find(category: str, kind: str) -> type[Described]:
-    """Return the class of a kind. Raises NotRegistered, with the nearest names, if there is none."""
-    if not isinstance(kind, str):
-        raise TypeMismatch(f"a kind is a string, got {kind!r}")
-    kind = ALIASES.get(kind, kind)
-    found = classes[category].get(kind)
-    if found is None:
-        known = ", ".join(sorted(classes[category]))
-        raise NotRegistered(
-            f'there is no "{kind}" among the {category}{closest(kind, classes[category])} Known: {known}.'
-        )
-    return found
-
-
-def create(kind: str, /, *arguments: Any, **attributes: Any) -> Any:
-    """Make a layer, loss, optimizer or initializer of a registered kind.
-
-    For example create("vendor.swish", beta=2). Raises NotRegistered if there is no such kind.
-    """
-    for category, known in classes.items():
-        if isinstance(kind, str) and kind in known:
-            return find(category, kind)(*arguments, **attributes)
-    return find("layers", kind)

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import _abi as abi
 from ._arrays import Array, Memory
 from ._call import Handle, c_text, check, create, library, options
 from ._loss import Terms
 from ._optimizer import Optimizer
-
-if TYPE_CHECKING:
-    from ._parameters import Views
-    from ._step import FastStep
+from ._parameters import Views
 
 ROOM = 128  # rows that a trainer has room for at first; larger batches make it grow
 KEPT = 4  # trainers without optimizer that are cached, one for each loss
@@ -96,7 +93,7 @@ class Trainers:
     def __init__(self, model: Handle, views: Views, lock: threading.RLock) -> None:
         self.model, self.views, self.lock = model, views, lock
         self.main: Trainer | None = None
-        self.fast: FastStep | None = None  # the main trainer's last step, prepared for repetition
+        self.fast: Any = None  # the main trainer's last step, prepared for repetition
         self.open: Trainer | None = None
         self.others: dict[Any, Trainer] = {}
         self.ahead: Trainer | None = None

@@ -1,0 +1,39 @@
+"""The classes of layers, losses, optimizers and initializers by their kinds; _registry.py makes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._attributes import closest
+from .errors import NotRegistered, TypeMismatch
+
+ALIASES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
+
+classes: dict[str, dict[str, type[Any]]] = {
+    category: {} for category in ("layers", "losses", "optimizers", "initializers")
+}
+
+
+def find(category: str, kind: str) -> type[Any]:
+    """Return the class of a kind. Raises NotRegistered, with the nearest names, if there is none."""
+    if not isinstance(kind, str):
+        raise TypeMismatch(f"a kind is a string, got {kind!r}")
+    kind = ALIASES.get(kind, kind)
+    found = classes[category].get(kind)
+    if found is None:
+        known = ", ".join(sorted(classes[category]))
+        raise NotRegistered(
+            f'there is no "{kind}" among the {category}{closest(kind, classes[category])} Known: {known}.'
+        )
+    return found
+
+
+def create(kind: str, /, *arguments: Any, **attributes: Any) -> Any:
+    """Make a layer, loss, optimizer or initializer of a registered kind.
+
+    For example create("vendor.swish", beta=2). Raises NotRegistered if there is no such kind.
+    """
+    for category, known in classes.items():
+        if isinstance(kind, str) and kind in known:
+            return find(category, kind)(*arguments, **attributes)
+    return find("layers", kind)
