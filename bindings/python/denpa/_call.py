@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any, Callable, NoReturn
 
+import numpy as np
+
 from . import _abi as abi
 from . import errors
 
@@ -140,14 +142,24 @@ def life_of(kind: str) -> type[int]:
 
     No Python code runs on deletion: an exception that Ctrl-C raises in a finalizer written in Python would be
     lost, because nothing can catch it. Therefore __del__ is the library's own function, turned into a method
-    by a cache of size 0, which is implemented in C. The garbage collector does not track integers: they are
-    deleted after everything that refers to them, so a network remains usable in the __del__ of another
-    object.
+    by a cache of size 0, which is implemented in C.
     """
     destroy = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)((f"denpa_{kind}_destroy", library))
     return type(
         f"{kind.title()}Life", (int,), {"__slots__": (), "__del__": functools.lru_cache(maxsize=0)(destroy)}
     )
+
+
+def out_of_sight(value: Any) -> Any:
+    """Return an array that holds a value where the garbage collector does not find it.
+
+    The collector finalizes all objects of a cycle in any order, and from Python 3.11 on it tracks integers of
+    a class of their own. Arrays it does not track: what they hold is deleted after everything that refers to
+    it, so a network remains usable in the __del__ of another object.
+    """
+    array = np.empty((), object)
+    array[()] = value
+    return array
 
 
 class Handle:
@@ -157,7 +169,8 @@ class Handle:
 
     def __init__(self, pointer: Any, kind: str) -> None:
         self.pointer = pointer
-        self.life: int | None = life_of(kind)(ctypes.cast(pointer, ctypes.c_void_p).value or 0)
+        life = life_of(kind)(ctypes.cast(pointer, ctypes.c_void_p).value or 0)
+        self.life: Any = out_of_sight(life)
 
     def close(self) -> None:
         """Destroy the object now. Later calls with it raise BadState."""

@@ -124,7 +124,7 @@ class Optimizer(Described):
 
     def step(self, net: Any) -> None:
         """Take one step with the gradients accumulated by `net.backward`. It does not set them to zero."""
-        if not isinstance(net, Learner):
+        if isinstance(net, type) or not isinstance(net, Learner):
             raise TypeMismatch(
                 f"{type(self).__name__}.step takes the network whose gradients were gathered, got {net!r}"
             )
