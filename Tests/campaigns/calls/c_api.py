@@ -15,7 +15,8 @@ from denpa import _abi as abi
 from denpa._call import library, options
 from .batches import Batch
 from .memory import CallerMemory, Disagreement, misdescribe, pack, tensor, view
-from .nets import NETS, RULES
+from .nets import NETS
+from .rules import RULES
 from .recorder import Recorder
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -146,10 +147,7 @@ class CApi:
             )
             values[name] = value
         for node in net.nodes:
-            given = {"units": node.units} if node.kind == "dense" else {}
-            if node.activation:
-                given["activation"] = node.activation
-            add(node.kind, node.name, given, node.sources)
+            add(node.kind, node.name, node.attributes, node.sources)
         outputs = (ctypes.c_int32 * len(net.outputs))(*[values[name] for name in net.outputs])
         wanted = options(abi.ModelOptions, dtype=abi.FLOAT64, seed=seed)
         if any(made):
@@ -285,6 +283,14 @@ class CApi:
         if rule is not None:
             held.append(attributes(dict(rule.attributes)))
             wanted.optimizer.kind, wanted.optimizer.attributes = rule.kind.encode(), held[-1]
+            wanted.clip_norm, wanted.clip_value = rule.clip_norm, rule.clip_value
+            groups = (abi.ParameterGroup * max(len(rule.groups), 1))()
+            for entry, (pattern, more) in zip(groups, rule.groups):
+                held.append(attributes({name: value for name, value in more if name != "frozen"}))
+                entry.pattern, entry.attributes = pattern.encode(), held[-1]
+                entry.frozen = int(dict(more).get("frozen", False))
+            if rule.groups:
+                wanted.groups, wanted.group_count = groups, len(rule.groups)
         text = f"trainer({model}, {list(terms) or 'no loss'}, {rule or 'no optimizer'}, max_batch {max_batch}"
         text += f"{', input_gradients' * input_gradients}{', 2 threads' * (threads > 1)})"
         return self.create("trainer", label, text, "trainer_create", model.pointer, ctypes.byref(wanted))

@@ -16,7 +16,8 @@ from denpa._call import library, options
 from .expected import ModelState, TrainerState
 from .known import WITHOUT
 from .memory import Disagreement
-from .nets import NETS, RULES
+from .nets import NETS
+from .rules import RULES
 from .recorder import Recorder
 
 SLOT = st.integers(0, 2)
@@ -252,7 +253,7 @@ class ModelMachine(RuleBasedStateMachine):
         handle = self.api.create(
             "session", self.label("s"), text, "session_create", owner.handle.pointer, ctypes.byref(wanted)
         )
-        refused = realtime and owner.state.net.has_state
+        refused = realtime and owner.state.net.has_plugin
         self.settle([(abi.NOT_SUPPORTED if refused else abi.OK, None)])
         if handle is not None:
             self.replace(self.sessions, slot, Owner(handle, (owner.state, rows)))
@@ -300,7 +301,10 @@ class ModelMachine(RuleBasedStateMachine):
         owner = self.pick(self.models, model)
         net = owner.state.net
         some = [losses for losses in net.losses if losses]
-        losses, chosen = some[terms % len(some)] if terms < 11 else (), RULES[opt % 5] if opt < 11 else None
+        losses, chosen = (
+            some[terms % len(some)] if terms < 11 else (),
+            RULES[opt % (len(RULES) - 1)] if opt < 11 else None,
+        )
         handle = self.api.create_trainer(self.label("t"), owner.handle, losses, chosen, rows, dx, threads)
         self.settle([(abi.OK, None)])
         if handle is None:

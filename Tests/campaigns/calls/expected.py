@@ -82,7 +82,11 @@ class TrainerState:
         self.model, self.net, self.terms, self.rule = model, model.net, terms, rule
         self.max_batch, self.input_gradients, self.draw = max_batch, input_gradients, draw
         self.weights = copy.deepcopy(model.parameters)
-        self.trained = [name for name in model.parameters if model.is_trained(name)]
+        self.trained = [
+            name
+            for name in model.parameters
+            if model.is_trained(name) and not (rule and rule.of(name).value("frozen"))
+        ]
         self.gradients = self.zeros
         # At first, and after a step of the closed loop, the next gradients overwrite what is there.
         self.restarts = True
@@ -132,7 +136,8 @@ class TrainerState:
         return [(status, None) for status in found]
 
     def forward_pass(self, inputs, training):
-        return self.net.forward(self.weights, inputs, training, self.draw(self.model.seed, self.forwards))
+        key = self.model.seed, self.forwards
+        return self.net.forward(self.weights, inputs, training, self.draw(*key), key)
 
     def whole(self, inputs, targets):
         """Forward, loss, backward: (status, the terms' losses, gradients, input gradients, states,
@@ -151,12 +156,16 @@ class TrainerState:
         return abi.OK, values, gradients, dinputs, states, outputs
 
     def optimize(self, gradients):
+        """One step; returns the gradients as they are afterwards, within the limits."""
         self.steps += 1
         self.pending = None
+        gradients = self.rule.limited(gradients)
         for name in self.trained:
-            self.weights[name] = self.rule.apply(
-                self.weights[name], gradients[name], self.moments[name], self.steps, self.rate
+            rate = self.rate * self.rule.share(name)
+            self.weights[name] = self.rule.of(name).apply(
+                self.weights[name], gradients[name], self.moments[name], self.steps, rate
             )
+        return gradients
 
     def learn(self, inputs, targets, meter=None):
         """One step in place: (status, loss)."""
@@ -171,8 +180,7 @@ class TrainerState:
             return status, 0.0
         self.weights.update(states)
         self.forwards += 1
-        self.optimize(gradients)
-        self.gradients, self.restarts = gradients, True
+        self.gradients, self.restarts = self.optimize(gradients), True
         if meter is not None:
             meter.add(values, outputs, targets)
         return abi.OK, sum(values)
@@ -355,7 +363,11 @@ class TrainerState:
             return [(abi.BAD_STATE, None)]
         if not finite(self.gradients.values()):
             return [(abi.NOT_FINITE, None)]
-        return [(abi.OK, lambda: self.optimize(self.gradients))]
+
+        def commit():
+            self.gradients = self.optimize(self.gradients)
+
+        return [(abi.OK, commit)]
 
     def zero_gradients(self):
         return [(abi.OK, self.clear)]

@@ -7,6 +7,9 @@ import dataclasses
 
 import numpy as np
 
+from .philox import dropout
+
+BATCH_NORM = ("gamma", "beta", "running_mean", "running_var")
 FORWARD_FAILS, BACKWARD_FAILS = 777.0, 778.0  # what lets center.c fail
 TRAINED, STATE = "trained", "state"
 
@@ -26,6 +29,12 @@ class Node:
     sources: tuple[str, ...]
     units: int = 0
     activation: str = ""
+    more: tuple = ()  # further attributes
+
+    @property
+    def attributes(self):
+        given = {"units": self.units} if self.kind == "dense" else {}
+        return {**given, **({"activation": self.activation} if self.activation else {}), **dict(self.more)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,11 +68,16 @@ class Net:
             own = {}
             if node.kind == "dense":
                 own = {"W": ((width, node.units), TRAINED), "b": ((node.units,), TRAINED)}
+                if not node.attributes.get("bias", True):
+                    del own["b"]
             elif node.kind == "calls.center":
                 own = {"gain": ((width,), TRAINED), "mean": ((width,), STATE), "draw": ((1,), STATE)}
+            elif node.kind == "batch_norm":
+                own = {"gamma": ((width,), TRAINED), "beta": ((width,), TRAINED)}
+                own |= {"running_mean": ((width,), STATE), "running_var": ((width,), STATE)}
             for short, (shape, role) in own.items():
                 self.shapes[f"{node.name}.{short}"], self.roles[f"{node.name}.{short}"] = shape, role
-        self.has_state = STATE in self.roles.values()
+        self.has_plugin = any("." in node.kind for node in nodes)
 
     def __repr__(self):
         return self.name
@@ -73,16 +87,26 @@ class Net:
 
     # -- forward --------------------------------------------------------------------------------------------
 
-    def forward(self, parameters, inputs, training=False, draw=0.0):
-        """(outputs, what backward needs, the states as they are afterwards)."""
+    def forward(self, parameters, inputs, training=False, draw=0.0, key=None):
+        """(outputs, what backward needs, the states as they are afterwards). `key`: the model's seed and the
+        number of the forward, which random numbers are keyed by."""
         values = {name: x for (name, _), x in zip(self.inputs, inputs)}
         kept, states = {}, {}
-        for node in self.nodes:
+        for number, node in enumerate(self.nodes, start=len(self.inputs)):
             x = values[node.sources[0]]
-            if node.kind == "add":
-                values[node.name] = x + values[node.sources[1]]
+            if node.kind in ("add", "multiply"):
+                other = values[node.sources[1]]
+                values[node.name] = x + other if node.kind == "add" else x * other
+            elif node.kind == "dropout":
+                factors = np.ones(x.shape)
+                if training:
+                    factors = dropout(*key, number, x.size, dict(node.more)["rate"]).reshape(x.shape)
+                kept[node.name] = factors
+                values[node.name] = x * factors
+            elif node.kind == "batch_norm":
+                values[node.name] = self.normalize(node, parameters, x, training, kept, states)
             elif node.kind == "dense":
-                u = x @ parameters[node.name + ".W"] + parameters[node.name + ".b"]
+                u = x @ parameters[node.name + ".W"] + parameters.get(node.name + ".b", 0.0)
                 values[node.name] = np.tanh(u) if node.activation == "tanh" else u
             else:
                 mean = parameters[node.name + ".mean"]
@@ -94,6 +118,22 @@ class Net:
                     states[node.name + ".mean"] = mean + 0.25 * (x.mean(axis=0) - mean)
                     states[node.name + ".draw"] = np.array([draw])
         return [values[name] for name in self.outputs], (values, kept), states
+
+    def normalize(self, node, parameters, x, training, kept, states):
+        """gamma * x̂ + beta; by the batch's own mean and variance while training."""
+        own = {short: parameters[f"{node.name}.{short}"] for short in BATCH_NORM}
+        momentum, epsilon = dict(node.more)["momentum"], dict(node.more)["epsilon"]
+        mean, variance = own["running_mean"], own["running_var"]
+        if training:
+            rows = len(x)
+            mean, variance = (x.mean(axis=0), x.var(axis=0)) if rows else (0.0, 0.0)
+            if rows:
+                unbiased = variance * rows / (rows - 1) if rows > 1 else variance
+                for short, value in (("running_mean", mean), ("running_var", unbiased)):
+                    states[f"{node.name}.{short}"] = (1 - momentum) * own[short] + momentum * value
+        deviation = np.sqrt(variance + epsilon)
+        kept[node.name] = (x - mean) / deviation, deviation
+        return own["gamma"] * kept[node.name][0] + own["beta"]
 
     # -- backward -------------------------------------------------------------------------------------------
 
@@ -119,10 +159,24 @@ class Net:
             if node.kind == "add":
                 add(node.sources[0], dy)
                 add(node.sources[1], dy)
+            elif node.kind == "multiply":
+                add(node.sources[0], dy * values[node.sources[1]])
+                add(node.sources[1], dy * x)
+            elif node.kind == "dropout":
+                add(node.sources[0], dy * centered[node.name])
+            elif node.kind == "batch_norm":
+                unit, deviation = centered[node.name]
+                gradients[node.name + ".gamma"] += (dy * unit).sum(axis=0)
+                gradients[node.name + ".beta"] += dy.sum(axis=0)
+                g = dy * parameters[node.name + ".gamma"]
+                if len(x):
+                    g = (g - g.mean(axis=0) - unit * (g * unit).mean(axis=0)) / deviation
+                add(node.sources[0], g)
             elif node.kind == "dense":
                 du = dy * (1 - values[node.name] ** 2) if node.activation == "tanh" else dy
                 gradients[node.name + ".W"] += x.T @ du
-                gradients[node.name + ".b"] += du.sum(axis=0)
+                if node.name + ".b" in gradients:
+                    gradients[node.name + ".b"] += du.sum(axis=0)
                 add(node.sources[0], du @ parameters[node.name + ".W"].T)
             else:
                 gradients[node.name + ".gain"] += (dy * centered[node.name]).sum(axis=0)
@@ -130,7 +184,7 @@ class Net:
         return gradients, [d.get(name, np.zeros_like(values[name])) for name, _ in self.inputs]
 
     def backward_fails(self, inputs):
-        return self.has_state and bool((inputs[0] == BACKWARD_FAILS).any())
+        return self.has_plugin and bool((inputs[0] == BACKWARD_FAILS).any())
 
     # -- losses ---------------------------------------------------------------------------------------------
 
@@ -174,6 +228,24 @@ def dense(name, source, units, activation=""):
     return Node("dense", name, (source,), units, activation)
 
 
+def normalizing(name, rate):
+    """Running statistics and random numbers of the engine's own layers."""
+    return Net(
+        name,
+        [("x", 3), ("u", 4)],
+        [
+            # The gradient of a bias would be zero, but for rounding.
+            Node("dense", "h", ("x",), 4, more=(("bias", False),)),
+            Node("batch_norm", "bn", ("h",), more=(("momentum", 0.25), ("epsilon", 0.1))),
+            Node("dropout", "drop", ("bn",), more=(("rate", rate),)),
+            Node("multiply", "gate", ("drop", "u")),
+            dense("out", "gate", 2),
+        ],
+        ["out", "bn"],
+        [(Term(0, MSE),), (Term(0, CE), Term(1, MSE, 0.25)), (Term(1, MSE),), ()],
+    )
+
+
 NETS = [
     # Two outputs with branches of their own over a shared trunk; two inputs.
     Net(
@@ -208,7 +280,11 @@ NETS = [
         ["h", "h", "g"],
         [(Term(0, MSE), Term(1, MSE, 0.5)), (Term(1, MSE),), (Term(2, CE), Term(0, MSE)), ()],
     ),
+    *(normalizing("norm", 0.25), normalizing("calm", 0.0)),
 ]
+
+# Python's functions that only look (vjp ...) draw new random numbers in each call; which is not promised.
+PYTHON_NETS = [net for net in NETS if net.name != "norm"]
 
 
 class Meter:
@@ -241,48 +317,3 @@ class Meter:
         if not self.is_known:
             return None
         return self.right / self.decisions if self.decisions else float("nan")
-
-
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    """An optimizer with its attributes."""
-
-    kind: str
-    attributes: tuple[tuple[str, float | bool], ...]
-
-    def __repr__(self):
-        return f"{self.kind}({', '.join(f'{name}={value}' for name, value in self.attributes)})"
-
-    def value(self, name, default=0.0):
-        return dict(self.attributes).get(name, default)
-
-    @property
-    def moments(self):
-        return 2 if self.kind == "adam" else 1 if self.value("momentum") else 0
-
-    def apply(self, weight, gradient, moments, step, rate):
-        """The new weight; `moments` are changed in place. `step` counts from 1."""
-        gradient = gradient + self.value("weight_decay") * weight
-        if self.kind == "adam":
-            beta1, beta2 = 0.9, 0.999
-            moments[0] = beta1 * moments[0] + (1 - beta1) * gradient
-            moments[1] = beta2 * moments[1] + (1 - beta2) * gradient**2
-            first, second = moments[0] / (1 - beta1**step), moments[1] / (1 - beta2**step)
-            return weight - rate * first / (np.sqrt(second) + self.value("epsilon"))
-        if not moments:
-            return weight - rate * gradient
-        momentum = self.value("momentum")
-        moments[0] = momentum * moments[0] + gradient
-        return weight - rate * (gradient + momentum * moments[0] if self.value("nesterov") else moments[0])
-
-
-# Rates that are small enough for training not to diverge: rounding errors would grow with it. A large
-# epsilon keeps Adam from making much of rounding errors in gradients that are zero.
-RULES = [
-    Rule("sgd", (("learning_rate", 0.05),)),
-    Rule("sgd", (("learning_rate", 0.01), ("momentum", 0.9))),
-    Rule("adam", (("learning_rate", 0.02), ("epsilon", 1e-3))),
-    Rule("sgd", (("learning_rate", 0.02), ("momentum", 0.5), ("nesterov", True), ("weight_decay", 0.01))),
-    Rule("adam", (("learning_rate", 0.03), ("epsilon", 1e-3), ("weight_decay", 0.1))),
-    None,
-]

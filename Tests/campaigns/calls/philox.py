@@ -1,6 +1,8 @@
-"""The order in which denpa_fit shuffles: Fisher and Yates over Philox4x32-10 (docs/design.md)."""
+"""What denpa_fit shuffles by and dropout drops by: Philox4x32-10 (docs/design.md, DropoutArguments)."""
 
 from __future__ import annotations
+
+import numpy as np
 
 WORD, LONG = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 SHUFFLE = 0x7368_7566_666C_6531
@@ -33,3 +35,16 @@ def permutation(seed, epoch, count):
         order[index] = order[other]
         order[other] = index
     return order
+
+
+def dropout(seed, forward, node, count, rate):
+    """What dropout multiplies the elements by."""
+    mixed = scramble(seed) ^ (0x64726F70 << 32 ^ node)
+    words, result = {}, []
+    for element in range(count):
+        counter = element // 32 * 8 + element % 8
+        if counter not in words:
+            key = mixed & WORD, mixed >> 32
+            words[counter] = philox((counter & WORD, counter >> 32, forward & WORD, forward >> 32), key)
+        result.append(0.0 if words[counter][element % 32 // 8] < round(rate * 2**32) else 1 / (1 - rate))
+    return np.array(result)

@@ -54,10 +54,7 @@ def build(net, seed):
     """The network as a dp.Model."""
     values = {name: dp.Input((width,), name=name) for name, width in net.inputs}
     for node in net.nodes:
-        given = {"units": node.units} if node.kind == "dense" else {}
-        if node.activation:
-            given["activation"] = node.activation
-        values[node.name] = dp.create(node.kind, name=node.name, **given)(
+        values[node.name] = dp.create(node.kind, name=node.name, **node.attributes)(
             *[values[name] for name in node.sources]
         )
     inputs, outputs = [values[name] for name, _ in net.inputs], [values[name] for name in net.outputs]
@@ -76,7 +73,9 @@ def loss_of(terms):
 
 
 def optimizer_of(rule):
-    return dp.create(rule.kind, **dict(rule.attributes))
+    groups = {pattern: dict(more) for pattern, more in rule.groups}
+    limits = {"clip_norm": rule.clip_norm, "clip_value": rule.clip_value}
+    return dp.create(rule.kind, **dict(rule.attributes), **limits, groups=groups)
 
 
 def copies(net, how):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from .expected import TrainerState
-from .nets import Rule
+from .rules import Rule
 
 DEFAULT = Rule("sgd", (("learning_rate", 0.01),))
 ROOM = 2**31  # trainers of the package have room for every batch
@@ -91,7 +91,8 @@ class NetState:
         if self.open is None or rule is not None and self.open.rule != rule:
             old, self.open = self.open, self.make((), rule, True)
             if old is not None:
-                self.open.gradients, self.open.restarts = old.gradients, False
+                kept = {name: old.gradients[name] for name in self.open.trained if name in old.gradients}
+                self.open.gradients, self.open.restarts = {**self.open.zeros, **kept}, False
         self.bring(self.open)
         return self.open
 

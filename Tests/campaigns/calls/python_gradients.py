@@ -12,7 +12,7 @@ from denpa import _abi as abi
 from .batches import BATCH, GOOD_BATCH, SEED, numbers
 from .compare import require, require_all
 from .known import WITHOUT
-from .nets import RULES
+from .rules import RULES
 from .python_api import listed, optimizer_of, possible
 from .python_machine import MAYBE, PICK
 from .python_training import PythonTraining
@@ -124,7 +124,7 @@ class PythonMachine(PythonTraining):
     @rule(net=PICK, opt=PICK)
     def step(self, net, opt):
         owner, net, state = self.pick(net)
-        chosen = RULES[opt % 5]
+        chosen = RULES[opt % (len(RULES) - 1)]
         optimizer = optimizer_of(chosen)
         self.api.call(f"{chosen}.step({owner})", optimizer.step, net)
         # A first forward that was refused may have left a trainer without gradients, or none.

@@ -16,7 +16,8 @@ from denpa._call import library
 from .expected import ModelState
 from .known import WITHOUT
 from .memory import Disagreement
-from .nets import NETS, RULES
+from .nets import PYTHON_NETS
+from .rules import RULES
 from .python_api import FAULTS, PythonApi, build, copies, listed, loss_of, optimizer_of, possible, spoiled
 from .python_expected import NetState
 from .recorder import Recorder
@@ -119,7 +120,7 @@ class PythonBase(RuleBasedStateMachine):
     # -- networks -------------------------------------------------------------------------------------------
 
     @initialize(
-        which=st.sampled_from(NETS),
+        which=st.sampled_from(PYTHON_NETS),
         seed=st.integers(0, 2),
         terms=PICK,
         opt=PICK,
@@ -134,7 +135,7 @@ class PythonBase(RuleBasedStateMachine):
     @rule(
         slot=SLOT,
         net=PICK,
-        which=st.sampled_from(NETS),
+        which=st.sampled_from(PYTHON_NETS),
         seed=st.integers(0, 2),
         what=st.sampled_from(["deepcopy", "bytes", "pickle", "new", "close", "use after close"]),
     )
@@ -187,7 +188,7 @@ class PythonBase(RuleBasedStateMachine):
 
     def compile(self, net, terms, opt):
         owner, net, state = self.pick(net)
-        losses, chosen = self.losses(state, terms), RULES[opt % 5] if opt < 11 else None
+        losses, chosen = self.losses(state, terms), RULES[opt % (len(RULES) - 1)] if opt < 11 else None
         optimizer = optimizer_of(chosen) if chosen else None
         self.api.call(f"{owner}.compile({losses}, {chosen})", net.compile, loss_of(losses), optimizer)
         self.settle([(abi.OK, lambda: state.compile(losses, chosen))])

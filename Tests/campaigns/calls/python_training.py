@@ -13,7 +13,7 @@ from .batches import BATCH, GOOD_BATCH
 from .compare import require, require_all
 from denpa import _abi as abi
 from .memory import Disagreement
-from .nets import RULES
+from .rules import RULES
 from .python_api import FAULTS, Stop, loss_of, optimizer_of, possible
 from .python_machine import MAYBE, PICK, PythonBase
 
@@ -27,7 +27,7 @@ class PythonTraining(PythonBase):
     def choices(self, state, terms, opt):
         """What a call is given: (terms or None, rule or None, the keyword arguments, words)."""
         losses = None if terms is None else self.losses(state, terms)
-        chosen = None if opt is None else RULES[opt % 5]
+        chosen = None if opt is None else RULES[opt % (len(RULES) - 1)]
         named, words = {}, ""
         if losses is not None:
             named["loss"], words = loss_of(losses), f", loss {losses}"

@@ -58,7 +58,7 @@ class Inspecting(Learning):
             # Without this call, the first backward would overwrite the gradients that are copied below.
             check(library.denpa_trainer_zero_gradients(trainer.handle.pointer))
             for port in self._ports()[2]:
-                if port.trainable:
+                if trainer.trains(port.name) and old.trains(port.name):
                     trainer.gradient(port.name)[...] = old.gradient(port.name)
         self._last = None
         self._trainers.open = trainer
@@ -146,7 +146,7 @@ class Inspecting(Learning):
         trainer = self._trainers.open
         if trainer is None:
             raise BadState("there are no gradients before forward(x, training=True) and backward(dout)")
-        names = [port.name for port in self._ports()[2] if port.trainable]
+        names = [port.name for port in self._ports()[2] if trainer.trains(port.name)]
         return Gradients(self._names, names, trainer.gradient)
 
     def zero_grads(self) -> None:

@@ -59,6 +59,13 @@ class Trainer:
         check(library.denpa_trainer_step_count(self.handle.pointer, ctypes.byref(steps)))
         return steps.value
 
+    def trains(self, name: str) -> bool:
+        """Return whether the trainer trains a parameter; a group of its optimizer may freeze it."""
+        status = library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(abi.Tensor()))
+        if status != abi.NOT_FOUND:
+            check(status)
+        return bool(status == abi.OK)
+
     def gradient(self, name: str) -> Array:
         """Return the gradient of a parameter, as an array that refers to the trainer's memory."""
         tensor = abi.Tensor()

@@ -1,0 +1,94 @@
+"""The optimizers of the campaign, in NumPy and float64."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """An optimizer with its attributes."""
+
+    kind: str
+    attributes: tuple[tuple[str, float | bool], ...]
+    clip_norm: float = 0.0
+    clip_value: float = 0.0
+    # Patterns of names, and what is different for them: attributes, or ("frozen", True).
+    groups: tuple[tuple[str, tuple[tuple[str, float | bool], ...]], ...] = ()
+
+    def __repr__(self):
+        limits = f", clip_norm={self.clip_norm}" * (self.clip_norm > 0)
+        limits += f", clip_value={self.clip_value}" * (self.clip_value > 0)
+        groups = f", groups={self.groups}" if self.groups else ""
+        given = ", ".join(f"{name}={value}" for name, value in self.attributes)
+        return f"{self.kind}({given}{limits}{groups})"
+
+    def of(self, parameter):
+        """The rule of a parameter: its group's, or this one."""
+        for pattern, more in self.groups:
+            if fnmatch.fnmatchcase(parameter, pattern):
+                return Rule(self.kind, tuple({**dict(self.attributes), **dict(more)}.items()))
+        return self
+
+    def share(self, parameter):
+        """The learning rate of a parameter, divided by the optimizer's."""
+        return self.of(parameter).value("learning_rate") / self.value("learning_rate")
+
+    def limited(self, gradients):
+        if self.clip_value:
+            gradients = {n: np.clip(g, -self.clip_value, self.clip_value) for n, g in gradients.items()}
+        norm = np.sqrt(sum((g**2).sum() for g in gradients.values()))
+        if self.clip_norm and norm > self.clip_norm:
+            gradients = {name: g * (self.clip_norm / norm) for name, g in gradients.items()}
+        return gradients
+
+    def value(self, name, default=0.0):
+        return dict(self.attributes).get(name, default)
+
+    @property
+    def moments(self):
+        return 2 if self.kind.startswith("adam") else 1 if self.value("momentum") else 0
+
+    def apply(self, weight, gradient, moments, step, rate):
+        """The new weight; `moments` are changed in place. `step` counts from 1."""
+        if self.kind == "adamw":
+            weight = weight * (1 - rate * self.value("weight_decay"))
+        else:
+            gradient = gradient + self.value("weight_decay") * weight
+        if self.kind.startswith("adam"):
+            beta1, beta2 = 0.9, 0.999
+            moments[0] = beta1 * moments[0] + (1 - beta1) * gradient
+            moments[1] = beta2 * moments[1] + (1 - beta2) * gradient**2
+            first, second = moments[0] / (1 - beta1**step), moments[1] / (1 - beta2**step)
+            return weight - rate * first / (np.sqrt(second) + self.value("epsilon"))
+        if not moments:
+            return weight - rate * gradient
+        momentum = self.value("momentum")
+        moments[0] = momentum * moments[0] + gradient
+        return weight - rate * (gradient + momentum * moments[0] if self.value("nesterov") else moments[0])
+
+
+# Rates that are small enough for training not to diverge: rounding errors would grow with it. A large
+# epsilon keeps Adam from making much of rounding errors in gradients that are zero.
+RULES = [
+    Rule("sgd", (("learning_rate", 0.05),)),
+    Rule("sgd", (("learning_rate", 0.01), ("momentum", 0.9))),
+    Rule("adam", (("learning_rate", 0.02), ("epsilon", 1e-3))),
+    Rule("sgd", (("learning_rate", 0.02), ("momentum", 0.5), ("nesterov", True), ("weight_decay", 0.01))),
+    Rule("adam", (("learning_rate", 0.03), ("epsilon", 1e-3), ("weight_decay", 0.1))),
+    Rule(
+        "adamw",
+        (("learning_rate", 0.02), ("epsilon", 1e-3), ("weight_decay", 0.1)),
+        groups=(("*.b", (("weight_decay", 0.0), ("learning_rate", 0.005))),),
+    ),
+    Rule("sgd", (("learning_rate", 0.05),), clip_norm=0.3, clip_value=0.2),
+    Rule(
+        "sgd",
+        (("learning_rate", 0.03), ("momentum", 0.5)),
+        groups=(("*.W", (("frozen", True),)), ("*", (("momentum", 0.5),))),
+    ),
+    None,
+]
