@@ -104,7 +104,9 @@ struct Arena {
       let (end, overflow) = offset.addingReportingOverflow(interval.bytes)
       guard !overflow, end <= 1 << 47 else { return false }
       offsets[interval.tensor] = offset
-      byteCount = end
+      // The last block may be large enough, although it was not found.
+      if end < byteCount { free.insert(end, byteCount - end) }
+      byteCount = max(byteCount, end)
     }
     return true
   }
