@@ -29,7 +29,7 @@ public enum Function: Int32, Sendable, CaseIterable {
     .identity, .sigmoid, .tanh, .relu, .exp, .erf, .gelu, .geluTanh,
   ]
 
-  public var isActivation: Bool { rawValue <= Function.geluTanh.rawValue }
+  public var isActivation: Bool { Function.activations.contains(self) }
 
   /// Whether f'(x) is computed from y = f(x) rather than from x.
   public var derivativeFromOutput: Bool {

@@ -11,7 +11,6 @@ func classNumber(_ target: UnsafeRawPointer, _ kind: Int32, _ row: Int) -> Int {
 }
 
 enum CrossEntropy<V: Vector>: LossKernel {
-  @inline(__always) static var isLarge: Bool { true }
   typealias Row = UnsafePointer<V.Scalar>
 
   @inline(__always) static func items(_ a: CrossEntropyArguments) -> Int { a.rows }

@@ -9,12 +9,6 @@ protocol LossKernel {
   static func width(_ arguments: Arguments) -> Int
   /// Returns the unscaled loss of a range, or 0 if it stored each row's own loss.
   static func run(_ arguments: UnsafePointer<Arguments>, _ lower: Int, _ upper: Int) -> Double
-  /// As of a `RangeKernel`.
-  static var isLarge: Bool { get }
-}
-
-extension LossKernel {
-  @inline(__always) static var isLarge: Bool { false }
 }
 
 /// The partial sums of at most `maximum` chunks, in the order of the chunks. The `SIMD64` serves as an array
@@ -26,25 +20,13 @@ struct LossContext {
 }
 
 @inline(__always)
-private func process<K: LossKernel>(
-  _: K.Type, _ arguments: UnsafePointer<K.Arguments>, _ lower: Int, _ upper: Int
-) -> Double {
-  K.isLarge ? call(K.self, arguments, lower, upper) : K.run(arguments, lower, upper)
-}
-
-@inline(never)
-private func call<K: LossKernel>(
-  _: K.Type, _ arguments: UnsafePointer<K.Arguments>, _ lower: Int, _ upper: Int
-) -> Double { K.run(arguments, lower, upper) }
-
-@inline(__always)
 func addUp<K: LossKernel>(
   _: K.Type, _ arguments: UnsafePointer<K.Arguments>, _ run: RunPointer, _ body: ChunkBody
 ) -> Double {
   let count = K.items(arguments.pointee)
   if count <= 0 { return 0 }
   let chunk = lossChunk(K.self, arguments.pointee, count)
-  if count <= chunk { return process(K.self, arguments, 0, count) }
+  if count <= chunk { return K.run(arguments, 0, count) }
   var context = LossContext(range: RangeContext(arguments: arguments, count: count, chunk: chunk))
   let chunks = (count &- 1) / chunk &+ 1
   return withUnsafeMutablePointer(to: &context) { context in
@@ -72,8 +54,8 @@ func runLossChunk<K: LossKernel>(_: K.Type, _ context: UnsafeMutableRawPointer, 
   let range = context.pointee.range
   let lower = Int(chunk) &* range.chunk
   let upper = Swift.min(lower &+ range.chunk, range.count)
-  partials(context)[Int(chunk)] = process(
-    K.self, range.arguments.assumingMemoryBound(to: K.Arguments.self), lower, upper)
+  partials(context)[Int(chunk)] = K.run(
+    range.arguments.assumingMemoryBound(to: K.Arguments.self), lower, upper)
 }
 
 @inline(__always)

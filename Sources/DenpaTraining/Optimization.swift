@@ -45,23 +45,24 @@ public struct OptimizerSettings: Sendable {
   }
 }
 
-/// The optimizer of a trainer: what it keeps of each parameter, and the kernel calls of a step. What a step
-/// walks through is plain memory.
-struct Optimization {
-  /// A sweep over parameters of one group that lie side by side.
-  private struct Sweep {
-    var step: Step
-    var prepare: @convention(c) (UnsafeMutableRawPointer, Int64, Double) -> Void
-    var arguments: UnsafeMutableRawPointer
-    /// The group's learning rate, divided by the optimizer's.
-    var rate: Double
-  }
+/// A sweep over parameters of one group that lie side by side.
+struct Sweep {
+  var step: Step
+  var prepare: @convention(c) (UnsafeMutableRawPointer, Int64, Double) -> Void
+  var arguments: UnsafeMutableRawPointer
+  /// The group's learning rate, divided by the optimizer's.
+  var rate: Double
+}
 
-  let settings: OptimizerSettings
+/// The optimizer of a trainer: what it keeps of each parameter, and the kernel calls of a step.
+final class Optimization {
+  private let settings: OptimizerSettings
   /// What the optimizer keeps: for each of its tensors the places of all parameters, and the memory.
   private let state: [(description: OptimizerState, layout: ParameterLayout, memory: Buffer)]
-  private let sweeps: UnsafeMutableBufferPointer<Sweep>
-  private let clipping: Clipping?
+  /// What a step walks through: plain memory, which the trainer reads without the way through this object.
+  let sweeps: UnsafeMutableBufferPointer<Sweep>
+  /// nil: gradients have no limits.
+  let clipping: Clipping?
   /// Keeps what `sweeps` points to.
   private let memory: Buffer
 
@@ -129,18 +130,6 @@ struct Optimization {
     return result
   }
 
-  /// One step, the `number`th, counted from 1.
-  @inline(__always)
-  func apply(_ number: Int64, learningRate: Double, _ run: UnsafeMutablePointer<Run>) throws(DenpaError) {
-    if let clipping { clipping.apply(run) }
-    for sweep in sweeps {
-      sweep.prepare(sweep.arguments, number, learningRate * sweep.rate)
-      guard sweep.step(sweep.arguments, run) == 0 else {
-        throw DenpaError(.internalError, "the optimizer's kernel failed")
-      }
-    }
-  }
-
   /// What the optimizer keeps of a parameter under that name.
   func view(_ name: String, of index: Int, _ parameter: Parameter) throws(DenpaError) -> TensorView {
     guard let found = state.first(where: { $0.description.name == name }) else {
@@ -159,7 +148,7 @@ struct Optimization {
 
 /// Limits gradients before a step, in place: each element first, then the norm of all of them together
 /// (Pascanu, Mikolov & Bengio, 2013).
-private final class Clipping {
+final class Clipping {
   private let settings: OptimizerSettings
   private let kernels: KernelTable
   /// The gradients that are there.

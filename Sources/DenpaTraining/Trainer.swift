@@ -40,6 +40,9 @@ public final class Trainer: @unchecked Sendable {
   let hasOptimizer: Bool
   private let wantsInputGradients: Bool
   let optimization: Optimization?
+  /// Those of the optimizer, and whether gradients are limited before them.
+  private let sweeps: UnsafeMutableBufferPointer<Sweep>
+  private let limitsGradients: Bool
   private let run: UnsafeMutablePointer<Run>
   private let runMemory: Buffer
 
@@ -76,11 +79,13 @@ public final class Trainer: @unchecked Sendable {
     states = try LayerStates(parameters, model.layout)
     hasOptimizer = options.optimizer != nil
     wantsInputGradients = options.inputGradients
+    var optimization: Optimization?
     if let settings = options.optimizer {
       optimization = try Optimization(settings, model, parameters, weights: weights, gradients: gradients)
-    } else {
-      optimization = nil
     }
+    self.optimization = optimization
+    sweeps = optimization?.sweeps ?? UnsafeMutableBufferPointer(start: nil, count: 0)
+    limitsGradients = optimization?.clipping != nil
     learningRate = options.optimizer?.optimizer.learningRate ?? 0
     runMemory = try Buffer(byteCount: MemoryLayout<Run>.stride, zeroed: true, "a trainer")
     run = runMemory.base.bindMemory(to: Run.self, capacity: 1)
@@ -321,6 +326,12 @@ public final class Trainer: @unchecked Sendable {
     stepCount += 1
     // What forward kept belongs to the weights that it had.
     openForward = nil
-    try optimization?.apply(stepCount, learningRate: learningRate, run)
+    if limitsGradients { optimization?.clipping?.apply(run) }
+    for sweep in sweeps {
+      sweep.prepare(sweep.arguments, stepCount, learningRate * sweep.rate)
+      guard sweep.step(sweep.arguments, run) == 0 else {
+        throw DenpaError(.internalError, "the optimizer's kernel failed")
+      }
+    }
   }
 }

@@ -247,11 +247,14 @@ def main():
     parser.add_argument(
         "--theme", choices=[theme.__name__ for theme, _ in THEMES], help="networks of one theme"
     )
+    parser.add_argument("--kind", help="networks in which layers of this kind are frequent")
     parser.add_argument("--verbose", action="store_true", help="a line for each network")
     parser.add_argument("--no-shrinking", action="store_true", help="failures as they are")
     arguments = parser.parse_args()
     if arguments.theme:
         os.environ["DENPA_NETWORKS_THEME"] = arguments.theme  # for the children
+    if arguments.kind:
+        os.environ["DENPA_NETWORKS_KIND"] = arguments.kind
     campaign = Campaign(arguments)
     about = Child(campaign.kernels(0)).once({"registry": True})
     missing = about.get("unknown", [str(about)])

@@ -193,12 +193,12 @@ def losses(draw, grown, net, wanted):
     return found
 
 
-def attempt(seed, registry, variant, only):
+def attempt(seed, registry, variant, only, kind=None):
     draw = Draw(f"{seed} {variant}")
     theme = draw.choices([theme for theme, _ in THEMES], [weight for _, weight in THEMES])[0]
     theme = next((known for known, _ in THEMES if known.__name__ == only), theme)
     wanted = theme(draw)
-    net = Growing(draw, registry, wanted.get("kinds", ()))
+    net = Growing(draw, registry, [kind] if kind else wanted.get("kinds", ()))
     rows = wanted["rows"]
     for _ in range(1 if wanted["shape"] else wanted.get("inputs") or draw.choice([1, 1, 1, 2, 3])):
         integer = wanted.get("integers") or (not wanted["shape"] and draw.chance(0.2))
@@ -280,11 +280,11 @@ def attempt(seed, registry, variant, only):
     return spec
 
 
-def network(seed, registry, theme=None):
-    """The network of a seed; with a `theme`, the one that it has of that."""
+def network(seed, registry, theme=None, kind=None):
+    """The network of a seed; with a `theme`, the one that it has of that; with many layers of a `kind`."""
     for variant in range(100):
         try:
-            return attempt(seed, registry, variant, theme)
+            return attempt(seed, registry, variant, theme, kind)
         except Invalid:
             continue
     raise RuntimeError(f"seed {seed}: no network within the bounds")

@@ -69,7 +69,12 @@ def main():
         spec = (
             asked["spec"]
             if "spec" in asked
-            else network(asked["seed"], registry, os.environ.get("DENPA_NETWORKS_THEME"))
+            else network(
+                asked["seed"],
+                registry,
+                os.environ.get("DENPA_NETWORKS_THEME"),
+                os.environ.get("DENPA_NETWORKS_KIND"),
+            )
         )
         if asked.get("show"):
             print(json.dumps(spec), flush=True)
