@@ -3,8 +3,8 @@ import DenpaGraph
 
 /// Transpose: y has x's axes in another order; dx is dy with them back in place.
 ///
-/// Shapes: x (rows, a, b, …), y (rows, …), whose axis i is axis `axes[i − 1]` of x. Without `axes` the axes behind the batch
-/// are reversed. Errors: `axes` that do not name each axis behind the batch once.
+/// Shapes: x (rows, a, b, …), y (rows, …), whose axis i is axis `axes[i − 1]` of x. Without `axes` the axes
+/// behind the batch are reversed. Errors: `axes` that do not name each axis behind the batch once.
 public struct Transpose: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "transpose", summary: "Reorders the axes behind the batch.",
@@ -12,8 +12,9 @@ public struct Transpose: BuiltInLayer {
       "x (rows, a, b, …) → y (rows, …): axis i of y is axis axes[i − 1] of x. The batch stays in front.",
     attributes: [
       AttributeSpec(
-        "axes", .ints, default: .ints([]), minimum: 1, maximum: Axis.largest,
-        "The axes of x, numbered from 1 as the batch is 0, in their new order; none: reversed.")
+        "axes", .ints, default: .ints([]), minimum: -Axis.largest, maximum: Axis.largest,
+        "The axes of x, numbered from 1 as the batch is 0, or from the end, in their new order; none: reversed."
+      )
     ],
     samples: [
       Sample(inputs: [TensorType(.float32, [4, 2, 3])]),
@@ -28,7 +29,9 @@ public struct Transpose: BuiltInLayer {
   /// For each axis of y, that of x.
   private func order(_ shape: Shape) throws(DenpaError) -> [Int] {
     guard shape.rank >= 1 else { throw DenpaError(.badShape, "expected x with a batch axis, got \(shape)") }
-    let order = axes.isEmpty ? Array((1..<max(shape.rank, 1)).reversed()) : axes
+    let order =
+      axes.isEmpty
+      ? Array((1..<max(shape.rank, 1)).reversed()) : axes.map { $0 < 0 ? $0 + shape.rank : $0 }
     guard order.sorted() == Array(1..<max(shape.rank, 1)) else {
       throw DenpaError(
         .badArgument,

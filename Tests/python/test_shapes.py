@@ -20,6 +20,7 @@ CASES = {
     "slice of an axis in between": (dp.Slice(axis=1, start=1), lambda x: x[:, 1:]),
     "transpose": (dp.Transpose(), lambda x: x.transpose(0, 3, 2, 1)),
     "transpose, axes": (dp.Transpose(axes=[2, 3, 1]), lambda x: x.transpose(0, 2, 3, 1)),
+    "transpose, from the end": (dp.Transpose(axes=[1, -1, -2]), lambda x: x.transpose(0, 1, 3, 2)),
     "reshape": (dp.Reshape(shape=[5, -1, 2]), lambda x: x.reshape(len(x), 5, 6, 2)),
     "reshape to a vector": (dp.Reshape(shape=[60]), lambda x: x.reshape(len(x), 60)),
 }
