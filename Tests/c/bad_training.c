@@ -274,6 +274,18 @@ static void bad_denpa_trainer_gradient(void) {
   BAD(denpa_trainer_gradient(w.t, "x", &view), DENPA_NOT_FOUND);
   REFUSED(denpa_trainer_gradient(w.t, huge(), &view));
 }
+static void bad_denpa_trainer_optimizer_state(void) {
+  denpa_tensor view;
+  TRAINER_ONLY(denpa_trainer_optimizer_state(h, "out.W", "velocity", &view));
+  BAD(denpa_trainer_optimizer_state(w.t, NULL, "velocity", &view), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_optimizer_state(w.t, "out.W", NULL, &view), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_optimizer_state(w.t, "out.W", "velocity", NULL), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_optimizer_state(w.t, "out", "velocity", &view), DENPA_NOT_FOUND);
+  BAD(denpa_trainer_optimizer_state(w.t, "out.W", "", &view), DENPA_NOT_FOUND);
+  BAD(denpa_trainer_optimizer_state(w.t, "out.W", "momentum", &view), DENPA_NOT_FOUND);
+  REFUSED(denpa_trainer_optimizer_state(w.t, huge(), "velocity", &view));
+  REFUSED(denpa_trainer_optimizer_state(w.t, "out.W", huge(), &view));
+}
 static void bad_denpa_trainer_set_learning_rate(void) {
   static const double rates[] = {-1, -1e-300, (double)NAN, (double)INFINITY, (double)-INFINITY};
   int i;
@@ -335,6 +347,7 @@ static const test_case tests[] = {
     BAD_TEST(denpa_trainer_forward),
     BAD_TEST(denpa_trainer_backward),
     BAD_TEST(denpa_trainer_gradient),
+    BAD_TEST(denpa_trainer_optimizer_state),
     BAD_TEST(denpa_trainer_set_learning_rate),
     BAD_TEST(denpa_trainer_learning_rate),
     BAD_TEST(denpa_trainer_step_count),

@@ -37,13 +37,9 @@ static denpa_attribute ints(const char *name, const int64_t *values, int64_t cou
   return a;
 }
 
-static denpa_status layer(denpa_graph *g, const char *kind, const denpa_attribute *attributes, denpa_value a, denpa_value b,
-                          denpa_value *y) {
-  denpa_value in[2];
-  in[0] = a;
-  in[1] = b;
-  return denpa_graph_add(g, kind, kind, attributes, in, (a >= 0) + (b >= 0), y, 1);
-}
+/* Adds a layer of up to two inputs (-1: none). A macro, because C++ keeps lists of attributes for the call alone. */
+#define LAYER(kind, attributes, a, b, y)                                                                              \
+  (in[0] = (a), in[1] = (b), denpa_graph_add(g, kind, kind, attributes, in, ((a) >= 0) + ((b) >= 0), y, 1))
 
 #define TRY(call)                                                                                                     \
   do {                                                                                                                \
@@ -54,29 +50,29 @@ static denpa_status layer(denpa_graph *g, const char *kind, const denpa_attribut
 /* All of it up to the model; the first status that is not DENPA_OK. */
 static denpa_status build(denpa_graph *g, denpa_model **m) {
   static const int64_t image[] = {SIDE, SIDE, CHANNELS}, kernel[] = {3, 3}, axes[] = {1, 2};
-  denpa_value x, k, h, two, half[2], y;
+  denpa_value in[2], x, k, h, two, half[2], y;
   OPTIONS(denpa_model_options, o);
   o.seed = 3;
   TRY(denpa_graph_input(g, "x", DENPA_FLOAT32, 3, image, &x));
   TRY(denpa_graph_input(g, "k", DENPA_INT64, 0, NULL, &k));
-  TRY(layer(g, "conv2d",
+  TRY(LAYER("conv2d",
             DENPA_ATTRIBUTES(denpa_int("filters", 4), ints("kernel", kernel, 2), denpa_string("padding", "same"),
                              denpa_int("groups", 2), denpa_string("activation", "tanh")),
             x, -1, &h));
-  TRY(layer(g, "batch_norm", NULL, h, -1, &h));
-  TRY(layer(g, "dropout", DENPA_ATTRIBUTES(denpa_float("rate", 0.25)), h, -1, &h));
-  TRY(layer(g, "matmul", DENPA_ATTRIBUTES(denpa_bool("transpose_b", 1)), h, h, &h));
-  TRY(layer(g, "reduce_max", DENPA_ATTRIBUTES(ints("axes", axes, 2)), h, -1, &h));
-  TRY(layer(g, "layer_norm", NULL, h, -1, &h));
-  TRY(layer(g, "square", NULL, h, -1, &h));
-  TRY(layer(g, "constant", DENPA_ATTRIBUTES(denpa_float("value", 2)), -1, -1, &two));
-  TRY(layer(g, "add", NULL, h, two, &h));
-  TRY(layer(g, "power", NULL, h, two, &h));
+  TRY(LAYER("batch_norm", NULL, h, -1, &h));
+  TRY(LAYER("dropout", DENPA_ATTRIBUTES(denpa_float("rate", 0.25)), h, -1, &h));
+  TRY(LAYER("matmul", DENPA_ATTRIBUTES(denpa_bool("transpose_b", 1)), h, h, &h));
+  TRY(LAYER("reduce_max", DENPA_ATTRIBUTES(ints("axes", axes, 2)), h, -1, &h));
+  TRY(LAYER("layer_norm", NULL, h, -1, &h));
+  TRY(LAYER("square", NULL, h, -1, &h));
+  TRY(LAYER("constant", DENPA_ATTRIBUTES(denpa_float("value", 2)), -1, -1, &two));
+  TRY(LAYER("add", NULL, h, two, &h));
+  TRY(LAYER("power", NULL, h, two, &h));
   TRY(denpa_graph_add(g, "split", "split", DENPA_ATTRIBUTES(denpa_int("parts", 2)), &h, 1, half, 2));
-  TRY(layer(g, "divide", NULL, half[0], half[1], &h));
-  TRY(layer(g, "embedding", DENPA_ATTRIBUTES(denpa_int("count", WORDS), denpa_int("units", 2)), k, -1, &k));
-  TRY(layer(g, "multiply", NULL, h, k, &h));
-  TRY(layer(g, "dense", DENPA_ATTRIBUTES(denpa_int("units", OUT)), h, -1, &y));
+  TRY(LAYER("divide", NULL, half[0], half[1], &h));
+  TRY(LAYER("embedding", DENPA_ATTRIBUTES(denpa_int("count", WORDS), denpa_int("units", 2)), k, -1, &k));
+  TRY(LAYER("multiply", NULL, h, k, &h));
+  TRY(LAYER("dense", DENPA_ATTRIBUTES(denpa_int("units", OUT)), h, -1, &y));
   return denpa_model_create(g, &y, 1, &o, m);
 }
 

@@ -4,6 +4,7 @@ before."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -30,13 +31,15 @@ class Asker(threading.Thread):
         super().__init__(daemon=True)
         self.net, self.state = net, state
         self.seen, self.error, self.over = [], None, threading.Event()
+        self.turn = threading.Lock()
 
     def run(self):
         given = ROWS.inputs(self.state.net)
         x, last = given[0] if len(given) == 1 else given, None
         try:
             while not self.over.is_set():
-                outputs = listed(self.net.predict(x))
+                with self.turn:
+                    outputs = listed(self.net.predict(x))
                 now = b"".join(y.tobytes() for y in outputs)
                 if now != last:
                     last = now
@@ -72,6 +75,13 @@ class PythonThreadMachine(PythonMachine):
         for _ in range(2):
             self.askers.append(Asker(self.watched.net, self.watched.state))
             self.askers[-1].start()
+
+    @contextlib.contextmanager
+    def quiet(self):
+        with contextlib.ExitStack() as stack:
+            for asker in self.askers:
+                stack.enter_context(asker.turn)
+            yield
 
     def note(self):
         """Adds the weights of now, and those that fit has published meanwhile."""
