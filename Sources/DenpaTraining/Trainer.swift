@@ -322,11 +322,12 @@ public final class Trainer: @unchecked Sendable {
   }
 
   /// One step of the optimizer, whatever the gradients are.
+  @inline(__always)
   func applyOptimizer() throws(DenpaError) {
     stepCount += 1
     // What forward kept belongs to the weights that it had.
     openForward = nil
-    if limitsGradients { optimization?.clipping?.apply(run) }
+    if limitsGradients { limitGradients() }
     for sweep in sweeps {
       sweep.prepare(sweep.arguments, stepCount, learningRate * sweep.rate)
       guard sweep.step(sweep.arguments, run) == 0 else {
@@ -334,4 +335,7 @@ public final class Trainer: @unchecked Sendable {
       }
     }
   }
+
+  @inline(never)
+  private func limitGradients() { optimization?.clipping?.apply(run) }
 }
