@@ -133,6 +133,26 @@ def test_a_constant_survives_a_file(tmp_path):
     assert_array_equal(dp.load(tmp_path / "net.safetensors").predict(given), net.predict(given))
 
 
+def test_a_number_is_a_layer_and_constant_an_initializer():
+    """The two share a kind: the layer is written as a number in a graph."""
+    assert dp.Constant is dp.initializers.Constant
+    assert isinstance(dp.create("constant", value=0.5), dp.Initializer)
+    net = dp.Sequential([dp.Dense(2, bias_initializer=dp.Constant(0.25))], input_shape=3)
+    assert_array_equal(net.parameters["dense_1.b"], np.float32([0.25, 0.25]))
+    x = dp.Input(2)
+    net = dp.Model(x, x * dp.layers.Constant(3.0)(), dtype="float64")
+    assert_array_equal(net.predict(np.array([[1.0, 2.0]])), [[3.0, 6.0]])
+    with pytest.raises(dp.InvalidArgument, match="no inputs"):
+        dp.layers.Constant(3.0).forward()
+
+
+def test_a_star_import_leaves_the_built_in_functions():
+    names: dict[str, object] = {}
+    exec("from denpa import *", names)
+    assert "abs" not in names and "slice" not in names and names["sqrt"] is dp.sqrt
+    assert dp.abs(-2.0) == 2.0
+
+
 def test_what_is_refused():
     a, b, c = dp.Input(3), dp.Input(4), dp.Input(3, dtype="int64")
     with pytest.raises(dp.ShapeError, match=r"\(rows, 3\) and \(rows, 4\) cannot be broadcast"):

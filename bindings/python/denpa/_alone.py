@@ -12,7 +12,7 @@ from ._kinds import create
 from ._layer import Layer
 from ._loss import Loss
 from ._model import Model
-from .errors import BadState, DenpaError, ShapeError, TypeMismatch
+from .errors import BadState, DenpaError, InvalidArgument, ShapeError, TypeMismatch
 
 KEPT = 8  # networks, one for each shape, that a layer without parameters caches
 
@@ -79,6 +79,8 @@ class LayerAlone:
         Each is a list of arrays with a batch axis, the number of axes that were added, and whether integers
         are kept.
         """
+        if not x:
+            raise InvalidArgument(f"{self.layer.kind} has no inputs: call it for a value of a graph")
         given = [floats(item) for item in x]
         rank = max(array.ndim for array in given)
         ways = [0, 1] if rank > 1 else [1]

@@ -14,7 +14,7 @@ from ._arrays import CODES, DTYPES, DType, shape_tuple
 from ._attributes import Encoded
 from ._call import Handle, c_text, check, create, library
 from ._indexing import part
-from ._kinds import create as create_kind
+from ._kinds import find
 from .errors import InvalidArgument, TypeMismatch
 
 _counter = itertools.count()
@@ -118,7 +118,7 @@ class Value:
 
 def make(kind: str, *values: Value, **attributes: Any) -> Value:
     """Return the output of a new layer of that kind."""
-    made: Value = create_kind(kind, **attributes)(*values)
+    made: Value = find("layers", kind)(**attributes)(*values)
     return made
 
 

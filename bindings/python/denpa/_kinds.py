@@ -34,6 +34,8 @@ def create(kind: str, /, *arguments: Any, **attributes: Any) -> Any:
     For example create("vendor.swish", beta=2). Raises NotRegistered if there is no such kind.
     """
     for category, known in classes.items():
-        if isinstance(kind, str) and kind in known:
-            return find(category, kind)(*arguments, **attributes)
-    return find("layers", kind)
+        found = known.get(kind) if isinstance(kind, str) else None
+        # A number in a graph is written as a number: "constant" is the initializer.
+        if found is not None and (category != "layers" or found.entry["inputs"]):
+            return found(*arguments, **attributes)
+    return find("layers", kind)(*arguments, **attributes)

@@ -95,11 +95,13 @@ class Layer(Described):
 
 
 def function_of(layer: type[Layer], name: str) -> Callable[..., Any] | None:
-    """Return a function for a layer without parameters, or None.
+    """Return a function for a layer with inputs and without parameters, or None.
 
     An example is denpa.relu(x), for an array or a value of a graph.
     """
     entry = layer.entry
+    if not entry["inputs"]:
+        return None
     if entry.get("parameters") or any(s["required"] and s["type"] == "int" for s in entry["attributes"]):
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import json
 import keyword
@@ -153,7 +154,8 @@ def settle(schema: dict[str, Any]) -> None:
 def publish(category: str, made: type[Described]) -> None:
     """Add a class, and the function form of a layer, to its namespace.
 
-    Built-in ones are also added to `denpa` itself.
+    Built-in ones are also added to `denpa` itself; not a layer without inputs, which is written as a number
+    in a graph: `denpa.Constant` is the initializer.
     """
     namespace = NAMESPACES[category]
     entry = made.entry
@@ -169,6 +171,9 @@ def publish(category: str, made: type[Described]) -> None:
         names[function.__name__] = cast(Any, function)
     package = vars(sys.modules["denpa"])
     for name, value in names.items():
-        if entry.get("plugin") is None and name not in package:
+        is_number = category == "layers" and not entry["inputs"]
+        if entry.get("plugin") is None and name not in package and not is_number:
             package[name] = value
-            package["__all__"].append(name)
+            # "from denpa import *" leaves Python's own abs and slice alone.
+            if not hasattr(builtins, name):
+                package["__all__"].append(name)
