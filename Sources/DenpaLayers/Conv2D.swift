@@ -175,7 +175,7 @@ public struct Conv2D: BuiltInLayer {
       as: [y[0], y[1], y[2], kernel[0], kernel[1], channels])
   }
 
-  /// A matrix (windows × elements of a window); in forward and backward one of its own.
+  /// A matrix (windows × elements of a window). Forward and backward each create theirs.
   private func matrix(_ r: Recipe, _ name: String, group: Int) -> Tensor {
     let y = r.shape(r.y)
     return r.saved(

@@ -31,7 +31,7 @@ import Testing
     #expect(count(observe, isMap) == 4)
   }
 
-  /// GELU's derivative is told from its argument: training keeps that, so forward is not fused; the
+  /// GELU's derivative is computed from its argument: training keeps it, so forward is not fused; the
   /// derivative is.
   @Test(arguments: ["gelu", "gelu_tanh", "erf"]) func argumentsThatDerivativesNeedAreKept(
     _ activation: String

@@ -19,7 +19,7 @@ private func map<T: Element>(_ table: KernelTable, _ function: Function, _ x: [T
   return output.values
 }
 
-/// f'(x) · 1, told from `point`.
+/// f'(x) · 1, computed from `point`.
 private func derivative<T: Element>(_ table: KernelTable, _ function: Function, _ point: [T]) -> [T] {
   let input = Guarded(point), one = Guarded([T](repeating: 1, count: point.count)),
     output = Guarded<T>(point.count)
