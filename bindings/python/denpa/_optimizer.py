@@ -104,23 +104,16 @@ class Optimizer(Described):
         )
         return (*super().key(), self.clip_norm, self.clip_value, groups)
 
-    def shown(self) -> dict[str, Any]:
-        own = {"clip_norm": self.clip_norm, "clip_value": self.clip_value}
+    def _own(self) -> dict[str, Any]:
+        """What an optimizer has besides the attributes of its kind."""
         groups = {pattern: dict(values) for pattern, values in self.groups.items()}
-        return {
-            **self.attributes,
-            **{name: value for name, value in own.items() if value},
-            **({"groups": groups} if groups else {}),
-        }
+        return {"clip_norm": self.clip_norm, "clip_value": self.clip_value, "groups": groups}
+
+    def shown(self) -> dict[str, Any]:
+        return {**self.attributes, **{name: value for name, value in self._own().items() if value}}
 
     def state(self) -> dict[str, Any]:
-        groups = {pattern: dict(values) for pattern, values in self.groups.items()}
-        return {
-            **super().state(),
-            "clip_norm": self.clip_norm,
-            "clip_value": self.clip_value,
-            "groups": groups,
-        }
+        return {**super().state(), **self._own()}
 
     def step(self, net: Any) -> None:
         """Take one step with the gradients accumulated by `net.backward`. It does not set them to zero."""
