@@ -54,9 +54,7 @@ extension Recipe {
     let axes = Broadcast.repeated(given, in: shape(dy))
     if axes.isEmpty { return copy(dy, times: factor, into: dx) }
     if factor == 1 { return sum(dy, over: axes, into: dx) }
-    var rest = Shape()
-    for axis in 0..<shape(dy).rank where !axes.contains(axis) { rest.append(shape(dy)[axis]) }
-    let total = saved("total", rest)
+    let total = saved("total", Reductions.remaining(shape(dy), axes))
     sum(dy, over: axes, into: total)
     copy(total, times: factor, into: dx)
   }

@@ -6,7 +6,7 @@ import DenpaGraph
 /// Shapes: x (rows, …), y without the axes, or with an extent of 1 in their place if `keepdims` is set.
 /// Errors: axes that do not exist or are given twice, the batch, an axis without elements, integers. Equal
 /// ones share the gradient evenly. NaN stays NaN.
-public struct ReduceMax: BuiltInLayer {
+public struct ReduceMax: ReductionLayer {
   public static let spec = LayerSpec(
     kind: "reduce_max", summary: "The largest element over axes.", details: Reductions.details,
     attributes: Reductions.attributes,
@@ -15,14 +15,6 @@ public struct ReduceMax: BuiltInLayer {
   let attributes: Attributes
 
   public init(_ attributes: Attributes) { self.attributes = attributes }
-
-  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
-    try Reductions.output(attributes, inputs[0])
-  }
-
-  private func axes(_ r: Recipe) throws(DenpaError) -> [Int] {
-    try Reductions.axes(attributes, of: r.shape(r.x))
-  }
 
   public func forward(_ r: Recipe) throws(DenpaError) { r.max(r.x, over: try axes(r), into: r.y) }
 

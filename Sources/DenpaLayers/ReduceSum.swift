@@ -5,7 +5,7 @@ import DenpaGraph
 ///
 /// Shapes: x (rows, …), y without the axes, or with an extent of 1 in their place if `keepdims` is set.
 /// Errors: axes that do not exist or are given twice, the batch, an axis without elements, integers.
-public struct ReduceSum: BuiltInLayer {
+public struct ReduceSum: ReductionLayer {
   public static let spec = LayerSpec(
     kind: "reduce_sum", summary: "The sum over axes.", details: Reductions.details,
     attributes: Reductions.attributes,
@@ -14,14 +14,6 @@ public struct ReduceSum: BuiltInLayer {
   let attributes: Attributes
 
   public init(_ attributes: Attributes) { self.attributes = attributes }
-
-  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
-    try Reductions.output(attributes, inputs[0])
-  }
-
-  private func axes(_ r: Recipe) throws(DenpaError) -> [Int] {
-    try Reductions.axes(attributes, of: r.shape(r.x))
-  }
 
   public func forward(_ r: Recipe) throws(DenpaError) { r.sum(r.x, over: try axes(r), into: r.y) }
 

@@ -57,6 +57,21 @@ enum Reductions {
   }
 }
 
+/// A layer that reduces axes of its input.
+protocol ReductionLayer: BuiltInLayer {
+  var attributes: Attributes { get }
+}
+
+extension ReductionLayer {
+  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
+    try Reductions.output(attributes, inputs[0])
+  }
+
+  func axes(_ r: Recipe) throws(DenpaError) -> [Int] {
+    try Reductions.axes(attributes, of: r.shape(r.x))
+  }
+}
+
 extension Recipe {
   /// A tensor of a reduction's result, repeated along the axes that were reduced, so that it has x's shape.
   func spread(_ y: Tensor, over axes: [Int], like x: Tensor) -> Tensor {

@@ -10,11 +10,7 @@ struct Standardization {
 
   private var whole: Shape { r.shape(r.x) }
   private var others: [Int] { (0..<whole.rank).filter { !axes.contains($0) } }
-  private var rest: Shape {
-    var shape = Shape()
-    for axis in others { shape.append(whole[axis]) }
-    return shape
-  }
+  private var rest: Shape { Reductions.remaining(whole, axes) }
 
   /// Of the other axes.
   var mean: Tensor { r.saved("mean", rest) }

@@ -12,14 +12,9 @@ struct SumOperation: Operation {
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }
-    var arguments = ReductionArguments()
-    let axes = ReducedAxes(lowering.layout(op.reads[0]), axes)
-    arguments.count = axes.count
-    arguments.terms = axes.terms
-    arguments.scale = isMean ? 1 / Double(max(axes.terms, 1)) : 1
+    var arguments = try lowering.reduction(of: op.reads[0], over: axes)
+    arguments.scale = isMean ? 1 / Double(max(arguments.terms, 1)) : 1
     arguments.flag = lowering.flag(destination)
-    (arguments.kept, arguments.keptCount) = try lowering.reserve(single: axes.kept)
-    (arguments.reduced, arguments.reducedCount) = try lowering.reserve(single: axes.reduced)
     try lowering.emit(
       lowering.sizes.kernels[.sumAxes], arguments,
       [(\ReductionArguments.x, op.reads[0]), (\ReductionArguments.y, destination.tensor)],
@@ -35,12 +30,7 @@ struct MaxOperation: Operation {
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let y = op.writes[0]?.tensor else { return }
-    var arguments = ReductionArguments()
-    let axes = ReducedAxes(lowering.layout(op.reads[0]), axes)
-    arguments.count = axes.count
-    arguments.terms = axes.terms
-    (arguments.kept, arguments.keptCount) = try lowering.reserve(single: axes.kept)
-    (arguments.reduced, arguments.reducedCount) = try lowering.reserve(single: axes.reduced)
+    let arguments = try lowering.reduction(of: op.reads[0], over: axes)
     try lowering.emit(
       lowering.sizes.kernels[.maxAxes], arguments,
       [(\ReductionArguments.x, op.reads[0]), (\ReductionArguments.y, y)])
@@ -56,11 +46,10 @@ struct MaxGradientOperation: Operation {
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }
     var arguments = MaxGradientArguments()
-    let axes = ReducedAxes(lowering.layout(op.reads[0]), axes)
-    arguments.count = axes.count
-    arguments.terms = axes.terms
-    (arguments.kept, arguments.keptCount) = try lowering.reserve(single: axes.kept)
-    (arguments.reduced, arguments.reducedCount) = try lowering.reserve(single: axes.reduced)
+    let forward = try lowering.reduction(of: op.reads[0], over: axes)
+    (arguments.count, arguments.terms) = (forward.count, forward.terms)
+    (arguments.kept, arguments.keptCount) = (forward.kept, forward.keptCount)
+    (arguments.reduced, arguments.reducedCount) = (forward.reduced, forward.reducedCount)
     try lowering.emit(
       lowering.sizes.kernels[.maxAxesGradient], arguments,
       [
@@ -70,22 +59,22 @@ struct MaxGradientOperation: Operation {
   }
 }
 
-/// The axes of a tensor, divided into those that remain and those that are reduced.
-private struct ReducedAxes {
-  let kept: Loops
-  let reduced: Loops
-  let count: Int
-  let terms: Int
-
-  init(_ layout: Layout, _ axes: [Int]) {
+extension Lowering {
+  /// The arguments of a reduction of x over some axes: those that remain, and those that are reduced.
+  fileprivate mutating func reduction(of x: TensorID, over axes: [Int]) throws(DenpaError)
+    -> ReductionArguments
+  {
+    let layout = layout(x)
     let others = layout.extents.indices.filter { !axes.contains($0) }
     func loops(_ axes: [Int]) -> Loops {
       Loops(axes.map { layout.extents[$0] }, [axes.map { layout.strides[$0] }])
     }
-    kept = loops(others)
-    reduced = loops(axes)
-    count = others.reduce(1) { $0 * layout.extents[$1] }
-    terms = axes.reduce(1) { $0 * layout.extents[$1] }
+    var arguments = ReductionArguments()
+    arguments.count = others.reduce(1) { $0 * layout.extents[$1] }
+    arguments.terms = axes.reduce(1) { $0 * layout.extents[$1] }
+    (arguments.kept, arguments.keptCount) = try reserve(single: loops(others))
+    (arguments.reduced, arguments.reducedCount) = try reserve(single: loops(axes))
+    return arguments
   }
 }
 
