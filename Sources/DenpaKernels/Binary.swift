@@ -105,6 +105,27 @@ enum Power: Combination {
   }
 }
 
+/// What is done with a combination that is chosen at run time.
+private protocol CombinationUser {
+  func use<C: Combination>(_: C.Type)
+}
+
+extension CombinationUser {
+  /// Calls `use` with the combination of a function, so that the loop in it is compiled for each of them.
+  @inline(__always)
+  func use(_ function: Int32) {
+    switch function {
+    case BinaryFunction.subtract.rawValue: use(Difference.self)
+    case BinaryFunction.multiply.rawValue: use(Multiple.self)
+    case BinaryFunction.divide.rawValue: use(Quotient.self)
+    case BinaryFunction.minimum.rawValue: use(Least.self)
+    case BinaryFunction.maximum.rawValue: use(Greatest.self)
+    case BinaryFunction.power.rawValue: use(Power.self)
+    default: use(Sum.self)
+    }
+  }
+}
+
 /// An operand's elements along a line, which go on by 1, by 0 or by more.
 @inline(__always)
 private func lane<V: Vector>(_: V.Type, _ p: UnsafePointer<V.Scalar>, _ i: Int, _ step: Int, _ n: Int) -> V {
@@ -117,35 +138,28 @@ enum Binary<V: Vector>: RangeKernel {
   @inline(__always) static func chunk(_ a: BinaryArguments) -> Int { elementChunk }
 
   @inline(__always) static func run(_ a: UnsafePointer<BinaryArguments>, _ lower: Int, _ upper: Int) {
-    switch a.pointee.function {
-    case BinaryFunction.subtract.rawValue: apply(Difference.self, a, lower, upper)
-    case BinaryFunction.multiply.rawValue: apply(Multiple.self, a, lower, upper)
-    case BinaryFunction.divide.rawValue: apply(Quotient.self, a, lower, upper)
-    case BinaryFunction.minimum.rawValue: apply(Least.self, a, lower, upper)
-    case BinaryFunction.maximum.rawValue: apply(Greatest.self, a, lower, upper)
-    case BinaryFunction.power.rawValue: apply(Power.self, a, lower, upper)
-    default: apply(Sum.self, a, lower, upper)
-    }
+    Values(arguments: a, lower: lower, upper: upper).use(a.pointee.function)
   }
 
-  @inline(__always)
-  private static func apply<C: Combination>(
-    _: C.Type, _ arguments: UnsafePointer<BinaryArguments>, _ lower: Int, _ upper: Int
-  ) {
-    let axes = arguments.pointee.axes.unsafelyUnwrapped
-    let inner = axes[arguments.pointee.axisCount &- 1]
-    let p = arguments.pointee.a.of(V.Scalar.self), q = arguments.pointee.b.of(V.Scalar.self)
-    let y = arguments.pointee.y.of(V.Scalar.self)
-    let isWide = C.isWide(inner)
-    eachPiece(axes, arguments.pointee.axisCount, lower, upper) { a, b, start, count in
-      if isWide {
-        sweep(V.self, 0, count) { i, n in
-          C.value(lane(V.self, p + a, i, inner.a, n), lane(V.self, q + b, i, inner.b, n)).store(
-            y + start + i, n)
-        }
-      } else {
-        for i in 0..<count {
-          C.value(V.splat(p[a &+ i &* inner.a]), V.splat(q[b &+ i &* inner.b])).store(y + start + i, 1)
+  private struct Values: CombinationUser {
+    let arguments: UnsafePointer<BinaryArguments>, lower: Int, upper: Int
+
+    @inline(__always) func use<C: Combination>(_: C.Type) {
+      let axes = arguments.pointee.axes.unsafelyUnwrapped
+      let inner = axes[arguments.pointee.axisCount &- 1]
+      let p = arguments.pointee.a.of(V.Scalar.self), q = arguments.pointee.b.of(V.Scalar.self)
+      let y = arguments.pointee.y.of(V.Scalar.self)
+      let isWide = C.isWide(inner)
+      eachPiece(axes, arguments.pointee.axisCount, lower, upper) { a, b, start, count in
+        if isWide {
+          sweep(V.self, 0, count) { i, n in
+            C.value(lane(V.self, p + a, i, inner.a, n), lane(V.self, q + b, i, inner.b, n)).store(
+              y + start + i, n)
+          }
+        } else {
+          for i in 0..<count {
+            C.value(V.splat(p[a &+ i &* inner.a]), V.splat(q[b &+ i &* inner.b])).store(y + start + i, 1)
+          }
         }
       }
     }
@@ -158,40 +172,33 @@ enum BinaryGradient<V: Vector>: RangeKernel {
   @inline(__always) static func chunk(_ a: BinaryGradientArguments) -> Int { elementChunk }
 
   @inline(__always) static func run(_ a: UnsafePointer<BinaryGradientArguments>, _ lower: Int, _ upper: Int) {
-    switch a.pointee.function {
-    case BinaryFunction.subtract.rawValue: apply(Difference.self, a, lower, upper)
-    case BinaryFunction.multiply.rawValue: apply(Multiple.self, a, lower, upper)
-    case BinaryFunction.divide.rawValue: apply(Quotient.self, a, lower, upper)
-    case BinaryFunction.minimum.rawValue: apply(Least.self, a, lower, upper)
-    case BinaryFunction.maximum.rawValue: apply(Greatest.self, a, lower, upper)
-    case BinaryFunction.power.rawValue: apply(Power.self, a, lower, upper)
-    default: apply(Sum.self, a, lower, upper)
-    }
+    Derivatives(arguments: a, lower: lower, upper: upper).use(a.pointee.function)
   }
 
-  @inline(__always)
-  private static func apply<C: Combination>(
-    _: C.Type, _ arguments: UnsafePointer<BinaryGradientArguments>, _ lower: Int, _ upper: Int
-  ) {
-    let axes = arguments.pointee.axes.unsafelyUnwrapped
-    let inner = axes[arguments.pointee.axisCount &- 1]
-    let p = arguments.pointee.a.of(V.Scalar.self), q = arguments.pointee.b.of(V.Scalar.self)
-    let dy = arguments.pointee.dy.of(V.Scalar.self), dx = arguments.pointee.dx.of(V.Scalar.self)
-    let adds = arguments.pointee.accumulate != 0, isFirst = arguments.pointee.operand == 0
-    let isWide = C.isWide(inner)
-    @inline(__always) func write(_ a: V, _ b: V, _ i: Int, _ n: Int) {
-      let both = C.derivatives(a, b)
-      let gradient = V.load(dy + i, n) * (isFirst ? both.a : both.b)
-      (adds ? V.load(dx + i, n) + gradient : gradient).store(dx + i, n)
-    }
-    eachPiece(axes, arguments.pointee.axisCount, lower, upper) { a, b, start, count in
-      if isWide {
-        sweep(V.self, 0, count) { i, n in
-          write(lane(V.self, p + a, i, inner.a, n), lane(V.self, q + b, i, inner.b, n), start + i, n)
-        }
-      } else {
-        for i in 0..<count {
-          write(V.splat(p[a &+ i &* inner.a]), V.splat(q[b &+ i &* inner.b]), start + i, 1)
+  private struct Derivatives: CombinationUser {
+    let arguments: UnsafePointer<BinaryGradientArguments>, lower: Int, upper: Int
+
+    @inline(__always) func use<C: Combination>(_: C.Type) {
+      let axes = arguments.pointee.axes.unsafelyUnwrapped
+      let inner = axes[arguments.pointee.axisCount &- 1]
+      let p = arguments.pointee.a.of(V.Scalar.self), q = arguments.pointee.b.of(V.Scalar.self)
+      let dy = arguments.pointee.dy.of(V.Scalar.self), dx = arguments.pointee.dx.of(V.Scalar.self)
+      let adds = arguments.pointee.accumulate != 0, isFirst = arguments.pointee.operand == 0
+      let isWide = C.isWide(inner)
+      @inline(__always) func write(_ a: V, _ b: V, _ i: Int, _ n: Int) {
+        let both = C.derivatives(a, b)
+        let gradient = V.load(dy + i, n) * (isFirst ? both.a : both.b)
+        (adds ? V.load(dx + i, n) + gradient : gradient).store(dx + i, n)
+      }
+      eachPiece(axes, arguments.pointee.axisCount, lower, upper) { a, b, start, count in
+        if isWide {
+          sweep(V.self, 0, count) { i, n in
+            write(lane(V.self, p + a, i, inner.a, n), lane(V.self, q + b, i, inner.b, n), start + i, n)
+          }
+        } else {
+          for i in 0..<count {
+            write(V.splat(p[a &+ i &* inner.a]), V.splat(q[b &+ i &* inner.b]), start + i, 1)
+          }
         }
       }
     }

@@ -8,9 +8,7 @@ struct Standardization {
   /// Over which axes of x.
   let axes: [Int]
 
-  private var whole: Shape { r.shape(r.x) }
-  private var others: [Int] { (0..<whole.rank).filter { !axes.contains($0) } }
-  private var rest: Shape { Reductions.remaining(whole, axes) }
+  private var rest: Shape { Reductions.remaining(r.shape(r.x), axes) }
 
   /// Of the other axes.
   var mean: Tensor { r.saved("mean", rest) }
@@ -19,7 +17,7 @@ struct Standardization {
   /// x̂, like x.
   var standardized: Tensor { r.saved("standardized", like: r.x) }
 
-  private func spread(_ tensor: Tensor) -> Tensor { r.spread(tensor, along: others, as: whole) }
+  private func spread(_ tensor: Tensor) -> Tensor { r.spread(tensor, over: axes, like: r.x) }
 
   /// Computes mean, variance and x̂.
   func forward(epsilon: Double) {

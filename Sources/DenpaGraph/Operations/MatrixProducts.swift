@@ -22,9 +22,12 @@ struct MatrixProductsOperation: Operation {
     return arguments
   }
 
-  /// Small products are divided among the threads as a whole, large ones each in itself.
-  private func threads(_ product: ProductArguments, _ sizes: Sizes) -> Int32 {
-    product.m * product.n * product.k <= MatrixProductsOperation.largestWhole ? 1 : sizes.threads
+  /// Small products are divided among the threads as a whole, large ones each in itself. Returns which it is,
+  /// and the bytes that a thread, or all of them together, work in.
+  private func division(_ product: inout ProductArguments, _ sizes: Sizes) -> (isWhole: Bool, bytes: Int) {
+    let isSmall = product.m * product.n * product.k <= MatrixProductsOperation.largestWhole
+    let isWhole = isSmall || sizes.threads == 1
+    return (isWhole, Arena.aligned(sizes.kernels.productWorkspace(&product, isWhole ? 1 : sizes.threads)))
   }
 
   /// Multiply-adds of a product that one thread computes.
@@ -32,9 +35,8 @@ struct MatrixProductsOperation: Operation {
 
   func workspace(_ op: Op, _ sizes: Sizes) -> Int {
     var product = product(op, sizes)
-    let threads = threads(product, sizes)
-    let bytes = Arena.aligned(sizes.kernels.productWorkspace(&product, threads))
-    return threads == 1 ? bytes * Int(sizes.threads) : bytes
+    let (isWhole, bytes) = division(&product, sizes)
+    return isWhole ? bytes * Int(sizes.threads) : bytes
   }
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
@@ -43,15 +45,13 @@ struct MatrixProductsOperation: Operation {
     let type = sizes.type(destination.tensor)
     var product = product(op, sizes)
     var arguments = MatrixProductsArguments(step: sizes.kernels[.product])
-    arguments.isWhole = threads(product, sizes) == 1
-    arguments.workspaceBytes = Arena.aligned(
-      sizes.kernels.productWorkspace(&product, arguments.isWhole ? 1 : sizes.threads))
+    (arguments.isWhole, arguments.workspaceBytes) = division(&product, sizes)
     arguments.workspace = try lowering.workspace(op)
     product.flag = lowering.flag(destination)
     arguments.product = product
     arguments.elementBytes = type.dtype.size
-    arguments.count = type.shape.array.dropLast(2).reduce(1, *)
     let outer = Array(type.shape.array.dropLast(2))
+    arguments.count = outer.reduce(1, *)
     let loops = Loops(outer, op.reads.map { MatrixProductsOperation.strides(sizes.type($0).shape, outer) })
     (arguments.axes, arguments.axisCount) = try lowering.reserve(pairs: loops)
     try lowering.emit(
