@@ -526,8 +526,9 @@ denpa_status denpa_trainer_backward(denpa_trainer *trainer, const denpa_tensor *
  * each input, as there; its memory must not overlap that of inputs or targets. `loss` (may be NULL) receives
  * the loss.
  *
- * A loss or gradient that is not finite is returned for inspection; the states of layers are then unchanged.
- * Returns DENPA_BAD_STATE if the trainer has no loss. */
+ * A loss or gradient that is not finite is returned for inspection. If the loss or the gradient of a parameter
+ * that it depends on is not finite after the call, the states of layers are unchanged. Returns
+ * DENPA_BAD_STATE if the trainer has no loss. */
 denpa_status denpa_trainer_gradients(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                                      const denpa_tensor *targets, int32_t target_count,
                                      const denpa_tensor *dinputs, double *loss);

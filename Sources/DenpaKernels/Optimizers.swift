@@ -1,5 +1,21 @@
 import DenpaKernelTypes
 
+/// Weight decay as a part of the gradient.
+private struct Decay<V: Vector> {
+  private let rate: V
+  private let isNone: Bool
+
+  @inline(__always) init(_ rate: Double) {
+    self.rate = V.splat(rate)
+    isNone = rate == 0
+  }
+
+  /// The gradient with rate·w added. Without decay nothing is added: 0 times an infinite weight is NaN.
+  @inline(__always) func gradient(_ gradient: V, _ weight: V) -> V {
+    isNone ? gradient : V.fma(rate, weight, gradient)
+  }
+}
+
 /// Stochastic gradient descent; see `SGDArguments` for the formulas.
 enum SGD<V: Vector>: RangeKernel {
   @inline(__always) static func items(_ a: SGDArguments) -> Int { a.count }
@@ -9,12 +25,12 @@ enum SGD<V: Vector>: RangeKernel {
     let w = a.pointee.weights.of(V.Scalar.self)
     let g = a.pointee.gradient.of(V.Scalar.self)
     let step = V.splat(-a.pointee.learningRate)
-    let decay = V.splat(a.pointee.weightDecay)
+    let decay = Decay<V>(a.pointee.weightDecay)
     let momentum = V.splat(a.pointee.momentum)
     guard let velocity = a.pointee.velocity else {
       sweep(V.self, lower, upper) { i, n in
         let weight = V.load(w + i, n)
-        V.fma(step, V.fma(decay, weight, V.load(g + i, n)), weight).store(w + i, n)
+        V.fma(step, decay.gradient(V.load(g + i, n), weight), weight).store(w + i, n)
       }
       return
     }
@@ -22,7 +38,7 @@ enum SGD<V: Vector>: RangeKernel {
     let nesterov = a.pointee.nesterov != 0
     sweep(V.self, lower, upper) { i, n in
       let weight = V.load(w + i, n)
-      let gradient = V.fma(decay, weight, V.load(g + i, n))
+      let gradient = decay.gradient(V.load(g + i, n), weight)
       let speed = V.fma(momentum, V.load(v + i, n), gradient).withoutSubnormals
       speed.store(v + i, n)
       let direction = nesterov ? V.fma(momentum, speed, gradient) : speed
@@ -56,11 +72,11 @@ enum Adam<V: Vector>: RangeKernel {
     let correction2 = V.splat(a.pointee.correction2)
     let epsilon = V.splat(a.pointee.epsilon)
     let isDecoupled = a.pointee.decoupled != 0
-    let decay = V.splat(isDecoupled ? 0 : a.pointee.weightDecay)
+    let decay = Decay<V>(isDecoupled ? 0 : a.pointee.weightDecay)
     let kept = V.splat(isDecoupled ? 1 - a.pointee.learningRate * a.pointee.weightDecay : 1)
     sweep(V.self, lower, upper) { i, n in
       let weight = V.load(w + i, n)
-      let gradient = V.fma(decay, weight, V.load(g + i, n))
+      let gradient = decay.gradient(V.load(g + i, n), weight)
       let m = V.fma(beta1, V.load(first + i, n), rest1 * gradient).withoutSubnormals
       let v = V.fma(beta2, V.load(second + i, n), rest2 * gradient * gradient).withoutSubnormals
       m.store(first + i, n)

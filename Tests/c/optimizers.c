@@ -82,6 +82,34 @@ static void groups(void) {
   OK(denpa_model_destroy(m));
 }
 
+/* Without weight decay an infinite weight, whose gradient is finite, remains what it is. */
+static void infinite_weight(void) {
+  static const char *const kinds[] = {"sgd", "sgd", "adam", "adamw"};
+  size_t k;
+  for (k = 0; k < 4; k++) {
+    denpa_model *m = make();
+    denpa_trainer *t = NULL;
+    denpa_trainer_options o = options_for_sgd();
+    denpa_tensor view;
+    double other;
+    if (k != 1) sgd[1] = denpa_end();
+    o.optimizer.kind = kinds[k];
+    OK(denpa_model_view(m, "out.W", &view));
+    ((double *)view.data)[2] = (double)INFINITY;
+    other = element(&view, 3);
+    OK(denpa_trainer_create(m, &o, &t));
+    OK(denpa_trainer_gradient(t, "out.W", &view));
+    ((double *)view.data)[2] = 1;
+    ((double *)view.data)[3] = 1;
+    OK(denpa_trainer_step(t));
+    OK(denpa_publish(t));
+    CHECK(isinf(weight(m, "out.W", 2)));
+    CHECK(weight(m, "out.W", 3) < other);
+    OK(denpa_trainer_destroy(t));
+    OK(denpa_model_destroy(m));
+  }
+}
+
 static void limits(void) {
   denpa_model *m = make();
   denpa_trainer *t = NULL;
@@ -196,6 +224,7 @@ static void outputs_by_attributes(void) {
 
 static const test_case tests[] = {
     {"groups", groups},
+    {"infinite_weight", infinite_weight},
     {"limits", limits},
     {"refusals", refusals},
     {"earlier_options", earlier_options},

@@ -329,11 +329,10 @@ class TrainerState:
         return ways + ([(abi.BAD_STATE, None)] if pending.doubtful else [])
 
     def accumulate(self, gradients):
-        """Adds to the gradients; whether they are finite then."""
+        """Adds to the gradients."""
         before = self.zeros if self.restarts else self.gradients
         self.gradients = {name: before[name] + gradients[name] for name in self.trained}
         self.restarts = False
-        return finite(self.gradients.values())
 
     def gradients_of(self, batch, wants_inputs):
         refusals = self.refusals(batch)
@@ -347,8 +346,10 @@ class TrainerState:
 
         def commit():
             loss = sum(values)
-            # What was not finite before spoils the sum, and so the states.
-            if self.accumulate(gradients) and np.isfinite(loss):
+            self.accumulate(gradients)
+            # What was not finite before spoils the sum, and so the states, where the losses reach it.
+            reached = self.net.reached(self.terms)
+            if finite(self.gradients[n] for n in self.trained if n in reached) and np.isfinite(loss):
                 self.weights.update(states)
                 self.forwards += 1
             return loss, dinputs

@@ -183,6 +183,14 @@ class Net:
                 add(node.sources[0], dy * parameters[node.name + ".gain"])
         return gradients, [d.get(name, np.zeros_like(values[name])) for name, _ in self.inputs]
 
+    def reached(self, terms):
+        """The parameters that the losses depend on."""
+        wanted = {self.outputs[term.output] for term in terms}
+        for node in reversed(self.nodes):
+            if node.name in wanted:
+                wanted.update(node.sources)
+        return {name for name in self.shapes if name.split(".")[0] in wanted}
+
     def backward_fails(self, inputs):
         return self.has_plugin and bool((inputs[0] == BACKWARD_FAILS).any())
 

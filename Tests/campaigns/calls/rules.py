@@ -56,7 +56,7 @@ class Rule:
         """The new weight; `moments` are changed in place. `step` counts from 1."""
         if self.kind == "adamw":
             weight = weight * (1 - rate * self.value("weight_decay"))
-        else:
+        elif self.value("weight_decay"):  # none adds nothing, whatever the weight: 0 · inf is NaN
             gradient = gradient + self.value("weight_decay") * weight
         if self.kind.startswith("adam"):
             beta1, beta2 = 0.9, 0.999

@@ -999,8 +999,9 @@ those accumulated so far, as by denpa_trainer_backward. `dinputs` is NULL, or an
 each input, as there; its memory must not overlap that of inputs or targets. `loss` (may be NULL) receives
 the loss.
 
-A loss or gradient that is not finite is returned for inspection; the states of layers are then unchanged.
-Returns DENPA_BAD_STATE if the trainer has no loss.""",
+A loss or gradient that is not finite is returned for inspection. If the loss or the gradient of a parameter
+that it depends on is not finite after the call, the states of layers are unchanged. Returns
+DENPA_BAD_STATE if the trainer has no loss.""",
     ),
     "denpa_trainer_step": (
         c_int32,
