@@ -66,8 +66,8 @@ func with<Object: AnyObject>(
   guard let pointer, let pinned = HandleTable.pin(pointer, kind: kind.code) else {
     throw Handles.invalid(pointer, kind.name)
   }
-  defer { HandleTable.unpin(pointer) }
-  try body(unsafeDowncast(pinned.takeUnretainedValue(), to: Object.self))
+  defer { HandleTable.unpin(pinned) }
+  try body(unsafeDowncast(pinned.object.takeUnretainedValue(), to: Object.self))
 }
 
 /// Makes an object and its handle; neither remains if memory runs out.
@@ -106,42 +106,6 @@ final class GraphHandle {
   }
 }
 
-/// Memory for the tensors of a call, allocated once.
-final class ViewList {
-  static let capacity = 64
-  private let memory: UnsafeMutableBufferPointer<TensorView>
-
-  init() {
-    memory = .allocate(capacity: ViewList.capacity)
-    memory.initialize(repeating: TensorView(nil, TensorType(.float32, [])))
-  }
-
-  deinit { memory.deallocate() }
-
-  /// Checks and returns the caller's tensors, `expected` in number. `what` names them in errors. With `gaps`
-  /// those whose data is NULL are not checked, with `strided` they need not be contiguous.
-  func read(
-    _ tensors: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString, expected: Int,
-    gaps: Bool = false,
-    strided: Bool = false
-  ) throws(DenpaError) -> UnsafeBufferPointer<TensorView> {
-    // Checked before reading the array, which need not have more than the model's number.
-    guard Int(count) == expected, expected <= ViewList.capacity else {
-      throw DenpaError(.badArgument, "expected \(expected) \(what)(s), got \(count)")
-    }
-    guard count > 0 else { return UnsafeBufferPointer(start: memory.baseAddress, count: 0) }
-    guard let tensors else { throw DenpaError(.badArgument, "the array of \(what)s is NULL") }
-    for index in 0..<Int(count) {
-      let isGap = gaps && tensors[index].data == nil
-      memory[index] =
-        isGap
-        ? TensorView(nil, TensorType(.float32, [])) : try view(tensors + index, what, index, strided: strided)
-    }
-    return UnsafeBufferPointer(start: memory.baseAddress, count: Int(count))
-  }
-
-}
-
 final class SessionHandle {
   let session: Session
   let inputs = ViewList()
@@ -156,7 +120,6 @@ final class TrainerHandle {
   let inputs = ViewList()
   let targets = ViewList()
   let gradients = ViewList()
-  let lastBatch = LastBatch()
 
   init(_ trainer: Trainer) { self.trainer = trainer }
 

@@ -41,11 +41,12 @@ private struct FitCall {
     if chosen.validation_count != 0 {
       result.validationInputs = try validationInputs.read(
         chosen.validation_inputs, Int32(trainer.inputCount), "validation input", expected: trainer.inputCount,
-        strided: true)
+        strided: true
+      ).views
       result.validationTargets = try validationTargets.read(
         chosen.validation_targets, Int32(trainer.targetCount), "validation target",
-        expected: trainer.targetCount,
-        strided: true)
+        expected: trainer.targetCount, strided: true
+      ).views
     }
     options = result
   }
@@ -84,8 +85,9 @@ public func denpa_fit(
     // The options refer to validation data that it holds.
     defer { withExtendedLifetime(chosen) {} }
     let result = try trainer.fit(
-      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true),
-      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount, strided: true),
+      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true).views,
+      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount, strided: true)
+        .views,
       chosen.options, progress: chosen.progress)
     loss?.pointee = result
   }

@@ -3,26 +3,6 @@ import DenpaCore
 import DenpaGraph
 import DenpaPlugins
 
-/// Reads a caller's tensor. The common kinds take a fast path, since this is part of every training step.
-/// With `strided` it need not be contiguous.
-@inline(__always)
-func view(
-  _ tensor: UnsafePointer<denpa_tensor>, _ what: StaticString, _ index: Int, strided: Bool = false
-) throws(DenpaError) -> TensorView {
-  let t = tensor.pointee
-  if let dtype = DType(rawValue: t.dtype), t.rank >= 1, t.rank <= 2, t.stride.0 == 0, t.stride.1 == 0,
-    t.dim.0 >= 0, t.dim.0 < 1 << 31, t.rank == 1 || (t.dim.1 >= 0 && t.dim.1 < 1 << 15)
-  {
-    var shape = Shape()
-    shape.append(Int(t.dim.0))
-    if t.rank == 2 { shape.append(Int(t.dim.1)) }
-    return TensorView(t.data, TensorType(dtype, shape))
-  }
-  let type = try TensorReader.type(t, strided: strided, "\(what) \(index)")
-  return TensorView(
-    t.data, type, strides: strided ? try TensorReader.strides(tensor, type.shape, "\(what) \(index)") : nil)
-}
-
 /// Copies a caller's struct of options after checking its size. Fields of later versions must be 0; those that
 /// an earlier version did not have, whose struct had `first` bytes, are the defaults.
 func options<T>(

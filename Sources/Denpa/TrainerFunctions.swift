@@ -110,16 +110,9 @@ public func denpa_train_batch(
   _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32, _ loss: UnsafeMutablePointer<Double>!
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
-    if handle.lastBatch.rebind(trainer, inputs, input_count, targets, target_count) {
-      let result = try trainer.learnAgain()
-      loss?.pointee = result
-      return
-    }
-    handle.lastBatch.forget()
     let result = try trainer.trainBatch(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
       try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount))
-    handle.lastBatch.remember(inputs, input_count, targets, target_count)
     loss?.pointee = result
   }
 }
@@ -132,8 +125,9 @@ public func denpa_evaluate(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let result = try trainer.evaluate(
-      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true),
-      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount, strided: true))
+      try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true).views,
+      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount, strided: true)
+        .views)
     loss?.pointee = result.loss
     accuracy?.pointee = result.accuracy
   }
@@ -175,7 +169,7 @@ public func denpa_trainer_backward(
       ? nil
       : try handle.gradients.read(
         dinputs, input_count, "input gradient", expected: trainer.inputCount, gaps: true)
-    try trainer.backward(gradients, wanted)
+    try trainer.backward(gradients.views, wanted?.views)
   }
 }
 
@@ -194,7 +188,7 @@ public func denpa_trainer_gradients(
     let result = try trainer.addGradients(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
       try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount),
-      inputGradients: wanted)
+      inputGradients: wanted?.views)
     loss?.pointee = result
   }
 }

@@ -45,9 +45,16 @@ public enum HandleTable {
     return pointer
   }
 
-  /// Returns the object, kept alive until `unpin`; nil for NULL, a destroyed handle, another kind, and bits
+  /// An object that is kept alive until `unpin`.
+  public struct Pinned {
+    public let object: Unmanaged<AnyObject>
+    fileprivate let slot: UnsafeMutableRawPointer
+    fileprivate let index: UInt32
+  }
+
+  /// Pins the object; returns nil for NULL, a destroyed handle, another kind, and bits
   /// that never were a handle.
-  public static func pin(_ pointer: OpaquePointer?, kind: UInt8) -> Unmanaged<AnyObject>? {
+  public static func pin(_ pointer: OpaquePointer?, kind: UInt8) -> Pinned? {
     let handle = Handle(pointer)
     guard handle.isWellFormed, handle.kind == kind, let slot = slot(handle.slot) else { return nil }
     let wanted = State.alive(handle)
@@ -58,15 +65,12 @@ public enum HandleTable {
       state = denpa_atomic_load_u64(slot)
     }
     guard let object = denpa_atomic_load_pointer(slot + Slot.object) else { return nil }
-    return Unmanaged.fromOpaque(object)
+    return Pinned(object: Unmanaged.fromOpaque(object), slot: slot, index: handle.slot)
   }
 
-  /// Ends a successful `pin` of the same pointer.
-  public static func unpin(_ pointer: OpaquePointer) {
-    let handle = Handle(pointer)
-    guard let slot = slot(handle.slot) else { return }
-    let before = denpa_atomic_sub_u64(slot, 1)
-    if before & State.aliveBit == 0, before & State.pins == 1 { release(slot, handle.slot) }
+  public static func unpin(_ pinned: Pinned) {
+    let before = denpa_atomic_sub_u64(pinned.slot, 1)
+    if before & State.aliveBit == 0, before & State.pins == 1 { release(pinned.slot, pinned.index) }
   }
 
   /// Invalidates the handle; returns false, with no effect, if `pin` would return nil.

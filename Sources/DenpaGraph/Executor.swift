@@ -21,7 +21,7 @@ public final class Executor: @unchecked Sendable {
   let isDouble: Bool
   let seed: UInt64
   private let infers: Bool
-  private let isGuarded: Bool
+  let isGuarded: Bool
   /// The plan writes the gradient of every trained parameter.
   public let isComplete: Bool
   private let control: Buffer
@@ -32,8 +32,11 @@ public final class Executor: @unchecked Sendable {
   /// Of the batch that is bound, where it is a part of the caller's data.
   public var batchRows = BatchRows()
   /// Where slots are converted to the plan's dtype; made at first need, for the largest batch.
-  private var staging: [Buffer?]
-  private var stagedOutputs: [StagedOutput] = []
+  var staging: [Buffer?]
+  var stagedOutputs: [StagedOutput] = []
+  /// What `rebind` compares with, and what it needs to know of each slot.
+  var bound = BoundTypes()
+  let boundSlots: UnsafeMutablePointer<BoundSlot>
   private(set) var programs = ProgramCache()
   /// The program of the last call; `programs` keeps its memory.
   let current: UnsafeMutablePointer<Program>
@@ -91,8 +94,10 @@ public final class Executor: @unchecked Sendable {
     let failureBytes = Arena.aligned(MemoryLayout<ForeignFailure>.stride)
     let programBytes = Arena.aligned(MemoryLayout<Program>.stride)
     let lossBytes = Arena.aligned(MemoryLayout<LossCell>.stride * plan.losses.count)
+    let boundBytes = Arena.aligned(MemoryLayout<BoundSlot>.stride * plan.slots.count)
     control = try Buffer(
-      byteCount: 192 + flagBytes + slotBytes + failureBytes + programBytes + lossBytes, zeroed: true,
+      byteCount: 192 + flagBytes + slotBytes + failureBytes + programBytes + lossBytes + boundBytes,
+      zeroed: true,
       "a plan's state")
     run = control.base.bindMemory(to: Run.self, capacity: 1)
     badRow = (control.base + 128).bindMemory(to: Int64.self, capacity: 1)
@@ -107,6 +112,8 @@ public final class Executor: @unchecked Sendable {
     lossCells = UnsafeMutableBufferPointer(
       start: (behind + programBytes).bindMemory(to: LossCell.self, capacity: plan.losses.count),
       count: plan.losses.count)
+    boundSlots = (behind + programBytes + lossBytes).bindMemory(
+      to: BoundSlot.self, capacity: plan.slots.count)
     run.initialize(
       to: Run(
         parallel: plan.threads > 1 ? ThreadPool.parallel : Run.inline, threads: plan.threads,
@@ -117,132 +124,6 @@ public final class Executor: @unchecked Sendable {
       lossCells[index] = LossCell(value: values(of: term.tensor) ?? arena.base, weight: term.weight)
     }
     try checkMemory("a plan's state")
-  }
-
-  // MARK: Binding
-
-  /// Checks a tensor against an input-like slot and binds it, converted where its dtype is another. Answers
-  /// the rows; one sample without the batch counts as one row.
-  public func bindInput(_ slot: Int, _ view: TensorView) throws(DenpaError) -> Int {
-    let rows = try rowsOf(slot, view)
-    try bindChecked(slot, view)
-    return rows
-  }
-
-  /// The rows of a tensor that goes to a slot, or what is wrong with it.
-  public func rowsOf(_ slot: Int, _ view: TensorView) throws(DenpaError) -> Int {
-    let rows = try rowsOfAnySize(slot, view)
-    guard rows <= plan.maximumRows else {
-      throw DenpaError(
-        .badShape, "\(describe(slot)): \(rows) rows are more than max_batch, \(plan.maximumRows)")
-    }
-    return rows
-  }
-
-  /// Likewise for data that is going to be cut into batches.
-  public func rowsOfAnySize(_ slot: Int, _ view: TensorView) throws(DenpaError) -> Int {
-    try view.rows(as: plan.slots[slot].type, describe(slot))
-  }
-
-  public func bindChecked(_ slot: Int, _ view: TensorView) throws(DenpaError) {
-    let expected = plan.slots[slot].type.dtype
-    guard let data = view.data else {
-      slots[slot] = someMemory
-      return
-    }
-    if view.type.dtype == expected, UInt(bitPattern: data) & UInt(expected.size - 1) == 0, !isGuarded {
-      slots[slot] = data
-      return
-    }
-    try view.checkFits(expected, describe(slot))
-    let memory = try stagingMemory(slot, elements: view.type.shape.count)
-    convert(data, view.type.dtype, to: memory, expected, count: view.type.shape.count)
-    slots[slot] = memory
-  }
-
-  /// Memory of the executor's own for a slot's largest batch, of which `elements` are used: in guard mode the
-  /// last ones, so that they end at an inaccessible page, aligned to an element like memory of a caller's.
-  public func stagingMemory(_ slot: Int, elements: Int) throws(DenpaError) -> UnsafeMutableRawPointer {
-    let memory: Buffer
-    if let known = staging[slot] {
-      memory = known
-    } else {
-      let type = plan.slots[slot].type.withRows(plan.maximumRows)
-      memory = try Buffer(byteCount: type.byteCount, zeroed: false, "a converted batch")
-      staging[slot] = memory
-    }
-    guard isGuarded else { return memory.base }
-    stagedOutputs.removeAll { $0.slot == slot }
-    GuardMode.poison(memory.base, memory.byteCount)
-    return memory.base + (memory.paddedBytes - elements * plan.slots[slot].type.dtype.size)
-  }
-
-  /// Copies what is bound to a slot into memory of the executor's own, where it stays until the slot is bound
-  /// again.
-  public func keep(_ slot: Int, elements: Int) throws(DenpaError) {
-    let bound = slots[slot]
-    if let bound, let own = staging[slot], bound >= own.base, bound < own.base + own.paddedBytes {
-      return
-    }
-    let memory = try stagingMemory(slot, elements: elements)
-    if let bound { memory.copyMemory(from: bound, byteCount: elements * plan.slots[slot].type.dtype.size) }
-    slots[slot] = memory
-  }
-
-  /// Checks memory that a slot's values are to be written to, for a batch of `rows`.
-  public func checkOutput(_ slot: Int, _ view: TensorView, rows: Int) throws(DenpaError) {
-    let expected = plan.slots[slot].type
-    guard view.type.dtype == expected.dtype else {
-      throw DenpaError(.badDType, "\(describe(slot)): expected \(expected.dtype), got \(view.type.dtype)")
-    }
-    let given = view.type.shape
-    let wanted = expected.shape.withRows(rows)
-    let sample = rows == 1 && given.rank == wanted.rank - 1 && given.matches(wanted, skip: 0)
-    guard given == wanted || sample else {
-      throw DenpaError(.badShape, "\(describe(slot)): expected room for \(wanted), got \(given)")
-    }
-    guard view.data != nil || given.count == 0 else {
-      throw DenpaError(.badArgument, "\(describe(slot)): the tensor's data is NULL")
-    }
-    guard UInt(bitPattern: view.data) & UInt(expected.dtype.size - 1) == 0 else {
-      throw DenpaError(.badArgument, "\(describe(slot)): the memory is not aligned for \(expected.dtype)")
-    }
-  }
-
-  /// Checks memory that a slot's values are to be written to, and binds it.
-  public func bindOutput(_ slot: Int, _ view: TensorView, rows: Int) throws(DenpaError) {
-    try checkOutput(slot, view, rows: rows)
-    guard let data = view.data else {
-      slots[slot] = someMemory
-      return
-    }
-    slots[slot] = data
-    if isGuarded {
-      let memory = try stagingMemory(slot, elements: view.type.shape.count)
-      slots[slot] = memory
-      stagedOutputs.append(
-        StagedOutput(slot: slot, staged: memory, data: data, byteCount: view.type.byteCount))
-    }
-  }
-
-  /// In guard mode: an output that is written to memory of the executor's own, and where it is copied
-  /// afterwards.
-  private struct StagedOutput {
-    var slot: Int
-    var staged: UnsafeMutableRawPointer
-    var data: UnsafeMutableRawPointer
-    var byteCount: Int
-  }
-
-  public func describe(_ slot: Int) -> Message {
-    let description = plan.slots[slot]
-    return switch description.kind {
-    case .input: "input \"\(description.name)\""
-    case .target: "\(description.name)"
-    case .output: "output \"\(description.name)\""
-    case .outputGradient: "gradient of output \"\(description.name)\""
-    case .inputGradient: "gradient of input \"\(description.name)\""
-    }
   }
 
   // MARK: Running

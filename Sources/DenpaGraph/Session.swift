@@ -94,62 +94,26 @@ public final class Session: @unchecked Sendable {
 
   /// Computes the outputs. Every input has the same rows; outputs are written where the views point. Between
   /// `enter` and `leave`.
-  public func predict(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>
-  ) throws(DenpaError) {
-    guard inputs.count == inputSlots else {
-      throw DenpaError(.badArgument, "the model has \(inputSlots) input(s), got \(inputs.count)")
-    }
+  public func predict(_ inputs: TensorList, _ outputs: TensorList) throws(DenpaError) {
+    let rows =
+      if let known = executor.rebind(inputs, outputs: outputs) { known } else {
+        try bind(inputs, outputs)
+      }
+    try withParameters { base throws(DenpaError) in try executor.execute(rows: rows, parameters: base) }
+  }
+
+  @inline(never)
+  private func bind(_ inputs: TensorList, _ outputs: TensorList) throws(DenpaError) -> Int {
+    let rows = try model.rows(of: inputs.views)
     guard outputs.count == outputSlots else {
       throw DenpaError(.badArgument, "the model has \(outputSlots) output(s), got \(outputs.count)")
     }
-    let rows = try executor.bindInputs(inputs)
-    for index in 0..<outputSlots { try executor.bindOutput(inputSlots + index, outputs[index], rows: rows) }
-    try checkApart(inputs, outputs)
-    try withParameters { base throws(DenpaError) in try executor.execute(rows: rows, parameters: base) }
-  }
-}
-
-/// Refuses memory that is to be written if it overlaps memory that is read, or other memory that is written.
-public func checkApart(
-  _ read: UnsafeBufferPointer<TensorView>, _ written: UnsafeBufferPointer<TensorView>,
-  _ reading: StaticString = "input", _ writing: StaticString = "output"
-) throws(DenpaError) {
-  for index in 0..<written.count {
-    for other in 0..<read.count where written[index].overlaps(read[other]) {
+    guard rows <= maximumRows else {
       throw DenpaError(
-        .badArgument, "the memory of \(writing) \(index) overlaps that of \(reading) \(other)")
+        .badShape, "\(executor.describe(0)): \(rows) rows are more than max_batch, \(maximumRows)")
     }
-    for other in 0..<index where written[index].overlaps(written[other]) {
-      throw DenpaError(
-        .badArgument, "the memory of \(writing) \(index) overlaps that of \(writing) \(other)")
-    }
-  }
-}
-
-extension TensorView {
-  fileprivate func overlaps(_ other: TensorView) -> Bool {
-    guard data != nil, other.data != nil else { return false }
-    let start = UInt(bitPattern: data), otherStart = UInt(bitPattern: other.data)
-    let bytes = UInt(type.byteCount), otherBytes = UInt(other.type.byteCount)
-    return bytes > 0 && otherBytes > 0 && start < otherStart &+ otherBytes && otherStart < start &+ bytes
-  }
-}
-
-extension Executor {
-  /// Binds the inputs of a batch, slots 0…; answers the rows that they agree on.
-  public func bindInputs(_ inputs: UnsafeBufferPointer<TensorView>, first: Int = 0) throws(DenpaError) -> Int
-  {
-    guard inputs.count > 0 else { return 0 }
-    let rows = try rowsOf(first, inputs[0])
-    for index in 1..<max(inputs.count, 1) {
-      let others = try rowsOf(first + index, inputs[index])
-      guard others == rows else {
-        throw DenpaError(
-          .badShape, "\(describe(first + index)): expected \(rows) rows like the first tensor, got \(others)")
-      }
-    }
-    for index in 0..<inputs.count { try bindChecked(first + index, inputs[index]) }
+    try executor.check(inputs, outputs: outputs, rows: rows)
+    try executor.bind(inputs, outputs, rows: rows, isWritten: true)
     return rows
   }
 }

@@ -111,7 +111,8 @@ private final class Subject {
     let loss = try inputViews.withUnsafeBufferPointer { inputs throws(DenpaError) in
       try targetViews.withUnsafeBufferPointer { targets throws(DenpaError) in
         try gradientViews.withUnsafeBufferPointer { gradients throws(DenpaError) in
-          try trainer.addGradients(inputs, targets, inputGradients: inputGradients ? gradients : nil)
+          try trainer.addGradients(
+            TensorList(inputs), TensorList(targets), inputGradients: inputGradients ? gradients : nil)
         }
       }
     }
@@ -155,7 +156,7 @@ private final class Subject {
   private func freshLoss() throws(DenpaError) -> Double {
     try inputViews.withUnsafeBufferPointer { inputs throws(DenpaError) in
       try targetViews.withUnsafeBufferPointer { targets throws(DenpaError) in
-        try trainer.loss(inputs, targets)
+        try trainer.loss(TensorList(inputs), TensorList(targets))
       }
     }
   }

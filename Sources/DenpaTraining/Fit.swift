@@ -64,7 +64,7 @@ extension Trainer {
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool,
     batchSize: Int
   ) throws(DenpaError) -> Executor {
-    let rows = try rows(of: inputs)
+    let rows = try model.rows(of: inputs)
     let executor = try executor(training: training, rows: min(rows, batchSize), inputs, targets)
     let isSample = isSample(inputs)
     for index in 0..<inputs.count + targets.count {

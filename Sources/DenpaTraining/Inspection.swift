@@ -19,12 +19,11 @@ extension Trainer {
   }
 
   /// The loss of a batch, as training sees it, without learning.
-  public func loss(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
-  ) throws(DenpaError) -> Double {
-    let executor = try executor(training: true, rows: try rows(of: inputs), inputs, targets)
-    let rows = try bind(executor, inputs, targets)
-    try executor.execute(rows: rows, parameters: weights.base, part: .forward)
-    return executor.loss
+  public func loss(_ inputs: TensorList, _ targets: TensorList) throws(DenpaError) -> Double {
+    let batch = try bindBatch(inputs, targets, training: true)
+    return try with(batch) { executor throws(DenpaError) in
+      try executor.execute(rows: batch.rows, parameters: weights.base, part: .forward)
+      return executor.loss
+    }
   }
 }

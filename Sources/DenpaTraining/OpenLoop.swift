@@ -3,35 +3,25 @@ import DenpaGraph
 
 /// Forward and backward one by one or together, for training loops of the caller's own.
 extension Trainer {
-  public func forward(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ outputs: UnsafeBufferPointer<TensorView>, training: Bool
-  ) throws(DenpaError) {
+  public func forward(_ inputs: TensorList, _ outputs: TensorList, training: Bool) throws(DenpaError) {
+    if !training, let known = inferExecutor, let rows = known.rebind(inputs, outputs: outputs) {
+      return try known.execute(rows: rows, parameters: weights.base, part: .forward, training: false)
+    }
     guard outputs.count == model.outputs.count else {
       throw DenpaError(.badArgument, "the model has \(model.outputs.count) output(s), got \(outputs.count)")
     }
-    let rows = try rows(of: inputs)
+    let rows = try model.rows(of: inputs.views)
     let executor = try openLoop(training: training, rows: rows)
     // Nothing is bound before everything is checked: what an earlier forward bound is still there for its
     // backward.
-    let firstOutput = inputs.count
-    for index in 0..<outputs.count {
-      try executor.checkOutput(firstOutput + index, outputs[index], rows: rows)
-    }
-    try checkApart(inputs, outputs)
-    // So are integers that do not fit.
-    for slot in 0..<inputs.count where inputs[slot].type.dtype != executor.plan.slots[slot].type.dtype {
-      try inputs[slot].checkFits(executor.plan.slots[slot].type.dtype, executor.describe(slot))
-    }
+    try executor.check(inputs, outputs: outputs, rows: rows)
     if training {
       openForward = nil
       openExecutor = executor
     } else {
       inferExecutor = executor
     }
-    _ = try executor.bindInputs(inputs)
-    for index in 0..<outputs.count {
-      try executor.bindOutput(firstOutput + index, outputs[index], rows: rows)
-    }
+    try executor.bind(inputs, outputs, rows: rows, isWritten: true)
     guard training else {
       return try executor.execute(rows: rows, parameters: weights.base, part: .forward, training: false)
     }
@@ -77,11 +67,12 @@ extension Trainer {
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: type.byteCount)
         executor.slots[slot] = memory
       } else {
-        let given = try executor.bindInput(slot, view)
+        let given = try executor.rowsOf(slot, view)
         guard given == rows else {
           throw DenpaError(
             .badShape, "gradient of output \"\(description.name)\": expected \(rows) rows, got \(given)")
         }
+        try executor.bindInput(slot, view)
       }
     }
     try bindInputGradients(executor, inputGradients, rows: rows)
@@ -95,15 +86,21 @@ extension Trainer {
 
   /// Adds the gradients of a batch to those there are; returns its loss.
   public func addGradients(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,
-    inputGradients: UnsafeBufferPointer<TensorView>?
+    _ inputs: TensorList, _ targets: TensorList, inputGradients: UnsafeBufferPointer<TensorView>?
   ) throws(DenpaError) -> Double {
-    let executor = try executor(training: true, rows: try rows(of: inputs), inputs, targets)
     if let inputGradients {
-      try checkApart(inputs, inputGradients, "input", "the gradient of input")
-      try checkApart(targets, inputGradients, "target", "the gradient of input")
+      try checkApart(inputs.views, inputGradients, "input", "the gradient of input")
+      try checkApart(targets.views, inputGradients, "target", "the gradient of input")
     }
-    let rows = try bind(executor, inputs, targets)
+    let batch = try bindBatch(inputs, targets, training: true)
+    return try with(batch) { executor throws(DenpaError) in
+      try addGradients(executor, batch.rows, inputGradients)
+    }
+  }
+
+  private func addGradients(
+    _ executor: Executor, _ rows: Int, _ inputGradients: UnsafeBufferPointer<TensorView>?
+  ) throws(DenpaError) -> Double {
     try bindInputGradients(executor, inputGradients, rows: rows)
     try transaction(executor) { () throws(DenpaError) in
       try executor.execute(rows: rows, parameters: weights.base, accumulate: hasGradients, draw: forwardCount)
@@ -136,7 +133,8 @@ extension Trainer {
     guard options.inputGradients else { return }
     for (slot, description) in executor.plan.slots.enumerated() where description.kind == .inputGradient {
       if let views, views[description.index].data != nil {
-        try executor.bindOutput(slot, views[description.index], rows: rows)
+        try executor.checkOutput(slot, views[description.index], rows: rows)
+        try executor.bindOutput(slot, views[description.index])
       } else {
         let elements = description.type.withRows(rows).shape.count
         executor.slots[slot] = try executor.stagingMemory(slot, elements: elements)

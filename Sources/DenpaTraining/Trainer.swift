@@ -49,7 +49,6 @@ public final class Trainer: @unchecked Sendable {
   /// What the executors compute in; nil until there is one.
   private var arena: Buffer?
   var lossExecutor: Executor?
-  private var repeatable: Batch?
   /// On its way out of `with`.
   var failure: DenpaError?
   private var evaluationExecutor: Executor?
@@ -166,24 +165,6 @@ public final class Trainer: @unchecked Sendable {
     return first.isSample(of: model.graph.values[value].type)
   }
 
-  /// The rows that the inputs of a batch agree on.
-  func rows(of inputs: UnsafeBufferPointer<TensorView>) throws(DenpaError) -> Int {
-    guard inputs.count == inputCount else {
-      throw DenpaError(.badArgument, "the model has \(inputCount) input(s), got \(inputs.count)")
-    }
-    var rows = 0
-    for (index, value) in model.graph.inputs.enumerated() {
-      let given = model.graph.values[value]
-      let name: Message = "input \"\(model.graph.nodes[given.node].name)\""
-      let own = try inputs[index].rows(as: given.type, name)
-      guard index == 0 || own == rows else {
-        throw DenpaError(.badShape, "\(name): expected \(rows) rows like the first tensor, got \(own)")
-      }
-      rows = own
-    }
-    return rows
-  }
-
   /// Integers count as class numbers unless they have the predictions' own shape: then they are rows,
   /// one-hot.
   private func isClassNumbers(_ term: Int, _ view: TensorView, isSample: Bool) -> Bool {
@@ -235,7 +216,6 @@ public final class Trainer: @unchecked Sendable {
     for index in 0..<targets.count { types.append(try targetType(index, targets[index], isSample: isSample)) }
     let executor = try makeExecutor(training ? .train : .infer, targets: types, rows: rows)
     if training {
-      repeatable = nil
       lossExecutor = executor
     } else {
       evaluationExecutor = executor
@@ -245,63 +225,27 @@ public final class Trainer: @unchecked Sendable {
 
   // MARK: Closed loop
 
-  /// Binds a batch; answers its rows.
-  func bind(
-    _ executor: Executor, _ inputs: UnsafeBufferPointer<TensorView>,
-    _ targets: UnsafeBufferPointer<TensorView>
-  ) throws(DenpaError) -> Int {
-    let rows = try executor.bindInputs(inputs)
-    guard targets.count > 0 else { return rows }
-    let first = inputs.count
-    for index in 0..<targets.count {
-      let targetRows = try executor.rowsOf(first + index, targets[index])
-      guard targetRows == rows else {
-        throw DenpaError(
-          .badShape,
-          "\(executor.describe(first + index)): expected \(rows) rows like \(executor.describe(0)), got \(targetRows)"
-        )
-      }
-    }
-    for index in 0..<targets.count { try executor.bindChecked(first + index, targets[index]) }
-    return rows
-  }
-
-  /// Forward, loss, backward, optimizer. Answers the loss before the step.
-  public func trainBatch(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
-  ) throws(DenpaError) -> Double {
+  /// Forward, loss, backward, optimizer. Returns the loss before the step.
+  public func trainBatch(_ inputs: TensorList, _ targets: TensorList) throws(DenpaError) -> Double {
     guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
-    let executor = try executor(training: true, rows: try rows(of: inputs), inputs, targets)
-    repeatable = nil
-    let rows = try bind(executor, inputs, targets)
-    let isInPlace =
-      inputs.indices.allSatisfy { executor.slots[$0] == inputs[$0].data }
-      && targets.indices.allSatisfy { executor.slots[inputs.count + $0] == targets[$0].data }
-    if isInPlace, rows > 0 { repeatable = Batch(executor, rows: rows) }
-    return try learn(executor, rows)
-  }
-
-  /// The slots of the last `trainBatch`, inputs and then targets, where all of them were bound in place: a
-  /// caller who has other data of the same types binds it there and calls `learnAgain`. nil after anything
-  /// else.
-  public var repeatableSlots: UnsafeMutablePointer<UnsafeMutableRawPointer?>? {
-    repeatable?.executor._withUnsafeGuaranteedRef { $0.slots }
-  }
-
-  /// One more step like the last `trainBatch`, with what its slots hold now.
-  public func learnAgain() throws(DenpaError) -> Double {
-    guard let batch = repeatable else { throw DenpaError(.internalError, "there is no batch to repeat") }
+    let batch = try bindBatch(inputs, targets, training: true)
     return try with(batch) { executor throws(DenpaError) in try learn(executor, batch.rows) }
   }
 
   /// Checks one batch and binds it to the plan for targets like these.
   public func bindBatch(
-    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool
+    _ inputs: TensorList, _ targets: TensorList, training: Bool
   ) throws(DenpaError) -> Batch {
-    let executor = try executor(training: training, rows: try rows(of: inputs), inputs, targets)
-    return Batch(executor, rows: try bind(executor, inputs, targets))
+    if let known = training ? lossExecutor : evaluationExecutor, let rows = known.rebind(inputs, targets) {
+      return Batch(known, rows: rows)
+    }
+    let rows = try model.rows(of: inputs.views)
+    let executor = try executor(training: training, rows: rows, inputs.views, targets.views)
+    try executor.check(inputs, targets: targets, rows: rows)
+    try executor.bind(inputs, targets, rows: rows)
+    return Batch(executor, rows: rows)
   }
 
   /// One step with what is bound. It happens entirely or not at all.

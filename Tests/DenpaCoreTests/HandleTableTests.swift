@@ -20,8 +20,8 @@ import Testing
     let deaths = Shared()
     let handle = try HandleTable.insert(Object(7, deaths), kind: 3)
     #expect(HandleTable.kind(of: handle) == 3)
-    let object = try #require(HandleTable.pin(handle, kind: 3))
-    #expect((object.takeUnretainedValue() as? Object)?.number == 7)
+    let pinned = try #require(HandleTable.pin(handle, kind: 3))
+    #expect((pinned.object.takeUnretainedValue() as? Object)?.number == 7)
     #expect(HandleTable.pin(handle, kind: 4) == nil)
     #expect(!HandleTable.destroy(handle, kind: 4))
     #expect(HandleTable.destroy(handle, kind: 3))
@@ -29,7 +29,7 @@ import Testing
     #expect(HandleTable.kind(of: handle) == nil)
     #expect(!HandleTable.destroy(handle, kind: 3))
     #expect(deaths.value == 0)
-    HandleTable.unpin(handle)
+    HandleTable.unpin(pinned)
     #expect(deaths.value == 1)
     // Its slot is used again; the old handle stays dead.
     let next = try HandleTable.insert(Object(8, deaths), kind: 3)
@@ -73,10 +73,10 @@ import Testing
         for round in 0..<200 {
           let pointer = OpaquePointer(bitPattern: handle)
           if index == 0, round == 100, !HandleTable.destroy(pointer, kind: 9) { wrong.add() }
-          guard let object = HandleTable.pin(pointer, kind: 9), let pointer else { continue }
+          guard let pinned = HandleTable.pin(pointer, kind: 9) else { continue }
           if deaths.value != before { wrong.add() }
-          object._withUnsafeGuaranteedRef { if ($0 as? Object)?.number != 42 { wrong.add() } }
-          HandleTable.unpin(pointer)
+          pinned.object._withUnsafeGuaranteedRef { if ($0 as? Object)?.number != 42 { wrong.add() } }
+          HandleTable.unpin(pinned)
         }
       }
       #expect(wrong.value == 0)
@@ -92,9 +92,9 @@ import Testing
         guard let handle = try? HandleTable.insert(Object(index * 10_000 + round, deaths), kind: 2) else {
           continue
         }
-        if let object = HandleTable.pin(handle, kind: 2) {
-          object._withUnsafeGuaranteedRef { #expect(($0 as? Object)?.number == index * 10_000 + round) }
-          HandleTable.unpin(handle)
+        if let pinned = HandleTable.pin(handle, kind: 2) {
+          pinned.object._withUnsafeGuaranteedRef { #expect(($0 as? Object)?.number == index * 10_000 + round) }
+          HandleTable.unpin(pinned)
         }
         _ = HandleTable.destroy(handle, kind: 2)
         _ = HandleTable.destroy(handle, kind: 2)
@@ -115,8 +115,7 @@ import Testing
     let last = try HandleTable.insert(Object(1, deaths), kind: 1)
     #expect(Handle(last).slot == index)
     #expect(Handle(last).generation == UInt32.max)
-    #expect(HandleTable.pin(last, kind: 1) != nil)
-    HandleTable.unpin(last)
+    HandleTable.unpin(try #require(HandleTable.pin(last, kind: 1)))
     #expect(HandleTable.destroy(last, kind: 1))
     let other = try HandleTable.insert(Object(1, deaths), kind: 1)
     #expect(Handle(other).slot != index)

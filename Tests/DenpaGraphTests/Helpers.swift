@@ -82,10 +82,12 @@ func views<R>(_ first: [TensorView], _ body: (UnsafeBufferPointer<TensorView>) t
 
 extension Trainer {
   func train(_ x: TensorView, _ t: TensorView) throws -> Double {
-    try views([x]) { x in try views([t]) { t in try trainBatch(x, t) } }
+    try views([x]) { x in try views([t]) { t in try trainBatch(TensorList(x), TensorList(t)) } }
   }
   func accumulate(_ x: TensorView, _ t: TensorView) throws -> Double {
-    try views([x]) { x in try views([t]) { t in try addGradients(x, t, inputGradients: nil) } }
+    try views([x]) { x in
+      try views([t]) { t in try addGradients(TensorList(x), TensorList(t), inputGradients: nil) }
+    }
   }
   func gradient(_ name: String) throws -> [Double] { doubles(try gradientView(name)) }
   func weight(_ name: String) throws -> [Double] { doubles(try weightView(name)) }
@@ -102,7 +104,7 @@ extension Session {
       try views([y]) { y in
         try enter()
         defer { leave() }
-        try predict(x, y)
+        try predict(TensorList(x), TensorList(y))
       }
     }
   }
