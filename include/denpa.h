@@ -138,7 +138,9 @@ denpa_status denpa_graph_destroy(denpa_graph *graph);
 /* Adds an input to a graph and stores its value in `value`.
  *
  * `dim` holds the `rank` extents of one sample, without the batch axis; `rank` is 0 to 7. If `rank` is 0,
- * each sample is a single number and `dim` may be NULL. DENPA_FLOAT32 and DENPA_FLOAT64 both stand for the
+ * each sample is a single number and `dim` may be NULL. An extent may be DENPA_ANY: it is open (the length of
+ * a sequence, the size of an image), and each call to which the input is passed says what it is. What depends
+ * on it is open too, except for the shapes of parameters, which must not depend on it. DENPA_FLOAT32 and DENPA_FLOAT64 both stand for the
  * model's float type; integer types are kept. If `name` is NULL, the input is named "input_1", "input_2" and
  * so on.
  *
@@ -163,8 +165,8 @@ denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *n
                              const denpa_attribute *attributes, const denpa_value *inputs,
                              int32_t input_count, denpa_value *outputs, int32_t output_count);
 
-/* Describes a value: its element type, its rank and its extents, of which dim[0] is the batch, DENPA_BATCH.
- * Any of the last three arguments may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
+/* Describes a value: its element type, its rank and its extents, of which dim[0] is the batch, DENPA_BATCH,
+ * and those that depend on an open extent are DENPA_ANY. Any of the last three arguments may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
  *
  * Returns DENPA_BAD_ARGUMENT if `value` is not a value of this graph. */
 denpa_status denpa_graph_shape(denpa_graph *graph, denpa_value value, int32_t *dtype, int32_t *rank,
@@ -187,7 +189,7 @@ typedef struct denpa_port {
   const char *name;   /* borrowed from the model */
   int32_t dtype;
   int32_t rank;
-  int64_t dim[DENPA_MAX_RANK]; /* inputs and outputs: dim[0] is DENPA_BATCH */
+  int64_t dim[DENPA_MAX_RANK]; /* inputs and outputs: dim[0] is DENPA_BATCH, open ones are DENPA_ANY */
   int32_t trainable;           /* parameters: 1 if training changes it */
   int32_t reserved;
 } denpa_port;
@@ -276,12 +278,14 @@ denpa_status denpa_model_load_bytes(const void *data, int64_t size, denpa_model 
 
 typedef struct denpa_session_options {
   size_t struct_size;
-  int64_t max_batch; /* rows of the largest batch, 1 to 2^31-1; 0: 1. Its memory is allocated at once */
-  int32_t threads;   /* 1 to 64; 0: denpa_thread_count(), or 1 if realtime is set */
+  /* Rows for which memory is allocated at first, 1 to 2^31-1; 0: 1. A larger batch makes the session grow,
+   * unless it is a real-time session, for which it is the largest batch. */
+  int64_t max_batch;
+  int32_t threads; /* 1 to 64; 0: denpa_thread_count(), or 1 if realtime is set */
   /* 1: denpa_predict takes no lock, allocates no memory and makes no system call, from its first call on, on
    * any thread, even when it fails. All memory for every batch size is touched when the session is created.
-   * `threads` must be 0 or 1, max_batch at most 4096 (DENPA_LIMIT_EXCEEDED), and the model must not contain a
-   * plugin layer, whose code may do anything (DENPA_NOT_SUPPORTED). If two threads call denpa_predict at the
+   * `threads` must be 0 or 1, max_batch at most 4096 (DENPA_LIMIT_EXCEEDED), and the model must have neither
+   * inputs with open extents nor a plugin layer, whose code may do anything (DENPA_NOT_SUPPORTED). If two threads call denpa_predict at the
    * same time, the second call returns DENPA_BUSY. */
   int32_t realtime;
 } denpa_session_options;
@@ -299,7 +303,8 @@ denpa_status denpa_session_destroy(denpa_session *session);
  *
  * `inputs` and `outputs` are arrays of tensors in the model's order; a model with one input and one output
  * takes &x, 1, &y, 1. Each input has the shape (rows, ...), or is one sample without the batch axis. All
- * inputs have the same number of rows, 0 to max_batch. Inputs of the other float type are converted, and so
+ * inputs have the same number of rows; a real-time session takes at most max_batch. Where extents are open,
+ * the session compiles a plan for each combination of them and keeps the last 8. Inputs of the other float type are converted, and so
  * are integers passed to a float input. Each output is memory owned by the caller, in the model's type and in
  * the shape (rows, ...) reported by denpa_model_output. Outputs must not overlap one another or the inputs.
  *

@@ -44,7 +44,7 @@ public func denpa_graph_input(
       var extents: [Int] = []
       for axis in 0..<Int(rank) { extents.append(Int(dim[axis])) }
       let name = try name.map { name throws(DenpaError) in try requireName(name, "the input's name") }
-      let shape = try Shape(checking: extents)
+      let shape = try Shape(checking: extents, open: true)
       try checkMemory("a graph")
       let id = try graph.addInput(name: name, dtype: type, sample: shape)
       value.pointee = denpa_value(id)

@@ -176,7 +176,11 @@ public struct Message: Sendable, ExpressibleByStringInterpolation, CustomStringC
     append(byte: UInt8(ascii: "("))
     for axis in 0..<shape.rank {
       if axis > 0 { append(", ") }
-      if shape[axis] == Shape.batch { append("rows") } else { append(Int64(shape[axis])) }
+      switch shape[axis] {
+      case Shape.batch: append("rows")
+      case Shape.any: append("any")
+      case let extent: append(Int64(extent))
+      }
     }
     if shape.rank == 1 { append(byte: UInt8(ascii: ",")) }
     append(byte: UInt8(ascii: ")"))

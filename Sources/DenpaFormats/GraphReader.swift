@@ -143,7 +143,8 @@ struct GraphReader {
         throw DenpaError(.badFile, "input \"\(name)\" has no dtype or no shape")
       }
       let extents = try GraphReader.extents(&shape)
-      _ = try graph.addInput(name: name, dtype: try DType(named: dtype), sample: try Shape(checking: extents))
+      _ = try graph.addInput(
+        name: name, dtype: try DType(named: dtype), sample: try Shape(checking: extents, open: true))
       return
     }
     let spec = try registry.layer(kind).spec

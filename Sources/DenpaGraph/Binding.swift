@@ -32,24 +32,30 @@ struct BoundSlot {
 }
 
 extension Model {
-  /// Checks the inputs of a batch; returns the rows that they agree on.
-  public func rows(of inputs: UnsafeBufferPointer<TensorView>) throws(DenpaError) -> Int {
+  /// Checks the inputs of a batch; returns the rows that they agree on, and what their open extents are.
+  public func sizes(of inputs: UnsafeBufferPointer<TensorView>) throws(DenpaError) -> BatchSizes {
     guard inputs.count == graph.inputs.count else {
       throw DenpaError(.badArgument, "the model has \(graph.inputs.count) input(s), got \(inputs.count)")
     }
     func name(_ index: Int) -> Message {
       "input \"\(graph.nodes[graph.values[graph.inputs[index]].node].name)\""
     }
-    var rows = 0
+    var sizes = BatchSizes()
     for index in 0..<inputs.count {
-      let own = try inputs[index].rows(as: graph.values[graph.inputs[index]].type, name(index))
-      guard index == 0 || own == rows else {
+      let expected = graph.values[graph.inputs[index]].type
+      let own = try inputs[index].rows(as: expected, name(index))
+      guard index == 0 || own == sizes.rows else {
         throw DenpaError(
-          .badShape, "\(name(index)): expected \(rows) rows like the first tensor, got \(own)")
+          .badShape, "\(name(index)): expected \(sizes.rows) rows like the first tensor, got \(own)")
       }
-      rows = own
+      sizes.rows = own
+      guard isOpen else { continue }
+      let given = inputs[index].type.shape, missing = expected.shape.rank - given.rank
+      for axis in 0..<expected.shape.rank where expected.shape[axis] == Shape.any {
+        sizes.extents.append(given[axis - missing])
+      }
     }
-    return rows
+    return sizes
   }
 }
 
@@ -101,7 +107,7 @@ extension Executor {
       || otherStart >= start &+ boundSlots[slot].byteCount
   }
 
-  /// Checks the targets of a batch whose inputs `Model.rows(of:)` has checked. Binds nothing.
+  /// Checks the targets of a batch whose inputs `Model.sizes(of:)` has checked. Binds nothing.
   public func check(_ inputs: TensorList, targets: TensorList, rows: Int) throws(DenpaError) {
     for index in 0..<targets.count {
       let slot = inputs.count + index
@@ -115,7 +121,7 @@ extension Executor {
     for index in 0..<inputs.count { try checkFits(index, inputs[index]) }
   }
 
-  /// Checks the memory of outputs for inputs that `Model.rows(of:)` has checked. Binds nothing.
+  /// Checks the memory of outputs for inputs that `Model.sizes(of:)` has checked. Binds nothing.
   public func check(_ inputs: TensorList, outputs: TensorList, rows: Int) throws(DenpaError) {
     for index in 0..<outputs.count { try checkOutput(inputs.count + index, outputs[index], rows: rows) }
     try checkApart(inputs.views, outputs.views)

@@ -42,9 +42,12 @@ extension TensorView {
 }
 
 extension Shape {
-  /// Whether the axes from `skip` on are the last ones of a batch's shape.
+  /// Whether the axes from `skip` on are the last ones of a batch's shape, which may be open.
   public func matches(_ batch: Shape, skip: Int) -> Bool {
-    for axis in skip..<max(rank, skip) where self[axis] != batch[axis + 1 - skip] { return false }
+    for axis in skip..<max(rank, skip) {
+      let extent = batch[axis + 1 - skip]
+      guard self[axis] == extent || extent == Shape.any else { return false }
+    }
     return true
   }
 }

@@ -16,7 +16,7 @@ public struct Node: Sendable {
 }
 
 public struct GraphValue: Sendable {
-  /// With the symbolic batch in front. Float values say float32 here, whatever the model's dtype will be.
+  /// With the symbolic batch in front; extents may be open. Float values say float32 here, whatever the model's dtype will be.
   public var type: TensorType
   public var node: Int
 }
@@ -31,7 +31,7 @@ public struct Graph: Sendable {
   public static let maximumOutputs = 64
 
   public private(set) var nodes: [Node] = []
-  public private(set) var values: [GraphValue] = []
+  public internal(set) var values: [GraphValue] = []
   /// The values of the inputs, in the order they were added.
   public private(set) var inputs: [ValueID] = []
   private var nodeNumbers: [String: Int] = [:]
@@ -48,7 +48,7 @@ public struct Graph: Sendable {
     nodeNumbers.reserveCapacity(count)
   }
 
-  /// Adds an input of one sample's shape (rank ≤ 7).
+  /// Adds an input of one sample's shape (rank ≤ 7), which may have open extents.
   public mutating func addInput(name: String?, dtype: DType, sample: Shape) throws(DenpaError) -> ValueID {
     let name = try checkedName(name, kind: "input")
     guard sample.rank < Shape.maximumRank, !sample.isBatched else {
@@ -109,14 +109,12 @@ public struct Graph: Sendable {
       }
     }
     let attributes = try Attributes(checking: given, against: spec.attributes, owner: owner)
-    let inputTypes = inputs.map { values[$0].type }
     let layer: any Layer
     let types: [TensorType]
     let parameters: [ParameterSpec]
     do throws(DenpaError) {
       layer = try definition.make(attributes)
-      types = try layer.outputs(inputTypes)
-      parameters = try layer.parameters(inputTypes)
+      (types, parameters) = try OpenExtents.shapes(of: layer, inputs.map { values[$0].type })
       for type in types { _ = try type.shape.checkedCount() }
       for parameter in parameters {
         _ = try parameter.shape.checkedCount()

@@ -39,6 +39,8 @@ public final class Model: @unchecked Sendable {
   public let outputNames: [String]
   public let dtype: DType
   public let seed: UInt64
+  /// Whether an input has an open extent.
+  public let isOpen: Bool
   /// Parameter numbers of each node.
   public let parameterNumbers: [[Int]]
   public let layout: ParameterLayout
@@ -73,6 +75,7 @@ public final class Model: @unchecked Sendable {
       throw DenpaError(.badDType, "a model's dtype is float32 or float64, got \(dtype)")
     }
     self.graph = graph
+    isOpen = graph.isOpen
     self.outputs = outputs
     self.dtype = dtype
     self.seed = seed

@@ -37,6 +37,8 @@ public struct PlanRequest: Sendable {
   public var mode: PlanMode
   public var maximumRows: Int
   public var threads: Int32
+  /// Of the open axes of the model's inputs, in order.
+  public var extents: [Int] = []
   /// Losses on the model's outputs, with the types of their targets as they are handed in. Empty: outputs are
   /// written to the caller, and in training the gradients of the outputs come from the caller.
   public var losses: [LossTerm] = []
@@ -52,14 +54,16 @@ public struct PlanRequest: Sendable {
   }
 }
 
-/// A graph compiled for one purpose: ops in order, every tensor's place. Immutable; the same for all batch
-/// sizes.
+/// A graph compiled for one purpose: ops in order, every tensor's place. Immutable; the same for all numbers
+/// of rows up to the largest one. Open extents are known.
 public final class Plan: Sendable {
   public let graph: Graph
   public let mode: PlanMode
   public let dtype: DType
   public let maximumRows: Int
   public let threads: Int32
+  /// Of the open axes of the model's inputs, in order.
+  public let extents: [Int]
   public let ops: [Op]
   public let tensors: [PlanTensor]
   public let slots: [Slot]
@@ -101,7 +105,7 @@ public final class Plan: Sendable {
     guard request.maximumRows >= 0, request.maximumRows <= Int(Int32.max) else {
       throw DenpaError(.limitExceeded, "a batch has at most 2147483647 rows, got \(request.maximumRows)")
     }
-    var graph = model.graph
+    var graph = try model.graph.closed(request.extents)
     for node in graph.nodes {
       guard let spec = node.spec, !spec.dtypes.contains(dtype) else { continue }
       throw DenpaError(.notSupported, "\(node.kind) \"\(node.name)\" does not support \(dtype)")
@@ -242,6 +246,7 @@ public final class Plan: Sendable {
     self.dtype = dtype
     self.maximumRows = request.maximumRows
     self.threads = request.threads
+    self.extents = request.extents
     self.kernels = try Plan.kernelTable(dtype)
     self.ops = forward.ops
     self.tensors = forward.tensors

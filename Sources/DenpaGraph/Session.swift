@@ -4,9 +4,11 @@ import DenpaCore
 /// Prediction: a plan with its own memory and thread count. Many sessions predict with one model at once.
 public final class Session: @unchecked Sendable {
   public let model: Model
-  public let maximumRows: Int
+  /// Rows that memory is laid out for; a larger batch makes it grow, except in a real-time session.
+  public private(set) var maximumRows: Int
   public let isRealtime: Bool
-  private let executor: Executor
+  private let threads: Int32
+  private var executors = ExecutorCache()
   private let turn = Turn()
   /// A UInt32 that is 1 while a real-time session predicts.
   private let busy: Buffer
@@ -27,6 +29,10 @@ public final class Session: @unchecked Sendable {
           .limitExceeded,
           "a real-time session has at most \(Session.maximumRealtimeRows) rows, got \(maximumRows)")
       }
+      guard !model.isOpen else {
+        throw DenpaError(
+          .notSupported, "a real-time session needs inputs without open extents (DENPA_ANY)")
+      }
       for node in model.graph.nodes where node.layer is any ForeignLayer {
         throw DenpaError(
           .notSupported,
@@ -37,18 +43,33 @@ public final class Session: @unchecked Sendable {
     self.model = model
     self.maximumRows = maximumRows
     isRealtime = realtime
-    let plan = try Plan(model, PlanRequest(.infer, maximumRows: maximumRows, threads: threads))
-    executor = try Executor(plan, model: model)
+    self.threads = threads
     busy = try Buffer(byteCount: 64, zeroed: true, "a session")
     inputSlots = model.graph.inputs.count
     outputSlots = model.outputs.count
-    if realtime { try warmUp() }
+    // Where extents are open, the first call says what memory is needed.
+    if !model.isOpen {
+      let executor = try makeExecutor(BatchSizes(rows: maximumRows))
+      if realtime { try warmUp(executor) }
+    }
     try checkMemory("a session")
+  }
+
+  /// Compiles a plan with room for a batch. All plans of a session share one arena.
+  private func makeExecutor(_ sizes: BatchSizes) throws(DenpaError) -> Executor {
+    let room = sizes.rows <= maximumRows ? maximumRows : min(sizes.rows + sizes.rows / 8, Int(Int32.max))
+    var request = PlanRequest(.infer, maximumRows: max(room, sizes.rows), threads: threads)
+    request.extents = sizes.extents
+    let plan = try Plan(model, request)
+    let executor = try Executor(plan, model: model, sharing: executors.current?.arena)
+    executors.insert(executor)
+    maximumRows = max(maximumRows, plan.maximumRows)
+    return executor
   }
 
   /// Makes the arguments of every batch size, touches all memory and walks through the success and error
   /// paths once, so that nothing is left to be made at the first call.
-  private func warmUp() throws(DenpaError) {
+  private func warmUp(_ executor: Executor) throws(DenpaError) {
     for slot in 0..<inputSlots + outputSlots { _ = try executor.stagingMemory(slot, elements: 0) }
     try executor.prepareAll()
     for rows in [min(1, maximumRows), maximumRows] {
@@ -95,25 +116,28 @@ public final class Session: @unchecked Sendable {
   /// Computes the outputs. Every input has the same rows; outputs are written where the views point. Between
   /// `enter` and `leave`.
   public func predict(_ inputs: TensorList, _ outputs: TensorList) throws(DenpaError) {
-    let rows =
-      if let known = executor.rebind(inputs, outputs: outputs) { known } else {
+    let batch =
+      if let known = executors.rebind(inputs, outputs: outputs) { known } else {
         try bind(inputs, outputs)
       }
-    try withParameters { base throws(DenpaError) in try executor.execute(rows: rows, parameters: base) }
+    let executor = batch.executor.takeUnretainedValue()
+    try withParameters { base throws(DenpaError) in try executor.execute(rows: batch.rows, parameters: base) }
   }
 
   @inline(never)
-  private func bind(_ inputs: TensorList, _ outputs: TensorList) throws(DenpaError) -> Int {
-    let rows = try model.rows(of: inputs.views)
+  private func bind(_ inputs: TensorList, _ outputs: TensorList) throws(DenpaError) -> Batch {
+    let sizes = try model.sizes(of: inputs.views)
     guard outputs.count == outputSlots else {
       throw DenpaError(.badArgument, "the model has \(outputSlots) output(s), got \(outputs.count)")
     }
-    guard rows <= maximumRows else {
+    guard sizes.rows <= maximumRows || !isRealtime else {
       throw DenpaError(
-        .badShape, "\(executor.describe(0)): \(rows) rows are more than max_batch, \(maximumRows)")
+        .badShape, "\(sizes.rows) rows are more than max_batch of this real-time session, \(maximumRows)")
     }
-    try executor.check(inputs, outputs: outputs, rows: rows)
-    try executor.bind(inputs, outputs, rows: rows, isWritten: true)
-    return rows
+    let known = executors.find { $0.plan.extents == sizes.extents && $0.plan.maximumRows >= sizes.rows }
+    let executor = if let known { known } else { try makeExecutor(sizes) }
+    try executor.check(inputs, outputs: outputs, rows: sizes.rows)
+    try executor.bind(inputs, outputs, rows: sizes.rows, isWritten: true)
+    return Batch(executor, rows: sizes.rows)
   }
 }

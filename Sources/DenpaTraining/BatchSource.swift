@@ -11,18 +11,6 @@ public protocol BatchSource: AnyObject {
   func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> Batch?
 }
 
-/// What is bound to which plan. The trainer keeps its executors: counting references again would be a part of
-/// a small network's step.
-public struct Batch {
-  let executor: Unmanaged<Executor>
-  let rows: Int
-
-  init(_ executor: Executor, rows: Int) {
-    self.executor = Unmanaged.passUnretained(executor)
-    self.rows = rows
-  }
-}
-
 extension Trainer {
   @inline(__always)
   func with<R>(_ batch: Batch, _ body: (Executor) throws(DenpaError) -> R) throws(DenpaError) -> R {

@@ -64,8 +64,10 @@ extension Trainer {
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool,
     batchSize: Int
   ) throws(DenpaError) -> Executor {
-    let rows = try model.rows(of: inputs)
-    let executor = try executor(training: training, rows: min(rows, batchSize), inputs, targets)
+    let sizes = try model.sizes(of: inputs)
+    let rows = sizes.rows
+    let batch = BatchSizes(rows: min(rows, batchSize), extents: sizes.extents)
+    let executor = try executor(training: training, batch, inputs, targets)
     let isSample = isSample(inputs)
     for index in 0..<inputs.count + targets.count {
       let view = index < inputs.count ? inputs[index] : targets[index - inputs.count]

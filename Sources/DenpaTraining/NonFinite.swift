@@ -7,6 +7,7 @@ enum NonFinite {
   /// not finite, in the order of computation.
   static func origin(_ failed: Executor, _ trainer: Trainer, _ rows: Int) throws(DenpaError) -> Message? {
     var request = PlanRequest(.observe, maximumRows: rows, threads: 1)
+    request.extents = failed.plan.extents
     request.losses = trainer.options.losses
     request.trainable = trainer.parameters.map(\.isTrained)
     let slots = failed.plan.slots

@@ -4,22 +4,23 @@ import DenpaGraph
 /// Forward and backward one by one or together, for training loops of the caller's own.
 extension Trainer {
   public func forward(_ inputs: TensorList, _ outputs: TensorList, training: Bool) throws(DenpaError) {
-    if !training, let known = inferExecutor, let rows = known.rebind(inputs, outputs: outputs) {
-      return try known.execute(rows: rows, parameters: weights.base, part: .forward, training: false)
+    if !training, let batch = inferExecutors.rebind(inputs, outputs: outputs) {
+      return try with(batch) { executor throws(DenpaError) in
+        try executor.execute(rows: batch.rows, parameters: weights.base, part: .forward, training: false)
+      }
     }
     guard outputs.count == model.outputs.count else {
       throw DenpaError(.badArgument, "the model has \(model.outputs.count) output(s), got \(outputs.count)")
     }
-    let rows = try model.rows(of: inputs.views)
-    let executor = try openLoop(training: training, rows: rows)
+    let sizes = try model.sizes(of: inputs.views)
+    let rows = sizes.rows
+    let executor = try openLoop(training: training, sizes)
     // Nothing is bound before everything is checked: what an earlier forward bound is still there for its
     // backward.
     try executor.check(inputs, outputs: outputs, rows: rows)
     if training {
       openForward = nil
       openExecutor = executor
-    } else {
-      inferExecutor = executor
     }
     try executor.bind(inputs, outputs, rows: rows, isWritten: true)
     guard training else {
@@ -38,10 +39,15 @@ extension Trainer {
     openForward = (rows, draw)
   }
 
-  /// An executor of the open loop with room for `rows`.
-  private func openLoop(training: Bool, rows: Int) throws(DenpaError) -> Executor {
-    if let known = training ? openExecutor : inferExecutor, rows <= known.plan.maximumRows { return known }
-    return try makeExecutor(training ? .train : .infer, targets: [], rows: rows, waits: training)
+  /// An executor of the open loop with room for a batch.
+  private func openLoop(training: Bool, _ sizes: BatchSizes) throws(DenpaError) -> Executor {
+    func hasRoom(_ known: Executor) -> Bool {
+      known.plan.extents == sizes.extents && sizes.rows <= known.plan.maximumRows
+    }
+    if let known = training ? openExecutors.find(hasRoom) : inferExecutors.find(hasRoom) { return known }
+    let executor = try makeExecutor(training ? .train : .infer, targets: [], sizes, waits: training)
+    if training { openExecutors.insert(executor) } else { inferExecutors.insert(executor) }
+    return executor
   }
 
   public func backward(

@@ -46,14 +46,17 @@ public final class Trainer: @unchecked Sendable {
   private let run: UnsafeMutablePointer<Run>
   private let runMemory: Buffer
 
-  /// What the executors compute in; nil until there is one.
+  /// What the executors compute in, and those whose forward waits for its backward; nil until there is one.
   private var arena: Buffer?
-  var lossExecutor: Executor?
+  private var waitingArena: Buffer?
+  private var lossExecutors = ExecutorCache()
+  private var evaluationExecutors = ExecutorCache()
+  var openExecutors = ExecutorCache()
+  var inferExecutors = ExecutorCache()
   /// On its way out of `with`.
   var failure: DenpaError?
-  private var evaluationExecutor: Executor?
+  /// Has the forward that waits for its backward.
   var openExecutor: Executor?
-  var inferExecutor: Executor?
   /// The forward that waits for its backward: its rows, and its number.
   var openForward: (rows: Int, draw: UInt64)?
 
@@ -95,9 +98,9 @@ public final class Trainer: @unchecked Sendable {
         seed: model.seed))
     try checkMemory("a trainer")
     try checkLosses()
-    if model.graph.nodes.contains(where: { $0.spec?.differentiable == false }) {
+    if !model.isOpen, model.graph.nodes.contains(where: { $0.spec?.differentiable == false }) {
       // Compiling says which layer has no backward where a gradient has to pass.
-      _ = try Plan(model, request(.train, targets: [], rows: maximumRows))
+      _ = try Plan(model, request(.train, targets: [], BatchSizes(rows: maximumRows)))
     }
   }
 
@@ -122,9 +125,11 @@ public final class Trainer: @unchecked Sendable {
   // MARK: Plans
 
   /// The type of a loss's target as its plan wants it, from what is handed in.
-  func targetType(_ term: Int, _ view: TensorView, isSample: Bool) throws(DenpaError) -> TensorType {
+  private func targetType(
+    _ term: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
+  ) throws(DenpaError) -> TensorType {
     let spec = options.losses[term].definition.spec
-    let dtype: DType = isClassNumbers(term, view, isSample: isSample) ? view.type.dtype : .float32
+    let dtype: DType = isClassNumbers(term, view, graph, isSample: isSample) ? view.type.dtype : .float32
     let sample = isSample ? view.type.shape : view.type.shape.sample
     guard sample.rank < Shape.maximumRank, isSample || view.type.shape.rank > 0 else {
       throw DenpaError(
@@ -133,8 +138,9 @@ public final class Trainer: @unchecked Sendable {
     return TensorType(dtype, Shape.batched(sample))
   }
 
-  func request(_ mode: PlanMode, targets: [TensorType], rows: Int) -> PlanRequest {
-    var request = PlanRequest(mode, maximumRows: rows, threads: options.threads)
+  func request(_ mode: PlanMode, targets: [TensorType], _ sizes: BatchSizes) -> PlanRequest {
+    var request = PlanRequest(mode, maximumRows: sizes.rows, threads: options.threads)
+    request.extents = sizes.extents
     request.losses = targets.isEmpty ? [] : options.losses
     request.targets = targets
     request.inputGradients = options.inputGradients && mode != .infer
@@ -146,15 +152,21 @@ public final class Trainer: @unchecked Sendable {
   /// Compiles a plan with room for `rows`. A trainer that meets a larger batch than any before has room for
   /// an eighth more: batches that grow little by little do not compile a plan each.
   ///
-  /// All of them share one arena, except the one whose forward waits for its backward: it has its own.
+  /// All of them share one arena, except those whose forward waits for its backward: they share another.
   func makeExecutor(
-    _ mode: PlanMode, targets: [TensorType], rows: Int, waits: Bool = false
+    _ mode: PlanMode, targets: [TensorType], _ sizes: BatchSizes, waits: Bool = false
   ) throws(DenpaError) -> Executor {
+    let rows = sizes.rows
     let room = rows <= maximumRows ? maximumRows : min(rows + rows / 8, Int(Int32.max))
-    let plan = try Plan(model, request(mode, targets: targets, rows: max(rows, room)))
+    let wanted = BatchSizes(rows: max(rows, room), extents: sizes.extents)
+    let plan = try Plan(model, request(mode, targets: targets, wanted))
     let executor = try Executor(
-      plan, model: model, gradients: mode == .infer ? nil : gradients, sharing: waits ? nil : arena)
-    if !waits, executor.arenaBytes > arena?.byteCount ?? 0 { arena = executor.arena }
+      plan, model: model, gradients: mode == .infer ? nil : gradients, sharing: waits ? waitingArena : arena)
+    if waits {
+      if executor.arenaBytes > waitingArena?.byteCount ?? 0 { waitingArena = executor.arena }
+    } else if executor.arenaBytes > arena?.byteCount ?? 0 {
+      arena = executor.arena
+    }
     maximumRows = max(maximumRows, plan.maximumRows)
     return executor
   }
@@ -167,9 +179,11 @@ public final class Trainer: @unchecked Sendable {
 
   /// Integers count as class numbers unless they have the predictions' own shape: then they are rows,
   /// one-hot.
-  private func isClassNumbers(_ term: Int, _ view: TensorView, isSample: Bool) -> Bool {
+  private func isClassNumbers(
+    _ term: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
+  ) -> Bool {
     guard !view.type.dtype.isFloat, options.losses[term].definition.spec.classTargets else { return false }
-    let prediction = model.graph.values[model.outputs[options.losses[term].output]].type.shape
+    let prediction = graph.values[model.outputs[options.losses[term].output]].type.shape
     let given = view.type.shape
     let skip = isSample ? 0 : 1
     guard given.rank + 1 - skip == prediction.rank, prediction.last != 1 else { return true }
@@ -182,7 +196,7 @@ public final class Trainer: @unchecked Sendable {
     for index in 0..<targets.count {
       let slot = executor.plan.slots[first + index].type
       let given = targets[index].type
-      let isRows = !isClassNumbers(index, targets[index], isSample: isSample)
+      let isRows = !isClassNumbers(index, targets[index], executor.plan.graph, isSample: isSample)
       guard isRows ? slot.dtype.isFloat : slot.dtype == given.dtype else { return false }
       let skip = isSample ? 0 : 1
       guard given.shape.rank + 1 - skip == slot.shape.rank, given.shape.matches(slot.shape, skip: skip) else {
@@ -192,10 +206,10 @@ public final class Trainer: @unchecked Sendable {
     return true
   }
 
-  /// The executor whose plan takes `rows` rows and targets like these; compiled anew where they are more than
-  /// before, or targets of another kind.
+  /// The executor whose plan takes a batch of these sizes and targets like these; compiled anew where there
+  /// is none.
   func executor(
-    training: Bool, rows: Int, _ inputs: UnsafeBufferPointer<TensorView>,
+    training: Bool, _ sizes: BatchSizes, _ inputs: UnsafeBufferPointer<TensorView>,
     _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> Executor {
     guard !options.losses.isEmpty else {
@@ -207,19 +221,18 @@ public final class Trainer: @unchecked Sendable {
         .badArgument, "the trainer has \(options.losses.count) target(s), got \(targets.count)")
     }
     let isSample = isSample(inputs)
-    if let known = training ? lossExecutor : evaluationExecutor, rows <= known.plan.maximumRows,
-      fits(known, targets, isSample: isSample)
-    {
-      return known
+    func fits(_ known: Executor) -> Bool {
+      known.plan.extents == sizes.extents && sizes.rows <= known.plan.maximumRows
+        && self.fits(known, targets, isSample: isSample)
     }
+    if let known = training ? lossExecutors.find(fits) : evaluationExecutors.find(fits) { return known }
+    let graph = try model.graph.closed(sizes.extents)
     var types: [TensorType] = []
-    for index in 0..<targets.count { types.append(try targetType(index, targets[index], isSample: isSample)) }
-    let executor = try makeExecutor(training ? .train : .infer, targets: types, rows: rows)
-    if training {
-      lossExecutor = executor
-    } else {
-      evaluationExecutor = executor
+    for index in 0..<targets.count {
+      types.append(try targetType(index, targets[index], graph, isSample: isSample))
     }
+    let executor = try makeExecutor(training ? .train : .infer, targets: types, sizes)
+    if training { lossExecutors.insert(executor) } else { evaluationExecutors.insert(executor) }
     return executor
   }
 
@@ -238,14 +251,16 @@ public final class Trainer: @unchecked Sendable {
   public func bindBatch(
     _ inputs: TensorList, _ targets: TensorList, training: Bool
   ) throws(DenpaError) -> Batch {
-    if let known = training ? lossExecutor : evaluationExecutor, let rows = known.rebind(inputs, targets) {
-      return Batch(known, rows: rows)
+    if let known = training
+      ? lossExecutors.rebind(inputs, targets) : evaluationExecutors.rebind(inputs, targets)
+    {
+      return known
     }
-    let rows = try model.rows(of: inputs.views)
-    let executor = try executor(training: training, rows: rows, inputs.views, targets.views)
-    try executor.check(inputs, targets: targets, rows: rows)
-    try executor.bind(inputs, targets, rows: rows)
-    return Batch(executor, rows: rows)
+    let sizes = try model.sizes(of: inputs.views)
+    let executor = try executor(training: training, sizes, inputs.views, targets.views)
+    try executor.check(inputs, targets: targets, rows: sizes.rows)
+    try executor.bind(inputs, targets, rows: sizes.rows)
+    return Batch(executor, rows: sizes.rows)
   }
 
   /// One step with what is bound. It happens entirely or not at all.

@@ -93,7 +93,8 @@ import Testing
           continue
         }
         if let pinned = HandleTable.pin(handle, kind: 2) {
-          pinned.object._withUnsafeGuaranteedRef { #expect(($0 as? Object)?.number == index * 10_000 + round) }
+          let number = index * 10_000 + round
+          pinned.object._withUnsafeGuaranteedRef { #expect(($0 as? Object)?.number == number) }
           HandleTable.unpin(pinned)
         }
         _ = HandleTable.destroy(handle, kind: 2)

@@ -45,7 +45,7 @@ static void bad_denpa_graph_destroy(void) {
 static void bad_denpa_graph_input(void) {
   static const int32_t dtypes[] = {0, -1, 3, 0x1002, INT32_MAX};
   static const int32_t ranks[] = {-1, 8, 9, INT32_MAX, INT32_MIN};
-  static const int64_t extents[] = {-1, -2, (int64_t)1 << 62, INT64_MAX, INT64_MIN};
+  static const int64_t extents[] = {-1, -3, (int64_t)1 << 62, INT64_MAX, INT64_MIN};
   int64_t dim[8] = {2, 2, 2, 2, 2, 2, 2, 2};
   denpa_value v = -7;
   int i;

@@ -36,6 +36,7 @@ INT64 = 0x4000
 UINT8 = 0x0801
 MAX_RANK = 8
 BATCH = -1
+ANY = -2
 ATTRIBUTE_END = 0
 ATTRIBUTE_INT = 1
 ATTRIBUTE_FLOAT = 2
@@ -703,7 +704,9 @@ Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
         """Adds an input to a graph and stores its value in `value`.
 
 `dim` holds the `rank` extents of one sample, without the batch axis; `rank` is 0 to 7. If `rank` is 0,
-each sample is a single number and `dim` may be NULL. DENPA_FLOAT32 and DENPA_FLOAT64 both stand for the
+each sample is a single number and `dim` may be NULL. An extent may be DENPA_ANY: it is open (the length of
+a sequence, the size of an image), and each call to which the input is passed says what it is. What depends
+on it is open too, except for the shapes of parameters, which must not depend on it. DENPA_FLOAT32 and DENPA_FLOAT64 both stand for the
 model's float type; integer types are kept. If `name` is NULL, the input is named "input_1", "input_2" and
 so on.
 
@@ -729,8 +732,8 @@ nodes.""",
     "denpa_graph_shape": (
         c_int32,
         [POINTER(Graph), c_int32, POINTER(c_int32), POINTER(c_int32), POINTER(c_int64)],
-        """Describes a value: its element type, its rank and its extents, of which dim[0] is the batch, DENPA_BATCH.
-Any of the last three arguments may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
+        """Describes a value: its element type, its rank and its extents, of which dim[0] is the batch, DENPA_BATCH,
+and those that depend on an open extent are DENPA_ANY. Any of the last three arguments may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
 
 Returns DENPA_BAD_ARGUMENT if `value` is not a value of this graph.""",
     ),
@@ -868,7 +871,8 @@ listed in denpa_session_options, and DENPA_BAD_ARGUMENT for other invalid option
 
 `inputs` and `outputs` are arrays of tensors in the model's order; a model with one input and one output
 takes &x, 1, &y, 1. Each input has the shape (rows, ...), or is one sample without the batch axis. All
-inputs have the same number of rows, 0 to max_batch. Inputs of the other float type are converted, and so
+inputs have the same number of rows; a real-time session takes at most max_batch. Where extents are open,
+the session compiles a plan for each combination of them and keeps the last 8. Inputs of the other float type are converted, and so
 are integers passed to a float input. Each output is memory owned by the caller, in the model's type and in
 the shape (rows, ...) reported by denpa_model_output. Outputs must not overlap one another or the inputs.
 
