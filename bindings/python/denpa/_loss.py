@@ -163,6 +163,10 @@ class Terms:
         # The key is the same whether the output is given by number, by name, or as the only one.
         self.key = tuple((index, term.alone().key()) for index, term in zip(self.indices, self.losses))
 
+    def as_loss(self) -> Sum:
+        """Return a loss with these terms, each with the name of its output."""
+        return Sum(*[on(loss, name) for name, loss in zip(self.names, self.losses)])
+
 
 def output_index(output: str | int | None, outputs: Sequence[str]) -> int:
     if output is None:
