@@ -211,7 +211,9 @@ class Model:
     def forward(self, x: Any, training: bool = False) -> Any:
         """Return the outputs.
 
-        With training=True, layers behave as in training, and backward may follow.
+        With training=True, layers behave as in training, and backward may follow. Otherwise the outputs are
+        those of predict, and an earlier forward in training still waits for its backward. So it does after a
+        forward that is refused.
         """
         return self._parts.open_loop.forward(x, training)
 

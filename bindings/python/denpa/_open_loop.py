@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ._native import NativeModel
 from ._optimizer import find_optimizer
 from ._parameters import Gradients
 from ._ports import Ports
+from ._prediction import Prediction
+from ._trainer import Trainer
 from ._trainers import Trainers
 from ._weights import Weights
 from .errors import BadState
 
 
 class OpenLoop:
-    """Takes the parts of a step one by one, with a trainer of its own (`trainers.open`)."""
+    """Takes the parts of a step one by one, with a trainer of its own (`trainers.open`).
+
+    That trainer exists from the first forward in training on.
+    """
 
     def __init__(
         self,
@@ -22,22 +29,32 @@ class OpenLoop:
         ports: Ports,
         weights: Weights,
         trainers: Trainers,
+        prediction: Prediction,
     ) -> None:
         self.native, self.ports, self.weights, self.trainers = native, ports, weights, trainers
+        self.prediction = prediction
 
     def forward(self, x: Any, training: bool) -> Any:
         """Return the outputs, as in training or as in inference."""
+        if not training:
+            with self.weights.lock:
+                self.weights.refuse_in_fit()
+                return self.prediction.predict(x)
         batch = self.ports.arrange(x)
         outputs = self.ports.buffers(batch.rows)
         with self.weights.lock:
             self.weights.refuse_in_fit()
-            trainer = self.trainers.open = self.trainers.open_loop()
-            self.weights.begin(trainer, learns=training)  # layers may update their states (a running mean)
+            trainer = self.trainers.open_loop()
+            if trainer.waiting is not None and self.weights.is_behind(trainer):
+                # The forward that waits is lost with the weights that it used. A batch that is refused must
+                # not cost it, so the engine computes the batch as in inference first, which changes nothing.
+                trainer.forward(batch, outputs, training=False)
+            self.weights.begin(trainer, learns=True)  # layers may update their states (a running mean)
             try:
-                trainer.forward(batch, outputs, training)
+                trainer.forward(batch, outputs, training=True)
             finally:
                 self.weights.learned()
-            trainer.waiting = batch if training else None
+            self.trainers.open = trainer
         return self.ports.in_form(outputs, batch.single)
 
     def backward(self, dout: Any) -> Any:
@@ -68,7 +85,8 @@ class OpenLoop:
     def step(self, optimizer: Any) -> None:
         """Take one step with the accumulated gradients.
 
-        For another optimizer than before, the trainer is created anew and takes over the gradients.
+        For another optimizer than before, a new trainer takes over the gradients. It replaces the former one
+        when the step has been taken: one that is refused leaves the former optimizer's state alone.
         """
         with self.weights.lock:
             self.weights.refuse_in_fit()
@@ -82,9 +100,19 @@ class OpenLoop:
                 for name in self.native.trained():
                     if trainer.trains(name) and old.trains(name):
                         trainer.gradient(name)[...] = old.gradient(name)
-                self.trainers.open = trainer
-            self.weights.begin(trainer, learns=True)
+            if not self._will_be_refused(trainer):
+                self.weights.begin(trainer, learns=True)
             try:
                 trainer.step()
             finally:
                 self.weights.learned()
+            self.trainers.open = trainer
+
+    def _will_be_refused(self, trainer: Trainer) -> bool:
+        """Return whether a step must not give the trainer new weights, because the engine will refuse it.
+
+        A forward that waits would be lost with the weights that it used.
+        """
+        if trainer.waiting is None or not self.weights.is_behind(trainer):
+            return False
+        return not all(np.isfinite(gradient).all() for gradient in self.gradients().values())

@@ -39,7 +39,7 @@ class Parts:
         self.training = Training(ports, weights, trainers, settings)
         self.fitting = Fitting(ports, weights, settings, self.training)
         self.evaluation = Evaluation(ports, weights, trainers, settings)
-        self.open_loop = OpenLoop(native, ports, weights, trainers)
+        self.open_loop = OpenLoop(native, ports, weights, trainers, self.prediction)
         self.derivatives = Derivatives(native, ports, weights, trainers, settings)
 
     def parameters(self) -> Parameters:

@@ -112,6 +112,14 @@ class Weights:
         """Make sure that the user's arrays show the published parameters."""
         self.views.settle(self.native)
 
+    def is_behind(self, trainer: Trainer) -> bool:
+        """Return whether `begin` would give the trainer other weights than it has."""
+        if self.views.touched:
+            return True
+        if self.ahead is not None:
+            return self.ahead is not trainer
+        return trainer.version != self.version
+
     def begin(self, trainer: Trainer, learns: bool = False) -> None:
         """Give a trainer the current weights before it works.
 
