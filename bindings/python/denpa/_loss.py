@@ -164,8 +164,8 @@ class Terms:
         self.key = tuple((index, term.alone().key()) for index, term in zip(self.indices, self.losses))
 
     def as_loss(self) -> Sum:
-        """Return a loss with these terms, each with the name of its output."""
-        return Sum(*[on(loss, name) for name, loss in zip(self.names, self.losses)])
+        """Return a loss with these terms, each with the number of its output; two may have one name."""
+        return Sum(*[on(loss, index) for index, loss in zip(self.indices, self.losses)])
 
 
 def output_index(output: str | int | None, outputs: Sequence[str]) -> int:
