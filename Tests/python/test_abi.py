@@ -46,9 +46,9 @@ def test_sizes_of_what_travels_in_arrays():
 def test_a_handle_of_another_kind_is_refused_by_python():
     net = dp.Sequential([dp.Dense(1)], input_shape=(1,))
     with pytest.raises(ctypes.ArgumentError):
-        library.denpa_session_destroy(net._handle.pointer)
+        library.denpa_session_destroy(net._parts.native.handle.pointer)
     with pytest.raises(ctypes.ArgumentError):
-        library.denpa_model_save(net._handle.pointer, "text")
+        library.denpa_model_save(net._parts.native.handle.pointer, "text")
 
 
 def test_versions_agree():

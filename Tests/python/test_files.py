@@ -88,6 +88,19 @@ def test_twins(twin_of, net, x):
     assert np.abs(twin.predict(x) - before).max() > 0
 
 
+def test_a_pickled_loss_is_still_of_its_output():
+    """Although a value that is an output twice has one name."""
+    x = dp.Input((2,))
+    h = dp.Dense(2, name="h")(x)
+    net = dp.Model(x, [h, h], seed=0)
+    loss = dp.MeanSquaredError(1)
+    net.compile(loss, dp.SGD(learning_rate=0.5))
+    restored = pickle.loads(pickle.dumps(net))
+    restored.learning_rate = 0.125
+    restored.train_batch([[1.0, 2.0]], [[0.0, 0.0]], loss=loss)  # the same loss as before: nothing is reset
+    assert restored.learning_rate == 0.125
+
+
 def test_layers_and_losses_are_pickled():
     layer = pickle.loads(
         pickle.dumps(dp.Dense(3, activation="relu", initializer=dp.Normal(scale=0.1), name="a"))

@@ -186,7 +186,7 @@ def test_what_is_gone_is_destroyed():
             net = dp.Sequential([dp.Dense(2)], (3,))
             net.train_batch(np.zeros((4, 3)), np.zeros((4, 2)), loss="mse")
             net.predict(np.ones((1, 3)))
-            net.forward(np.ones((1, 3)))
+            net.forward(np.ones((1, 3)), training=True)
             net.check_gradients(np.ones((1, 3)), np.ones((1, 2)))
             return net
         use()

@@ -11,8 +11,8 @@ def test_large_batches_are_read_in_place(rng):
     net.compile("mse", dp.SGD(learning_rate=0.0))
     x, t = rng.random((500, 2000), "f4"), np.zeros((500, 1), "f4")
     net.train_batch(x, t)
-    fast = net._trainers.fast
-    assert fast is not None and not fast.copies_x
+    step = net._parts.trainers.main.prepared
+    assert step is not None and not step.copies_x
     first = net.train_batch(x, t)
     x[:] = 0
     assert net.train_batch(x, t) != first

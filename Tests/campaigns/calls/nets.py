@@ -78,6 +78,7 @@ class Net:
             for short, (shape, role) in own.items():
                 self.shapes[f"{node.name}.{short}"], self.roles[f"{node.name}.{short}"] = shape, role
         self.has_plugin = any("." in node.kind for node in nodes)
+        self.is_random = any(node.kind == "dropout" and node.attributes["rate"] for node in nodes)
 
     def __repr__(self):
         return self.name
@@ -290,9 +291,6 @@ NETS = [
     ),
     *(normalizing("norm", 0.25), normalizing("calm", 0.0)),
 ]
-
-# Python's functions that only look (vjp ...) draw new random numbers in each call; which is not promised.
-PYTHON_NETS = [net for net in NETS if net.name != "norm"]
 
 
 class Meter:

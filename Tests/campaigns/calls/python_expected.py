@@ -3,8 +3,6 @@ are never seen."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from .expected import TrainerState
 from .rules import Rule
 
@@ -20,6 +18,7 @@ class NetState:
         self.model, self.net, self.draw = model, model.net, draw
         self.terms = self.rule = self.main = self.open = None
         self.rate = None  # was set, and waits for the next main trainer
+        self.looks = 0  # calls that draw random numbers without learning
 
     def copy(self):
         made = NetState(self.model.copy(), self.draw)
@@ -30,13 +29,7 @@ class NetState:
         return TrainerState(self.model, terms, rule, ROOM, input_gradients, self.draw)
 
     def bring(self, trainer):
-        """Gives a trainer the weights of now. What a forward kept may be lost with the old ones."""
-        changed = any(
-            not np.array_equal(trainer.weights[n], w, equal_nan=True)
-            for n, w in self.model.parameters.items()
-        )
-        if changed:
-            trainer.doubt()
+        """Gives a trainer the weights of now. A forward that waits keeps those that it used."""
         trainer.weights = dict(self.model.parameters)
 
     def share(self, trainer):
@@ -86,23 +79,38 @@ class NetState:
 
     # -- the open loop --------------------------------------------------------------------------------------
 
-    def opened(self, rule=None):
-        """The open loop's trainer; another optimizer makes it anew, and its gradients stay."""
-        if self.open is None or rule is not None and self.open.rule != rule:
-            old, self.open = self.open, self.make((), rule, True)
-            if old is not None:
-                kept = {name: old.gradients[name] for name in self.open.trained if name in old.gradients}
-                self.open.gradients, self.open.restarts = {**self.open.zeros, **kept}, False
-        self.bring(self.open)
-        return self.open
+    def opening(self):
+        """The open loop's trainer for a forward; it is `open` once one has succeeded."""
+        trainer = self.open or self.make((), None, True)
+        self.bring(trainer)
+        return trainer
+
+    def stepping(self, rule):
+        """The open loop's trainer for a step. Another optimizer makes it anew, and its gradients stay; it is
+        `open` once the step has been taken."""
+        old = self.open
+        if old.rule == rule:
+            self.bring(old)
+            return old
+        made = self.make((), rule, True)
+        kept = {name: old.gradients[name] for name in made.trained if name in old.gradients}
+        made.gradients, made.restarts = {**made.zeros, **kept}, False
+        return made
 
     # -- without a trainer ----------------------------------------------------------------------------------
 
-    def looked(self, terms=()):
-        """A trainer whose gradients are looked at and which is forgotten then."""
+    def looked(self, terms=(), draw=0):
+        """A trainer whose gradients are looked at and which is forgotten then. `draw`: the number of its
+        forward."""
         made = self.make(terms, None, True)
-        made.restarts = False
+        made.restarts, made.forwards = False, draw
         return made
+
+    def draws(self):
+        """The numbers that a forward may have which is only looked at: what draws then, and how often before,
+        is not promised."""
+        self.looks += 1
+        return range(self.looks if self.net.is_random else 1)
 
     def initialize(self, known):
         """All trainers begin anew, and so does a learning rate that was set."""

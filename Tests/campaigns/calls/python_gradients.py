@@ -12,6 +12,7 @@ from denpa import _abi as abi
 from .batches import BATCH, GOOD_BATCH, SEED, numbers
 from .compare import require, require_all
 from .known import WITHOUT
+from .memory import Disagreement
 from .rules import RULES
 from .python_api import listed, optimizer_of, possible
 from .python_machine import MAYBE, PICK
@@ -28,25 +29,41 @@ class PythonMachine(PythonTraining):
         batch = possible(batch, state.net)
         losses, _, named, words = self.choices(state, terms, None)
         used = losses or state.terms
-        trainer = state.looked(used or ())
         inputs = [name for name, _ in state.net.inputs]
-        wrt = trainer.trained + inputs if dx else None
+        wrt = state.looked(used or ()).trained + inputs if dx else None
         t = self.t(batch, state, used or self.losses(state, 0))
         function = net.gradients if dx else net.loss_and_gradients
         named.update({"wrt": wrt} if dx else {})
         got = self.api.call(
             f"{owner}.{function.__name__}({batch}{words})", function, self.x(batch, state), t, **named
         )
-        ways = self.faults(batch) + ([(abi.BAD_STATE, None)] if used is None else [])
-        wanted = self.settle(ways or trainer.gradients_of(batch, dx))
-        if self.api.status == abi.OK:
+        refusals = self.faults(batch) + ([(abi.BAD_STATE, None)] if used is None else [])
+
+        def compare(draw):
+            trainer = state.looked(used or (), draw)
+            wanted = self.settle(refusals or trainer.gradients_of(batch, dx))
+            if self.api.status != abi.OK:
+                return
             found = got if dx else got[1]
             require_all(found, trainer.gradients, "gradient")
             if not dx:
                 require(got[0], wanted[0], "loss")
             for name, other in zip(inputs if dx else [], wanted[1]):
                 require(found[name], other[0] if batch.is_single else other, f"gradient of {name}")
+
+        self.any_draw(state, compare)
         self.look()
+
+    @staticmethod
+    def any_draw(state, compare):
+        """compare(draw) for the random numbers that may have been drawn; one of them must be right."""
+        troubles = []
+        for draw in state.draws():
+            try:
+                return compare(draw)
+            except Disagreement as error:
+                troubles.append(error)
+        raise troubles[0]
 
     @precondition(lambda self: self.nets)
     @rule(net=PICK, batch=BATCH, training=st.sampled_from([True, True, False]))
@@ -59,16 +76,16 @@ class PythonMachine(PythonTraining):
             self.x(batch, state),
             training=training,
         )
-        ways = self.faults(batch, False)
-        if not ways:
-            trainer = state.opened()
-            ways = trainer.forward(dataclasses.replace(batch, mistake=None), training)
-        wanted = self.settle(ways)
+        ways, trainer = self.faults(batch, False), None
+        if not ways and training:
+            trainer = state.opening()
+            ways = trainer.forward(dataclasses.replace(batch, mistake=None), True)
+        wanted = self.settle(ways or state.model.predict(batch))
         if self.api.status == abi.OK:
             self.compare_outputs(got, wanted, batch)
-            state.share(trainer)
-            if not training:
-                trainer.doubt()
+            if trainer:
+                state.open = trainer
+                state.share(trainer)
         self.look()
 
     @precondition(lambda self: self.nets)
@@ -102,8 +119,6 @@ class PythonMachine(PythonTraining):
         )
         fault = abi.BAD_SHAPE if trouble == "width" else None
         ways = state.open.backward(given, fault, False) if state.open else [(abi.BAD_STATE, None)]
-        if pending is None:  # Python looks at the shapes first, where it still has an earlier forward's
-            ways.append((abi.BAD_SHAPE, None))
         wanted = self.settle(ways)
         if self.api.status == abi.OK:
             for one, other in zip(listed(got), wanted):
@@ -127,10 +142,10 @@ class PythonMachine(PythonTraining):
         chosen = RULES[opt % (len(RULES) - 1)]
         optimizer = optimizer_of(chosen)
         self.api.call(f"{chosen}.step({owner})", optimizer.step, net)
-        # A first forward that was refused may have left a trainer without gradients, or none.
-        trainer = state.opened(chosen) if state.open or self.api.status == abi.OK else None
+        trainer = state.stepping(chosen) if state.open else None
         self.settle(trainer.step() if trainer else [(abi.BAD_STATE, None)])
         if self.api.status == abi.OK:
+            state.open = trainer
             state.share(trainer)
         self.look()
 
@@ -173,15 +188,21 @@ class PythonMachine(PythonTraining):
             self.x(batch, state),
             handed if len(names) > 1 else handed[0],
         )
-        trainer = state.looked()
-        ways = self.faults(batch, False) or trainer.forward(dataclasses.replace(batch, mistake=None), True)
-        goes_on = dict(ways).get(abi.OK)
-        if goes_on:
-            goes_on()
-            ways = trainer.backward(douts, None, True) + [way for way in ways if way[0] != abi.OK]
-        wanted = self.settle(ways)
-        if self.api.status == abi.OK:
+        refusals = self.faults(batch, False)
+
+        def compare(draw):
+            trainer = state.looked(draw=draw)
+            ways = refusals or trainer.forward(dataclasses.replace(batch, mistake=None), True)
+            goes_on = dict(ways).get(abi.OK)
+            if goes_on:
+                goes_on()
+                ways = trainer.backward(douts, None, True) + [way for way in ways if way[0] != abi.OK]
+            wanted = self.settle(ways)
+            if self.api.status != abi.OK:
+                return
             require_all(got, trainer.gradients, "gradient")
             for (name, _), other in zip(state.net.inputs, wanted):
                 require(got[name], other[0] if batch.is_single else other, f"gradient of {name}")
+
+        self.any_draw(state, compare)
         self.look()

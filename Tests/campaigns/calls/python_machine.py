@@ -17,7 +17,7 @@ from denpa._call import library
 from .expected import ModelState
 from .known import WITHOUT
 from .memory import Disagreement
-from .nets import PYTHON_NETS
+from .nets import NETS
 from .rules import RULES
 from .python_api import FAULTS, PythonApi, build, copies, listed, loss_of, optimizer_of, possible, spoiled
 from .python_expected import NetState
@@ -121,7 +121,7 @@ class PythonBase(RuleBasedStateMachine):
     # -- networks -------------------------------------------------------------------------------------------
 
     @initialize(
-        which=st.sampled_from(PYTHON_NETS),
+        which=st.sampled_from(NETS),
         seed=st.integers(0, 2),
         terms=PICK,
         opt=PICK,
@@ -136,7 +136,7 @@ class PythonBase(RuleBasedStateMachine):
     @rule(
         slot=SLOT,
         net=PICK,
-        which=st.sampled_from(PYTHON_NETS),
+        which=st.sampled_from(NETS),
         seed=st.integers(0, 2),
         what=st.sampled_from(["deepcopy", "bytes", "pickle", "new", "close", "use after close"]),
     )

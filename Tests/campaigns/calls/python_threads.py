@@ -16,7 +16,7 @@ from hypothesis.stateful import initialize
 from .batches import Batch
 from .compare import same
 from .memory import Disagreement
-from .nets import PYTHON_NETS
+from .nets import NETS
 from .python_api import listed
 from .python_gradients import PythonMachine
 from .python_machine import PICK
@@ -64,7 +64,7 @@ class Asker(threading.Thread):
 
 
 class PythonThreadMachine(PythonMachine):
-    @initialize(which=st.sampled_from(PYTHON_NETS), seed=st.integers(0, 2), terms=PICK, opt=PICK)
+    @initialize(which=st.sampled_from(NETS), seed=st.integers(0, 2), terms=PICK, opt=PICK)
     def begin(self, which, seed, terms, opt):
         self.askers, self.history, self.watched = [], [], None
         self.new_net(0, which, seed)

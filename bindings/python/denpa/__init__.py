@@ -18,6 +18,7 @@ import os
 from typing import Any
 
 from . import _abi, _alone, _call, _registry, errors, initializers, layers, losses, optimizers
+from ._building import set_default_dtype
 from ._check import Report
 from ._described import Described, Initializer
 from ._graph import Input, Value
@@ -25,10 +26,10 @@ from ._history import History
 from ._kinds import create
 from ._layer import Layer
 from ._loss import Loss, Sum
-from ._model import Model, Sequential, set_default_dtype
+from ._model import Model, Sequential
 from ._optimizer import Optimizer
 from ._parameters import Parameters
-from ._predicting import set_threads
+from ._prediction import set_threads
 from .errors import (
     AlreadyExists,
     BadState,

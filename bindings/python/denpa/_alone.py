@@ -7,11 +7,13 @@ from typing import Any, Sequence
 import numpy as np
 
 from ._arrays import Array, ArrayLike, DType, as_array, float_dtype, shape_tuple
+from ._building import of_values
 from ._graph import Input
 from ._kinds import create
 from ._layer import Layer
 from ._loss import Loss
 from ._model import Model
+from ._parts import Parts
 from .errors import BadState, DenpaError, InvalidArgument, ShapeError, TypeMismatch
 
 KEPT = 8  # networks, one for each shape, that a layer without parameters caches
@@ -100,7 +102,8 @@ class LayerAlone:
             except (ShapeError, TypeMismatch) as error:
                 first = first or error
                 continue
-            self.last = (net, axes, number, y.shape)
+            if training:
+                self.last = (net, axes, number, y.shape)
             return returned(y, axes, number)
         assert first is not None
         raise first
@@ -126,7 +129,7 @@ class LossAlone:
 
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
-        self.nets: dict[Any, Model] = {}
+        self.nets: dict[Any, Parts] = {}
         self.gradient: Array | None = None
         self.form = (0, False)
 
@@ -151,9 +154,10 @@ class LossAlone:
             if len(self.nets) >= KEPT:
                 self.nets.clear()
             x = Input(y.shape[1:], name="y")
-            self.nets[key] = Model(x, create("identity")(x), dtype=y.dtype)
-        net = self.nets[key]
-        value, gradients = net._loss_and_gradients(y, t, self.loss.alone(), ["y"])
+            handle, keys, form = of_values(x, create("identity")(x), y.dtype, 0)
+            self.nets[key] = Parts(handle, None, keys, form)
+        derivatives = self.nets[key].derivatives
+        value, gradients = derivatives.of_loss(y, t, self.loss.alone(), ["y"])
         return value, gradients["y"]
 
 

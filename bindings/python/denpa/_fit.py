@@ -1,76 +1,25 @@
-"""One run of fit: the engine's callbacks, Ctrl-C, and batches from an iterable."""
+"""fit: its arguments, the engine's callbacks, and batches from an iterable."""
 
 from __future__ import annotations
 
 import ctypes
-import threading
-from typing import Any, Callable, Iterable, Iterator, Protocol
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 from . import _abi as abi
-from ._arrays import Array, fill
-from ._call import Handle, failure, library
+from ._arrays import Array, fill, tensors, whole
+from ._call import failure, library
 from ._history import History, ProgressBar, logs_of
+from ._interrupts import Interrupts
 from ._loss import Terms
-from ._parameters import Names, Views, refuse_writes
-from ._trainers import Trainer, Trainers
+from ._ports import Ports, targets_of
+from ._settings import Settings
+from ._trainer import Trainer
+from ._training import Training
+from ._weights import Weights
 from .errors import InvalidArgument, TypeMismatch
 
-
-class Network(Protocol):
-    """The network that is trained."""
-
-    _handle: Handle
-    _names: Names
-    _trainers: Trainers
-    _views: Views
-
-    def _arrange(self, x: Any) -> Any: ...
-
-    def _targets(self, t: Any, terms: Terms, single: bool) -> list[Array]: ...
-
-
 CallbackLike = Any  # a function (net, epoch, logs), or an object with such a method on_epoch_end
-
-
-class Interrupts:
-    """Defers Ctrl-C while the engine works, so that it cannot strike between two lines of a callback.
-
-    Python would raise KeyboardInterrupt at the first instruction of a function that the engine calls, where
-    nothing can catch it. The signal is therefore only recorded; the callback stops the training, and the
-    previous handler is called afterwards.
-    """
-
-    def __init__(self) -> None:
-        self.struck = False
-        self.previous: Any = None
-
-    def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():
-            import signal
-
-            previous = signal.getsignal(signal.SIGINT)
-            if callable(previous):
-                self.previous = previous
-                signal.signal(signal.SIGINT, self.note)
-        return self
-
-    def note(self, number: int, frame: Any) -> None:
-        self.struck = True
-
-    def __exit__(self, *error: object) -> None:
-        if self.previous is not None:
-            import signal
-
-            signal.signal(signal.SIGINT, self.previous)
-
-    def answer(self) -> int:
-        """Return the status for a callback to return: whether the engine continues."""
-        return abi.STOPPED if self.struck else abi.OK
-
-    def speak(self) -> None:
-        """Call the previous handler, which normally raises KeyboardInterrupt."""
-        if self.struck and self.previous is not None:
-            self.previous(2, None)
+BATCH = 32  # default batch_size
 
 
 def callback_functions(callbacks: CallbackLike) -> list[Callable[..., Any]]:
@@ -92,9 +41,15 @@ class Run:
     """
 
     def __init__(
-        self, net: Network, trainer: Trainer, callbacks: CallbackLike, verbose: int, accuracy: bool
+        self,
+        net: Any,
+        weights: Weights,
+        trainer: Trainer,
+        callbacks: CallbackLike,
+        verbose: int,
+        accuracy: bool,
     ) -> None:
-        self.net, self.trainer, self.accuracy = net, trainer, accuracy
+        self.net, self.weights, self.trainer, self.accuracy = net, weights, trainer, accuracy
         self.functions = callback_functions(callbacks)
         self.validates = False
         self.history = History()
@@ -132,12 +87,12 @@ class Run:
         if self.bar:
             self.bar.show(progress, logs)
         if progress.end_of_epoch:
-            self.net._trainers.published(self.trainer)
+            self.weights.published(self.trainer)
             self.history.add(logs)
-            copies = self.net._views.copies() if self.functions else {}
+            copies = self.weights.views.copies() if self.functions else {}
             for function in self.functions:
                 function(self.net, int(progress.epoch), logs)
-            refuse_writes(copies, self.net._names)
+            self.weights.refuse_writes(copies)
         return self.interrupts.answer()
 
     def call_source(self, source: Source, wanted: Any) -> None:
@@ -149,17 +104,17 @@ class Run:
 
     def call(self, name: str, *arguments: Any) -> None:
         """Run the engine's function, then raise any exception. The network keeps what it has learned."""
-        trainers = self.net._trainers
-        trainers.begin(self.trainer)
+        weights = self.weights
+        weights.begin(self.trainer)
         loss = ctypes.c_double()
-        trainers.publish()  # callbacks and other threads see everything learned so far
+        weights.publish()  # callbacks and other threads see everything learned so far
         with self.interrupts:
-            trainers.fitting = True
+            weights.fitting = True
             status = getattr(library, name)(self.trainer.handle.pointer, *arguments, ctypes.byref(loss))
             error = failure(status) if status else None
-            trainers.fitting = False
-            trainers.published(self.trainer)
-            self.net._views.settle(self.net._handle)
+            weights.fitting = False
+            weights.published(self.trainer)
+            weights.settle()
         if self.bar:
             self.bar.finish()
         try:
@@ -174,13 +129,15 @@ class Run:
 class Source:
     """Passes the batches (x, t) of an iterable to the engine one by one."""
 
-    def __init__(self, net: Network, batches: Iterable[Any], steps: int | None, terms: Terms) -> None:
-        self.net, self.batches, self.steps, self.terms = net, batches, steps, terms
+    def __init__(
+        self, ports: Ports, weights: Weights, batches: Iterable[Any], steps: int | None, terms: Terms
+    ) -> None:
+        self.ports, self.weights, self.batches, self.steps, self.terms = ports, weights, batches, steps, terms
         self.iterator: Iterator[Any] = iter(batches)
         self.endless = self.iterator is batches  # an iterator cannot be restarted
         self.taken = 0
         self.held: Any = None
-        self.copies = net._views.copies()
+        self.copies = weights.views.copies()
 
     def take(self) -> tuple[list[Array], list[Array]] | None:
         """Return the next batch as arrays, or None at the end."""
@@ -190,14 +147,13 @@ class Source:
             return None
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             raise TypeMismatch(f"each item of the iterable must be a pair (x, t), got {type(batch).__name__}")
-        question = self.net._arrange(batch[0])
-        targets = self.net._targets(batch[1], self.terms, question.single)
-        return question.arrays, targets
+        arranged = self.ports.arrange(batch[0])
+        return arranged.arrays, targets_of(batch[1], self.terms.names, arranged.single)
 
     def next(self, inputs: Any, targets: Any) -> int:
         batch = None if self.taken == self.steps else self.following()
         if batch is None:
-            refuse_writes(self.copies, self.net._names)
+            self.weights.refuse_writes(self.copies)
             return abi.END_OF_DATA
         self.held = batch
         for views, arrays in zip((inputs, targets), batch):
@@ -220,7 +176,7 @@ class Source:
 
     def rewind(self) -> int:
         self.taken = 0
-        self.copies = self.net._views.copies()
+        self.copies = self.weights.views.copies()
         if self.steps is None:
             if self.endless:
                 raise InvalidArgument(
@@ -229,3 +185,73 @@ class Source:
                 )
             self.iterator = iter(self.batches)
         return abi.OK
+
+
+class Fitting:
+    """Trains over epochs, on arrays or on an iterable of batches."""
+
+    def __init__(self, ports: Ports, weights: Weights, settings: Settings, training: Training) -> None:
+        self.ports, self.weights, self.settings, self.training = ports, weights, settings, training
+
+    def fit(
+        self,
+        net: Any,
+        x: Any,
+        t: Any,
+        *,
+        batch_size: int | None,
+        epochs: int,
+        validation_data: tuple[Any, Any] | None,
+        shuffle: bool,
+        verbose: int,
+        callbacks: CallbackLike,
+        loss: Any,
+        optimizer: Any,
+        steps_per_epoch: int | None,
+    ) -> History:
+        """Train and return the numbers of each epoch. `net` is what the callbacks are given."""
+        epochs = whole(epochs, "epochs", 1)
+        size = None if batch_size is None else whole(batch_size, "batch_size", 1)
+        steps = None if steps_per_epoch is None else whole(steps_per_epoch, "steps_per_epoch", 1)
+        if t is None and (hasattr(x, "shape") or isinstance(x, Mapping)):
+            raise TypeMismatch(
+                "fit needs the targets t beside the inputs x, or an iterable of batches (x, t)"
+            )
+        if t is None and size is not None:
+            raise InvalidArgument("batch_size is for arrays: the batches of an iterable are as they come")
+        if t is not None and steps is not None:
+            raise InvalidArgument(
+                "steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows"
+            )
+        with self.weights.lock:
+            self.weights.refuse_in_fit()
+            if t is None and not hasattr(x, "__iter__"):
+                raise TypeMismatch(
+                    f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}"
+                )
+            with self.training.using(loss, optimizer, afresh=True) as (trainer, terms):
+                accuracy = self.settings.wants_accuracy
+                run = Run(net, self.weights, trainer, callbacks, verbose, accuracy)
+                validation = self._validation(validation_data, terms)
+                if t is None:
+                    source = Source(self.ports, self.weights, x, steps, terms)
+                    run.call_source(source, run.options(epochs, 0, False, validation))
+                else:
+                    batch = self.ports.arrange(x, strided=True)
+                    targets = targets_of(t, terms.names, batch.single, strided=True)
+                    rows = min(size or BATCH, max(batch.rows, 1))
+                    wanted = run.options(epochs, rows, shuffle, validation)
+                    given = batch.tensors, len(batch.arrays), tensors(targets), len(targets)
+                    run.call("denpa_fit", *given, wanted)
+        return run.history
+
+    def _validation(self, data: Any, terms: Terms) -> tuple[Any, Any] | None:
+        if data is None:
+            return None
+        if not isinstance(data, (tuple, list)) or len(data) != 2:
+            raise TypeMismatch("validation_data must be a pair (x, t)")
+        batch = self.ports.arrange(data[0], strided=True)
+        targets = tensors(held := targets_of(data[1], terms.names, batch.single, strided=True))
+        batch.tensors.held = batch.arrays  # keeps the arrays alive as long as their views
+        targets.held = held
+        return batch.tensors, targets

@@ -54,7 +54,7 @@ class Layer(Described):
         self._by_itself.build(input_shape, dtype, seed)
 
     def forward(self, *x: ArrayLike, training: bool = True) -> Any:
-        """Compute the layer by itself and keep what backward needs.
+        """Compute the layer by itself, and with training=True keep what backward needs.
 
         Axis 0 of an array with several axes is the batch; an array with one axis is one sample; a number
         returns a number. Floats keep their type, integers become float64.
@@ -62,7 +62,7 @@ class Layer(Described):
         return self._by_itself.forward(x, training)
 
     def backward(self, dout: ArrayLike = 1.0) -> Any:
-        """Return the gradient with respect to the input of the last forward.
+        """Return the gradient with respect to the input of the last forward in training.
 
         The gradients of parameters are in `grads`. Raises BadState without a forward before it.
         """

@@ -163,6 +163,10 @@ class Terms:
         # The key is the same whether the output is given by number, by name, or as the only one.
         self.key = tuple((index, term.alone().key()) for index, term in zip(self.indices, self.losses))
 
+    def as_loss(self) -> Sum:
+        """Return a loss with these terms, each with the number of its output; two may have one name."""
+        return Sum(*[on(loss, index) for index, loss in zip(self.indices, self.losses)])
+
 
 def output_index(output: str | int | None, outputs: Sequence[str]) -> int:
     if output is None:

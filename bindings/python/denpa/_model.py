@@ -1,43 +1,31 @@
-"""Networks: Model from a graph of values, Sequential from a list of layers, and their files."""
+"""Networks: Model from a graph of values, Sequential from a list of layers."""
 
 from __future__ import annotations
 
-import ctypes
-import os
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
-import numpy as np
-
-from . import _abi as abi
-from . import _graph
-from ._arrays import SEEDS, DType, float_dtype, items, shape_tuple, whole
-from ._call import Closed, Handle, check, create, library, path_bytes
-from ._graph import Input, Value
-from ._inspecting import Inspecting
+from ._arrays import SEEDS, Array, DType, whole
+from ._building import in_sequence, of_bytes, of_file, of_values
+from ._check import Report
+from ._fit import CallbackLike
+from ._graph import Value
+from ._history import History
 from ._layer import Layer
-from ._loss import Sum, on
-from ._parameters import element_count
-from .errors import InvalidArgument, MissingFile, TypeMismatch
-
-_default_dtype = np.dtype("float32")
-
-
-def set_default_dtype(dtype: DType) -> None:
-    """Set the float type of networks that do not specify one.
-
-    It is "float32" (the initial setting) or "float64".
-    """
-    global _default_dtype
-    _default_dtype = float_dtype(dtype)
+from ._nodes import NodeViews
+from ._optimizer import Optimizer
+from ._parameters import Gradients, Parameters
+from ._parts import Parts
 
 
-class Model(Inspecting):
+class Model:
     """A network from inputs to outputs.
 
     inputs: an Input or a list of them. outputs: a value, a list, or a dict by name; predict returns the same
     form. dtype: "float32" or "float64". seed: for the initial weights, shuffling and random layers. With
     names="book", the parameters of the k-th layer that has parameters are called Wk, bk.
     """
+
+    # A network owns its parts, and each of its methods is one call of a part.
 
     def __init__(
         self,
@@ -48,50 +36,283 @@ class Model(Inspecting):
         seed: int = 0,
         names: str | None = None,
     ) -> None:
-        listed = (
-            [inputs] if isinstance(inputs, Value) else items(inputs, "a Model is made of values of a graph")
-        )
-        form, keys = "one", None
-        if isinstance(outputs, Mapping):
-            form, keys, values = "dict", list(outputs), list(outputs.values())
-            for key in keys:
-                if not isinstance(key, str):
-                    raise TypeMismatch(f"outputs are named by strings, got {key!r}")
-        elif isinstance(outputs, Value):
-            values = [outputs]
-        else:
-            form, values = "list", items(outputs, "a Model is made of values of a graph")
-        for value in [*listed, *values]:
-            if not isinstance(value, Value):
-                raise TypeMismatch(f"a Model is made of values of a graph, got {value!r}")
-        if not values:
-            raise InvalidArgument("a network needs an output")
-        kind = _default_dtype if dtype is None else float_dtype(dtype)
-        number = whole(seed, "seed", 0, SEEDS)
-        super().__init__(_graph.model(listed, values, kind, number), names, keys, form)
+        handle, keys, form = of_values(inputs, outputs, dtype, seed)
+        self._compose(Parts(handle, names, keys, form))
+
+    def _compose(self, parts: Parts) -> None:
+        self._parts = parts
+        self.dtype = parts.native.dtype
+        # Bound once: in the call for a single sample every look-up counts.
+        self._predict = parts.prediction.predict
+        self._train_batch = parts.training.train_batch
 
     @classmethod
-    def _wrap(cls, handle: Handle, names: str | None, keys: Sequence[str] | None, form: str) -> Model:
-        """Return a network for an existing model."""
+    def _of(cls, parts: Parts) -> Model:
+        """Return the network that is composed of existing parts."""
         net = cls.__new__(cls)
-        Inspecting.__init__(net, handle, names, keys, form)
+        net._compose(parts)
         return net
 
-    # -- files -----------------------------------------------------------------------------------------------
+    # -- names and parameters --------------------------------------------------------------------------------
+
+    @property
+    def input_names(self) -> list[str]:
+        return self._parts.ports.input_names
+
+    @property
+    def output_names(self) -> list[str]:
+        return list(self._parts.ports.keys)
+
+    @property
+    def parameters(self) -> Parameters:
+        """All parameters by name, as writable arrays: see Parameters."""
+        return self._parts.parameters()
+
+    @property
+    def layers(self) -> NodeViews:
+        """The layers by name, in order: net.layers["encoder"].trainable = False."""
+        return self._parts.layers()
+
+    def set_trainable(self, name: str, value: bool = True) -> None:
+        """Set whether training changes a parameter ("encoder.W") or a whole layer ("encoder").
+
+        This resets the state of optimizers. Raises NotFound if there is no such parameter or layer.
+        """
+        full = self._parts.native.names.full.get(name, name)
+        self._parts.trainers.set_trainable(full, value)
+
+    def initialize(self, seed: int) -> None:
+        """Initialize all parameters anew. This resets the state of optimizers."""
+        self._parts.trainers.initialize(whole(seed, "seed", 0, SEEDS))
+
+    @property
+    def parameter_count(self) -> int:
+        return self._parts.native.parameter_count
+
+    # -- prediction ------------------------------------------------------------------------------------------
+
+    def predict(self, x: Any) -> Any:
+        """Return the network's outputs for inputs (rows, ...), or for one sample without the batch.
+
+        Any number of threads may predict at the same time.
+        """
+        return self._predict(x)
+
+    def predict_proba(self, x: Any) -> Array:
+        """Return the probabilities of the classes (rows, classes).
+
+        A network with a single output has one class (rows, 1). The network's outputs are returned unchanged
+        if it ends in a softmax or sigmoid; otherwise their softmax or sigmoid is computed. Raises
+        InvalidArgument for a network with several outputs.
+        """
+        return self._parts.prediction.probabilities(x, "predict_proba")
+
+    def predict_classes(self, x: Any) -> Array:
+        """Return the number of the most likely class for each row; 0 or 1 for a single output.
+
+        Raises InvalidArgument for a network with several outputs.
+        """
+        return self._parts.prediction.classes(x, "predict_classes")
+
+    # -- training --------------------------------------------------------------------------------------------
+
+    def compile(self, loss: Any = None, optimizer: Any = None, metrics: Sequence[str] | None = None) -> None:
+        """Set what fit, train_batch and evaluate use. This resets the state of the optimizer.
+
+        loss: a kind ("mean_squared_error", "mse"), an object, or a list or dict for several outputs. metrics:
+        ["accuracy"], or by default what the loss defines. A loss or optimizer passed to fit or train_batch
+        replaces these; a loss passed to any other method applies to that call only.
+        """
+        self._parts.training.compile(loss, optimizer, metrics)
+
+    def train_batch(self, x: Any, t: Any, loss: Any = None, optimizer: Any = None) -> float:
+        """Take one training step on a batch, or on one sample without the batch; return the loss before it.
+
+        The optimizer keeps its state as long as the loss and the optimizer are the same.
+        """
+        return self._train_batch(x, t, loss, optimizer)
+
+    def fit(
+        self,
+        x: Any,
+        t: Any = None,
+        *,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        validation_data: tuple[Any, Any] | None = None,
+        shuffle: bool = True,
+        verbose: int = 0,
+        callbacks: CallbackLike = (),
+        loss: Any = None,
+        optimizer: Any = None,
+        steps_per_epoch: int | None = None,
+    ) -> History:
+        """Train and return the numbers of each epoch.
+
+        Trains on x and t in batches of `batch_size` rows (default: 32), or on an iterable of batches (x, t)
+        of any size, of which an epoch takes `steps_per_epoch` or all.
+
+        The optimizer keeps its state, unless `optimizer` is given, which starts from scratch. If none was
+        ever given, "sgd" is used. After Ctrl-C, an exception in a callback or NotFinite, the network keeps
+        what it has learned so far; if it has learned nothing, its loss and optimizer are unchanged too.
+        callbacks: functions (net, epoch, logs) or objects with on_epoch_end(net, epoch, logs).
+
+        Arrays of float32, float64, int32, int64, uint8 or bool, of any order, slices and views included, are
+        read in place and converted one batch at a time; rows of C-ordered arrays are the fastest. Arrays of
+        other element types, fields of packed records and a single value broadcast to a whole array are copied
+        first: pass an iterable of batches if that takes too much memory.
+        """
+        return self._parts.fitting.fit(
+            self,
+            x,
+            t,
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            verbose=verbose,
+            callbacks=callbacks,
+            loss=loss,
+            optimizer=optimizer,
+            steps_per_epoch=steps_per_epoch,
+        )
+
+    def evaluate(self, x: Any, t: Any, loss: Any = None) -> Any:
+        """Return (loss, accuracy) over all rows.
+
+        Returns only the loss if accuracy has no meaning or is not among the compiled metrics.
+        """
+        return self._parts.evaluation.evaluate(x, t, loss)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the optimizer of fit and train_batch. Setting it takes effect at once."""
+        return self._parts.training.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._parts.training.learning_rate = rate
+
+    @property
+    def step_count(self) -> int:
+        """The number of steps that the optimizer of fit and train_batch has taken since it was reset."""
+        return self._parts.training.step_count
+
+    def optimizer_state(self, name: str, state: str) -> Array:
+        """What the optimizer of fit and train_batch keeps of a parameter: "first" or "second" of adam.
+
+        The array refers to the optimizer's memory: it follows training, and what is written to it counts.
+        Raises NotFound if there is no such parameter, or the optimizer keeps nothing of that name.
+        """
+        return self._parts.training.optimizer_state(name, state)
+
+    # -- the open loop ---------------------------------------------------------------------------------------
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        """Return the outputs.
+
+        With training=True, layers behave as in training, and backward may follow. Otherwise the outputs are
+        those of predict, and an earlier forward in training still waits for its backward. So it does after a
+        forward that is refused.
+        """
+        return self._parts.open_loop.forward(x, training)
+
+    def backward(self, dout: Any) -> Any:
+        """Compute gradients from `dout`, the gradient of the loss with respect to the outputs.
+
+        Returns the gradient with respect to the inputs; the gradients of the parameters are added to `grads`.
+        `dout` has the form of the outputs; a missing gradient is zero. Raises BadState without forward(x,
+        training=True) before it.
+        """
+        return self._parts.open_loop.backward(dout)
+
+    @property
+    def grads(self) -> Gradients:
+        """The gradients accumulated by backward, by parameter name."""
+        return self._parts.open_loop.gradients()
+
+    def zero_grads(self) -> None:
+        """Set the accumulated gradients to zero."""
+        self._parts.open_loop.zero_gradients()
+
+    def step(self, optimizer: Optimizer | str) -> None:
+        """Take one step of the optimizer with the accumulated gradients, like optimizer.step(net).
+
+        Raises BadState without a forward in training before it. The gradients are zero until a backward.
+        """
+        self._parts.open_loop.step(optimizer)
+
+    # -- gradients by name -----------------------------------------------------------------------------------
+
+    def loss(self, x: Any, t: Any, loss: Any = None) -> float:
+        """Return the loss of x against t, computed as in inference."""
+        return self._parts.evaluation.loss(x, t, loss)
+
+    def loss_and_gradients(self, x: Any, t: Any, loss: Any = None) -> tuple[float, dict[str, Array]]:
+        """Return the loss, as in training, and its gradients by name.
+
+        These are the gradients with respect to every trained parameter.
+        """
+        return self._parts.derivatives.of_loss(x, t, loss, None)
+
+    def gradients(
+        self, x: Any, t: Any, loss: Any = None, wrt: Iterable[str] | None = None
+    ) -> dict[str, Array]:
+        """Return the gradients of the loss with respect to the parameters and inputs named in `wrt`.
+
+        Without `wrt`, these are all trained parameters. Raises NotFound for a name that has no gradient.
+        """
+        return self._parts.derivatives.of_loss(x, t, loss, wrt)[1]
+
+    def vjp(self, x: Any, dout: Any) -> dict[str, Array]:
+        """Return the vector-Jacobian product of the outputs with `dout`.
+
+        These are the gradients of sum(outputs * dout) with respect to every trained parameter and float
+        input, by name. `grads` is unchanged.
+        """
+        return self._parts.derivatives.vjp(x, dout)
+
+    def check_gradients(
+        self,
+        x: Any,
+        t: Any,
+        loss: Any = None,
+        *,
+        step: float = 0.0,
+        tolerance: float = 0.0,
+        max_elements: int = 0,
+        inputs: bool = False,
+        raise_on_failure: bool = False,
+    ) -> Report:
+        """Compare every gradient of backpropagation with numerical differentiation; return a printable table.
+
+        The check runs in float64, or in float32 if a layer or loss supports only float32. step: h of the
+        5-point stencil (0: 1e-3; at least 3e-2 in float32). tolerance: 0 stands for 1e-8 in float64 and 1e-2
+        in float32. max_elements: checked in each tensor (0: 256, -1: all). inputs: also check the gradients
+        of float inputs. raise_on_failure: raise ProofFailed if a gradient is wrong.
+        """
+        return self._parts.derivatives.check(
+            x,
+            t,
+            loss,
+            step=step,
+            tolerance=tolerance,
+            max_elements=max_elements,
+            inputs=inputs,
+            raise_on_failure=raise_on_failure,
+        )
+
+    # -- files and copies ------------------------------------------------------------------------------------
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
-        self._trainers.publish()
-        check(library.denpa_model_save(self._handle.pointer, path_bytes(path)))
+        self._parts.weights.publish()
+        self._parts.native.save(path)
 
     def to_bytes(self) -> bytes:
         """Return the bytes that save would write."""
-        self._trainers.publish()
-        length = ctypes.c_int64()
-        check(library.denpa_model_save_bytes(self._handle.pointer, None, 0, ctypes.byref(length)))
-        buffer = ctypes.create_string_buffer(length.value)
-        check(library.denpa_model_save_bytes(self._handle.pointer, buffer, len(buffer), ctypes.byref(length)))
-        return buffer.raw[: length.value]
+        self._parts.weights.publish()
+        return self._parts.native.to_bytes()
 
     @classmethod
     def load(cls, path: Any, names: str | None = None) -> Model:
@@ -99,58 +320,49 @@ class Model(Inspecting):
 
         Raises MissingFile if the file does not exist, FileError if it cannot be read or is damaged.
         """
-        pointer = ctypes.POINTER(abi.Model)()
-        status = library.denpa_model_load(path_bytes(path), ctypes.byref(pointer))
-        if status == abi.NOT_FOUND and not os.path.exists(path):
-            raise MissingFile(os.fsdecode(path))
-        check(status)
-        return loaded(Handle(pointer, "model"), names)
+        return Model._of(Parts(of_file(path), names))
 
     @classmethod
     def from_bytes(cls, data: bytes, names: str | None = None) -> Model:
         """Return the network stored in the bytes of to_bytes or of a file."""
-        return loaded(model_of(data), names)
+        return Model._of(Parts(of_bytes(data), names))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        settings = {"_loss": self._loss_given(), "_optimizer": self._optimizer, "_metrics": self._metrics}
-        return restore, (type(self), self.to_bytes(), self._names.scheme, self._keys, self._form, settings)
-
-    def _loss_given(self) -> Any:
-        if self._loss is None:
-            return None
-        return Sum(*[on(loss, name) for name, loss in zip(self._loss.names, self._loss.losses)])
+        parts, given = self._parts, self._parts.settings
+        settings = {
+            "_loss": None if given.loss is None else given.loss.as_loss(),
+            "_optimizer": given.optimizer,
+            "_metrics": given.metrics,
+        }
+        names, ports = parts.native.names.scheme, parts.ports
+        return restore, (type(self), self.to_bytes(), names, ports.keys, ports.form, settings)
 
     def __deepcopy__(self, memo: Any) -> Model:
-        self._trainers.publish()
-        handle = create(abi.Model, "denpa_model_copy", self._handle.pointer, 0)
-        copy = type(self)._wrap(handle, self._names.scheme, self._keys, self._form)
-        copy._loss, copy._optimizer, copy._metrics = self._loss, self._optimizer, self._metrics
-        return copy
+        return self._of(self._parts.copy())
 
     # -- text ------------------------------------------------------------------------------------------------
 
     def summary(self) -> str:
         """Return a table of the layers with their parameters, to be printed."""
-        trainable = set(self._trainable())
-        lines = [("layer", "kind", "parameters", "count", "trained")]
-        for name, node in self.layers.items():
-            own = [full for full in self._parameter_shapes if full.rpartition(".")[0] == name]
-            shown = ", ".join(f"{self._names.shown[full]} {self._parameter_shapes[full]}" for full in own)
-            count = sum(element_count(self._parameter_shapes[full]) for full in own)
-            trained = any(self._names.shown[full] in trainable for full in own)
-            lines.append((name, node.kind, shown, str(count), ("yes" if trained else "no") if own else ""))
-        widths = [max(len(line[column]) for line in lines) for column in range(5)]
-        table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
-        inputs = ", ".join(f"{port.name} {port.shape}" for port in self._inputs)
-        outputs = ", ".join(f"{key} {port.shape}" for key, port in zip(self._keys, self._outputs))
-        total = f"{self.parameter_count} parameters, {self.dtype.name}: {inputs} -> {outputs}"
-        return "\n".join([table[0], "-" * max(map(len, table)), *table[1:], total])
+        return self._parts.summary()
 
     def __repr__(self) -> str:
-        if isinstance(self._handle, Closed):
-            return f"<{type(self).__name__}, closed>"
-        nodes = " -> ".join(self.layers) if self._form == "one" else ", ".join(self.layers)
-        return f"<{type(self).__name__} of {self.parameter_count} parameters, {self.dtype.name}: {nodes}>"
+        return f"<{type(self).__name__}{self._parts.line()}>"
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Release the memory now. Later calls raise BadState.
+
+        Arrays of parameters that are still referenced remain valid.
+        """
+        self._parts.close()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 class Sequential(Model):
@@ -171,41 +383,14 @@ class Sequential(Model):
         names: str | None = None,
         input_dtype: DType | None = None,
     ) -> None:
-        value: Any = Input(shape_tuple(input_shape, "input_shape"), dtype=input_dtype)
-        inputs = value
-        for layer in items(layers, "a Sequential is made of a list of layers"):
-            if not isinstance(layer, Layer):
-                raise TypeMismatch(f"a Sequential is made of layers such as denpa.Dense(10), got {layer!r}")
-            value = layer(value)
-            if isinstance(value, list):
-                raise InvalidArgument(
-                    f"{layer!r} has several outputs: use Input and Model instead of Sequential"
-                )
-        super().__init__(inputs, value, dtype=dtype, seed=seed, names=names)
-
-
-def model_of(data: bytes) -> Handle:
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise TypeMismatch(f"a network's bytes are what to_bytes returned, got {type(data).__name__}")
-    return create(abi.Model, "denpa_model_load_bytes", bytes(data), len(data))
-
-
-def loaded(handle: Handle, names: str | None) -> Model:
-    """Return a network for a model from a file.
-
-    A single output is returned as an array, several as a dict by name, or as a list if one value is an output
-    more than once.
-    """
-    net = Model._wrap(handle, names, None, "one")
-    if len(net._outputs) > 1:
-        net._form = "dict" if len(set(net._keys)) == len(net._keys) else "list"
-    return net
+        inputs, output = in_sequence(layers, input_shape, input_dtype)
+        super().__init__(inputs, output, dtype=dtype, seed=seed, names=names)
 
 
 def restore(
     cls: type[Model], data: bytes, names: str | None, keys: list[str], form: str, settings: dict[str, Any]
 ) -> Model:
     """Restore a network from its pickled state."""
-    net = cls._wrap(model_of(data), names, keys, form)
+    net = cls._of(Parts(of_bytes(data), names, keys, form))
     net.compile(settings["_loss"], settings["_optimizer"], settings["_metrics"])
     return net

@@ -10,6 +10,7 @@ from ._arrays import real
 from ._attributes import Encoded, closest, key, read
 from ._call import c_text
 from ._described import Described
+from ._kinds import find
 from .errors import InvalidArgument, TypeMismatch
 
 Groups = Mapping[str, Mapping[str, Any]]
@@ -126,3 +127,16 @@ class Optimizer(Described):
     def _instead(self, name: str) -> str:
         rate = "; net.learning_rate = ... changes it in training" if name == "learning_rate" else ""
         return super()._instead(name) + rate
+
+
+def find_optimizer(optimizer: Any) -> Optimizer:
+    """Return an optimizer given by its kind, its class or an object."""
+    if isinstance(optimizer, str):
+        optimizer = find("optimizers", optimizer)
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
+        optimizer = optimizer()
+    if not isinstance(optimizer, Optimizer):
+        raise TypeMismatch(
+            f'an optimizer is a name ("adam") or an object such as denpa.Adam(), got {optimizer!r}'
+        )
+    return optimizer

@@ -9,8 +9,7 @@ import numpy as np
 
 from ._arrays import CODES, Array, address, tensors
 from ._call import check, library
-from ._core import Question
-from ._trainers import Trainer
+from ._ports import Batch
 
 SMALL = 8192  # bytes up to which copying an array costs less than obtaining its address
 
@@ -23,28 +22,27 @@ def is_plain(array: Any) -> bool:
     return (type(array) is np.ndarray or isinstance(array, np.generic)) and array.dtype in CODES
 
 
-class FastStep:
-    """train_batch for plain arrays of one form.
+class PreparedStep:
+    """A trainer's train_batch for plain arrays of one form.
 
-    The call is prepared in advance, and small arrays are copied into place.
+    The call is prepared in advance, and small arrays are copied into place. `trainer` is the pointer of the
+    engine's trainer, which must outlive it.
     """
 
-    def __init__(
-        self, trainer: Trainer, x: Array, t: Array, question: Question, targets: list[Array]
-    ) -> None:
-        self.trainer = trainer
+    def __init__(self, trainer: Any, x: Array, t: Array, batch: Batch, targets: list[Array]) -> None:
         self.x_shape, self.x_dtype, self.t_shape, self.t_dtype = x.shape, x.dtype, t.shape, t.dtype
         self.x_type, self.t_type = type(x), type(t)
-        self.x, self.t = question.arrays[0].copy(), targets[0].copy()
+        self.x, self.t = batch.arrays[0].copy(), targets[0].copy()
         # Rows of one value may come as a vector.
         self.x_place, self.t_place = self.x.reshape(x.shape), self.t.reshape(t.shape)
         self.copies_x, self.copies_t = self.x.nbytes <= SMALL, self.t.nbytes <= SMALL
         self.x_view, self.t_view = tensors([self.x]), tensors([self.t])
         self.loss = ctypes.c_double()
-        self.arguments = (trainer.handle.pointer, self.x_view, 1, self.t_view, 1, ctypes.pointer(self.loss))
+        self.arguments = (trainer, self.x_view, 1, self.t_view, 1, ctypes.pointer(self.loss))
         self.call = library.denpa_train_batch
 
     def fits(self, x: Any, t: Any) -> bool:
+        """Return whether the step is prepared for x and t."""
         return (
             type(x) is self.x_type
             and type(t) is self.t_type
@@ -56,7 +54,8 @@ class FastStep:
             and (self.copies_t or t.flags.c_contiguous)
         )
 
-    def __call__(self, x: Array, t: Array) -> float:
+    def take(self, x: Array, t: Array) -> float:
+        """Take the step; return the loss before it."""
         if self.copies_x:
             self.x_place[...] = x
         else:

@@ -1,93 +1,42 @@
-"""The trainers of a network, and the rule by which all of them and the user see one set of weights.
-
-A trainer works on its own copy of the parameters. At any time at most one of them is ahead of the model; it
-is published before anything else reads the weights. While the user holds arrays of parameters, the trainer
-reads them before each step and publishes after it.
-"""
+"""The trainers of a network: made when they are needed, and dropped when what they are made for changes."""
 
 from __future__ import annotations
 
-import ctypes
-import threading
+import os
+import weakref
 from typing import Any
 
-from . import _abi as abi
-from ._arrays import Array, Memory
-from ._call import Handle, c_text, check, create, library, options
 from ._loss import Terms
+from ._native import NativeModel
 from ._optimizer import Optimizer
-from ._parameters import Views
+from ._trainer import Trainer
+from ._weights import Weights
 
 ROOM = 128  # rows that a trainer has room for at first; larger batches make it grow
 KEPT = 4  # trainers without optimizer that are cached, one for each loss
 
+# Keyed by address; addresses are reused after deletion. A WeakSet would run Python code on every deletion,
+# and an interrupt that arrives then would be lost.
+_alive: dict[int, weakref.ref[Trainers]] = {}
+_left_behind: list[object] = []
 
-class Trainer:
-    """One trainer of the engine, and the arguments that it was created with."""
 
-    def __init__(
-        self,
-        model: Handle,
-        terms: Terms | None,
-        optimizer: Optimizer | None,
-        input_gradients: bool,
-        rows: int,
-    ) -> None:
-        self.terms, self.optimizer, self.input_gradients = terms, optimizer, input_gradients
-        self.version = -1
-        self.rate: float | None = None  # the learning rate, if it was set
-        wanted = options(abi.TrainerOptions, max_batch=max(rows, 1), input_gradients=int(input_gradients))
-        keep: list[Any] = []
-        if terms is not None:
-            losses = (abi.Loss * len(terms.losses))()
-            for entry, index, loss in zip(losses, terms.indices, terms.losses):
-                keep.append(loss.encode())
-                entry.kind, entry.attributes = loss.kind.encode(), keep[-1].pointer
-                entry.weight, entry.output = loss.weight, index
-            wanted.losses, wanted.loss_count = losses, len(terms.losses)
-        if optimizer is not None:
-            optimizer.write(wanted, keep)
-        self.handle = create(abi.Trainer, "denpa_trainer_create", model.pointer, ctypes.byref(wanted))
+def after_fork() -> None:
+    """Release, in a forked child, the networks that other threads were training.
 
-    def set_rate(self, rate: float) -> None:
-        check(library.denpa_trainer_set_learning_rate(self.handle.pointer, rate))
-        self.rate = rate
+    They continue with the weights that were published last.
+    """
+    for trainers in [reference() for reference in _alive.values()]:
+        if trainers is None:
+            continue
+        if trainers.weights.lock.acquire(blocking=False):
+            trainers.weights.lock.release()
+        else:
+            trainers.leave_behind()
 
-    @property
-    def step_count(self) -> int:
-        steps = ctypes.c_int64()
-        check(library.denpa_trainer_step_count(self.handle.pointer, ctypes.byref(steps)))
-        return steps.value
 
-    def trains(self, name: str) -> bool:
-        """Return whether the trainer trains a parameter; a group of its optimizer may freeze it."""
-        status = library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(abi.Tensor()))
-        if status != abi.NOT_FOUND:
-            check(status)
-        return bool(status == abi.OK)
-
-    def gradient(self, name: str) -> Array:
-        """Return the gradient of a parameter, as an array that refers to the trainer's memory."""
-        tensor = abi.Tensor()
-        check(library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(tensor)))
-        return Memory(tensor, self.handle).array()
-
-    def optimizer_state(self, name: str, state: str) -> Array:
-        """Return what the optimizer keeps of a parameter, as an array that refers to the trainer's memory."""
-        tensor = abi.Tensor()
-        check(
-            library.denpa_trainer_optimizer_state(
-                self.handle.pointer, c_text(name), c_text(state), ctypes.byref(tensor)
-            )
-        )
-        return Memory(tensor, self.handle).array()
-
-    def fits(self, terms: Terms | None, optimizer: Optimizer | None) -> bool:
-        """Return whether the trainer was created with this loss and this optimizer."""
-        same_terms = (terms.key if terms else None) == (self.terms.key if self.terms else None)
-        return same_terms and (optimizer.key() if optimizer else None) == (
-            self.optimizer.key() if self.optimizer else None
-        )
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=after_fork)
 
 
 class Trainers:
@@ -97,16 +46,25 @@ class Trainers:
     that only compute gradients.
     """
 
-    def __init__(self, model: Handle, views: Views, lock: threading.RLock) -> None:
-        self.model, self.views, self.lock = model, views, lock
+    def __init__(self, native: NativeModel, weights: Weights) -> None:
+        self.native, self.weights = native, weights
+        self.drop()
+        _alive[id(self)] = weakref.ref(self)
+
+    def drop(self) -> None:
         self.main: Trainer | None = None
-        self.fast: Any = None  # the main trainer's last step, prepared for repetition
         self.open: Trainer | None = None
         self.others: dict[Any, Trainer] = {}
-        self.ahead: Trainer | None = None
-        self.version = 0
-        self.fitting = False
         self.rate: float | None = None  # from the previous main trainer, for the next one
+
+    def leave_behind(self) -> None:
+        """Begin anew in a forked child, where the state of the former trainers is unknown.
+
+        They are never touched again, not even destroyed.
+        """
+        _left_behind.append((self.main, self.open, self.others, self.weights.ahead))
+        self.drop()
+        self.weights.restart()
 
     def make(
         self,
@@ -116,9 +74,9 @@ class Trainers:
         rows: int = ROOM,
     ) -> Trainer:
         """Create a trainer with the current weights and initial room for `rows` rows."""
-        self.publish()
-        trainer = Trainer(self.model, terms, optimizer, input_gradients, rows)
-        trainer.version = self.version
+        self.weights.publish()
+        trainer = Trainer(self.native.handle, terms, optimizer, input_gradients, rows)
+        trainer.version = self.weights.version
         return trainer
 
     def training(self, terms: Terms, optimizer: Optimizer) -> Trainer:
@@ -145,7 +103,7 @@ class Trainers:
     def open_loop(self, optimizer: Optimizer | None = None) -> Trainer:
         """Return the open loop's trainer.
 
-        For another optimizer, a new one is created, which is not yet `open`.
+        If there is none yet, or it has another optimizer, a new one is created, which is not yet `open`.
         """
         old = self.open
         wanted = optimizer or (old.optimizer if old else None)
@@ -153,63 +111,33 @@ class Trainers:
             return old
         return self.make(None, wanted, input_gradients=True)
 
-    # -- one set of weights ----------------------------------------------------------------------------------
-
-    def publish(self) -> None:
-        """Publish the weights of the trainer that is ahead to the model."""
-        if self.ahead is None:
-            return
-        with self.lock:
-            trainer = self.ahead
-            if trainer is not None:
-                # An interrupt between two of these lines causes at most a redundant refresh or publication.
-                self.published(trainer)
-                check(library.denpa_publish(trainer.handle.pointer))
-                self.ahead = None
-                self.views.settle(self.model)
-
-    def begin(self, trainer: Trainer, learns: bool = False) -> None:
-        """Give a trainer the current weights before it works.
-
-        A trainer that `learns` is ahead from now on, so that an interrupt between the engine's step and the
-        next line of Python loses nothing.
-        """
-        if self.views.touched:
-            self.version += 1
-            self.views.touched = self.views.looked_at()
-        elif self.ahead is not trainer:
-            self.publish()
-        if trainer is not self.ahead and trainer.version != self.version:
-            check(library.denpa_trainer_refresh(trainer.handle.pointer))
-            trainer.version = self.version
-        if learns:
-            self.ahead = trainer
-
-    def learned(self) -> None:
-        """Publish, if necessary, after a trainer has changed its weights or failed to."""
-        if self.views.touched:
-            self.publish()
-
-    def looked(self, trainer: Trainer) -> None:
-        """Mark a trainer that computed as in training without learning.
-
-        The states that its layers have updated are discarded.
-        """
-        trainer.version = -1
-
-    def published(self, trainer: Trainer) -> None:
-        """Record that a trainer's weights are the model's: the others must refresh theirs."""
-        self.version += 1
-        trainer.version = self.version
+    # -- what drops them -------------------------------------------------------------------------------------
 
     def afresh(self) -> None:
         """Publish the current weights and drop the main trainer."""
-        self.publish()
-        self.main = self.fast = self.rate = None
+        self.weights.publish()
+        self.main = self.rate = None
 
     def forget(self) -> None:
         """Publish the current weights and drop all trainers. A learning rate that was set remains."""
+        self.weights.publish()
         rate = self.main.rate if self.main is not None else self.rate
-        self.afresh()
-        self.open, self.rate = None, rate
-        self.others.clear()
+        self.drop()
+        self.rate = rate
+
+    def set_trainable(self, name: str, value: bool) -> None:
+        """Set whether training changes a parameter or a whole layer, by the engine's names."""
+        with self.weights.lock:
+            self.weights.refuse_in_fit()
+            before = self.native.trained()
+            self.native.set_trainable(name, value)
+            if self.native.trained() != before:
+                self.forget()
+
+    def initialize(self, seed: int) -> None:
+        """Initialize all parameters anew, and the trainers with them."""
+        with self.weights.lock:
+            self.weights.refuse_in_fit()
+            self.weights.publish()
+            self.native.initialize(seed)
+            self.drop()

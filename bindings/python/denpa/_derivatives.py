@@ -1,0 +1,154 @@
+"""Gradients by name, without learning, and their comparison with numerical differentiation."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Iterable, Sequence
+
+from . import _abi as abi
+from ._arrays import Array, items, real, tensors, whole
+from ._attributes import closest
+from ._call import failure, last_error, library
+from ._check import Checked, Report, row_of
+from ._interrupts import Interrupts
+from ._native import NativeModel
+from ._ports import Ports, targets_of
+from ._settings import Settings
+from ._trainer import Trainer
+from ._trainers import Trainers
+from ._weights import Weights
+from .errors import NotFound
+
+
+class Derivatives:
+    """Computes gradients with trainers that have no optimizer; nothing that the user sees changes."""
+
+    def __init__(
+        self,
+        native: NativeModel,
+        ports: Ports,
+        weights: Weights,
+        trainers: Trainers,
+        settings: Settings,
+    ) -> None:
+        self.native, self.ports, self.weights, self.trainers = native, ports, weights, trainers
+        self.settings = settings
+
+    def of_loss(self, x: Any, t: Any, loss: Any, wrt: Iterable[str] | None) -> tuple[float, dict[str, Array]]:
+        """Return the loss and its gradients with respect to `wrt`, by default all trained parameters."""
+        terms = self.settings.terms(loss)
+        batch = self.ports.arrange(x)
+        targets = targets_of(t, terms.names, batch.single)
+        with self.weights.lock:
+            names = self._wanted(wrt)
+            trainer = self.trainers.gradients(terms)
+            self._begin(trainer)
+            dinputs = self.ports.input_gradients(batch, names, self.native.dtype)
+            value = trainer.add_gradients(batch, targets, dinputs)
+            return value, self._gathered(trainer, names, dinputs, batch.single)
+
+    def vjp(self, x: Any, dout: Any) -> dict[str, Array]:
+        """Return the vector-Jacobian product with respect to all trained parameters and float inputs."""
+        batch = self.ports.arrange(x)
+        with self.weights.lock:
+            trainer = self.trainers.gradients(None)
+            self._begin(trainer)
+            trainer.forward(batch, self.ports.buffers(batch.rows), training=True)
+            gradients = self.ports.output_gradients(dout, batch)
+            floats = self.ports.float_inputs
+            dinputs = self.ports.input_gradients(batch, floats, self.native.dtype)
+            trainer.backward(gradients, dinputs)
+            return self._gathered(trainer, [*self.native.trainable(), *floats], dinputs, batch.single)
+
+    def _begin(self, trainer: Trainer) -> None:
+        self.weights.begin(trainer)
+        self.weights.looked(trainer)
+        trainer.zero_gradients()
+
+    def _wanted(self, wrt: Iterable[str] | None) -> list[str]:
+        """Return the requested names, by default those of all trained parameters."""
+        trainable = self.native.trainable()
+        if wrt is None:
+            return trainable
+        names = [wrt] if isinstance(wrt, str) else items(wrt, "wrt takes names of parameters and inputs")
+        known = self.native.names
+        floats = self.ports.float_inputs
+        for name in names:
+            if name in floats:
+                continue
+            if not isinstance(name, str) or name not in known.full:
+                possible = [*trainable, *floats]
+                raise NotFound(
+                    f'there is no parameter or float input "{name}"{closest(name, possible)} '
+                    f"Known: {', '.join(possible)}."
+                )
+            if known.shown[known.full[name]] not in trainable:
+                raise NotFound(f'parameter "{name}" is not trained: it has no gradient')
+        return names
+
+    def _gathered(
+        self, trainer: Trainer, names: Sequence[str], dinputs: Sequence[Array | None], single: bool
+    ) -> dict[str, Array]:
+        inputs = dict(zip(self.ports.input_names, dinputs))
+        found = {}
+        for name in names:
+            array = inputs.get(name)
+            if array is not None:
+                found[name] = array[0] if single else array
+            else:
+                found[name] = trainer.gradient(self.native.names.resolve(name)).copy()
+        return found
+
+    def check(
+        self,
+        x: Any,
+        t: Any,
+        loss: Any,
+        *,
+        step: float,
+        tolerance: float,
+        max_elements: int,
+        inputs: bool,
+        raise_on_failure: bool,
+    ) -> Report:
+        """Compare every gradient of backpropagation with numerical differentiation."""
+        terms = self.settings.terms(loss)
+        batch = self.ports.arrange(x)
+        targets = targets_of(t, terms.names, batch.single)
+        shapes = {**self.native.shapes}
+        shapes.update({port.name: array.shape for port, array in zip(self.ports.inputs, batch.arrays)})
+        shown = self.native.names.shown
+        rows: list[Checked] = []
+
+        def collect(user_data: Any, pointer: Any) -> int:
+            found = pointer.contents
+            name = found.tensor.decode()
+            rows.append(row_of(found, shown.get(name, name), shapes.get(name, ())))
+            return interrupts.answer()
+
+        wanted = abi.CheckOptions(
+            ctypes.sizeof(abi.CheckOptions),
+            real(step, "step"),
+            real(tolerance, "tolerance"),
+            whole(max_elements, "max_elements", -1),
+            int(bool(inputs)),
+        )
+        interrupts = Interrupts()
+        with self.weights.lock, interrupts:
+            trainer = self.trainers.gradients(terms)
+            self.weights.begin(trainer)
+            status = library.denpa_check_gradients(
+                trainer.handle.pointer,
+                batch.tensors,
+                len(batch.arrays),
+                tensors(targets),
+                len(targets),
+                ctypes.byref(wanted),
+                abi.CheckCallback(collect),
+                None,
+            )
+            sentence = last_error() if status else ""
+        interrupts.speak()
+        if status and (status != abi.PROOF_FAILED or raise_on_failure):
+            raise failure(status, sentence)
+        return Report(rows, sentence)

@@ -1,0 +1,117 @@
+"""The engine's model: its handle, what it says of itself, and the calls that it takes."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from typing import Any, Sequence
+
+import numpy as np
+
+from . import _abi as abi
+from ._arrays import DTYPES, Array, tensors
+from ._call import Closed, Handle, c_text, check, create, library, options, path_bytes, text
+from ._names import Names
+
+
+class Port:
+    """An input, output or parameter. `shape` excludes the batch."""
+
+    def __init__(self, port: abi.Port, batched: bool) -> None:
+        name: Any = port.name
+        dim: Any = port.dim
+        self.name: str = name.decode()
+        self.dtype = DTYPES[port.dtype]
+        shape = tuple(dim[: port.rank])
+        self.shape: tuple[int, ...] = shape[1:] if batched else shape
+        self.trainable = bool(port.trainable)
+
+
+class NativeModel:
+    """A model of the engine, with the names and shapes of its inputs, outputs and parameters.
+
+    It knows neither trainers nor the arrays that the user holds: whoever changes it tells those.
+    """
+
+    def __init__(self, handle: Handle, scheme: str | None) -> None:
+        self.handle = handle
+        self.inputs, self.outputs, parameters = map(self._ports, ("input", "output", "parameter"))
+        self.shapes = {port.name: port.shape for port in parameters}
+        self.names = Names([port.name for port in parameters], scheme)
+        self.dtype: np.dtype[Any] = self.outputs[0].dtype if not parameters else parameters[0].dtype
+
+    def _ports(self, kind: str) -> list[Port]:
+        counts = {name: ctypes.c_int32() for name in ("input", "output", "parameter")}
+        check(library.denpa_model_counts(self.handle.pointer, *map(ctypes.byref, counts.values())))
+        function, ports = getattr(library, f"denpa_model_{kind}"), []
+        for index in range(counts[kind].value):
+            port = options(abi.Port)
+            check(function(self.handle.pointer, index, ctypes.byref(port)))
+            ports.append(Port(port, kind != "parameter"))
+        return ports
+
+    # -- what it says of itself ------------------------------------------------------------------------------
+
+    @property
+    def is_closed(self) -> bool:
+        return isinstance(self.handle, Closed)
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(map(element_count, self.shapes.values()))
+
+    def trained(self) -> list[str]:
+        """Return the engine's names of all parameters that training changes."""
+        return [port.name for port in self._ports("parameter") if port.trainable]
+
+    def trainable(self) -> list[str]:
+        """Return the shown names of all parameters that training changes."""
+        return [self.names.shown[full] for full in self.trained()]
+
+    def nodes(self) -> dict[str, dict[str, Any]]:
+        """Return what the engine says of each layer, by name and in order: kind, attributes, inputs."""
+        description = json.loads(text(library.denpa_model_json, self.handle.pointer))
+        return {node["name"]: node for node in description["nodes"] if node["kind"] != "input"}
+
+    # -- parameters ------------------------------------------------------------------------------------------
+
+    def view(self, name: str) -> abi.Tensor:
+        """Return a view of a parameter. Waits for predictions with older parameters."""
+        tensor = abi.Tensor()
+        check(library.denpa_model_view(self.handle.pointer, c_text(name), ctypes.byref(tensor)))
+        return tensor
+
+    def set(self, name: str, array: Array) -> None:
+        check(library.denpa_model_set(self.handle.pointer, c_text(name), tensors([array])))
+
+    def set_trainable(self, name: str, value: bool) -> None:
+        """Set whether training changes a parameter or all those of a layer, by the engine's names."""
+        check(library.denpa_model_set_trainable(self.handle.pointer, c_text(name), int(value)))
+
+    def initialize(self, seed: int) -> None:
+        check(library.denpa_model_initialize(self.handle.pointer, seed))
+
+    # -- copies and the end ----------------------------------------------------------------------------------
+
+    def save(self, path: Any) -> None:
+        check(library.denpa_model_save(self.handle.pointer, path_bytes(path)))
+
+    def to_bytes(self) -> bytes:
+        length = ctypes.c_int64()
+        check(library.denpa_model_save_bytes(self.handle.pointer, None, 0, ctypes.byref(length)))
+        buffer = ctypes.create_string_buffer(length.value)
+        check(library.denpa_model_save_bytes(self.handle.pointer, buffer, len(buffer), ctypes.byref(length)))
+        return buffer.raw[: length.value]
+
+    def copy(self) -> Handle:
+        return create(abi.Model, "denpa_model_copy", self.handle.pointer, 0)
+
+    def close(self, destroy: bool) -> None:
+        """Refuse all later calls, and destroy the engine's model now if `destroy` is true."""
+        if destroy:
+            self.handle.close()
+        self.handle = Closed("the network is closed")
+
+
+def element_count(shape: Sequence[int]) -> int:
+    return int(np.prod(shape, dtype=np.int64)) if len(shape) else 1

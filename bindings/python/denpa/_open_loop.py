@@ -1,0 +1,118 @@
+"""The open loop: forward, backward and step, for training loops of the user's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._native import NativeModel
+from ._optimizer import find_optimizer
+from ._parameters import Gradients
+from ._ports import Ports
+from ._prediction import Prediction
+from ._trainer import Trainer
+from ._trainers import Trainers
+from ._weights import Weights
+from .errors import BadState
+
+
+class OpenLoop:
+    """Takes the parts of a step one by one, with a trainer of its own (`trainers.open`).
+
+    That trainer exists from the first forward in training on.
+    """
+
+    def __init__(
+        self,
+        native: NativeModel,
+        ports: Ports,
+        weights: Weights,
+        trainers: Trainers,
+        prediction: Prediction,
+    ) -> None:
+        self.native, self.ports, self.weights, self.trainers = native, ports, weights, trainers
+        self.prediction = prediction
+
+    def forward(self, x: Any, training: bool) -> Any:
+        """Return the outputs, as in training or as in inference."""
+        if not training:
+            with self.weights.lock:
+                self.weights.refuse_in_fit()
+                return self.prediction.predict(x)
+        batch = self.ports.arrange(x)
+        outputs = self.ports.buffers(batch.rows)
+        with self.weights.lock:
+            self.weights.refuse_in_fit()
+            trainer = self.trainers.open_loop()
+            if trainer.waiting is not None and self.weights.is_behind(trainer):
+                # The forward that waits is lost with the weights that it used. A batch that is refused must
+                # not cost it, so the engine computes the batch as in inference first, which changes nothing.
+                trainer.forward(batch, outputs, training=False)
+            self.weights.begin(trainer, learns=True)  # layers may update their states (a running mean)
+            try:
+                trainer.forward(batch, outputs, training=True)
+            finally:
+                self.weights.learned()
+            self.trainers.open = trainer
+        return self.ports.in_form(outputs, batch.single)
+
+    def backward(self, dout: Any) -> Any:
+        """Add to the gradients of the parameters; return those of the inputs."""
+        with self.weights.lock:
+            trainer = self.trainers.open
+            batch = trainer.waiting if trainer is not None else None
+            if trainer is None or batch is None:
+                raise BadState("backward needs forward(x, training=True) before it")
+            gradients = self.ports.output_gradients(dout, batch)
+            dinputs = self.ports.input_gradients(batch, self.ports.float_inputs, self.native.dtype)
+            trainer.backward(gradients, dinputs)
+            return self.ports.in_input_form(dinputs, batch.single)
+
+    def gradients(self) -> Gradients:
+        """Return the accumulated gradients by parameter name."""
+        trainer = self.trainers.open
+        if trainer is None:
+            raise BadState("there are no gradients before forward(x, training=True) and backward(dout)")
+        names = [name for name in self.native.trained() if trainer.trains(name)]
+        return Gradients(self.native.names, names, trainer.gradient)
+
+    def zero_gradients(self) -> None:
+        with self.weights.lock:
+            if self.trainers.open is not None:
+                self.trainers.open.zero_gradients()
+
+    def step(self, optimizer: Any) -> None:
+        """Take one step with the accumulated gradients.
+
+        For another optimizer than before, a new trainer takes over the gradients. It replaces the former one
+        when the step has been taken: one that is refused leaves the former optimizer's state alone.
+        """
+        with self.weights.lock:
+            self.weights.refuse_in_fit()
+            old = self.trainers.open
+            if old is None:
+                raise BadState("a step needs forward(x, training=True) and backward(dout) before it")
+            trainer = self.trainers.open_loop(find_optimizer(optimizer))
+            if trainer is not old:
+                # Without this call, the first backward would overwrite the gradients that are copied below.
+                trainer.zero_gradients()
+                for name in self.native.trained():
+                    if trainer.trains(name) and old.trains(name):
+                        trainer.gradient(name)[...] = old.gradient(name)
+            if not self._will_be_refused(trainer):
+                self.weights.begin(trainer, learns=True)
+            try:
+                trainer.step()
+            finally:
+                self.weights.learned()
+            self.trainers.open = trainer
+
+    def _will_be_refused(self, trainer: Trainer) -> bool:
+        """Return whether a step must not give the trainer new weights, because the engine will refuse it.
+
+        A forward that waits would be lost with the weights that it used.
+        """
+        if trainer.waiting is None or not self.weights.is_behind(trainer):
+            return False
+        return not all(np.isfinite(gradient).all() for gradient in self.gradients().values())

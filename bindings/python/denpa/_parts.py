@@ -1,0 +1,95 @@
+"""The parts that a network is composed of, each with one job, and what they do together."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from ._call import Handle
+from ._derivatives import Derivatives
+from ._evaluation import Evaluation
+from ._fit import Fitting
+from ._native import NativeModel, element_count
+from ._nodes import NodeView, NodeViews
+from ._open_loop import OpenLoop
+from ._parameters import Parameters
+from ._ports import Ports
+from ._prediction import Prediction
+from ._settings import Settings
+from ._trainers import Trainers
+from ._training import Training
+from ._weights import Weights
+
+
+class Parts:
+    """The parts of one network. None of them knows the network, nor a part that is made after it."""
+
+    def __init__(
+        self,
+        handle: Handle,
+        names: str | None,
+        keys: Sequence[str] | None = None,
+        form: str | None = None,
+    ) -> None:
+        self.native = native = NativeModel(handle, names)
+        self.ports = ports = Ports(native.inputs, native.outputs, keys, form)
+        self.settings = settings = Settings(ports.keys)
+        self.weights = weights = Weights(native)
+        self.trainers = trainers = Trainers(native, weights)
+        self.prediction = Prediction(native, ports, weights)
+        self.training = Training(ports, weights, trainers, settings)
+        self.fitting = Fitting(ports, weights, settings, self.training)
+        self.evaluation = Evaluation(ports, weights, trainers, settings)
+        self.open_loop = OpenLoop(native, ports, weights, trainers, self.prediction)
+        self.derivatives = Derivatives(native, ports, weights, trainers, settings)
+
+    def parameters(self) -> Parameters:
+        return Parameters(self.native.names, self.native.shapes, self.weights)
+
+    def layers(self) -> NodeViews:
+        nodes, parameters = self.native.nodes(), self.parameters()
+        return NodeViews(
+            {name: NodeView(node, self.native, parameters, self.trainers) for name, node in nodes.items()}
+        )
+
+    def copy(self) -> Parts:
+        """Return the parts of an independent network with the same weights and settings."""
+        self.weights.publish()
+        made = Parts(self.native.copy(), self.native.names.scheme, self.ports.keys, self.ports.form)
+        made.settings.adopt(self.settings)
+        return made
+
+    def close(self) -> None:
+        """Release the memory, except that of parameters whose arrays the user holds."""
+        with self.weights.lock:
+            self.weights.refuse_in_fit()
+            self.trainers.forget()
+            self.weights.close()
+            self.prediction.close()
+
+    # -- text ------------------------------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """Return a table of the layers with their parameters."""
+        native, ports = self.native, self.ports
+        trained, shown = set(native.trained()), native.names.shown
+        lines = [("layer", "kind", "parameters", "count", "trained")]
+        for name, node in native.nodes().items():
+            own = native.names.of_node(name)
+            listed = ", ".join(f"{shown[full]} {native.shapes[full]}" for full in own)
+            count = sum(element_count(native.shapes[full]) for full in own)
+            answer = "yes" if not trained.isdisjoint(own) else "no"
+            lines.append((name, node["kind"], listed, str(count), answer if own else ""))
+        widths = [max(len(line[column]) for line in lines) for column in range(5)]
+        table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+        inputs = ", ".join(f"{port.name} {port.shape}" for port in ports.inputs)
+        outputs = ", ".join(f"{key} {port.shape}" for key, port in zip(ports.keys, ports.outputs))
+        total = f"{native.parameter_count} parameters, {native.dtype.name}: {inputs} -> {outputs}"
+        return "\n".join([table[0], "-" * max(map(len, table)), *table[1:], total])
+
+    def line(self) -> str:
+        """Return what a network says of itself in one line, after the name of its class."""
+        native = self.native
+        if native.is_closed:
+            return ", closed"
+        nodes = (" -> " if self.ports.form == "one" else ", ").join(native.nodes())
+        return f" of {native.parameter_count} parameters, {native.dtype.name}: {nodes}"

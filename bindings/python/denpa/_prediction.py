@@ -1,0 +1,145 @@
+"""Prediction, by any number of threads at once."""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from . import _abi as abi
+from ._arrays import CODES, Array, tensors, whole
+from ._call import Handle, check, create, library, options
+from ._native import NativeModel
+from ._ports import Batch, Ports
+from ._weights import Weights
+from .errors import InvalidArgument
+
+CHUNK = 1024  # rows predicted by one call
+SMALL = 8192  # bytes of an input up to which its call is prepared for the next input like it
+
+_threads_generation = 0  # counts set_threads; sessions created before are not reused
+
+
+def set_threads(count: int) -> None:
+    """Set the number of threads, 1 to 64, used for parallel work. Results never depend on it."""
+    global _threads_generation
+    check(library.denpa_set_thread_count(whole(count, "the number of threads", 1, 64)))
+    _threads_generation += 1
+
+
+class Seat:
+    """A session of the engine, used by one thread at a time, with a call prepared for inputs of one form."""
+
+    def __init__(self, model: Handle, rows: int) -> None:
+        self.room = 1 << (rows - 1).bit_length()
+        self.generation = _threads_generation
+        wanted = options(abi.SessionOptions, max_batch=self.room)
+        self.handle = create(abi.Session, "denpa_session_create", model.pointer, ctypes.byref(wanted))
+        self.shape: tuple[int, ...] | None = None
+        self.dtype: Any = None
+        self.call = library.denpa_predict
+
+    def prepare(self, x: Array, batch: Batch, output: Array) -> None:
+        """Keep memory for inputs like x, for a network with one input and one output."""
+        self.shape, self.dtype = x.shape, x.dtype
+        inside, outside = batch.arrays[0].copy(), output.copy()
+        self.x = inside.reshape(x.shape)  # rows of one value may come as a vector
+        self.y: Array = outside[0] if batch.single else outside
+        self.arguments = (self.handle.pointer, tensors([inside]), 1, tensors([outside]), 1)
+
+    def answer(self, x: Array) -> Array:
+        """Return the outputs for an array of the shape and element type that the call is prepared for."""
+        self.x[...] = x
+        status = self.call(*self.arguments)
+        if status:
+            check(status)
+        return self.y.copy()
+
+
+class Prediction:
+    """Predicts with the model's weights. It keeps the sessions that no thread uses."""
+
+    def __init__(self, native: NativeModel, ports: Ports, weights: Weights) -> None:
+        self.native, self.ports, self.weights = native, ports, weights
+        self.seats: deque[Seat] = deque()
+
+    def predict(self, x: Any) -> Any:
+        """Return the network's outputs for inputs, in the form that the network uses."""
+        if self.weights.ahead is not None:
+            self.weights.publish()
+        try:
+            seat = self.seats.pop()
+        except IndexError:
+            return self._predict(x, None)
+        if (
+            type(x) is np.ndarray
+            and x.dtype is seat.dtype
+            and x.shape == seat.shape
+            and seat.generation == _threads_generation
+        ):
+            try:
+                return seat.answer(x)
+            finally:
+                self.seats.append(seat)
+        return self._predict(x, seat)
+
+    def _predict(self, x: Any, seat: Seat | None) -> Any:
+        ports = self.ports
+        batch = ports.arrange(x)
+        outputs = ports.buffers(batch.rows)
+        rows = min(max(batch.rows, 1), CHUNK)
+        if seat is None or seat.room < rows or seat.generation != _threads_generation:
+            seat = Seat(self.native.handle, rows)
+        inputs, results, first = batch.tensors, tensors(outputs), 0
+        counts = len(batch.arrays), len(outputs)
+        while True:
+            if batch.rows > CHUNK:
+                inputs = tensors([array[first : first + CHUNK] for array in batch.arrays])
+                results = tensors([array[first : first + CHUNK] for array in outputs])
+            status = library.denpa_predict(seat.handle.pointer, inputs, counts[0], results, counts[1])
+            if status == abi.BAD_SHAPE and batch.rows > CHUNK:  # the message names the shape given
+                inputs, results = batch.tensors, tensors(outputs)
+                library.denpa_predict(seat.handle.pointer, inputs, counts[0], results, counts[1])
+            if status:
+                check(status)
+            first += CHUNK
+            if first >= batch.rows:
+                break
+        plain = type(x) is np.ndarray and x.dtype in CODES and x.nbytes <= SMALL
+        if plain and ports.form == "one" and len(batch.arrays) == 1 and batch.rows > 0:
+            seat.prepare(x, batch, outputs[0])
+        self.seats.append(seat)
+        return ports.in_form(outputs, batch.single)
+
+    def probabilities(self, x: Any, asked: str) -> Array:
+        """Return the probabilities of the classes, for the method of the network that was called."""
+        ports = self.ports
+        if len(ports.outputs) != 1:
+            raise InvalidArgument(
+                f"{asked} is for networks of one output, and this one has {', '.join(ports.keys)}: "
+                "use predict"
+            )
+        answer = self.predict(x)
+        y: Array = (
+            answer if ports.form == "one" else list(answer.values() if ports.form == "dict" else answer)[0]
+        )
+        last = self.native.nodes().get(ports.outputs[0].name)
+        ends = {last["kind"], (last.get("attributes") or {}).get("activation")} if last is not None else set()
+        if ends & {"softmax", "sigmoid"}:
+            return y
+        if ports.outputs[0].shape[-1:] == (1,):
+            return np.asarray(np.exp(-np.logaddexp(0, -y)), y.dtype)
+        e = np.exp(y - y.max(axis=-1, keepdims=True))
+        return np.asarray(e / e.sum(axis=-1, keepdims=True), y.dtype)
+
+    def classes(self, x: Any, asked: str) -> Array:
+        """Return the number of the most likely class for each row; 0 or 1 for a single output."""
+        p = self.probabilities(x, asked)
+        if p.shape[-1] == 1:
+            return np.asarray(p[..., 0] > 0.5, "int64")
+        return np.asarray(p.argmax(axis=-1), "int64")
+
+    def close(self) -> None:
+        self.seats.clear()

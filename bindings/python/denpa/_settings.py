@@ -1,0 +1,62 @@
+"""What a network was compiled with: its loss, optimizer and metrics."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from ._arrays import items
+from ._loss import Terms
+from ._optimizer import Optimizer, find_optimizer
+from .errors import BadState, InvalidArgument
+
+METRICS = ("accuracy",)
+
+
+class Settings:
+    """The loss, optimizer and metrics that are used where a call is given none."""
+
+    def __init__(self, outputs: Sequence[str]) -> None:
+        self.outputs = outputs  # the names of the network's outputs
+        self.loss: Terms | None = None
+        self.optimizer: Optimizer | None = None
+        self.metrics: list[str] | None = None
+
+    def compile(self, loss: Any, optimizer: Any, metrics: Sequence[str] | None) -> None:
+        """Replace all of them, or none if one of them is refused."""
+        wanted = (
+            [metrics]
+            if isinstance(metrics, str)
+            else None
+            if metrics is None
+            else items(metrics, "metrics is a list")
+        )
+        for metric in wanted or ():
+            if metric not in METRICS:
+                raise InvalidArgument(f'there is no metric "{metric}"; known: {", ".join(METRICS)}')
+        terms = self.terms(loss) if loss is not None else None
+        found = find_optimizer(optimizer) if optimizer is not None else None
+        self.loss, self.optimizer, self.metrics = terms, found, wanted
+
+    def adopt(self, other: Settings) -> None:
+        """Take over the settings of a network with the same outputs."""
+        self.loss, self.optimizer, self.metrics = other.loss, other.optimizer, other.metrics
+
+    def terms(self, loss: Any = None) -> Terms:
+        """Return the terms of a loss, by default the one that the network was compiled with."""
+        if loss is not None:
+            return Terms(loss, self.outputs)
+        if self.loss is None:
+            raise BadState(
+                'there is no loss yet: net.compile(loss="mean_squared_error") or loss=... in this call'
+            )
+        return self.loss
+
+    def for_training(self) -> tuple[Terms, Optimizer]:
+        """Return the loss and the optimizer. Raises BadState if there is none yet."""
+        if self.loss is None or self.optimizer is None:
+            raise BadState("there is no optimizer yet: compile the network or train it first")
+        return self.loss, self.optimizer
+
+    @property
+    def wants_accuracy(self) -> bool:
+        return self.metrics is None or "accuracy" in self.metrics

@@ -1,0 +1,149 @@
+"""One trainer of the engine, and the calls that it takes."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Sequence
+
+from . import _abi as abi
+from ._arrays import Array, Memory, tensors
+from ._call import Handle, c_text, check, create, library, options
+from ._loss import Terms
+from ._optimizer import Optimizer
+from ._ports import Batch
+from ._step import PreparedStep
+
+
+class Trainer:
+    """One trainer of the engine, and the arguments that it was created with.
+
+    It works on its own copy of the parameters; Weights keeps that and the model's the same.
+    """
+
+    def __init__(
+        self,
+        model: Handle,
+        terms: Terms | None,
+        optimizer: Optimizer | None,
+        input_gradients: bool,
+        rows: int,
+    ) -> None:
+        self.terms, self.optimizer = terms, optimizer
+        self.version = -1  # of the weights that it has: see Weights
+        self.rate: float | None = None  # the learning rate, if it was set
+        self.prepared: PreparedStep | None = None  # its last step, for the next one like it
+        self.waiting: Batch | None = None  # of the forward in training whose backward may follow
+        wanted = options(abi.TrainerOptions, max_batch=max(rows, 1), input_gradients=int(input_gradients))
+        keep: list[Any] = []
+        if terms is not None:
+            losses = (abi.Loss * len(terms.losses))()
+            for entry, index, loss in zip(losses, terms.indices, terms.losses):
+                keep.append(loss.encode())
+                entry.kind, entry.attributes = loss.kind.encode(), keep[-1].pointer
+                entry.weight, entry.output = loss.weight, index
+            wanted.losses, wanted.loss_count = losses, len(terms.losses)
+        if optimizer is not None:
+            optimizer.write(wanted, keep)
+        self.handle = create(abi.Trainer, "denpa_trainer_create", model.pointer, ctypes.byref(wanted))
+
+    def fits(self, terms: Terms | None, optimizer: Optimizer | None) -> bool:
+        """Return whether the trainer was created with this loss and this optimizer."""
+        same_terms = (terms.key if terms else None) == (self.terms.key if self.terms else None)
+        return same_terms and (optimizer.key() if optimizer else None) == (
+            self.optimizer.key() if self.optimizer else None
+        )
+
+    # -- weights and the optimizer ---------------------------------------------------------------------------
+
+    def publish(self) -> None:
+        check(library.denpa_publish(self.handle.pointer))
+
+    def refresh(self) -> None:
+        """Take over the model's parameters. A forward that waits for its backward is discarded."""
+        check(library.denpa_trainer_refresh(self.handle.pointer))
+        self.waiting = None
+
+    @property
+    def learning_rate(self) -> float:
+        rate = ctypes.c_double()
+        check(library.denpa_trainer_learning_rate(self.handle.pointer, ctypes.byref(rate)))
+        return rate.value
+
+    def set_rate(self, rate: float) -> None:
+        check(library.denpa_trainer_set_learning_rate(self.handle.pointer, rate))
+        self.rate = rate
+
+    @property
+    def step_count(self) -> int:
+        steps = ctypes.c_int64()
+        check(library.denpa_trainer_step_count(self.handle.pointer, ctypes.byref(steps)))
+        return steps.value
+
+    def optimizer_state(self, name: str, state: str) -> Array:
+        """Return what the optimizer keeps of a parameter, as an array that refers to the trainer's memory."""
+        tensor = abi.Tensor()
+        check(
+            library.denpa_trainer_optimizer_state(
+                self.handle.pointer, c_text(name), c_text(state), ctypes.byref(tensor)
+            )
+        )
+        return Memory(tensor, self.handle).array()
+
+    # -- losses ----------------------------------------------------------------------------------------------
+
+    def train_batch(self, batch: Batch, targets: Sequence[Array]) -> float:
+        """Take one step; return the loss before it."""
+        loss = ctypes.c_double()
+        given = batch.tensors, len(batch.arrays), tensors(targets), len(targets)
+        check(library.denpa_train_batch(self.handle.pointer, *given, ctypes.byref(loss)))
+        return loss.value
+
+    def evaluate(self, batch: Batch, targets: Sequence[Array]) -> tuple[float, float]:
+        """Return the loss and the accuracy, which is NaN if it has no meaning."""
+        loss, accuracy = ctypes.c_double(), ctypes.c_double()
+        given = batch.tensors, len(batch.arrays), tensors(targets), len(targets)
+        results = ctypes.byref(loss), ctypes.byref(accuracy)
+        check(library.denpa_evaluate(self.handle.pointer, *given, *results))
+        return loss.value, accuracy.value
+
+    def add_gradients(self, batch: Batch, targets: Sequence[Array], dinputs: Sequence[Array | None]) -> float:
+        """Add the gradients of the loss to those of the parameters, and write those of the inputs."""
+        loss = ctypes.c_double()
+        given = batch.tensors, len(batch.arrays), tensors(targets), len(targets)
+        check(
+            library.denpa_trainer_gradients(self.handle.pointer, *given, tensors(dinputs), ctypes.byref(loss))
+        )
+        return loss.value
+
+    # -- the open loop ---------------------------------------------------------------------------------------
+
+    def forward(self, batch: Batch, outputs: Sequence[Array], training: bool) -> None:
+        given = batch.tensors, len(batch.arrays), tensors(outputs), len(outputs)
+        check(library.denpa_trainer_forward(self.handle.pointer, *given, int(training)))
+        if training:
+            self.waiting = batch
+
+    def backward(self, gradients: Sequence[Array | None], dinputs: Sequence[Array | None]) -> None:
+        given = tensors(gradients), len(gradients), tensors(dinputs), len(dinputs)
+        check(library.denpa_trainer_backward(self.handle.pointer, *given))
+        self.waiting = None
+
+    def step(self) -> None:
+        check(library.denpa_trainer_step(self.handle.pointer))
+        self.waiting = None
+
+    def zero_gradients(self) -> None:
+        check(library.denpa_trainer_zero_gradients(self.handle.pointer))
+
+    def trains(self, name: str) -> bool:
+        """Return whether the trainer trains a parameter; a group of its optimizer may freeze it."""
+        status = library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(abi.Tensor()))
+        if status != abi.NOT_FOUND:
+            check(status)
+        return bool(status == abi.OK)
+
+    def gradient(self, name: str) -> Array:
+        """Return the gradient of a parameter, as an array that refers to the trainer's memory."""
+        tensor = abi.Tensor()
+        check(library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(tensor)))
+        return Memory(tensor, self.handle).array()

@@ -1,0 +1,113 @@
+"""Training step by step: the main trainer, its optimizer, and train_batch."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Any, Iterator, Sequence
+
+from ._arrays import Array, real
+from ._loss import Terms
+from ._optimizer import find_optimizer
+from ._ports import Ports, targets_of
+from ._settings import Settings
+from ._step import PreparedStep, is_plain
+from ._trainer import Trainer
+from ._trainers import Trainers
+from ._weights import Weights
+
+
+class Training:
+    """Takes steps with the main trainer, which fit uses too."""
+
+    def __init__(self, ports: Ports, weights: Weights, trainers: Trainers, settings: Settings) -> None:
+        self.ports, self.weights, self.trainers, self.settings = ports, weights, trainers, settings
+
+    def compile(self, loss: Any, optimizer: Any, metrics: Sequence[str] | None) -> None:
+        """Replace the settings; the main trainer begins anew."""
+        with self.weights.lock:
+            self.weights.refuse_in_fit()
+            self.settings.compile(loss, optimizer, metrics)
+            self.trainers.afresh()
+
+    @contextmanager
+    def using(self, loss: Any, optimizer: Any, afresh: bool = False) -> Iterator[tuple[Trainer, Terms]]:
+        """Provide the main trainer for one call.
+
+        The trainer is replaced if the loss or the optimizer differs, or if an optimizer is given and `afresh`
+        is true. A call that fails before anything was learned replaces nothing.
+        """
+        self.weights.refuse_in_fit()
+        settings, trainers = self.settings, self.trainers
+        terms = settings.terms(loss)
+        found = find_optimizer(optimizer if optimizer is not None else settings.optimizer or "sgd")
+        former = trainers.main, trainers.rate
+        given, trainer, steps = (settings.loss, settings.optimizer), None, 0
+        try:
+            if afresh and optimizer is not None:
+                trainers.afresh()
+            trainer = trainers.training(terms, found)
+            steps = trainer.step_count
+            settings.loss, settings.optimizer = terms, found
+            yield trainer, terms
+        except BaseException:
+            if trainer is None or trainer.step_count == steps:
+                settings.loss, settings.optimizer = given
+                trainers.main, trainers.rate = former
+            raise
+
+    @property
+    def main(self) -> Trainer:
+        """The main trainer, of a network that was compiled or trained."""
+        with self.weights.lock:
+            if self.trainers.main is None:
+                loss, optimizer = self.settings.for_training()
+                return self.trainers.training(loss, optimizer)
+            return self.trainers.main
+
+    @property
+    def learning_rate(self) -> float:
+        return self.main.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self.main.set_rate(real(rate, "the learning rate"))
+
+    @property
+    def step_count(self) -> int:
+        return self.main.step_count
+
+    def optimizer_state(self, name: str, state: str) -> Array:
+        return self.main.optimizer_state(name, state)
+
+    # -- one step --------------------------------------------------------------------------------------------
+
+    def train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any) -> float:
+        """Take one step; return the loss before it."""
+        trainer = self.trainers.main
+        if trainer is not None and loss is None and optimizer is None:
+            step = trainer.prepared
+            if step is not None and step.fits(x, t):
+                weights = self.weights
+                with weights.lock:
+                    if trainer is self.trainers.main and not weights.fitting:
+                        if weights.ahead is not trainer or weights.views.touched:
+                            weights.begin(trainer, learns=True)
+                        try:
+                            return step.take(x, t)
+                        finally:
+                            weights.learned()
+        return self._train_batch(x, t, loss, optimizer)
+
+    def _train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any) -> float:
+        batch = self.ports.arrange(x)
+        with self.weights.lock:
+            with self.using(loss, optimizer) as (trainer, terms):
+                targets = targets_of(t, terms.names, batch.single)
+                self.weights.begin(trainer, learns=True)
+                try:
+                    value = trainer.train_batch(batch, targets)
+                finally:
+                    self.weights.learned()
+            if is_plain(x) and is_plain(t) and len(batch.arrays) == 1 and len(targets) == 1:
+                trainer.prepared = PreparedStep(trainer.handle.pointer, x, t, batch, targets)
+        return value
