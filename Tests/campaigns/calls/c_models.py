@@ -256,7 +256,7 @@ class ModelMachine(RuleBasedStateMachine):
         refused = realtime and owner.state.net.has_plugin
         self.settle([(abi.NOT_SUPPORTED if refused else abi.OK, None)])
         if handle is not None:
-            self.replace(self.sessions, slot, Owner(handle, (owner.state, rows)))
+            self.replace(self.sessions, slot, Owner(handle, (owner.state, rows if realtime else None)))
         self.look()
 
     @precondition(lambda self: self.sessions or self.models)
@@ -279,7 +279,7 @@ class ModelMachine(RuleBasedStateMachine):
         self.api.call(f"{owner.handle} predict {batch}", "predict", owner.handle.pointer, *inputs, *outputs)
         got = self.api.finish()
         ways = state.predict(batch)
-        if batch.rows > room:
+        if room is not None and batch.rows > room:  # other sessions grow
             ways = [(status, None) for status in {abi.BAD_SHAPE, *(way[0] for way in ways if way[1] is None)}]
         for one, wanted in zip(got, self.settle(ways) or []):
             require(one, wanted[0] if batch.is_single else wanted, "prediction")

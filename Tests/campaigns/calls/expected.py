@@ -13,7 +13,7 @@ import dataclasses
 import numpy as np
 
 from denpa import _abi as abi
-from .compare import all_same, require_all
+from .compare import all_same, require_all, scale_of
 from .nets import TRAINED, BadClass, LayerFails, Meter
 from .philox import permutation
 
@@ -118,7 +118,7 @@ class TrainerState:
         if self.may_be_zero and all_same(views, self.zeros):
             self.clear()
         self.may_be_zero = False
-        require_all(views, self.gradients, what)
+        require_all(views, self.gradients, what, scale_of(self.gradients))
 
     def clear(self):
         self.gradients, self.restarts = self.zeros, False
