@@ -117,9 +117,9 @@ def view(tensor):
 
 
 class Model(Owner):
-    """A model of a network (graph.Net)."""
+    """A model of a network (graph.Net). `opened`: (input, axis) of extents that are DENPA_ANY."""
 
-    def __init__(self, net, dtype, source=None):
+    def __init__(self, net, dtype, source=None, opened=()):
         self.net, self.dtype = net, dtype
         if source is not None:
             super().__init__("model", *source)
@@ -129,6 +129,9 @@ class Model(Owner):
             values = []
             for number, given in enumerate(net.spec["inputs"]):
                 value, shape = ctypes.c_int32(), (ctypes.c_int64 * 8)(*given["shape"])
+                for axis in range(len(given["shape"])):
+                    if (number, axis) in opened:
+                        shape[axis] = abi.ANY
                 check(
                     library.denpa_graph_input(
                         graph.pointer,

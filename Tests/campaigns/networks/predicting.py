@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import engine
+from . import engine, opening
 
 
 # An initializer's mean and variance may be off by so many standard errors.
@@ -19,6 +19,7 @@ def check(case):
     predict(case)
     if not case.spec["large"]:
         forms(case)
+        opening.check(case)
     files(case)
 
 
