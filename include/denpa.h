@@ -223,6 +223,15 @@ denpa_status denpa_model_input(denpa_model *model, int32_t index, denpa_port *po
 denpa_status denpa_model_output(denpa_model *model, int32_t index, denpa_port *port);
 denpa_status denpa_model_parameter(denpa_model *model, int32_t index, denpa_port *port);
 
+/* Describes output number `index` for a batch of `inputs`, passed as to denpa_predict: its rank, and its
+ * extents with the batch in front, none of which is open. Only the types and shapes of `inputs` are read; their
+ * data may be NULL. `rank` or `dim` may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
+ *
+ * Returns DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if the inputs do not suit the model, DENPA_BAD_ARGUMENT if
+ * `index` is out of range. */
+denpa_status denpa_model_output_shape(denpa_model *model, const denpa_tensor *inputs, int32_t input_count,
+                                      int32_t index, int32_t *rank, int64_t *dim);
+
 /* Stores a view of the parameter `name`, such as "hidden.W", in `view`. The view remains valid until the
  * model is destroyed. The program may write through it while no session predicts. Sessions see the new values
  * at once, a trainer sees them after denpa_trainer_refresh.

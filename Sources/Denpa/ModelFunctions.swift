@@ -179,6 +179,26 @@ public func denpa_model_output(
   }
 }
 
+@implementation @_cdecl("denpa_model_output_shape")
+public func denpa_model_output_shape(
+  _ model: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32, _ index: Int32,
+  _ rank: UnsafeMutablePointer<Int32>!, _ dim: UnsafeMutablePointer<Int64>!
+) -> denpa_status {
+  call { () throws(DenpaError) in
+    try with(model, Handles.model) { model throws(DenpaError) in
+      let index = try checked(index, model.outputs.count, "output")
+      let list = ViewList()
+      let given = try list.read(inputs, input_count, "input", expected: model.graph.inputs.count)
+      let sizes = try model.sizes(of: given.views, withData: false)
+      let graph = try model.graph.closed(sizes.extents)
+      let shape = graph.values[model.outputs[index]].type.shape.withRows(sizes.rows)
+      try checkMemory("the shape of an output")
+      rank?.pointee = Int32(shape.rank)
+      if let dim { for axis in 0..<shape.rank { dim[axis] = Int64(shape[axis]) } }
+    }
+  }
+}
+
 @implementation @_cdecl("denpa_model_parameter")
 public func denpa_model_parameter(
   _ model: OpaquePointer!, _ index: Int32, _ port: UnsafeMutablePointer<denpa_port>!

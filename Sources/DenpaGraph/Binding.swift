@@ -33,7 +33,9 @@ struct BoundSlot {
 
 extension Model {
   /// Checks the inputs of a batch; returns the rows that they agree on, and what their open extents are.
-  public func sizes(of inputs: UnsafeBufferPointer<TensorView>) throws(DenpaError) -> BatchSizes {
+  public func sizes(
+    of inputs: UnsafeBufferPointer<TensorView>, withData: Bool = true
+  ) throws(DenpaError) -> BatchSizes {
     guard inputs.count == graph.inputs.count else {
       throw DenpaError(.badArgument, "the model has \(graph.inputs.count) input(s), got \(inputs.count)")
     }
@@ -43,7 +45,7 @@ extension Model {
     var sizes = BatchSizes()
     for index in 0..<inputs.count {
       let expected = graph.values[graph.inputs[index]].type
-      let own = try inputs[index].rows(as: expected, name(index))
+      let own = try inputs[index].rows(as: expected, withData: withData, name(index))
       guard index == 0 || own == sizes.rows else {
         throw DenpaError(
           .badShape, "\(name(index)): expected \(sizes.rows) rows like the first tensor, got \(own)")

@@ -17,8 +17,10 @@ public struct TensorView {
 
 extension TensorView {
   /// The rows of a tensor that is to be of type `expected`, whose axis 0 is the batch; one sample without the
-  /// batch counts as one row. `name` is what errors call it.
-  public func rows(as expected: TensorType, _ name: @autoclosure () -> Message) throws(DenpaError) -> Int {
+  /// batch counts as one row. `name` is what errors call it. `withData`: there must be memory.
+  public func rows(
+    as expected: TensorType, withData: Bool = true, _ name: @autoclosure () -> Message
+  ) throws(DenpaError) -> Int {
     let given = type.shape
     let rank = expected.shape.rank
     var rows = -1
@@ -30,7 +32,9 @@ extension TensorView {
     guard rows >= 0 else {
       throw DenpaError(.badShape, "\(name()): expected \(expected.shape), got \(given)")
     }
-    if data == nil, given.count > 0 { throw DenpaError(.badArgument, "\(name()): the tensor's data is NULL") }
+    if withData, data == nil, given.count > 0 {
+      throw DenpaError(.badArgument, "\(name()): the tensor's data is NULL")
+    }
     guard type.dtype == expected.dtype || expected.dtype.isFloat || !type.dtype.isFloat else {
       throw DenpaError(.badDType, "\(name()): expected \(expected.dtype), got \(type.dtype)")
     }

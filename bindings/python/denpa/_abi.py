@@ -787,6 +787,16 @@ whose struct_size must be set. Returns DENPA_BAD_ARGUMENT if `index` is out of r
         """Each of these functions describes the input, output or parameter number `index`, counted from 0, in `port`,
 whose struct_size must be set. Returns DENPA_BAD_ARGUMENT if `index` is out of range.""",
     ),
+    "denpa_model_output_shape": (
+        c_int32,
+        [POINTER(Model), POINTER(Tensor), c_int32, c_int32, POINTER(c_int32), POINTER(c_int64)],
+        """Describes output number `index` for a batch of `inputs`, passed as to denpa_predict: its rank, and its
+extents with the batch in front, none of which is open. Only the types and shapes of `inputs` are read; their
+data may be NULL. `rank` or `dim` may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
+
+Returns DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if the inputs do not suit the model, DENPA_BAD_ARGUMENT if
+`index` is out of range.""",
+    ),
     "denpa_model_view": (
         c_int32,
         [POINTER(Model), c_char_p, POINTER(Tensor)],

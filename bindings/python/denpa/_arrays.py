@@ -191,6 +191,14 @@ class Memory:
         return np.asarray(self)
 
 
+def open_shape(shape: Any, what: str) -> tuple[int | None, ...]:
+    """Return a shape of one sample, in which None stands for an open extent."""
+    if not isinstance(shape, (tuple, list)):
+        return shape_tuple(shape, what)
+    known = iter(shape_tuple([extent for extent in shape if extent is not None], what))
+    return tuple(None if extent is None else next(known) for extent in shape)
+
+
 def shape_tuple(shape: Any, what: str = "shape") -> tuple[int, ...]:
     """Return a shape given as a tuple, a list or a number."""
     items = (shape,) if isinstance(shape, (int, np.integer)) else shape

@@ -53,7 +53,7 @@ class Derivatives:
         with self.weights.lock:
             trainer = self.trainers.gradients(None)
             self._begin(trainer)
-            trainer.forward(batch, self.ports.buffers(batch.rows), training=True)
+            trainer.forward(batch, self.ports.buffers(batch), training=True)
             gradients = self.ports.output_gradients(dout, batch)
             floats = self.ports.float_inputs
             dinputs = self.ports.input_gradients(batch, floats, self.native.dtype)

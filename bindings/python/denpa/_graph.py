@@ -10,7 +10,7 @@ from typing import Any, Mapping, Protocol, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import CODES, DTYPES, DType, shape_tuple
+from ._arrays import CODES, DTYPES, DType, open_shape
 from ._attributes import Encoded
 from ._call import Handle, c_text, check, create, library
 from ._indexing import part
@@ -140,7 +140,8 @@ def combine(kind: str, a: Any, b: Any) -> Any:
 def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Value:
     """Return an input of a network.
 
-    `shape` is the shape of one sample, without the batch. `dtype` is needed for integers only ("int64").
+    `shape` is the shape of one sample, without the batch. An extent may be None: it is open (the length of a
+    sequence, the size of an image), and each call may have another one. `dtype` is needed for integers only ("int64").
     Raises TypeMismatch for a dtype that the engine does not support.
     """
     kind = None
@@ -155,7 +156,7 @@ def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Va
             )
     integer = kind is not None and kind.kind in "iu"
     node = Node(None, (), name)
-    node.outputs = (Value(node, (None, *shape_tuple(shape, "an input's shape")), kind if integer else None),)
+    node.outputs = (Value(node, (None, *open_shape(shape, "an input's shape")), kind if integer else None),)
     return node.outputs[0]
 
 
@@ -186,7 +187,7 @@ class Builder:
         self.counts: dict[str, int] = {}
 
     def add_input(self, value: Value, name: str | None) -> int:
-        sample = [int(extent or 0) for extent in value.shape[1:]]
+        sample = [abi.ANY if extent is None else extent for extent in value.shape[1:]]
         number = ctypes.c_int32()
         dim = (ctypes.c_int64 * max(len(sample), 1))(*sample)
         code = abi.FLOAT32 if value.dtype is None else CODES[value.dtype]
@@ -228,7 +229,7 @@ class Builder:
                 self.handle.pointer, number, ctypes.byref(dtype), ctypes.byref(rank), dim
             )
         )
-        shape = tuple(None if extent == abi.BATCH else extent for extent in dim[: rank.value])
+        shape = tuple(None if extent < 0 else extent for extent in dim[: rank.value])
         kind = DTYPES[dtype.value]
         return Value(node, shape, kind if kind.kind in "iu" else None)
 

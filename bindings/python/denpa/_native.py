@@ -15,15 +15,15 @@ from ._names import Names
 
 
 class Port:
-    """An input, output or parameter. `shape` excludes the batch."""
+    """An input, output or parameter. `shape` excludes the batch; an open extent is None."""
 
     def __init__(self, port: abi.Port, batched: bool) -> None:
         name: Any = port.name
         dim: Any = port.dim
         self.name: str = name.decode()
         self.dtype = DTYPES[port.dtype]
-        shape = tuple(dim[: port.rank])
-        self.shape: tuple[int, ...] = shape[1:] if batched else shape
+        shape = tuple(None if extent == abi.ANY else extent for extent in dim[: port.rank])
+        self.shape: tuple[Any, ...] = shape[1:] if batched else shape
         self.trainable = bool(port.trainable)
 
 
@@ -72,6 +72,16 @@ class NativeModel:
         """Return what the engine says of each layer, by name and in order: kind, attributes, inputs."""
         description = json.loads(text(library.denpa_model_json, self.handle.pointer))
         return {node["name"]: node for node in description["nodes"] if node["kind"] != "input"}
+
+    def output_shapes(self, inputs: Sequence[Array]) -> list[tuple[int, ...]]:
+        """Return the shapes of all outputs for a batch of inputs, batch included."""
+        given, rank, dim = tensors(inputs), ctypes.c_int32(), (ctypes.c_int64 * abi.MAX_RANK)()
+        shapes = []
+        for index in range(len(self.outputs)):
+            pointer, count = self.handle.pointer, len(inputs)
+            check(library.denpa_model_output_shape(pointer, given, count, index, ctypes.byref(rank), dim))
+            shapes.append(tuple(dim[: rank.value]))
+        return shapes
 
     # -- parameters ------------------------------------------------------------------------------------------
 

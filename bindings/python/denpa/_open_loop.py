@@ -41,7 +41,7 @@ class OpenLoop:
                 self.weights.refuse_in_fit()
                 return self.prediction.predict(x)
         batch = self.ports.arrange(x)
-        outputs = self.ports.buffers(batch.rows)
+        outputs = self.ports.buffers(batch)
         with self.weights.lock:
             self.weights.refuse_in_fit()
             trainer = self.trainers.open_loop()

@@ -31,7 +31,7 @@ class Parts:
         form: str | None = None,
     ) -> None:
         self.native = native = NativeModel(handle, names)
-        self.ports = ports = Ports(native.inputs, native.outputs, keys, form)
+        self.ports = ports = Ports(native.inputs, native.outputs, native.output_shapes, keys, form)
         self.settings = settings = Settings(ports.keys)
         self.weights = weights = Weights(native)
         self.trainers = trainers = Trainers(native, weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,14 +22,21 @@ class Batch:
 class Ports:
     """The inputs and outputs of a network, and the form in which the user gives and receives them.
 
-    `keys` are the names of the outputs. `form` is "one", "list" or "dict"; without it, a single output is
+    `shapes` returns the shapes of the outputs for arrays of inputs, where extents are open. `keys` are the
+    names of the outputs. `form` is "one", "list" or "dict"; without it, a single output is
     returned as an array, several as a dict by name, or as a list if one value is an output more than once.
     """
 
     def __init__(
-        self, inputs: list[Port], outputs: list[Port], keys: Sequence[str] | None, form: str | None
+        self,
+        inputs: list[Port],
+        outputs: list[Port],
+        shapes: Callable[[Sequence[Array]], list[tuple[int, ...]]],
+        keys: Sequence[str] | None,
+        form: str | None,
     ) -> None:
-        self.inputs, self.outputs = inputs, outputs
+        self.inputs, self.outputs, self._shapes = inputs, outputs, shapes
+        self._is_open = any(None in port.shape for port in outputs)
         self.keys = list(keys) if keys is not None else [port.name for port in outputs]
         several = "dict" if len(set(self.keys)) == len(self.keys) else "list"
         self.form = form or ("one" if len(outputs) == 1 else several)
@@ -59,9 +66,10 @@ class Ports:
                 array = array[:, None]
             single = array.ndim == rank
             if not single and array.ndim != rank + 1:
-                expected = ", ".join(["rows", *map(str, port.shape)])
+                sample = ["any" if extent is None else str(extent) for extent in port.shape]
+                one = ", ".join(sample) + "," * (rank == 1)
                 raise ShapeError(
-                    f'input "{port.name}": expected ({expected}) or one sample {port.shape}, '
+                    f'input "{port.name}": expected ({", ".join(["rows", *sample])}) or one sample ({one}), '
                     f"got {array.shape}"
                 )
             arrays.append(array[None] if single else array)
@@ -103,8 +111,14 @@ class Ports:
 
     # -- outputs ---------------------------------------------------------------------------------------------
 
-    def buffers(self, rows: int) -> list[Array]:
-        return [np.empty((rows, *port.shape), port.dtype) for port in self.outputs]
+    def buffers(self, batch: Batch) -> list[Array]:
+        """Return memory for the outputs of a batch."""
+        return [np.empty(shape, port.dtype) for shape, port in zip(self._output_shapes(batch), self.outputs)]
+
+    def _output_shapes(self, batch: Batch) -> list[tuple[int, ...]]:
+        if self._is_open:
+            return self._shapes(batch.arrays)
+        return [(batch.rows, *port.shape) for port in self.outputs]
 
     def in_form(self, outputs: list[Array], single: bool) -> Any:
         """Return outputs in the form that the network uses: an array, a list or a dict."""
@@ -127,16 +141,15 @@ class Ports:
         else:
             raise InvalidArgument(f"backward needs a gradient for each of the outputs {', '.join(self.keys)}")
         found: list[Array | None] = []
-        for port, value in zip(self.outputs, values):
+        for port, shape, value in zip(self.outputs, self._output_shapes(batch), values):
             if value is None:
                 found.append(None)
                 continue
             array = as_array(value, f'the gradient of output "{port.name}"').astype(port.dtype, copy=False)
             array = array[None] if batch.single else array
-            if array.shape != (batch.rows, *port.shape):
+            if array.shape != shape:
                 raise ShapeError(
-                    f'the gradient of output "{port.name}": expected {(batch.rows, *port.shape)}, '
-                    f"got {array.shape}"
+                    f'the gradient of output "{port.name}": expected {shape}, got {array.shape}'
                 )
             found.append(array)
         return found

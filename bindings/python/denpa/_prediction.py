@@ -88,7 +88,7 @@ class Prediction:
     def _predict(self, x: Any, seat: Seat | None) -> Any:
         ports = self.ports
         batch = ports.arrange(x)
-        outputs = ports.buffers(batch.rows)
+        outputs = ports.buffers(batch)
         rows = min(max(batch.rows, 1), CHUNK)
         if seat is None or seat.room < rows or seat.generation != _threads_generation:
             seat = Seat(self.native.handle, rows)

@@ -1,0 +1,146 @@
+"""Inputs with open extents: sequences of any length, images of any size."""
+
+import numpy as np
+import pytest
+
+import denpa as dp
+
+
+def sequences(length, seed=3):
+    x = dp.Input((length, 4), name="x")
+    h = dp.Dense(5, activation="tanh")(x)
+    return dp.Model(x, dp.Dense(2)(dp.ReduceMean(axes=[1])(h)), seed=seed)
+
+
+def test_any_length_is_predicted_as_by_a_network_for_that_length():
+    net = sequences(None)
+    for length in [*range(1, 12), 3, 1]:
+        x = np.random.default_rng(length).normal(size=(7, length, 4)).astype(np.float32)
+        own = sequences(length)
+        assert np.array_equal(net.predict(x), own.predict(x))
+        assert np.array_equal(net.predict(x[0]), own.predict(x[0]))
+
+
+def test_training_with_batches_of_different_lengths():
+    net = sequences(None)
+    net.compile(loss="mean_squared_error", optimizer=dp.Adam(0.01))
+    random, losses = np.random.default_rng(0), []
+    for step in range(400):
+        x = random.normal(size=(16, 1 + step % 9, 4)).astype(np.float32)
+        losses.append(net.train_batch(x, x.mean(axis=1)[:, :2]))
+    assert np.mean(losses[-20:]) < 0.2 * np.mean(losses[:20])
+
+
+def test_gradients_of_one_length_after_another():
+    net = sequences(None)
+    net.compile(loss="mean_squared_error", optimizer=dp.SGD(0.1))
+    for length in (3, 8, 3):
+        x = np.random.default_rng(length).normal(size=(5, length, 4)).astype(np.float32)
+        t = np.ones((5, 2), np.float32)
+        assert net.check_gradients(x, t).passed
+        y = net.forward(x, training=True)
+        net.zero_grads()
+        net.backward(np.ones_like(y))
+        own = sequences(length)
+        own.compile(loss="mean_squared_error", optimizer=dp.SGD(0.1))
+        own.forward(x, training=True)
+        own.backward(np.ones_like(y))
+        for name in net.grads:
+            assert np.array_equal(net.grads[name], own.grads[name])
+
+
+def test_outputs_may_be_open():
+    x = dp.Input((None, 3))
+    net = dp.Model(x, dp.Dense(2)(x), seed=1)
+    assert net.predict(np.zeros((2, 5, 3))).shape == (2, 5, 2)
+    assert net.predict(np.zeros((2, 1, 3))).shape == (2, 1, 2)
+    assert net.predict(np.zeros((4, 3))).shape == (4, 2)
+    y = net.forward(np.ones((2, 6, 3)), training=True)
+    assert y.shape == (2, 6, 2)
+    with pytest.raises(dp.ShapeError, match=r"expected \(2, 6, 2\), got \(2, 5, 2\)"):
+        net.backward(np.ones((2, 5, 2)))
+    net.backward(np.ones((2, 6, 2)))
+
+
+def test_shapes_say_what_is_open():
+    x = dp.Input((None, 4, None))
+    assert x.shape == (None, None, 4, None)
+    assert dp.Transpose(axes=[2, 1, 3])(x).shape == (None, 4, None, None)
+    assert (x + 1).shape == (None, None, 4, None)
+    assert dp.ReduceSum(axes=[1, 3])(x).shape == (None, 4)
+
+
+def test_images_of_any_size():
+    x = dp.Input((None, None, 2))
+    net = dp.Model(x, dp.ReduceMax(axes=[1, 2])(dp.Conv2D(3, 3)(x)), seed=1)
+    for size in (3, 5, 9):
+        assert net.predict(np.ones((2, size, size + 1, 2))).shape == (2, 3)
+    with pytest.raises(dp.ShapeError, match="smaller than a window"):
+        net.predict(np.ones((2, 2, 5, 2)))
+
+
+def test_parts_of_open_axes():
+    x = dp.Input((None, 3))
+    values = np.arange(2 * 6 * 3, dtype=np.float32).reshape(2, 6, 3)
+    parts = {
+        "last": (x[:, -1], values[:, -1]),
+        "first": (x[:, 0], values[:, 0]),
+        "from": (x[:, 2:], values[:, 2:]),
+        "to": (x[:, :4], values[:, :4]),
+        "but the last": (x[:, :-1, 1:], values[:, :-1, 1:]),
+        "the last two": (x[:, -2:], values[:, -2:]),
+        "a column": (x[..., 1], values[..., 1]),
+        "all": (x[:, :], values),
+    }
+    for name, (part, wanted) in parts.items():
+        assert np.array_equal(dp.Model(x, part * 1.0).predict(values), wanted), name
+    assert x[:, -2:].shape == (None, 2, 3)
+    assert x[:, 1:].shape == (None, None, 3)
+    with pytest.raises(dp.InvalidArgument, match="selects nothing"):
+        x[:, 3:2]
+
+
+def test_what_cannot_be_open():
+    x = dp.Input((3, None))
+    with pytest.raises(dp.ShapeError, match='parameter "W" depends on an open extent'):
+        dp.Dense(2)(x)
+    with pytest.raises(dp.ShapeError, match="open extent was taken for 5040"):
+        x + dp.Input((3, 7))
+    with pytest.raises(dp.ShapeError, match=r"expected \(rows, any, 4\) or one sample \(any, 4\), got \(4,\)"):
+        sequences(None).predict(np.zeros(4))
+    with pytest.raises(dp.TypeMismatch):
+        dp.Input((None, "a"))
+    with pytest.raises(dp.ShapeError):
+        dp.Input((None, -1))
+
+
+def test_two_inputs_of_one_length():
+    a, b = dp.Input((None, 2), name="a"), dp.Input((None, 2), name="b")
+    net = dp.Model([a, b], a * b)
+    assert net.predict([np.ones((3, 5, 2)), np.ones((3, 5, 2))]).shape == (3, 5, 2)
+    assert net.predict([np.ones((3, 5, 2)), np.ones((3, 1, 2))]).shape == (3, 5, 2)
+    with pytest.raises(dp.ShapeError, match="multiply"):
+        net.predict([np.ones((3, 5, 2)), np.ones((3, 4, 2))])
+
+
+def test_saved_and_pickled(tmp_path):
+    import pickle
+
+    net = sequences(None)
+    x = np.random.default_rng(1).normal(size=(2, 6, 4)).astype(np.float32)
+    net.save(tmp_path / "net.safetensors")
+    for again in (dp.load(tmp_path / "net.safetensors"), pickle.loads(pickle.dumps(net))):
+        assert np.array_equal(again.predict(x), net.predict(x))
+        assert np.array_equal(again.predict(x[:, :2]), net.predict(x[:, :2]))
+
+
+def test_fit_and_evaluate():
+    net = sequences(None)
+    net.compile(loss="mean_squared_error", optimizer=dp.Adam(0.02))
+    random = np.random.default_rng(0)
+    x = random.normal(size=(200, 5, 4)).astype(np.float32)
+    before = net.evaluate(x, x.mean(axis=1)[:, :2])
+    t = x.mean(axis=1)[:, :2]
+    net.fit(x, t, epochs=20, batch_size=32, validation_data=(x[:, :3], t))
+    after = net.evaluate(x, x.mean(axis=1)[:, :2])
+    assert after < 0.3 * before
