@@ -306,9 +306,78 @@ static void sessions_grow(void) {
   OK(denpa_model_destroy(m));
 }
 
+/* A call for a new length that runs out of memory changes nothing: the next one gives what it would have given. */
+static void allocations_fail(void) {
+  denpa_model *m;
+  denpa_trainer *t;
+  denpa_session *s;
+  float got[ROWS * OUT], wanted[ROWS * OUT];
+  double expected = 0, loss;
+  int64_t first = 1, failed = 0;
+  denpa_status status;
+  fill_all();
+  m = sequences(DENPA_ANY, 4);
+  do {
+    denpa_tensor in[2], target, y = denpa_f32(got, 3, OUT);
+    s = open_session(m, 1, 0);
+    t = new_trainer(m, "mean_squared_error", NULL, "adam", 0.01, 1);
+    predict(s, 1, 2, wanted);
+    tensors(in, &target, 3, 7);
+    OK(denpa_test_fail_allocations(first, 1));
+    status = denpa_predict(s, in, 2, &y, 1);
+    if (status == DENPA_OK) status = denpa_train_batch(t, in, 2, &target, 1, &loss);
+    OK(denpa_test_fail_allocations(0, 0));
+    CHECK(status == DENPA_OK || status == DENPA_OUT_OF_MEMORY);
+    failed += status == DENPA_OUT_OF_MEMORY;
+    predict(s, 3, 7, got);
+    if (status != DENPA_OK) OK(denpa_train_batch(t, in, 2, &target, 1, &loss));
+    if (first == 1) {
+      memcpy(wanted, got, sizeof wanted);
+      expected = loss;
+    }
+    predict(s, 3, 7, wanted);
+    SAME(got, wanted, 3 * OUT * sizeof *got);
+    CHECK(loss == expected);
+    OK(denpa_session_destroy(s));
+    OK(denpa_trainer_destroy(t));
+    first += 3;
+  } while (status != DENPA_OK || first < 100);
+  CHECK(failed > 50);
+  OK(denpa_model_destroy(m));
+}
+
+static void known_lengths_compile_nothing(void) {
+  denpa_model *m;
+  denpa_trainer *t;
+  denpa_session *s;
+  float got[ROWS * OUT];
+  denpa_tensor in[2], target;
+  double loss;
+  int64_t length;
+  int round;
+  fill_all();
+  m = sequences(DENPA_ANY, 4);
+  s = open_session(m, ROWS, 0);
+  t = new_trainer(m, "mean_squared_error", NULL, "adam", 0.01, ROWS);
+  for (round = 0; round < 3; round++) {
+    const int64_t before = denpa_test_allocations();
+    for (length = 4; length < 12; length++) {
+      tensors(in, &target, 3, length);
+      predict(s, 3, length, got);
+      OK(denpa_train_batch(t, in, 2, &target, 1, &loss));
+      OK(denpa_train_batch(t, in, 2, &target, 1, &loss));
+    }
+    if (round == 2) CHECK(denpa_test_allocations() - before <= 3 * 8 * 2 * 4);
+  }
+  OK(denpa_session_destroy(s));
+  OK(denpa_trainer_destroy(t));
+  OK(denpa_model_destroy(m));
+}
+
 static const test_case tests[] = {
     {"prediction", prediction}, {"training", training}, {"open_loop", open_loop}, {"fit_and_check", fit_and_check},
     {"images", images},         {"refusals", refusals}, {"saved", saved},         {"sessions_grow", sessions_grow},
+    {"allocations_fail", allocations_fail}, {"known_lengths_compile_nothing", no_allocation_in_a_step},
 };
 
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }
