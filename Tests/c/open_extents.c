@@ -377,7 +377,7 @@ static void known_lengths_compile_nothing(void) {
 static const test_case tests[] = {
     {"prediction", prediction}, {"training", training}, {"open_loop", open_loop}, {"fit_and_check", fit_and_check},
     {"images", images},         {"refusals", refusals}, {"saved", saved},         {"sessions_grow", sessions_grow},
-    {"allocations_fail", allocations_fail}, {"known_lengths_compile_nothing", no_allocation_in_a_step},
+    {"allocations_fail", allocations_fail}, {"known_lengths_compile_nothing", known_lengths_compile_nothing},
 };
 
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }
