@@ -95,8 +95,7 @@ class TrainerState:
         self.moments = {
             name: [np.zeros(self.net.shapes[name])] * (rule.moments if rule else 0) for name in self.trained
         }
-        # The numbers of steps of the optimizer, of training forwards, each with random numbers of its own,
-        # and of epochs of fit.
+        # The numbers of steps, of training forwards, by which random numbers are keyed, and of epochs of fit.
         self.steps = self.forwards = self.epochs = 0
         self.rate = rule.value("learning_rate") if rule else 0.0
         self.pending = None
@@ -299,9 +298,7 @@ class TrainerState:
             self.pending = dataclasses.replace(self.pending, doubtful=True)
 
     def backward(self, doutputs, fault, wants_inputs):
-        """`doutputs` returns arrays or None for the rows of the forward; `fault` is the mistake in how they
-        are passed.
-        """
+        """`doutputs(rows)` returns arrays or None; `fault` is the mistake in how they are passed."""
         found = set() if fault is None else {fault}
         if self.pending is None or wants_inputs and not self.input_gradients:
             found.add(abi.BAD_STATE)
