@@ -32,7 +32,7 @@ extension Executor {
     return sum
   }
 
-  /// Returns one of these terms, weighted.
+  /// Returns the weighted value of one loss term of the last run.
   public func loss(ofTerm index: Int) -> Double {
     let cell = lossCells[index]
     return cell.weight

@@ -63,7 +63,7 @@ public struct Recipe {
 
   // MARK: Views
 
-  /// Returns `count` indices of one axis of a tensor, from index `from` on.
+  /// Returns the part of a tensor that has `count` indices along one axis, from index `from` on.
   public func slice(_ tensor: Tensor, axis: Int, from: Int, count: Int) -> Tensor {
     var type = builder.tensors[tensor.id].type
     type.shape[axis] = count
