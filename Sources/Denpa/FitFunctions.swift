@@ -82,7 +82,7 @@ public func denpa_fit(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let chosen = try FitCall(given, trainer)
-    // The options refer to validation data that it holds.
+    // The options refer to validation data that `chosen` holds.
     defer { withExtendedLifetime(chosen) {} }
     let result = try trainer.fit(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true).views,

@@ -119,7 +119,7 @@ private func describe(
   _ port: UnsafeMutablePointer<denpa_port>?
 ) throws(DenpaError) {
   guard let port else { throw DenpaError(.badArgument, "the denpa_port is NULL") }
-  // For a later version's fields 0 is the only known value.
+  // A later version's fields are set to 0, the only value known for them.
   let known = MemoryLayout<denpa_port>.size
   let size = try structSize(port, known, "denpa_port")
   (UnsafeMutableRawPointer(port) + known).initializeMemory(as: UInt8.self, repeating: 0, count: size - known)
@@ -266,7 +266,7 @@ public func denpa_model_json(
   }
 }
 
-/// Longer than any path that a system takes.
+/// At least as long as any path that a system accepts.
 private let pathLimit = 4096
 
 @implementation @_cdecl("denpa_model_save")

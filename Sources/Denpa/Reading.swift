@@ -3,8 +3,8 @@ import DenpaCore
 import DenpaGraph
 import DenpaPlugins
 
-/// Copies a caller's struct of options after checking its size. Fields of later versions must be 0; those that
-/// an earlier version did not have, whose struct had `first` bytes, are the defaults.
+/// Copies a caller's struct of options after checking its size. Fields of later versions must be 0. If the
+/// struct is that of the first version, which had `first` bytes, fields added since have their defaults.
 func options<T>(
   _ pointer: UnsafePointer<T>?, default defaults: T, _ name: StaticString,
   first: Int = MemoryLayout<T>.size

@@ -4,12 +4,13 @@ import DenpaGraph
 import DenpaPlugins
 import DenpaTraining
 
-/// Of denpa_trainer_options up to `group_count`, which was reserved.
+/// The size of denpa_trainer_options before groups and limits were added: up to `group_count`, whose place
+/// was reserved.
 private let denpaTrainerOptionsBytes = 56
 
 private func read(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaError) -> TrainerOptions {
   guard given != nil else { throw DenpaError(.badArgument, "the trainer's options are NULL") }
-  // Version 0.1 began without groups and limits.
+  // The first version had neither groups nor limits.
   let chosen = try options(
     given, default: denpa_trainer_options(), "denpa_trainer_options", first: denpaTrainerOptionsBytes)
   guard chosen.loss_count != 0 || chosen.losses == nil else {

@@ -27,9 +27,9 @@ func view(
 final class ViewList {
   static let capacity = 64
   private let views: UnsafeMutableBufferPointer<TensorView>
-  /// What `views` was read from.
+  /// The descriptions from which `views` was read.
   private let tensors: UnsafeMutablePointer<denpa_tensor>
-  /// How many of them are known.
+  /// The number of descriptions that are known.
   private var known = 0
   private var version: UInt64 = 1
 

@@ -1,6 +1,7 @@
 import DenpaCore
 
-/// Lays temporaries into one block: tensors that are alive at the same time never overlap, others share.
+/// Places temporaries in one block: tensors that are alive at the same time never overlap, others share
+/// memory.
 struct Arena {
   private(set) var offsets: [Int]
   private(set) var byteCount = 0
@@ -14,7 +15,7 @@ struct Arena {
 
   static let alignment = 64
 
-  /// What a tensor takes: whole cache lines, at least one.
+  /// Returns the number of bytes that a tensor occupies: whole cache lines, at least one.
   static func placeBytes(_ bytes: Int) -> Int { max(aligned(bytes), alignment) }
 
   static func aligned(_ bytes: Int) -> Int { (bytes + alignment - 1) / alignment * alignment }
@@ -25,7 +26,7 @@ struct Arena {
     case lifetimes
     /// Each tensor has its own place.
     case none
-    /// Likewise, and each place ends at an inaccessible page.
+    /// Each tensor has its own place, which ends at an inaccessible page.
     case guarded
   }
 
@@ -56,8 +57,8 @@ struct Arena {
     return true
   }
 
-  /// Greedy by size: the largest tensors choose first, each the lowest gap that is free for its whole life
-  /// (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020).
+  /// Places tensors greedily by size: the largest first, each in the lowest gap that is free for its whole
+  /// lifetime (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020).
   private mutating func share(_ intervals: [Interval]) -> Bool {
     var placed: [Interval] = []
     let order = intervals.indices.sorted {
@@ -82,10 +83,11 @@ struct Arena {
     return true
   }
 
-  /// Up to so many tensors are placed by size, which takes quadratic time and the least memory.
+  /// The maximum number of tensors that are placed by size, which needs the least memory but quadratic time.
   static let mostBySize = 2048
 
-  /// In the order in which the tensors come to life: each takes a free block that suits it, or new memory.
+  /// Places tensors in the order in which their lifetimes begin: each gets a free block that suits it, or new
+  /// memory.
   private mutating func shareInOrder(_ intervals: [Interval]) -> Bool {
     let byFirst = intervals.sorted { ($0.first, $0.tensor) < ($1.first, $1.tensor) }
     let byLast = intervals.sorted { ($0.last, $0.tensor) < ($1.last, $1.tensor) }
@@ -104,7 +106,7 @@ struct Arena {
       let (end, overflow) = offset.addingReportingOverflow(interval.bytes)
       guard !overflow, end <= 1 << 47 else { return false }
       offsets[interval.tensor] = offset
-      // The last block may be large enough, although it was not found.
+      // The last block may be large enough: `take` does not find every block.
       if end < byteCount { free.insert(end, byteCount - end) }
       byteCount = max(byteCount, end)
     }
@@ -112,13 +114,14 @@ struct Arena {
   }
 }
 
-/// Free blocks of an arena by size class, so that taking and freeing one takes constant time; neighbours are
-/// joined (two-level segregated fit: Masmano et al., 2004, with one level).
+/// Free blocks of an arena by size class, so that taking and freeing a block takes constant time; adjacent
+/// blocks are joined (two-level segregated fit: Masmano et al., 2004, with one level).
 private struct FreeBlocks {
   private var bytes: [Int: Int] = [:]
-  /// Where the free block begins that ends there.
+  /// The offset of the free block that ends at a given offset.
   private var starts: [Int: Int] = [:]
-  /// For each power of two the blocks with so many bytes, and some that are no longer free.
+  /// For each power of two, the offsets of the blocks with at least that many bytes but less than twice as
+  /// many, and some that are no longer free.
   private var classes = Array(repeating: [Int](), count: 64)
 
   private static func sizeClass(_ bytes: Int) -> Int { 63 - bytes.leadingZeroBitCount }
@@ -143,7 +146,8 @@ private struct FreeBlocks {
     if let count = bytes.removeValue(forKey: offset) { starts[offset + count] = nil }
   }
 
-  /// The offset of `count` bytes: of a block that is little larger, if one is found soon.
+  /// Takes `count` bytes from a block that is little larger, if one is found soon, and returns their offset;
+  /// nil if no block was found.
   mutating func take(_ count: Int) -> Int? {
     for sizeClass in FreeBlocks.sizeClass(count)..<64 {
       var tries = 8
@@ -154,7 +158,7 @@ private struct FreeBlocks {
           continue
         }
         guard size >= count else {
-          // Another one of this class may be large enough.
+          // Another block of this class may be large enough.
           classes[sizeClass].swapAt(classes[sizeClass].count - 1, classes[sizeClass].count / 2)
           tries -= 1
           continue
@@ -168,7 +172,7 @@ private struct FreeBlocks {
     return nil
   }
 
-  /// Takes the block that ends at `end`, to be made larger.
+  /// Takes the free block that ends at `end`, which the caller extends, and returns its offset.
   mutating func takeLast(endingAt end: Int) -> Int? {
     guard let offset = starts[end] else { return nil }
     remove(offset)

@@ -1,25 +1,25 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// One call of a plan for one batch size: plain memory, walked through by `Executor.run`.
+/// A kernel call of a plan for one batch size, in the plain memory that `Executor.execute` walks through.
 struct StepRecord {
   var step: Step
   var arguments: UnsafeRawPointer
   var op: Int
 }
 
-/// A pointer among the arguments that is bound again and again: so many bytes into a slot's memory, or into
-/// the parameters.
+/// A pointer among the arguments that is set when its memory changes: it points `offset` bytes into a slot's
+/// memory or into the parameters.
 struct Patch {
   var address: UnsafeMutablePointer<UnsafeMutableRawPointer?>
-  /// Which slot.
+  /// The number of the slot; 0 for the parameters.
   var source: Int
   var offset: Int
 }
 
-/// What a call walks through: plain memory, so that nothing is retained, looked up or checked on the way.
+/// What a call walks through: plain memory, so that the call retains, looks up and checks nothing on the way.
 struct Program {
-  /// −1: none was made yet.
+  /// −1 if no program has been made yet.
   var rows = -1
   var steps: UnsafeMutablePointer<StepRecord>
   var stepCount = 0
@@ -29,10 +29,10 @@ struct Program {
   var runtimePatches: UnsafeMutableBufferPointer<UnsafeMutablePointer<Int32>>
   var binding: UnsafeMutablePointer<Binding>
 
-  /// What the arguments point to now.
+  /// What the arguments currently point to.
   struct Binding {
     var parameters: UnsafeMutableRawPointer?
-    /// Whether gradients of parameters are added: 0, 1, or −1 before the first call.
+    /// Whether gradients of parameters are accumulated: 0, 1, or −1 before the first call.
     var accumulate: Int32 = -1
   }
 }
@@ -43,7 +43,7 @@ final class ArgumentSet {
   let program: Program
   private let arguments: ArgumentMemory
   private let table: Buffer
-  /// What foreign calls need; keeps it alive.
+  /// Keeps alive what foreign calls need.
   private let contexts: [AnyObject]
 
   init(_ draft: Lowering) throws(DenpaError) {
@@ -73,8 +73,8 @@ final class ArgumentSet {
   }
 }
 
-/// Memory for the arguments of kernel calls: blocks that never move, because steps point into them. A block
-/// that is full is followed by another one, so that no estimate of what a call needs can be wrong.
+/// Memory for the arguments of kernel calls: blocks that never move, because steps point into them. When a
+/// block is full, another one is added, so that no estimate of what a plan needs can be too small.
 struct ArgumentMemory {
   private(set) var blocks: [Buffer] = []
   private var used = 0
@@ -82,11 +82,11 @@ struct ArgumentMemory {
 
   private static let smallestBlock = 4096
 
-  /// `expected`: bytes of the first block, in which all arguments of most plans are side by side. In guard
+  /// `expected` is the number of bytes of the first block, which holds all arguments of most plans. In guard
   /// mode each reservation has its own block.
   init(expected: Int) { blockBytes = GuardMode.isOn ? 0 : max(expected, ArgumentMemory.smallestBlock) }
 
-  /// Zeroed memory, aligned to 64 bytes.
+  /// Returns zeroed memory, aligned to 64 bytes.
   mutating func reserve(_ byteCount: Int) throws(DenpaError) -> UnsafeMutableRawPointer {
     let bytes = Arena.aligned(max(byteCount, 1))
     if let block = blocks.last, block.byteCount - used >= bytes {

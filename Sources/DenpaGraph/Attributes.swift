@@ -5,7 +5,7 @@ public enum AttributeType: String, Sendable {
   case int, float, bool, string, ints, floats, strings, tensor, spec
 }
 
-/// A kind with attributes of its own, as an option's value: an initializer.
+/// A kind with its own attributes as the value of an option: an initializer.
 public struct Spec: Sendable, Equatable {
   public var kind: String
   public var attributes: [NamedAttribute]
@@ -26,7 +26,7 @@ public struct NamedAttribute: Sendable, Equatable {
   }
 }
 
-/// A small tensor given as an option; its elements as float64.
+/// A small tensor given as an option, with its elements as float64.
 public struct TensorLiteral: Sendable, Equatable {
   public var shape: Shape
   public var elements: [Double]
@@ -63,7 +63,7 @@ public enum AttributeValue: Sendable, Equatable {
   }
 }
 
-/// What one option is: its type, its default and what it may be.
+/// The description of an option: its type, its default and its permitted values.
 public struct AttributeSpec: Sendable {
   public var name: String
   public var type: AttributeType
@@ -71,7 +71,7 @@ public struct AttributeSpec: Sendable {
   public var defaultValue: AttributeValue?
   public var minimum: Double?
   public var maximum: Double?
-  /// The strings that are allowed; empty: any.
+  /// The permitted strings; empty: any.
   public var choices: [String]
   public var summary: String
 
@@ -89,7 +89,8 @@ public struct AttributeSpec: Sendable {
     self.summary = summary
   }
 
-  /// The value as this option wants it (an int for a float, an initializer's name for a spec), or an error.
+  /// Returns a value converted to the option's type (an int to a float, an initializer's name to a spec).
+  /// Throws if the value is not permitted.
   func checked(_ value: AttributeValue, owner: Message) throws(DenpaError) -> AttributeValue {
     var value = value
     switch (type, value) {
@@ -130,16 +131,16 @@ public struct AttributeSpec: Sendable {
     }
   }
 
-  /// Whole numbers of integer options without a fraction.
+  /// Formats a number, without a fraction if it is a whole number of an integer option.
   private func text(_ number: Double) -> String {
     if type == .int || type == .ints, let whole = Int(exactly: number) { "\(whole)" } else { "\(number)" }
   }
 }
 
-/// Checked options: every one of the schema, in its order, defaults filled in.
+/// Checked options: all those of the schema, in its order, with defaults filled in.
 ///
-/// The accessors return a neutral value for a name that the schema does not have; that is a defect of the
-/// layer, which the conformance suite would meet at once, never something that a caller can cause.
+/// The accessors return a neutral value for a name that is not in the schema. Only a defect of the layer can
+/// cause this, never a caller, and the conformance suite would find it at once.
 public struct Attributes: Sendable, Equatable {
   public let items: [NamedAttribute]
 

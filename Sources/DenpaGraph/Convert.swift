@@ -1,11 +1,11 @@
 import DenpaCore
 
-/// A tensor in memory that somebody else owns.
+/// A tensor in memory that is owned by someone else.
 public struct TensorView {
   public var data: UnsafeMutableRawPointer?
   public var type: TensorType
-  /// Elements from one index to the next, of each axis; borrowed like the data. nil: contiguous, as almost
-  /// everybody wants it.
+  /// The number of elements from one index to the next, for each axis; borrowed like the data. nil if the
+  /// tensor is contiguous, as nearly all are.
   public var strides: UnsafePointer<Int64>?
 
   public init(_ data: UnsafeMutableRawPointer?, _ type: TensorType, strides: UnsafePointer<Int64>? = nil) {
@@ -16,8 +16,9 @@ public struct TensorView {
 }
 
 extension TensorView {
-  /// The rows of a tensor that is to be of type `expected`, whose axis 0 is the batch; one sample without the
-  /// batch counts as one row. `name` is what errors call it. `withData`: there must be memory.
+  /// Checks that the tensor is of type `expected`, whose axis 0 is the batch, and returns its number of rows.
+  /// One sample without the batch axis counts as one row. Errors call the tensor `name`. With `withData`, it
+  /// must have memory if it has elements.
   public func rows(
     as expected: TensorType, withData: Bool = true, _ name: @autoclosure () -> Message
   ) throws(DenpaError) -> Int {
@@ -46,7 +47,8 @@ extension TensorView {
 }
 
 extension Shape {
-  /// Whether the axes from `skip` on are the last ones of a batch's shape, which may be open.
+  /// Returns whether the axes from `skip` on match the axes of `batch` after its first; an open extent
+  /// matches any.
   public func matches(_ batch: Shape, skip: Int) -> Bool {
     for axis in skip..<max(rank, skip) {
       let extent = batch[axis + 1 - skip]
@@ -56,7 +58,7 @@ extension Shape {
   }
 }
 
-/// Copies `count` elements that stand `step` bytes apart, converting between dtypes. Neither side needs to be
+/// Copies `count` elements that are `step` bytes apart, converting between dtypes. Neither side needs to be
 /// aligned.
 public func convert(
   _ source: UnsafeRawPointer, _ from: DType, step: Int, to destination: UnsafeMutableRawPointer, _ to: DType,
@@ -70,7 +72,7 @@ public func convert(
       convert(element, from, to: place, to, count: 1)
       continue
     }
-    // A call of memcpy for each element would cost more than the element.
+    // A call of memcpy for each element would take longer than copying the element.
     switch size {
     case 4: place.storeBytes(of: element.loadUnaligned(as: UInt32.self), as: UInt32.self)
     case 8: place.storeBytes(of: element.loadUnaligned(as: UInt64.self), as: UInt64.self)
@@ -154,7 +156,7 @@ extension DType {
   var smallestInteger: Int64 { self == .int32 ? Int64(Int32.min) : self == .uint8 ? 0 : .min }
   var largestInteger: Int64 { self == .int32 ? Int64(Int32.max) : self == .uint8 ? 255 : .max }
 
-  /// Element `index` of an array of this integer dtype, which need not be aligned.
+  /// Returns element `index` of an array of this integer dtype, which need not be aligned.
   public func integer(_ data: UnsafeRawPointer, _ index: Int) -> Int64 {
     switch self {
     case .int32: Int64(data.loadUnaligned(fromByteOffset: index * 4, as: Int32.self))
@@ -174,7 +176,8 @@ extension DType {
 }
 
 extension TensorView {
-  /// Integers that are to be converted to a narrower dtype must fit into it: says which one does not.
+  /// Checks that integers to be converted to `dtype` fit into it, if it is narrower. The error names the
+  /// first one that does not.
   public func checkFits(_ dtype: DType, _ name: @autoclosure () -> Message) throws(DenpaError) {
     guard !type.dtype.isFloat, !dtype.isFloat, dtype.size < type.dtype.size, let data else { return }
     let rowElements = type.shape.rank > 0 ? max(type.shape.sample.count, 1) : 1
@@ -188,7 +191,8 @@ extension TensorView {
     }
   }
 
-  /// How many elements behind the first one an element is, by its row-major number.
+  /// Returns the number of elements from the first element of the tensor to the one with row-major number
+  /// `index`.
   private func place(of index: Int) -> Int {
     guard let strides else { return index }
     var rest = index, place = 0

@@ -1,7 +1,7 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// A plan with memory: runs its steps. One thread at a time.
+/// A plan with its memory, which runs the plan's steps. Only one thread may use it at a time.
 public final class Executor: @unchecked Sendable {
   public let plan: Plan
   let parameterLayout: ParameterLayout
@@ -13,37 +13,38 @@ public final class Executor: @unchecked Sendable {
   let gradients: Buffer?
   let constants: Buffer
   let constantOffsets: [Int]
-  /// One for each parameter: its gradient is not finite.
+  /// For each parameter, not 0 if its gradient is not finite.
   let flags: UnsafeMutablePointer<Int32>
-  /// The index of a class number or integer that a step did not take.
+  /// The index of the class number or integer that a step refused.
   let badRow: UnsafeMutablePointer<Int64>
   let flagCount: Int
   let isDouble: Bool
   let seed: UInt64
   private let infers: Bool
   let isGuarded: Bool
-  /// The plan writes the gradient of every trained parameter.
+  /// Whether the plan writes the gradient of every trained parameter.
   public let isComplete: Bool
   private let control: Buffer
   let failure: UnsafeMutablePointer<ForeignFailure>
   private let run: UnsafeMutablePointer<Run>
-  /// The caller's memory of each slot, in this call.
+  /// The caller's memory for each slot in the current call.
   public let slots: UnsafeMutablePointer<UnsafeMutableRawPointer?>
-  /// Of the batch that is bound, where it is a part of the caller's data.
+  /// The rows of the bound batch, if it is a part of the caller's data.
   public var batchRows = BatchRows()
-  /// Where slots are converted to the plan's dtype; made at first need, for the largest batch.
+  /// Memory in which slots are converted to the plan's dtype; allocated for the largest batch when it is
+  /// first needed.
   var staging: [Buffer?]
   var stagedOutputs: [StagedOutput] = []
-  /// What `rebind` compares with, and what it needs to know of each slot.
+  /// What `rebind` compares a call with, and what it needs to know about each slot.
   var bound = BoundTypes()
   let boundSlots: UnsafeMutablePointer<BoundSlot>
   private(set) var programs = ProgramCache()
   /// The program of the last call; `programs` keeps its memory.
   let current: UnsafeMutablePointer<Program>
-  /// The value of each loss term, where it stands in memory.
+  /// The location of each loss term's value, and its weight.
   let lossCells: UnsafeMutableBufferPointer<LossCell>
 
-  /// The last run failed in backward: some of the gradients may have been written.
+  /// Whether the last run failed in backward, so that some of the gradients may have been written.
   public private(set) var hasBegunBackward = false
 
   struct LossCell {
@@ -51,8 +52,8 @@ public final class Executor: @unchecked Sendable {
     var weight: Double
   }
 
-  /// `shared`: the arena of another executor, which takes turns with this one and whose values nobody needs
-  /// afterwards; used if it is large enough.
+  /// `shared` is the arena of another executor, which takes turns with this one and whose values are no
+  /// longer needed when this one runs. It is used if it is large enough.
   public init(
     _ plan: Plan, model: Model, gradients: Buffer? = nil, sharing shared: Buffer? = nil
   ) throws(DenpaError) {
@@ -128,7 +129,7 @@ public final class Executor: @unchecked Sendable {
 
   // MARK: Running
 
-  /// Makes the arguments for a number of rows beforehand.
+  /// Makes the arguments for a number of rows, or finds those made before.
   public func prepare(rows: Int) throws(DenpaError) {
     guard current.pointee.rows != rows else { return }
     if let known = programs.program(rows: rows) {
@@ -141,7 +142,7 @@ public final class Executor: @unchecked Sendable {
     programs.insert(set)
   }
 
-  /// Makes the arguments for all numbers of rows up to the plan's largest one, for good.
+  /// Makes the arguments for every number of rows up to the plan's maximum, and keeps all of them.
   public func prepareAll() throws(DenpaError) {
     programs.limit = plan.maximumRows + 1
     for rows in (0...plan.maximumRows).reversed() { try prepare(rows: rows) }
@@ -149,9 +150,9 @@ public final class Executor: @unchecked Sendable {
 
   public enum Part: Sendable { case forward, backward, all }
 
-  /// Runs the steps for `rows` rows with the bound slots and the parameters at `parameters`. `accumulate`:
-  /// gradients of parameters are added to what there is. `draw`: the number of the forward that random
-  /// numbers belong to.
+  /// Runs the steps for `rows` rows with the bound slots and the parameters at `parameters`. With
+  /// `accumulate`, gradients of parameters are added to the existing ones. `draw` is the number of the
+  /// forward by which random numbers are keyed.
   public func execute(
     rows: Int, parameters: UnsafeMutableRawPointer, part: Part = .all, accumulate: Bool = false,
     training: Bool = true, draw: UInt64 = 0
@@ -160,7 +161,7 @@ public final class Executor: @unchecked Sendable {
     let first = part == .backward ? forward : steps
     let end = part == .forward ? forward : behind
     if !isGuarded { return try walk(first, end, forward) }
-    // What a run that fails was to write is nobody's afterwards.
+    // Taken out of the executor, so that a run that fails leaves no outputs to be copied by the next one.
     let outputs = stagedOutputs
     stagedOutputs = []
     if part != .backward {
@@ -171,12 +172,12 @@ public final class Executor: @unchecked Sendable {
       if !accumulate { poisonGradients() }
       try walk(forward, end, forward)
     }
-    // The caller's memory gets what was written to memory beside an inaccessible page.
+    // The outputs were written to memory that ends at an inaccessible page.
     for output in outputs { output.data.copyMemory(from: output.staged, byteCount: output.byteCount) }
   }
 
-  /// Runs all steps one kernel call at a time, and calls `look` with the ops that each one was, until it
-  /// returns false. For plans whose slots are all read.
+  /// Runs all steps, one kernel call at a time, and calls `look` with the ops that each call completed, until
+  /// it returns false. The plan must only read its slots.
   public func executeStepwise(
     rows: Int, parameters: UnsafeMutableRawPointer, draw: UInt64, look: (Range<Int>) -> Bool
   ) throws(DenpaError) {
@@ -190,14 +191,14 @@ public final class Executor: @unchecked Sendable {
       try walk(next, next + 1, forward)
       let op = next.pointee.op
       next += 1
-      // An op may have several calls, and a call may be several ops.
+      // An op may need several calls, and a call may perform several ops.
       let following = next < end ? next.pointee.op : plan.ops.count
       if following > op, !look(op..<following) { return }
     }
   }
 
-  /// Binds what changes from call to call; returns where the program's steps begin, where those of backward
-  /// do, and where they end.
+  /// Binds what changes from call to call. Returns the beginning of the program's steps, the beginning of
+  /// those of backward, and the end.
   @inline(__always)
   private func begin(
     _ rows: Int, _ parameters: UnsafeMutableRawPointer, _ accumulate: Bool, _ training: Bool, _ draw: UInt64
@@ -242,7 +243,8 @@ public final class Executor: @unchecked Sendable {
     }
   }
 
-  /// In guard mode, before a run: what is read before it is written is NaN.
+  /// Fills the values with NaN before a run in guard mode, so that reading a value that was not written is
+  /// noticed.
   private func poisonValues() {
     var start = 0
     for page in plan.forbiddenPages {

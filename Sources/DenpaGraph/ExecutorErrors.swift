@@ -1,7 +1,7 @@
 import DenpaCore
 
-/// Which rows of a caller's data a batch has, so that errors can name them: those at `order[first…]`, or from
-/// `first` on.
+/// The rows of a caller's data that form a batch, so that errors can name them: those in `order` from
+/// position `first` on, or without an order those from row `first` on.
 public struct BatchRows {
   private let order: UnsafePointer<Int64>?
   private let first: Int
@@ -15,7 +15,7 @@ public struct BatchRows {
 }
 
 extension Executor {
-  /// Why a step did not return 0.
+  /// Returns the error of a step that did not return 0.
   func failed(_ index: Int, _ code: Int32) -> DenpaError {
     let op = plan.ops[index]
     let node = plan.graph.nodes[op.node]

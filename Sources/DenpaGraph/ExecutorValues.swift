@@ -1,10 +1,10 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// What a run has left: values, losses, and whether they are finite.
+/// The results of a run: values, losses, and whether they are finite.
 extension Executor {
-  /// Where a tensor's values are after a run; nil for what lives elsewhere, and for views
-  /// with gaps.
+  /// Returns the address of a tensor's values after a run; nil for a parameter, for a tensor without memory,
+  /// and for a view with gaps.
   public func values(of tensor: TensorID) -> UnsafeMutableRawPointer? {
     let base = plan.tensors.storage(tensor)
     guard base != tensor else { return memory(of: base) }
@@ -32,15 +32,15 @@ extension Executor {
     return sum
   }
 
-  /// One of these terms.
+  /// Returns the weighted value of one loss term of the last run.
   public func loss(ofTerm index: Int) -> Double {
     let cell = lossCells[index]
     return cell.weight
       * (isDouble ? cell.value.load(as: Double.self) : Double(cell.value.load(as: Float.self)))
   }
 
-  /// Gradients of trained parameters that this plan does not write: zeros, where gradients are not
-  /// accumulated.
+  /// Zeroes the gradients of trained parameters that this plan does not write, after a run that did not
+  /// accumulate.
   public func clearUnreachedGradients() {
     guard let gradients else { return }
     for number in plan.unreachedParameters {
@@ -49,7 +49,8 @@ extension Executor {
     }
   }
 
-  /// The first parameter whose gradient was not finite since the flags were last cleared; clears them.
+  /// Returns the first parameter whose gradient was not finite since the flags were last cleared, and clears
+  /// them.
   public func takeFlagged() -> Int? {
     var found: Int32 = 0
     for index in 0..<flagCount { found |= flags[index] }
@@ -59,8 +60,8 @@ extension Executor {
     return first
   }
 
-  /// Whether all elements of a float tensor are finite, after a run or a part of one. What has no memory that
-  /// can be looked at counts as finite.
+  /// Returns whether all elements of a float tensor are finite after a run or a part of one. A tensor without
+  /// accessible memory counts as finite.
   public func isFinite(_ tensor: TensorID) -> Bool {
     guard let data = memory(of: plan.tensors.storage(tensor)) else { return true }
     let layout = plan.tensors.layout(tensor, rows: max(current.pointee.rows, 0))

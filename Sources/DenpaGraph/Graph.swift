@@ -1,6 +1,6 @@
 import DenpaCore
 
-/// A value of a graph: a number.
+/// The number of a value in a graph.
 public typealias ValueID = Int
 
 public struct Node: Sendable {
@@ -16,23 +16,24 @@ public struct Node: Sendable {
 }
 
 public struct GraphValue: Sendable {
-  /// With the symbolic batch in front; extents may be open. Float values say float32 here, whatever the model's dtype will be.
+  /// The type with the symbolic batch in front; extents may be open. Float values have float32 here, whatever
+  /// the model's dtype will be.
   public var type: TensorType
   public var node: Int
 }
 
-/// Named nodes with typed attributes, a DAG of values. Names, arity and shapes are checked as it grows; nodes
-/// are in the order in which they were added, which is a topological one.
+/// A directed acyclic graph of named nodes with typed attributes. Names, arity and shapes are checked as it
+/// grows. Nodes are in the order in which they were added, which is a topological one.
 public struct Graph: Sendable {
   public static let maximumNodes = 65_536
   public static let maximumNameBytes = 255
-  /// Of a model.
+  /// The maximum number of inputs of a model.
   public static let maximumInputs = 64
   public static let maximumOutputs = 64
 
   public private(set) var nodes: [Node] = []
   public internal(set) var values: [GraphValue] = []
-  /// The values of the inputs, in the order they were added.
+  /// The values of the inputs, in the order in which they were added.
   public private(set) var inputs: [ValueID] = []
   private var nodeNumbers: [String: Int] = [:]
   private var kindCounts: [String: Int] = [:]
@@ -41,14 +42,14 @@ public struct Graph: Sendable {
 
   public func node(named name: String) -> Int? { nodeNumbers[name] }
 
-  /// Memory for so many nodes at once: tables that grow step by step are at times there twice.
+  /// Reserves memory for `count` nodes at once: a table that grows step by step is at times in memory twice.
   public mutating func reserveCapacity(_ count: Int) {
     nodes.reserveCapacity(count)
     values.reserveCapacity(count)
     nodeNumbers.reserveCapacity(count)
   }
 
-  /// Adds an input of one sample's shape (rank ≤ 7), which may have open extents.
+  /// Adds an input. `sample` is the shape of one sample (rank ≤ 7), which may have open extents.
   public mutating func addInput(name: String?, dtype: DType, sample: Shape) throws(DenpaError) -> ValueID {
     let name = try checkedName(name, kind: "input")
     guard sample.rank < Shape.maximumRank, !sample.isBatched else {
@@ -64,7 +65,7 @@ public struct Graph: Sendable {
     return try addInput(name: name, type: TensorType(dtype.isFloat ? .float32 : dtype, shape))
   }
 
-  /// Adds an input of a whole type, batch included (targets of losses).
+  /// Adds an input of a complete type, including the batch: the target of a loss.
   mutating func addInput(name: String, type: TensorType) throws(DenpaError) -> ValueID {
     let id = values.count
     let node = Node(
@@ -78,7 +79,7 @@ public struct Graph: Sendable {
     return id
   }
 
-  /// Adds a layer and answers its output values.
+  /// Adds a layer and returns its output values.
   public mutating func add(
     _ kind: String, name: String?, attributes given: [NamedAttribute], inputs: [ValueID],
     registry: Registry = .shared, outputCount: Int? = nil
@@ -143,7 +144,7 @@ public struct Graph: Sendable {
     guard nodes.count < Graph.maximumNodes else {
       throw DenpaError(.limitExceeded, "a graph has at most \(Graph.maximumNodes) nodes")
     }
-    // All of it or nothing: what a failed allocation leaves behind is taken back.
+    // All or nothing: after a failed allocation everything is undone.
     nodeNumbers[node.name] = nodes.count
     kindCounts[node.kind, default: 0] += 1
     for type in types { values.append(GraphValue(type: type, node: nodes.count)) }
@@ -157,8 +158,8 @@ public struct Graph: Sendable {
     }
   }
 
-  /// The given name where it is free and well-formed; without one "<kind>_1", "<kind>_2" … ("vendor.swish"
-  /// counts as "swish").
+  /// Returns the given name if it is well-formed and not taken; without one, the first of "<kind>_1",
+  /// "<kind>_2" … that is not taken ("vendor.swish" counts as "swish").
   func checkedName(_ name: String?, kind: String) throws(DenpaError) -> String {
     guard let name else {
       let stem = kind.split(separator: ".").last.map(String.init) ?? kind
@@ -184,7 +185,8 @@ public struct Graph: Sendable {
     return name
   }
 
-  /// The part that `outputs` need, and where its outputs are then. All inputs that are left keep their order.
+  /// Returns the part of the graph that `outputs` need, and its outputs. The remaining inputs keep their
+  /// order.
   public func pruned(to outputs: [ValueID]) throws(DenpaError) -> (graph: Graph, outputs: [ValueID]) {
     guard (1...Graph.maximumOutputs).contains(outputs.count) else {
       throw DenpaError(.badArgument, "a model has 1 to \(Graph.maximumOutputs) outputs, got \(outputs.count)")

@@ -1,8 +1,8 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// What a layer, loss, optimizer or initializer says of itself: the documentation, the bindings' classes and
-/// the conformance suite follow from it.
+/// A layer's or a loss's description of itself, from which the documentation, the bindings' classes and the
+/// samples of the conformance suite are derived.
 public struct LayerSpec: Sendable {
   public enum Role: Sendable { case layer, loss }
 
@@ -12,27 +12,27 @@ public struct LayerSpec: Sendable {
   public var summary: String
   /// Shapes, units, errors, source (paper, year).
   public var details: String
-  /// Stored in model files; grows when the meaning of attributes or parameters changes.
+  /// Stored in model files; incremented when the meaning of attributes or parameters changes.
   public var version = 1
   public var inputs: [String]
-  /// The last input may stand any number of times, at least once.
+  /// Whether the last input may be given any number of times, at least once.
   public var variadic = false
   public var outputs: [String]
-  /// How many outputs there are depends on the attributes.
+  /// Whether the number of outputs depends on the attributes.
   public var variadicOutputs = false
   public var parameters: [String] = []
   public var attributes: [AttributeSpec] = []
-  /// Row i of each output depends on row i of each input alone.
+  /// Whether row i of each output depends only on row i of each input.
   public var rowsIndependent = true
-  /// Of a loss: targets may be class numbers; otherwise integers are converted to the float dtype.
+  /// Whether a loss's targets may be class numbers; if not, integers are converted to the float dtype.
   public var classTargets = false
   public var dtypes: [DType] = [.float32, .float64]
-  /// Of a foreign layer: what its samples, and so its proof, say of each input. Empty: the shape rule
+  /// What the samples of a foreign layer, and thus its proof, show about each input. If empty, the shape rule
   /// decides.
   public var proved: [ProvedInput] = []
   public var differentiable = true
   public var samples: [Sample]
-  /// The plugin that it came from; nil: built in.
+  /// The plugin that the layer is from; nil if it is built in.
   public var plugin: String? = nil
 
   public init(
@@ -57,12 +57,12 @@ public struct LayerSpec: Sendable {
   }
 }
 
-/// What was proved of one input of a foreign layer, whose callbacks cast pointers by dtype and index by
-/// value: nothing else may get there.
+/// What was proved about one input of a foreign layer. Its callbacks cast pointers by dtype and use values as
+/// indices, so nothing else may be passed to them.
 public struct ProvedInput: Sendable {
-  /// Of the samples; float32 stands for every float dtype.
+  /// The dtypes in the samples; float32 represents every float dtype.
   public var dtypes: [DType]
-  /// Its integers are class numbers: below the last extent of input 0.
+  /// Whether its integers are class numbers, below the last extent of input 0.
   public var areClasses: Bool
 
   public init(dtypes: [DType], areClasses: Bool) {
@@ -70,7 +70,7 @@ public struct ProvedInput: Sendable {
     self.areClasses = areClasses
   }
 
-  /// The proved dtype in which a tensor of `dtype` is handed to the layer; nil where there is none.
+  /// Returns the proved dtype in which a tensor of `dtype` is passed to the layer; nil if there is none.
   public func dtype(for dtype: DType) -> DType? {
     if dtype.isFloat { return dtypes.contains(where: \.isFloat) ? dtype : nil }
     if dtypes.contains(dtype) { return dtype }
@@ -79,7 +79,7 @@ public struct ProvedInput: Sendable {
 }
 
 extension LayerSpec {
-  /// The types in which inputs are handed to the layer, or what is wrong with one of them.
+  /// Returns the types in which inputs are passed to the layer. Throws if it was not proved with such inputs.
   public func handedOver(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
     guard !proved.isEmpty else { return inputs }
     var result: [TensorType] = []
@@ -97,20 +97,20 @@ extension LayerSpec {
   }
 }
 
-/// What the conformance suite and the proof feed a layer.
+/// Attributes and inputs with which the conformance suite and the proof run a layer.
 public struct Sample: Sendable {
   public var attributes: [NamedAttribute]
-  /// With the batch in front. Float inputs stand for every float dtype.
+  /// The types with the batch in front. A float input represents every float dtype.
   public var inputs: [TensorType]
-  /// Float values are drawn from here.
+  /// The range from which float values are drawn.
   public var range: ClosedRange<Double>
-  /// Values that no input comes near: kinks.
+  /// Values that inputs must not come near: kinks.
   public var avoid: [Double]
-  /// Integer inputs are class numbers below this.
+  /// The number of classes: integer inputs are class numbers below it.
   public var classes: Int
-  /// Each row of the inputs with these numbers is made a probability distribution.
+  /// The numbers of the inputs each row of which is made a probability distribution.
   public var distributions: [Int]
-  /// For each input its own values, row-major; nil where they are drawn.
+  /// The values of each input, row-major; nil for an input whose values are drawn.
   public var values: [[Double]?] = []
 
   public init(
@@ -149,19 +149,19 @@ public struct ParameterSpec: Sendable, Equatable {
   }
 }
 
-/// A recipe: what a layer with checked attributes computes, and how its gradients follow. Instances are
-/// immutable.
+/// A layer with checked attributes: how it computes its outputs and its gradients. Instances are immutable.
 ///
-/// Built-in, plugin and in-process layers are all of this kind.
+/// Built-in, plugin and in-process layers all conform to this protocol.
 public protocol Layer: Sendable {
-  /// The types of the outputs. Axis 0 may be `Shape.batch`: copy it, never compute with it. Errors need not
-  /// name the node.
+  /// Returns the types of the outputs. Axis 0 may be `Shape.batch`: copy it, never compute with it. Errors
+  /// need not name the node.
   func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType]
-  /// The parameters; must not depend on the batch.
+  /// Returns the parameters, which must not depend on the batch.
   func parameters(_ inputs: [TensorType]) throws(DenpaError) -> [ParameterSpec]
   /// Writes the ops of y = f(x).
   func forward(_ r: Recipe) throws(DenpaError)
-  /// Writes the ops of every gradient. Which of them are wanted, stored or added is the plan's business.
+  /// Writes the ops of every gradient. The plan decides which gradients are wanted, and which are stored or
+  /// added.
   func backward(_ r: Recipe) throws(DenpaError)
 }
 
@@ -175,14 +175,16 @@ public protocol BuiltInLayer: Layer {
   init(_ attributes: Attributes) throws(DenpaError)
 }
 
-/// A layer whose forward and backward are calls out of the engine: a plugin's or a program's own.
+/// A layer whose forward and backward are calls of code outside the engine: a plugin's layer, or one of the
+/// program itself.
 public protocol ForeignLayer: Layer {
-  /// What forward keeps for backward; inputs have a known batch.
+  /// Returns the types of what forward keeps for backward, for inputs with a known batch.
   func saved(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType]
   func workspace(_ inputs: [TensorType]) throws(DenpaError) -> Int
-  /// Whether backward reads inputs, outputs.
+  /// Whether backward reads the inputs, and whether it reads the outputs.
   var needs: (inputs: Bool, outputs: Bool) { get }
-  /// Makes what one call with these types needs; kept as long as the plan's arguments for this batch size.
+  /// Prepares one call with these types. The result is kept as long as the plan's arguments for this batch
+  /// size.
   func prepare(_ call: ForeignCall) throws(DenpaError) -> PreparedForeignCall
 }
 
@@ -191,7 +193,7 @@ extension ForeignLayer {
   public func backward(_ r: Recipe) throws(DenpaError) { try r.callBackward(self) }
 }
 
-/// One forward or backward call that a plan will make, again and again, with changing pointers.
+/// A forward or backward call that a plan makes again and again, with changing pointers.
 public struct ForeignCall: Sendable {
   public var node: String
   public var nodeIndex: Int
@@ -218,7 +220,8 @@ public struct ForeignCall: Sendable {
 }
 
 public struct PreparedForeignCall {
-  /// Called with `ForeignArguments`; non-zero stops the plan, the layer's words are in `Run.failure`.
+  /// Called with `ForeignArguments`. A result other than 0 stops the plan; the layer's error is then in
+  /// `Run.failure`.
   public var step: Step
   public var context: AnyObject
 
@@ -230,13 +233,14 @@ public struct PreparedForeignCall {
   }
 }
 
-/// What a foreign step is called with. The pointers are in this order: inputs, outputs, parameters, saved;
-/// in backward then doutputs, dinputs, dparameters, where nil means that nobody wants the gradient.
+/// The arguments of a foreign step. The pointers are in this order: inputs, outputs, parameters, saved
+/// tensors; in backward followed by doutputs, dinputs, dparameters, where nil means that the gradient is not
+/// wanted.
 public struct ForeignArguments {
   public var context: UnsafeMutableRawPointer
   public var pointers: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   public var pointerCount: Int
-  /// 0 or 1 for each of dinputs, dparameters.
+  /// For each of dinputs and dparameters, 1 if the gradient is added to the existing values, otherwise 0.
   public var accumulate: UnsafeMutablePointer<Int32>
   public var workspace: UnsafeMutableRawPointer?
 

@@ -7,14 +7,15 @@ public struct Parameter: Sendable {
   public var node: Int
   public var spec: ParameterSpec
   public var type: TensorType
-  /// What `setTrainable` was told; states and frozen parameters are never trained.
+  /// The value given to `setTrainable`; states and frozen parameters are never trained, whatever it is.
   public var trainable = true
 
   public var isTrained: Bool { trainable && spec.role == .trained }
 }
 
 extension ParameterSpec {
-  /// What draws the elements by their numbers, or why the initializer cannot.
+  /// Returns a function that draws an element by its index. Throws if the initializer cannot draw this
+  /// parameter.
   func drawing(_ registry: Registry, _ random: Random = Random(seed: 0, stream: 0)) throws(DenpaError) -> (
     Int
   ) ->
@@ -41,12 +42,12 @@ public final class Model: @unchecked Sendable {
   public let seed: UInt64
   /// Whether an input has an open extent.
   public let isOpen: Bool
-  /// Parameter numbers of each node.
+  /// The numbers of each node's parameters.
   public let parameterNumbers: [[Int]]
   public let layout: ParameterLayout
   let store: ParameterStore
   private let mutex = Mutex()
-  /// What a binding keeps beside the model; set once, before others see it.
+  /// What a binding keeps with the model; set once, before the model is visible to others.
   public var attachment: AnyObject?
   private var parameterTable: [Parameter]
   private let numbersByName: [String: Int]
@@ -62,7 +63,7 @@ public final class Model: @unchecked Sendable {
     try initialize(seed: seed, registry: registry)
   }
 
-  /// A model whose parameters are all zero: for those who fill them.
+  /// Makes a model whose parameters are all zero, for callers that fill them.
   public convenience init(zeroed graph: Graph, outputs: [ValueID], dtype: DType, seed: UInt64)
     throws(DenpaError)
   {
@@ -99,17 +100,17 @@ public final class Model: @unchecked Sendable {
     }
     parameterNumbers = numbers
     parameterTable = table
-    // The names are distinct: a node's have its own name, which has no '.', in front.
+    // The names are distinct, because each begins with its node's name, which contains no '.'.
     numbersByName = Dictionary(table.indices.map { (table[$0].name, $0) }) { first, _ in first }
     layout = try ParameterLayout(table.map(\.type))
     store = try ParameterStore(layout)
     try checkMemory("a model")
   }
 
-  /// The same graph and parameters, in a memory of their own.
+  /// Returns a model with the same graph and a copy of the parameters, converted if another dtype is given.
   public func copy(dtype newType: DType? = nil) throws(DenpaError) -> Model {
     let result = try Model(pruned: graph, outputs: outputs, dtype: newType ?? dtype, seed: seed)
-    // Read under the lock, not from a copy of the table: that could share its memory with what is written
+    // Read under the lock, not from a copy of the table, which could share its memory with what is written
     // next.
     mutex.withLock {
       for index in parameterTable.indices {
@@ -128,9 +129,10 @@ public final class Model: @unchecked Sendable {
     return result
   }
 
-  /// Draws every parameter by its initializer.
+  /// Draws every parameter with its initializer.
   public func initialize(seed: UInt64, registry: Registry = .shared) throws(DenpaError) {
-    // Into memory of its own first: nothing changes where an initializer is unknown or its options are wrong.
+    // Drawn into separate memory first, so that nothing changes if an initializer is unknown or its options
+    // are wrong.
     let draft = try layout.makeBuffer(zeroed: true, "parameters")
     for (index, parameter) in parameters.enumerated() {
       do {
@@ -163,12 +165,13 @@ public final class Model: @unchecked Sendable {
       .notFound, "the model has no parameter \"\(name)\"; it has \(list: parameters.map(\.name))")
   }
 
-  /// A view of a parameter: writable, valid as long as the model.
+  /// Returns a writable view of a parameter, valid as long as the model.
   public func view(_ index: Int) throws(DenpaError) -> TensorView {
     TensorView(try store.settledHome() + layout.offsets[index], parameters[index].type)
   }
 
-  /// Copies `value`, of the same shape and any dtype, into a parameter; sessions see all of it or nothing.
+  /// Copies `value`, of the same shape and any dtype, into a parameter. Sessions see all of the change or
+  /// none of it.
   public func set(_ index: Int, _ value: TensorView) throws(DenpaError) {
     guard let (data, count) = try checked(index, value) else { return }
     try store.change { memory in
@@ -176,13 +179,13 @@ public final class Model: @unchecked Sendable {
     }
   }
 
-  /// Likewise, in place: for a model that nobody else has yet.
+  /// Does the same in place, for a model that is not yet visible to others.
   public func fill(_ index: Int, _ value: TensorView) throws(DenpaError) {
     guard let (data, count) = try checked(index, value) else { return }
     convert(data, value.type.dtype, to: store.home.base + layout.offsets[index], dtype, count: count)
   }
 
-  /// nil: there is nothing to copy.
+  /// Checks a value for a parameter. Returns nil if there is nothing to copy.
   private func checked(
     _ index: Int, _ value: TensorView
   ) throws(DenpaError) -> (data: UnsafeMutableRawPointer, count: Int)? {
@@ -200,7 +203,7 @@ public final class Model: @unchecked Sendable {
     return (data, count)
   }
 
-  /// `name` is a parameter's or a node's, for all of its parameters.
+  /// Sets whether a parameter is trained, or with a node's name whether all of its parameters are.
   public func setTrainable(_ name: String, _ trainable: Bool) throws(DenpaError) {
     guard
       let chosen = numbersByName[name].map({ [$0] }) ?? graph.node(named: name).map({ parameterNumbers[$0] })
@@ -213,7 +216,7 @@ public final class Model: @unchecked Sendable {
     mutex.withLock { for index in chosen { parameterTable[index].trainable = trainable } }
   }
 
-  /// All parameters as they are now.
+  /// Returns a copy of all parameters as they are now.
   public func snapshot() throws(DenpaError) -> Buffer {
     let result = try layout.makeBuffer(zeroed: false, "a copy of the parameters")
     copyParameters(to: result.base)
@@ -224,6 +227,6 @@ public final class Model: @unchecked Sendable {
     store.copy(to: memory)
   }
 
-  /// Makes these the parameters, for all sessions at one instant.
+  /// Replaces all parameters, for all sessions at the same instant.
   public func publish(_ parameters: UnsafeRawPointer) throws(DenpaError) { try store.publish(parameters) }
 }

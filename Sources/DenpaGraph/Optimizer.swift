@@ -1,12 +1,10 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// One sweep of an optimizer over a span of parameters that lie side by side: a kernel call and its
-/// arguments.
+/// A sweep of an optimizer over a span of adjacent parameters: a kernel call and what sets its arguments.
 public struct OptimizerSweep {
   public var step: Step
-  /// Sets what changes from step to step in the arguments: learning rate, bias corrections. `t` counts from
-  /// 1.
+  /// Sets the arguments that change from step to step: learning rate, bias corrections. `t` counts from 1.
   public var prepare:
     @convention(c) (_ arguments: UnsafeMutableRawPointer, _ t: Int64, _ learningRate: Double) -> Void
 
@@ -18,11 +16,11 @@ public struct OptimizerSweep {
   }
 }
 
-/// A span of weights, their gradient and what the optimizer keeps of them.
+/// A span of weights, their gradient, and what the optimizer keeps for them.
 public struct OptimizerSpan {
-  /// Elements; of an element-wise optimizer they may belong to several parameters that lie side by side.
+  /// The number of elements. Those of an element-wise optimizer may belong to several adjacent parameters.
   public var count: Int
-  /// Of the parameter; nil if there are several.
+  /// The parameter's shape; nil if the optimizer is element-wise.
   public var shape: Shape?
   public var weights: UnsafeMutableRawPointer
   public var gradient: UnsafeRawPointer
@@ -41,10 +39,10 @@ public struct OptimizerSpan {
   }
 }
 
-/// One tensor that an optimizer keeps for each parameter: a moment, a counter. It begins with zeros.
+/// A tensor that an optimizer keeps for each parameter: a moment, a counter. It is initially zero.
 public struct OptimizerState: Sendable {
   public var name: String
-  /// Its shape, from the parameter's.
+  /// Computes its shape from the parameter's.
   public var shape: @Sendable (Shape) -> Shape
 
   public init(_ name: String, shape: @escaping @Sendable (Shape) -> Shape = { $0 }) {
@@ -53,16 +51,17 @@ public struct OptimizerState: Sendable {
   }
 }
 
-/// How weights follow from gradients.
+/// How weights are updated from gradients.
 public protocol Optimizer: Sendable {
   var learningRate: Double { get }
-  /// What it keeps of each parameter: "velocity", or "first" and "second". It may get more than it asks for,
-  /// if another group of parameters does.
+  /// What the optimizer keeps for each parameter: "velocity", or "first" and "second". A span may have more
+  /// than that, if another group of parameters needs more.
   var state: [OptimizerState] { get }
-  /// Whether an element of a parameter follows from the same elements of the gradient and the state alone.
-  /// Then parameters that lie side by side are swept together; the state has their shapes.
+  /// Whether each element of a parameter is updated from the same elements of the gradient and the state
+  /// alone. If so, adjacent parameters are swept together, and the state has their shapes.
   var isElementwise: Bool { get }
-  /// Writes the arguments of a sweep to `memory` (`OptimizerLimits.argumentBytes` of them, 64-byte aligned).
+  /// Returns a sweep whose arguments it has written to `memory` (`OptimizerLimits.argumentBytes` bytes,
+  /// aligned to 64 bytes).
   func sweep(_ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer)
     -> OptimizerSweep
 }
@@ -71,13 +70,13 @@ extension Optimizer {
   public var isElementwise: Bool { true }
 }
 
-/// Parameters that are trained in another way than the others.
+/// Parameters that are trained differently from the others.
 public struct ParameterGroup: Sendable {
-  /// Of their names, as the shell's: `*` is any text, `?` one letter.
+  /// The pattern of their names, as in a shell: `*` matches any text, `?` any one character.
   public var pattern: String
   /// The optimizer with the group's attributes.
   public var optimizer: any Optimizer
-  /// They are not trained.
+  /// Whether the parameters are not trained.
   public var isFrozen: Bool
 
   public init(_ pattern: String, _ optimizer: any Optimizer, isFrozen: Bool = false) {
@@ -110,11 +109,12 @@ public struct OptimizerDefinition: Sendable {
   }
 }
 
-/// How a parameter begins. `element` answers the value of element `index`, from its own random numbers.
+/// How a parameter is initialized. `element` returns the value of element `index`, computed from random
+/// numbers of its own.
 public struct InitializerDefinition: Sendable {
   public struct Context: Sendable {
     public var shape: Shape
-    /// Inputs and outputs that one unit sees: of W (in, out) the two extents; of vectors the extent, twice.
+    /// The fan-in and fan-out: the two extents of W (in, out); for a vector, both are its extent.
     public var fanIn: Int
     public var fanOut: Int
     public var random: Random
@@ -125,7 +125,7 @@ public struct InitializerDefinition: Sendable {
   public var summary: String
   public var details: String
   public var attributes: [AttributeSpec]
-  /// Checks what the schema cannot: a given tensor's shape.
+  /// Checks what the schema cannot express: the shape of a given tensor.
   public var check: @Sendable (Context) throws(DenpaError) -> Void
   public var element: @Sendable (Context, _ index: Int) -> Double
 

@@ -2,11 +2,11 @@ import CShim
 import Glibc
 import DenpaCore
 
-/// Where each parameter is in a block: side by side, 64-byte aligned, so that an optimizer sweeps over them
-/// in one go. In guard mode each one ends at an inaccessible page.
+/// The places of parameters in a block: adjacent and aligned to 64 bytes, so that an optimizer can sweep over
+/// them at once. In guard mode each one ends at an inaccessible page.
 public struct ParameterLayout: Sendable {
   public let offsets: [Int]
-  /// Bytes of each parameter, rounded up to a multiple of 64.
+  /// The number of bytes of each parameter, rounded up to a multiple of 64.
   public let extents: [Int]
   public let byteCount: Int
   private let forbiddenPages: [Int]
@@ -28,7 +28,7 @@ public struct ParameterLayout: Sendable {
     forbiddenPages = places.forbiddenPages
   }
 
-  /// A block: one value for each element of each parameter.
+  /// Allocates a block with one value for each element of each parameter.
   public func makeBuffer(zeroed: Bool, _ what: StaticString) throws(DenpaError) -> Buffer {
     let result = try Buffer(byteCount: byteCount, zeroed: zeroed, what)
     for page in forbiddenPages { result.forbidPage(at: page) }
@@ -53,8 +53,7 @@ public struct ParameterLayout: Sendable {
   }
 }
 
-/// Places behind each other in one block. In guard mode each one ends at a page that is to be made
-/// inaccessible.
+/// Consecutive places in one block. In guard mode each one ends at a page that is to be made inaccessible.
 struct GuardedPlaces {
   let isGuarded: Bool
   private(set) var byteCount = 0
@@ -62,8 +61,8 @@ struct GuardedPlaces {
 
   init(isGuarded: Bool) { self.isGuarded = isGuarded }
 
-  /// The offset of the next `bytes`; nil where the block would have more than 2⁴⁷ bytes, which no machine
-  /// has.
+  /// Appends a place for `bytes` bytes and returns its offset; nil if the block would have more than 2⁴⁷
+  /// bytes, which no machine has.
   mutating func append(_ bytes: Int) -> Int? {
     let limit = 1 << 47
     guard bytes <= limit - byteCount else { return nil }
@@ -82,28 +81,28 @@ struct GuardedPlaces {
 
 /// The parameters of a model as its sessions see them.
 ///
-/// `home` is the block that views point into. Readers announce themselves at the current block and check that
-/// it still is the current one; a publisher writes into a block that nobody reads, makes it current, and then
-/// brings the values home when home is free. So readers never wait and never see half an update, a publisher
-/// never waits for readers, and views stay valid. (The announce-and-check idea is that of hazard pointers:
-/// Michael, 2004.)
+/// `home` is the block that views point into. A reader registers with the current block and then checks that
+/// it is still current. A publisher writes to a block without readers, makes it current, and copies the
+/// values to `home` once that has no readers. Thus readers never wait and never see half an update,
+/// publishers never wait for readers, and views remain valid. (Registering and then checking is the idea of
+/// hazard pointers: Michael, 2004.)
 final class ParameterStore: @unchecked Sendable {
   let layout: ParameterLayout
   let home: Buffer
 
   private struct Block {
     var memory: Buffer
-    /// A UInt64 of readers, on a cache line of its own.
+    /// The number of readers, a UInt64 on a cache line of its own.
     var readers: UnsafeMutablePointer<UInt64>
   }
 
   static let maximumBlocks = 64
   private let control: Buffer
   private let current: UnsafeMutablePointer<UInt64>
-  /// Base address of each block, for readers.
+  /// The base address of each block, for readers.
   private let bases: UnsafeMutablePointer<UInt64>
   private var blocks: [Block] = []
-  /// Publishers take turns.
+  /// Serializes publishers.
   private let mutex = Mutex()
 
   init(_ layout: ParameterLayout) throws(DenpaError) {
@@ -126,7 +125,7 @@ final class ParameterStore: @unchecked Sendable {
     (control.base + 64 * (9 + index)).assumingMemoryBound(to: UInt64.self)
   }
 
-  /// Announces a reader; no lock, no allocation, no system call.
+  /// Registers a reader with the current block, without a lock, an allocation or a system call.
   func acquire() -> (block: Int, base: UnsafeMutableRawPointer) {
     while true {
       let block = Int(denpa_atomic_load_u64(current))
@@ -147,10 +146,10 @@ final class ParameterStore: @unchecked Sendable {
       && denpa_atomic_load_ordered_u64(blocks[block].readers) == 0
   }
 
-  /// An exchange, because a plain store could still be on its way when the readers are counted next.
+  /// An exchange, because a plain store might not be visible yet when the readers are counted next.
   private func setCurrent(_ block: Int) { _ = denpa_atomic_exchange_u64(current, UInt64(block)) }
 
-  /// Makes `source` (a block's bytes) the parameters.
+  /// Replaces the parameters with the block at `source`.
   func publish(_ source: UnsafeRawPointer) throws(DenpaError) {
     try mutex.withLock { () throws(DenpaError) in try publishAlone(source) }
   }
@@ -165,7 +164,7 @@ final class ParameterStore: @unchecked Sendable {
     }
   }
 
-  /// A copy of the parameters as they are between two changes.
+  /// Copies the parameters as they are between two changes.
   func copy(to memory: UnsafeMutableRawPointer) { mutex.withLock { copyCurrent(to: memory) } }
 
   private func copyCurrent(to memory: UnsafeMutableRawPointer) {
@@ -192,13 +191,14 @@ final class ParameterStore: @unchecked Sendable {
     if target != 0 { try bringHome(waiting: false) }
   }
 
-  /// Copies the current parameters to the home block and makes that current, where no reader is left in it.
+  /// Copies the current parameters to the home block and makes it current. If it has readers, waits for them,
+  /// or without `waiting` does nothing.
   private func bringHome(waiting: Bool) throws(DenpaError) {
     let block = Int(denpa_atomic_load_u64(current))
     guard block != 0 else { return }
     while !isFree(0) {
       guard waiting else { return }
-      // The prediction may be this thread's own, further up.
+      // The reader may be a prediction in this thread itself, which called the callback.
       guard !ForeignCode.isRunning else {
         throw DenpaError(
           .badState,
@@ -210,8 +210,8 @@ final class ParameterStore: @unchecked Sendable {
     setCurrent(0)
   }
 
-  /// The home block with the current values in it, for those who look at parameters or write them. Waits for
-  /// predictions that are under way with values older than the published ones, and for nothing else.
+  /// Returns the home block with the current values in it, for reading and writing parameters. Waits only for
+  /// predictions that are still using older values than the published ones.
   func settledHome() throws(DenpaError) -> UnsafeMutableRawPointer {
     try mutex.withLock { () throws(DenpaError) in try bringHome(waiting: true) }
     return home.base

@@ -1,16 +1,16 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// Memory of the caller's that a call binds.
+/// A tensor whose memory is the caller's, bound at each call.
 public struct Slot: Sendable {
   public enum Kind: Sendable, Equatable {
     case input, target, output, outputGradient, inputGradient
   }
   public var kind: Kind
-  /// Which input, target or output.
+  /// The number of the input, target or output.
   public var index: Int
   public var name: String
-  /// With the symbolic batch; in the model's dtype.
+  /// The type with the symbolic batch, in the model's dtype.
   public var type: TensorType
   public var tensor: TensorID
 }
@@ -32,19 +32,20 @@ public struct LossTerm: Sendable {
   }
 }
 
-/// What to compile a plan for.
+/// What a plan is to be compiled for.
 public struct PlanRequest: Sendable {
   public var mode: PlanMode
   public var maximumRows: Int
   public var threads: Int32
-  /// Of the open axes of the model's inputs, in order.
+  /// The extents of the open axes of the model's inputs, in order.
   public var extents: [Int] = []
-  /// Losses on the model's outputs, with the types of their targets as they are handed in. Empty: outputs are
-  /// written to the caller, and in training the gradients of the outputs come from the caller.
+  /// The losses on the model's outputs; `targets` has the types of their targets as they are passed in.
+  /// Without losses, outputs are written to the caller's memory, and in training the gradients with respect
+  /// to the outputs are passed in.
   public var losses: [LossTerm] = []
   public var targets: [TensorType] = []
   public var inputGradients = false
-  /// Which parameters are trained, by their numbers; nil: those that the model says are.
+  /// Whether each parameter is trained; nil: as the model declares.
   public var trainable: [Bool]?
 
   public init(_ mode: PlanMode, maximumRows: Int, threads: Int32) {
@@ -54,43 +55,43 @@ public struct PlanRequest: Sendable {
   }
 }
 
-/// A graph compiled for one purpose: ops in order, every tensor's place. Immutable; the same for all numbers
-/// of rows up to the largest one. Open extents are known.
+/// A graph compiled for one purpose: its ops in order, and the place of every tensor. It is immutable and
+/// serves every number of rows up to the maximum, with fixed values for open extents.
 public final class Plan: Sendable {
   public let graph: Graph
   public let mode: PlanMode
   public let dtype: DType
   public let maximumRows: Int
   public let threads: Int32
-  /// Of the open axes of the model's inputs, in order.
+  /// The extents of the open axes of the model's inputs, in order.
   public let extents: [Int]
   public let ops: [Op]
   public let tensors: [PlanTensor]
   public let slots: [Slot]
-  /// How many of the ops belong to forward (losses included).
+  /// The number of ops that belong to forward, including the losses.
   public let forwardCount: Int
   /// The scalar of each loss term, in order, and its weight.
   public let losses: [(tensor: TensorID, weight: Double)]
-  /// What the model's outputs are called inside: where accuracy is read from.
+  /// The tensors of the model's outputs, from which the accuracy is computed.
   public let outputTensors: [TensorID]
   let kernels: KernelTable
-  /// Byte offset of each temporary, −1 for tensors that live elsewhere.
+  /// The byte offset of each temporary in the arena; −1 for other tensors.
   let offsets: [Int]
   /// The workspace of each op.
   let workspaces: [Workspace]
 
   struct Workspace {
-    /// In the arena, where there are any bytes.
+    /// The offset in the arena, if there are any bytes.
     var offset = 0
     var byteCount = 0
   }
 
   let arenaBytes: Int
-  /// In guard mode: pages of the arena that nobody may touch.
+  /// The offsets of the arena's pages that are made inaccessible in guard mode.
   let forbiddenPages: [Int]
-  /// Places in the arena end at inaccessible pages: then a batch with fewer rows is put at their ends.
+  /// Whether places in the arena end at inaccessible pages; if so, a batch with fewer rows is at their ends.
   let isGuarded: Bool
-  /// Numbers of trained parameters whose gradient the ops write, and of those whose gradient none of them
+  /// The numbers of the trained parameters whose gradients the ops write, and of those whose gradients no op
   /// writes.
   let reachedParameters: [Int]
   let unreachedParameters: [Int]
@@ -154,8 +155,8 @@ public final class Plan: Sendable {
     var roots = Set<TensorID>()
     let outputTensors = model.outputs.map { builder.valueTensors[$0] }
     if request.losses.isEmpty {
-      // Outputs go to the caller: straight where the tensor is free to live there, by a copy where it is an
-      // input, stands twice, or backward will read it when the caller's memory may be gone.
+      // Outputs are written to the caller's memory: directly if the tensor can be there, by a copy if it is
+      // an input, is an output twice, or will be read by backward, when the caller's memory may be gone.
       var taken = Set<TensorID>()
       for (index, tensor) in outputTensors.enumerated() {
         let name = model.outputNames[index]
@@ -186,8 +187,8 @@ public final class Plan: Sendable {
           // A value that is an output twice has two gradients, which are added.
           let gradient = builder.gradientTensor(value)
           builder.setGradient(value, gradient)
-          // The value may have other readers whose contributions are added: the caller's memory is copied
-          // first.
+          // The caller's gradient is copied, because the value may have other readers, whose contributions
+          // are added to it.
           let seed = builder.add(
             builder.tensors[gradient].type, .temporary, node: graph.values[value].node, label: "seed")
           builder.ops.append(Op(CopyOperation(), node: graph.values[value].node, reads: [seed], to: gradient))
@@ -216,11 +217,10 @@ public final class Plan: Sendable {
       }
     }
 
-    // Marks survive the passes as the number of a last forward op's node order: forward ops are those before
-    // the mark.
+    // Passes insert, move and remove ops, so the end of forward is marked by an op, not by its index.
     var forward = Passes(tensors: builder.tensors, ops: builder.ops, roots: roots)
     for (id, tensor) in builder.tensors.enumerated() {
-      // States of layers are parameters that ops write.
+      // Layers' states are parameters that ops write.
       switch tensor.role {
       case .parameterGradient, .parameter: forward.roots.insert(id)
       default: break
@@ -279,20 +279,22 @@ public final class Plan: Sendable {
       request.mode == .infer ? [] : isReached.indices.filter { builder.trainable[$0] && !isReached[$0] }
   }
 
-  /// Byte offset of a temporary in the arena for a batch of `rows`.
+  /// Returns the byte offset of a temporary in the arena for a batch of `rows` rows.
   func offset(_ id: TensorID, rows: Int) -> Int {
     let type = tensors[id].type
     return place(
       offsets[id], planned: type.withRows(maximumRows).byteCount, wanted: type.withRows(rows).byteCount)
   }
 
-  /// Where `wanted` bytes are in a place for `planned` bytes: at its beginning, or in guard mode at its end.
+  /// Returns the offset of `wanted` bytes in a place for `planned` bytes: at its beginning, or in guard mode
+  /// at its end.
   func place(_ offset: Int, planned: Int, wanted: Int) -> Int {
     guard isGuarded else { return offset }
     return offset + Arena.placeBytes(planned) - Arena.placeBytes(wanted)
   }
 
-  /// A marker op between forward and backward lets passes move things without losing the border.
+  /// Inserts a marker op between forward and backward, so that passes can change the ops without losing the
+  /// boundary.
   private static func markBoundary(_ passes: inout Passes, _ index: Int) -> TensorID {
     let id = passes.tensors.count
     passes.tensors.append(
@@ -308,8 +310,8 @@ public final class Plan: Sendable {
     return index
   }
 
-  /// Lifetimes of temporaries in the order of the ops, and the arena that follows, with the ops' workspaces
-  /// in it.
+  /// Computes the lifetimes of temporaries from the order of the ops, and from them the arena, including the
+  /// ops' workspaces.
   private static func layOut(
     _ ops: [Op], _ sizes: Sizes, keep: Set<TensorID>, _ sharing: Arena.Sharing
   ) throws(DenpaError) -> (arena: Arena, workspaces: [Workspace]) {

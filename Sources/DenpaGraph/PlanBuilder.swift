@@ -11,13 +11,13 @@ public enum PlanMode: Sendable {
   case observe
 }
 
-/// Collects tensors and ops while the recipes of a graph are written down.
+/// Collects tensors and ops while the layers of a graph write their recipes.
 final class PlanBuilder {
   let graph: Graph
   let dtype: DType
   let mode: PlanMode
   let maximumRows: Int
-  /// The number of (node, parameter name) among all parameters, and whether it is to be trained.
+  /// The numbers of each node's parameters among all parameters, and whether each of these is trained.
   let parameterNumbers: [[Int]]
   let trainable: [Bool]
 
@@ -25,9 +25,10 @@ final class PlanBuilder {
   var ops: [Op] = []
   /// The tensor of each graph value.
   var valueTensors: [TensorID] = []
-  /// Whether the gradient of a value is on the way to something that is wanted.
+  /// Whether the gradient of each value is needed to compute a wanted one.
   var needsGradient: [Bool] = []
-  /// The gradient tensor of each value, once somebody wrote or read it; `hasGradient` once somebody wrote it.
+  /// The gradient tensor of each value, once an op reads or writes it; `hasGradient` is true once an op
+  /// writes it.
   private var gradientTensors: [TensorID?]
   private var hasGradient: [Bool]
   private var parameterTensors: [Int: TensorID] = [:]
@@ -97,8 +98,8 @@ final class PlanBuilder {
     let number = parameterNumbers[node][index]
     if let known = parameterGradients[number] { return known }
     let type = TensorType(dtype, graph.nodes[node].parameters[index].shape)
-    // What is not to be trained gets a tensor that nobody reads: the pass that drops dead ops takes care of
-    // it.
+    // The gradient of a parameter that is not trained is a tensor that no op reads, which the pass that drops
+    // unwanted ops removes.
     let role: TensorRole = trainable[number] ? .parameterGradient(number) : .temporary
     let id = add(type, role, node: node, label: "d\(name)")
     parameterGradients[number] = id
@@ -112,8 +113,8 @@ final class PlanBuilder {
     return id
   }
 
-  /// A converted copy of an input, the same in forward and backward; whether it is asked for for the first
-  /// time.
+  /// Returns the tensor for a converted copy of an input, the same in forward and backward, and whether it is
+  /// new.
   func ownInput(_ node: Int, _ index: Int, _ type: TensorType) -> (tensor: TensorID, isNew: Bool) {
     let isNew = savedTensors[node]?["input \(index)"] == nil
     return (savedTensor(node, "input \(index)", type), isNew)
@@ -144,7 +145,7 @@ final class PlanBuilder {
     return id
   }
 
-  /// The gradient that comes into an output; zeros where nothing comes.
+  /// Returns the gradient with respect to an output; zeros if nothing depends on it.
   func gradientSource(_ value: ValueID, reader node: Int) -> TensorID {
     let id = gradientTensor(value)
     if !hasGradient[value] {
@@ -154,7 +155,7 @@ final class PlanBuilder {
     return id
   }
 
-  /// Writes down backward of every node that a wanted gradient needs, from the outputs to the inputs.
+  /// Emits the backward of every node that a wanted gradient needs, from the outputs to the inputs.
   func emitBackward() throws(DenpaError) {
     for index in graph.nodes.indices.reversed() {
       let node = graph.nodes[index]

@@ -1,12 +1,12 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// A tensor of a plan: a number.
+/// The number of a tensor in a plan.
 public typealias TensorID = Int
 
-/// Where a tensor of a plan lives.
+/// Where the elements of a plan's tensor are.
 public enum TensorRole: Sendable, Equatable {
-  /// The caller's memory, bound anew at each call.
+  /// In the caller's memory, bound at each call.
   case slot(Int)
   /// A parameter or state of the model, by its number.
   case parameter(Int)
@@ -16,7 +16,7 @@ public enum TensorRole: Sendable, Equatable {
   case constant(Double)
   /// In the arena, alive from its first write to its last read.
   case temporary
-  /// Elements of another tensor, which is no view.
+  /// Elements of another tensor, which is not itself a view.
   case view(TensorID, View)
 }
 
@@ -24,18 +24,18 @@ public struct PlanTensor: Sendable {
   /// The batch may be symbolic; float dtypes are the model's.
   public var type: TensorType
   public var role: TensorRole
-  /// For traces and errors: which node, what of it.
+  /// The node that the tensor belongs to and what it is there, for traces and errors.
   public var node: Int
   public var label: String
 }
 
-/// What is written, and whether it replaces or adds to what is there.
+/// A tensor that an op writes, and whether it replaces the existing values or adds to them.
 public struct Destination: Sendable {
   public enum Mode: Sendable, Equatable {
     case overwrite
     case add
-    /// Decided by the executor at each call: gradients of parameters add up from call to call until they are
-    /// zeroed.
+    /// Decided by the executor at each call: gradients of parameters accumulate from call to call until they
+    /// are zeroed.
     case runtime
   }
   public var tensor: TensorID

@@ -1,12 +1,12 @@
-/// The programs of the batch sizes that an executor met last: who trains on thousands of sizes does not keep
-/// thousands.
+/// The programs of the most recently used batch sizes of an executor, so that training on thousands of sizes
+/// does not keep thousands of programs.
 struct ProgramCache {
   private struct Entry {
     var set: ArgumentSet
     var lastUse: UInt64
   }
 
-  /// How many are kept.
+  /// The maximum number of programs.
   var limit = 64
   private var entries: [Int: Entry] = [:]
   private var clock: UInt64 = 0
@@ -20,7 +20,7 @@ struct ProgramCache {
     return entries.values[index].set.program
   }
 
-  /// Keeps a new program, instead of the one that was used longest ago where there are too many.
+  /// Adds a program. If there are too many, it replaces the least recently used one.
   mutating func insert(_ set: ArgumentSet) {
     if entries.count >= limit, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse }) {
       entries[oldest.key] = nil

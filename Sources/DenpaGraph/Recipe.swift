@@ -8,10 +8,11 @@ public struct Tensor: Sendable {
   public var T: Tensor { Tensor(id: id, transposed: !transposed) }
 }
 
-/// What a layer writes its formulas to: named tensors, and one method for each operation (`Operations`).
+/// What a layer writes its formulas to: it has the layer's tensors, and one method for each operation
+/// (`Operations`).
 ///
-/// Matrices are seen as (everything but the last axis) × (last axis). Destinations are plain: whether a
-/// gradient is stored, added or dropped is decided by the plan.
+/// A tensor is used as a matrix of (all axes but the last) × (the last axis). Layers only name destinations:
+/// the plan decides whether a gradient is stored, added or dropped.
 public struct Recipe {
   let builder: PlanBuilder
   let node: Int
@@ -27,7 +28,7 @@ public struct Recipe {
   }
   public var x: Tensor { input(0) }
   public var y: Tensor { output(0) }
-  /// A parameter by its name.
+  /// The parameter with the given name.
   public subscript(parameter: String) -> Tensor { Tensor(id: builder.parameterTensor(node, parameter)) }
 
   public func dInput(_ index: Int) -> Tensor {
@@ -43,18 +44,18 @@ public struct Recipe {
     Tensor(id: builder.parameterGradientTensor(node, parameter))
   }
 
-  /// Whether the plan computes gradients, so that a layer that learns from what it sees has to.
+  /// Whether the plan computes gradients. If not, a layer need not do what it does only in training.
   public var trains: Bool { builder.trains }
 
-  /// A tensor of the recipe's own, the same in forward and backward under the same name.
+  /// Returns a tensor of the recipe's own: the same in forward and backward for the same name.
   public func saved(_ name: String, like tensor: Tensor) -> Tensor {
     Tensor(id: builder.savedTensor(node, name, builder.tensors[tensor.id].type))
   }
-  /// Likewise, of any shape and the model's float dtype.
+  /// Returns a tensor of the recipe's own with any shape, in the model's float dtype.
   public func saved(_ name: String, _ shape: Shape) -> Tensor {
     Tensor(id: builder.savedTensor(node, name, TensorType(builder.dtype, shape)))
   }
-  /// One number.
+  /// Returns a tensor that holds one number.
   public func constant(_ value: Double) -> Tensor {
     Tensor(id: builder.add(TensorType(builder.dtype, []), .constant(value), node: node, label: "constant"))
   }
@@ -62,7 +63,7 @@ public struct Recipe {
 
   // MARK: Views
 
-  /// The elements of a tensor from `from` on along one axis.
+  /// Returns the part of a tensor that has `count` indices along one axis, from index `from` on.
   public func slice(_ tensor: Tensor, axis: Int, from: Int, count: Int) -> Tensor {
     var type = builder.tensors[tensor.id].type
     type.shape[axis] = count
@@ -70,7 +71,7 @@ public struct Recipe {
     return Tensor(id: builder.add(type, role, node: node, label: "slice"))
   }
 
-  /// A tensor whose axis i is axis `axes[i]` of the other one. The batch stays in front.
+  /// Returns a tensor whose axis i is axis `axes[i]` of the given one. The batch stays in front.
   public func permute(_ tensor: Tensor, _ axes: [Int]) -> Tensor {
     let type = builder.tensors[tensor.id].type
     var shape = Shape()
@@ -79,16 +80,16 @@ public struct Recipe {
     return Tensor(id: builder.add(TensorType(type.dtype, shape), role, node: node, label: "permutation"))
   }
 
-  /// A tensor of that shape whose axis `axes[i]` is axis i of the other one, which is repeated along all
-  /// other axes, and where it has one index.
+  /// Returns a tensor of the given shape whose axis `axes[i]` is axis i of `tensor`, which is repeated along
+  /// all other axes and along those on which it has one index.
   public func spread(_ tensor: Tensor, along axes: [Int], as shape: Shape) -> Tensor {
     let role = builder.tensors.repetition(of: tensor.id, axes, as: shape)
     let type = TensorType(builder.tensors[tensor.id].type.dtype, shape)
     return Tensor(id: builder.add(type, role, node: node, label: "repetition"))
   }
 
-  /// The windows of an image (rows, height, width, channels) as one tensor (rows, windows down, windows
-  /// across, height, width and channels of a window).
+  /// Returns the windows of an image (rows, height, width, channels) as one tensor (rows, windows down,
+  /// windows across, height, width and channels of a window).
   public func windows(_ image: Tensor, step: (Int, Int), dilation: (Int, Int), as shape: Shape) -> Tensor {
     let role = builder.tensors.windows(of: image.id, step: step, dilation: dilation, as: shape)
     let type = TensorType(builder.tensors[image.id].type.dtype, shape)
@@ -102,7 +103,7 @@ public struct Recipe {
     emit(operation, reads, [destination])
   }
 
-  /// Appends an op with several destinations; nil is one that the layer does not want.
+  /// Appends an op with several destinations; nil marks one that the layer does not want.
   func emit(_ operation: some Operation, _ reads: [Tensor], _ destinations: [Tensor?]) {
     builder.ops.append(
       Op(

@@ -1,9 +1,9 @@
 import DenpaCore
 
-/// A layer's description and how to make one.
+/// A layer's description, and how to make an instance.
 public struct LayerDefinition: Sendable {
   public var spec: LayerSpec
-  /// False until a plugin loaded "on request" has been proved.
+  /// False for a layer that is to be proved on request (DENPA_ON_REQUEST), until it has been proved.
   public var proved: Bool
   public var make: @Sendable (Attributes) throws(DenpaError) -> any Layer
 
@@ -21,8 +21,8 @@ public struct LayerDefinition: Sendable {
   }
 }
 
-/// All that can be named: layers, losses, optimizers, initializers. One for the process; entries are added,
-/// never removed.
+/// The layers, losses, optimizers and initializers by name. The process has one registry, `shared`; entries
+/// are added, never removed.
 public final class Registry: @unchecked Sendable {
   public static let shared = Registry()
 
@@ -33,7 +33,7 @@ public final class Registry: @unchecked Sendable {
 
   public init() {}
 
-  /// Adds all or none. Layers and losses share one space of names.
+  /// Adds all definitions or none. Layers and losses share one namespace.
   public func add(_ definitions: [LayerDefinition]) throws(DenpaError) {
     try mutex.withLock { () throws(DenpaError) in
       for (index, definition) in definitions.enumerated() {

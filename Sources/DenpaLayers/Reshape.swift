@@ -3,8 +3,8 @@ import DenpaGraph
 
 /// Reshape: y has x's elements in their order under another shape; dx is dy in x's shape.
 ///
-/// Shapes: x (rows, a, b, …), y (rows, `shape`…); one extent of `shape` may be −1, which stands for what is left. Errors: a
-/// shape with another number of elements. Costs nothing: both are the same memory.
+/// Shapes: x (rows, a, b, …), y (rows, `shape`…); one extent of `shape` may be −1, which is computed from the
+/// others. Errors: a shape with another number of elements. Costs nothing: both are the same memory.
 public struct Reshape: BuiltInLayer {
   public static let spec = LayerSpec(
     kind: "reshape", summary: "Gives each sample another shape; its elements stay in their order.",

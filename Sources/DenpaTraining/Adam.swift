@@ -37,7 +37,7 @@ struct Adam: Optimizer {
   let epsilon: Double
   let weightDecay: Double
 
-  /// The weight decay does not pass through the moments: AdamW.
+  /// Whether the weight decay bypasses the moments, as in AdamW.
   var isDecoupled = false
 
   var state: [OptimizerState] { [OptimizerState("first"), OptimizerState("second")] }

@@ -1,21 +1,21 @@
 import DenpaCore
 import DenpaGraph
 
-/// Where `fit` takes its batches from.
+/// A source of batches for `fit`.
 public protocol BatchSource: AnyObject {
-  /// Batches of an epoch, where that is known.
+  /// The number of batches in an epoch, if it is known.
   var batchCount: Int? { get }
-  /// Goes to the first batch of an epoch, counted over the trainer's life.
+  /// Moves to the first batch of an epoch. Epochs are counted over the trainer's lifetime.
   func start(epoch: Int64) throws(DenpaError)
-  /// Binds the next batch to a plan of the trainer's. nil: the epoch is over.
+  /// Binds the next batch to a plan of the trainer. Returns nil at the end of the epoch.
   func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> Batch?
 }
 
 extension Trainer {
   @inline(__always)
   func with<R>(_ batch: Batch, _ body: (Executor) throws(DenpaError) -> R) throws(DenpaError) -> R {
-    // The standard function is older than typed errors; an error is handed on by the trainer, for a local one
-    // takes 512 bytes to make.
+    // The standard library's function does not support typed errors. The trainer holds the error, because
+    // initializing a local one would write 512 bytes at each call.
     let answer: R? = batch.executor._withUnsafeGuaranteedRef { executor in
       do throws(DenpaError) { return try body(executor) } catch {
         failure = error
@@ -28,16 +28,17 @@ extension Trainer {
   }
 }
 
-/// Rows of tensors in memory, a batch at a time: in place where the rows stand in order and in the right
-/// dtype, gathered into memory for one batch otherwise. The tensors were checked (`Trainer.checkData`), so
+/// The rows of tensors in memory, a batch at a time: read in place if they are in order and in the right
+/// dtype, otherwise gathered into memory for one batch. The tensors were checked (`Trainer.checkData`), so
 /// nothing is checked again for each batch.
 final class ArraySource: BatchSource {
   private struct Column {
     let rows: RowSource
-    /// Where gathered or converted rows go; nil: read in place.
+    /// Memory for gathered or converted rows; nil if rows are read in place.
     let staging: Buffer?
 
-    /// Memory for `count` rows: in guard mode at the end of the staging memory, beside an inaccessible page.
+    /// Returns memory for `count` rows: in guard mode at the end of the staging memory, beside an
+    /// inaccessible page.
     func place(_ staging: Buffer, _ count: Int) -> UnsafeMutableRawPointer {
       guard GuardMode.isOn else { return staging.base }
       return staging.base + (staging.paddedBytes - count * rows.boundStride)
@@ -53,8 +54,8 @@ final class ArraySource: BatchSource {
   private let seed: UInt64
   private var position = 0
 
-  /// The tensors go to the first slots of `executor`, in order. `isSample`: they are one row, without a batch
-  /// axis.
+  /// The tensors are bound to the first slots of `executor`, in order. With `isSample` they are one row,
+  /// without a batch axis.
   init(
     inputs: UnsafeBufferPointer<TensorView>, targets: UnsafeBufferPointer<TensorView>, _ executor: Executor,
     isSample: Bool, batchSize: Int, shuffleSeed: UInt64?
@@ -117,7 +118,7 @@ final class ArraySource: BatchSource {
         }
         executor.slots[index] = memory
       } else {
-        // A tensor without elements may have no memory; the executor's own will do.
+        // A tensor without elements may have no memory; any valid memory will do.
         executor.slots[index] = column.rows.address(of: position) ?? executor.someMemory
       }
     }

@@ -2,10 +2,10 @@ import CShim
 import DenpaCore
 import DenpaGraph
 
-/// How `fit` is to train.
+/// The options of `fit`.
 public struct FitOptions {
   public var epochs = 1
-  /// nil: the trainer's largest batch.
+  /// The number of rows in a batch; nil: `TrainerOptions.maximumRows`.
   public var batchSize: Int?
   public var shuffle = true
   public var validationInputs: UnsafeBufferPointer<TensorView>?
@@ -14,7 +14,7 @@ public struct FitOptions {
   public init() {}
 }
 
-/// What `fit` tells while it runs.
+/// What `fit` reports while it runs.
 public struct Progress {
   public var epoch = 0
   public var epochs = 0
@@ -27,7 +27,7 @@ public struct Progress {
   public var validationAccuracy = Double.nan
   public var endOfEpoch = false
 
-  /// The error where the callback stops the training here.
+  /// The error to throw if the callback stops the training here.
   var stopped: DenpaError {
     let place: Message =
       endOfEpoch
@@ -36,14 +36,14 @@ public struct Progress {
   }
 }
 
-/// Answers whether to go on.
+/// Returns whether to continue.
 public typealias ProgressCallback = (Progress) throws(DenpaError) -> Bool
 
 extension Trainer {
-  /// Nanoseconds between two calls of the progress callback.
+  /// The minimum number of nanoseconds between two calls of the progress callback within an epoch.
   static let callbackInterval: UInt64 = 50_000_000
 
-  /// Trains on tensors in memory. Answers the mean loss of the last epoch.
+  /// Trains on tensors in memory. Returns the mean loss of the last epoch.
   public func fit(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,
     _ fitOptions: FitOptions,
@@ -57,8 +57,8 @@ extension Trainer {
     return try fit(source, fitOptions, progress: progress)
   }
 
-  /// Checks whole data against the model and the losses, before any of it is read. Returns the executor that
-  /// takes its batches.
+  /// Checks a whole data set against the model and the losses, before any of it is read. Returns the executor
+  /// for its batches.
   @discardableResult
   public func checkData(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>, training: Bool,
@@ -79,8 +79,8 @@ extension Trainer {
         )
       }
       try view.checkFits(executor.plan.slots[index].type.dtype, executor.describe(index))
-      // All of them are cut into batches alike: a single sample among tensors with a batch axis would be cut
-      // along the wrong axis.
+      // All tensors are divided into batches in the same way: a single sample among tensors with a batch axis
+      // would be divided along the wrong axis.
       let expected = executor.plan.slots[index].type
       guard view.isSample(of: expected) == isSample else {
         throw DenpaError(
@@ -119,7 +119,7 @@ extension Trainer {
     do {
       return try epochs(source, fitOptions, progress, &learned)
     } catch {
-      // Nothing was learned, nothing changes; but what was learned is not lost with the error.
+      // What was learned before the error is kept. If nothing was learned, nothing changes.
       if learned { try publish() }
       throw error
     }
@@ -163,7 +163,7 @@ extension Trainer {
     return progress.loss
   }
 
-  /// What is wrong with validation data is said of it.
+  /// Checks the validation data. The errors say that they concern it.
   @inline(never)
   private func checkValidation(_ fitOptions: FitOptions) throws(DenpaError) {
     guard let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets else { return }
@@ -185,7 +185,7 @@ extension Trainer {
     }
   }
 
-  /// Loss and accuracy over all rows, in batches.
+  /// Returns the loss and the accuracy over all rows, computed in batches.
   public func evaluate(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
   ) throws(DenpaError) -> (loss: Double, accuracy: Double) {
@@ -206,11 +206,11 @@ extension Trainer {
   var measuresAccuracy: Bool { options.losses.first?.definition.spec.classTargets ?? false }
 }
 
-/// The loss of an epoch, whatever its batches: the mean over its samples, and of a term whose `reduction` is
-/// sum the sum over them.
+/// The loss and the accuracy of an epoch, whatever its batches. The loss is the mean over the samples, or the
+/// sum for a term whose `reduction` is sum.
 struct Meter {
   let measuresAccuracy: Bool
-  /// Of each term whether it is a sum; empty where none is.
+  /// Whether each term is a sum; empty if none is.
   private let isSum: [Bool]
   private var samples = 0
   private var lossSum = 0.0
@@ -261,8 +261,8 @@ struct Meter {
   }
 }
 
-/// Asks the clock only as often as is needed to be about in time: at 0.1 µs a step the clock would be a
-/// quarter of the step.
+/// Reads the clock only as often as is needed to be roughly on time: in a step of 0.1 µs, reading it would
+/// take a quarter of the time.
 struct Pacer {
   private var last = denpa_nanoseconds()
   private var lastCheck = denpa_nanoseconds()
@@ -287,8 +287,8 @@ struct Pacer {
   }
 }
 
-/// Which rows are classified right: the largest prediction against the class number, or against the largest
-/// target.
+/// Counts the rows that are classified correctly: those whose largest prediction is that of the class number
+/// or of the largest target.
 enum Accuracy {
   static func count(_ executor: Executor, _ rows: Int, _ trainer: Trainer) -> (hits: Int, decisions: Int) {
     let plan = executor.plan

@@ -1,9 +1,10 @@
 import DenpaCore
 import DenpaGraph
 
-/// What those who look into a trainer need.
+/// Access to a trainer's state for inspection.
 extension Trainer {
-  /// Takes over another trainer's weights, whatever its dtype; the models have the same graph.
+  /// Copies another trainer's weights, converting them to this one's dtype. Both models must have the same
+  /// graph.
   public func takeParameters(of other: Trainer) {
     for (index, parameter) in parameters.enumerated() {
       convert(
@@ -12,13 +13,13 @@ extension Trainer {
     }
   }
 
-  /// The values of a parameter, writable, in the trainer's own copy.
+  /// Returns a writable view of a parameter in the trainer's own copy.
   public func weightView(_ name: String) throws(DenpaError) -> TensorView {
     let index = try model.parameterIndex(name)
     return TensorView(weights.base + model.layout.offsets[index], parameters[index].type)
   }
 
-  /// The loss of a batch, as training sees it, without learning.
+  /// Returns the loss of a batch as training computes it, without learning.
   public func loss(_ inputs: TensorList, _ targets: TensorList) throws(DenpaError) -> Double {
     let batch = try bindBatch(inputs, targets, training: true)
     return try with(batch) { executor throws(DenpaError) in

@@ -1,16 +1,16 @@
 import DenpaCore
 import DenpaGraph
 
-/// Losses that can be computed and mean nothing where they are: found when a trainer is made, because the
-/// training would go well and the result be wrong.
+/// Finds losses that can be computed but are meaningless on their outputs. They are refused when a trainer is
+/// made, because training would seem to succeed and give a wrong result.
 ///
-/// Only what cannot be meant is refused. Sums, plugins, exponentials and inputs may be probabilities or not:
-/// nobody can say.
+/// Only what cannot be intended is refused. Sums, plugins' layers, exponentials and inputs may or may not be
+/// probabilities.
 enum LossMistakes {
   private static let probabilities = "cross_entropy"
   private static let logits = "softmax_cross_entropy"
 
-  /// `term` is on an output that the model has.
+  /// Throws if `term` is such a loss. Its output must be one of the model's.
   static func check(_ term: LossTerm, of model: Model) throws(DenpaError) {
     let kind = term.definition.spec.kind
     guard kind == probabilities || kind == logits else { return }
@@ -39,7 +39,7 @@ enum LossMistakes {
     )
   }
 
-  /// The node that computed a value, behind those that only hand it on.
+  /// Returns the node that computed a value, skipping those that only pass it on.
   private static func origin(_ value: ValueID, _ graph: Graph) -> Node {
     var node = graph.nodes[graph.values[value].node]
     while node.kind == "identity" || node.kind == "flatten", let input = node.inputs.first {
@@ -48,7 +48,8 @@ enum LossMistakes {
     return node
   }
 
-  /// Of a node whose values are not between 0 and 1: what to say of its function.
+  /// Returns the words for the function of a node whose values are not confined to 0 … 1; nil for any other
+  /// node.
   private static func unboundedFunction(_ node: Node) -> Message? {
     switch node.kind {
     case "relu", "tanh", "gelu", "erf": return ""

@@ -3,8 +3,8 @@ import DenpaGraph
 
 /// Finds where NaN or infinity began in a step that has failed.
 enum NonFinite {
-  /// Runs the failed step once more by a plan that keeps every value, and returns the first tensor that is
-  /// not finite, in the order of computation.
+  /// Runs the failed step again with a plan that keeps every value, and returns a description of the first
+  /// tensor, in the order of computation, that is not finite.
   static func origin(_ failed: Executor, _ trainer: Trainer, _ rows: Int) throws(DenpaError) -> Message? {
     var request = PlanRequest(.observe, maximumRows: rows, threads: 1)
     request.extents = failed.plan.extents
@@ -27,7 +27,7 @@ enum NonFinite {
     where !isFinite(
       trainer.weights.base + trainer.model.layout.offsets[index], parameter.type)
     { return "the parameter \"\(parameter.name)\" holds NaN or infinity" }
-    // Looked at as soon as it is written: later ops may add to it.
+    // Each tensor is checked as soon as it is written, because later ops may add to it.
     var origin: Message?
     try executor.executeStepwise(rows: rows, parameters: trainer.weights.base, draw: trainer.forwardCount) {
       ops in

@@ -1,7 +1,7 @@
 import DenpaCore
 import DenpaGraph
 
-/// Forward and backward one by one or together, for training loops of the caller's own.
+/// Forward and backward, separately or together, for training loops written by the caller.
 extension Trainer {
   public func forward(_ inputs: TensorList, _ outputs: TensorList, training: Bool) throws(DenpaError) {
     if !training, let batch = inferExecutors.rebind(inputs, outputs: outputs) {
@@ -15,8 +15,8 @@ extension Trainer {
     let sizes = try model.sizes(of: inputs.views)
     let rows = sizes.rows
     let executor = try openLoop(training: training, sizes)
-    // Nothing is bound before everything is checked: what an earlier forward bound is still there for its
-    // backward.
+    // Everything is checked before anything is bound, so that after an error the bindings of an earlier
+    // forward remain for its backward.
     try executor.check(inputs, outputs: outputs, rows: rows)
     if training {
       openForward = nil
@@ -39,7 +39,7 @@ extension Trainer {
     openForward = (rows, draw)
   }
 
-  /// An executor of the open loop with room for a batch.
+  /// Returns an executor of the open loop with room for a batch, compiling a plan if there is none.
   private func openLoop(training: Bool, _ sizes: BatchSizes) throws(DenpaError) -> Executor {
     func hasRoom(_ known: Executor) -> Bool {
       known.plan.extents == sizes.extents && sizes.rows <= known.plan.maximumRows
@@ -90,7 +90,7 @@ extension Trainer {
     gathered(executor)
   }
 
-  /// Adds the gradients of a batch to those there are; returns its loss.
+  /// Adds the gradients of a batch to the existing ones. Returns its loss.
   public func addGradients(
     _ inputs: TensorList, _ targets: TensorList, inputGradients: UnsafeBufferPointer<TensorView>?
   ) throws(DenpaError) -> Double {
@@ -112,8 +112,8 @@ extension Trainer {
       try executor.execute(rows: rows, parameters: weights.base, accumulate: hasGradients, draw: forwardCount)
     }
     gathered(executor)
-    // The gradients are there for whoever wants to look at them, and `step` refuses them; the layers' states
-    // are not those of a batch that went wrong.
+    // Gradients that are not finite remain for inspection, and `step` refuses them. The layers' states are
+    // restored to those before the batch.
     if executor.takeFlagged() == nil && executor.loss.isFinite {
       forwardCount += 1
     } else {
@@ -122,7 +122,8 @@ extension Trainer {
     return executor.loss
   }
 
-  /// Input gradients that nobody takes go to memory of the executor's own.
+  /// Binds the memory for gradients of inputs: the caller's, or the executor's own for those that the caller
+  /// does not want.
   func bindInputGradients(
     _ executor: Executor, _ views: UnsafeBufferPointer<TensorView>?, rows: Int = 0
   ) throws(DenpaError) {

@@ -7,11 +7,11 @@ import Glibc
 public struct OptimizerSettings: Sendable {
   public var kind: String
   public var optimizer: any Optimizer
-  /// The first one whose pattern fits a parameter's name is its group.
+  /// A parameter belongs to the first group whose pattern matches its name.
   public var groups: [ParameterGroup] = []
-  /// The largest norm of all gradients together; 0: any.
+  /// The maximum norm of all gradients together; 0: no limit.
   public var clipNorm = 0.0
-  /// The largest magnitude of an element of a gradient; 0: any.
+  /// The maximum magnitude of an element of a gradient; 0: no limit.
   public var clipValue = 0.0
 
   public init(_ kind: String, _ optimizer: any Optimizer) {
@@ -19,7 +19,8 @@ public struct OptimizerSettings: Sendable {
     self.optimizer = optimizer
   }
 
-  /// The group of each parameter, or why there is none; nil: none of them fits.
+  /// Returns the group of each parameter; nil for a parameter that belongs to none. Throws if a group matches
+  /// no parameter or its learning rate cannot be used.
   func groups(of parameters: [Parameter]) throws(DenpaError) -> [Int?] {
     var fits = Array(repeating: false, count: groups.count)
     var result: [Int?] = []
@@ -45,25 +46,25 @@ public struct OptimizerSettings: Sendable {
   }
 }
 
-/// A sweep over parameters of one group that lie side by side.
+/// A sweep over adjacent parameters of one group.
 struct Sweep {
   var step: Step
   var prepare: @convention(c) (UnsafeMutableRawPointer, Int64, Double) -> Void
   var arguments: UnsafeMutableRawPointer
-  /// The group's learning rate, divided by the optimizer's.
+  /// The group's learning rate divided by the optimizer's.
   var rate: Double
 }
 
-/// The optimizer of a trainer: what it keeps of each parameter, and the kernel calls of a step.
+/// The optimizer of a trainer: what it keeps for each parameter, and the kernel calls of a step.
 final class Optimization {
   private let settings: OptimizerSettings
-  /// What the optimizer keeps: for each of its tensors the places of all parameters, and the memory.
+  /// What the optimizer keeps: for each of its tensors, the layout over all parameters, and the memory.
   private let state: [(description: OptimizerState, layout: ParameterLayout, memory: Buffer)]
-  /// What a step walks through: plain memory, which the trainer reads without the way through this object.
+  /// What a step walks through: plain memory, which the trainer reads without going through this object.
   let sweeps: UnsafeMutableBufferPointer<Sweep>
-  /// nil: gradients have no limits.
+  /// nil if gradients are not limited.
   let clipping: Clipping?
-  /// Keeps what `sweeps` points to.
+  /// Holds what `sweeps` points to.
   private let memory: Buffer
 
   init(
@@ -113,7 +114,7 @@ final class Optimization {
     clipping = isClipped ? try Clipping(settings, kernels, parameters, model.layout, gradients) : nil
   }
 
-  /// Parameters of one group that lie side by side and are trained.
+  /// Returns the spans of trained parameters. With `merging`, adjacent parameters of one group are one span.
   private static func spans(
     _ parameters: [Parameter], _ groups: [Int?], _ layout: ParameterLayout, merging: Bool
   ) -> [(first: Int, bytes: Range<Int>)] {
@@ -130,7 +131,7 @@ final class Optimization {
     return result
   }
 
-  /// What the optimizer keeps of a parameter under that name.
+  /// Returns a view of what the optimizer keeps for a parameter under the given name.
   func view(_ name: String, of index: Int, _ parameter: Parameter) throws(DenpaError) -> TensorView {
     guard let found = state.first(where: { $0.description.name == name }) else {
       let known = state.map(\.description.name)
@@ -151,7 +152,7 @@ final class Optimization {
 final class Clipping {
   private let settings: OptimizerSettings
   private let kernels: KernelTable
-  /// The gradients that are there.
+  /// The gradients of the trained parameters.
   private let gradients: [(memory: UnsafeMutableRawPointer, count: Int)]
 
   init(

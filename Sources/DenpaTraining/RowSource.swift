@@ -2,39 +2,39 @@ import CShim
 import DenpaCore
 import DenpaGraph
 
-/// Rows of a tensor in memory that belongs to the caller, and how they get into the memory of one batch: in
-/// order or gathered from anywhere, in the dtype that the batch has. Nothing is checked here.
+/// Copies rows of a tensor in the caller's memory to the memory of a batch, in order or gathered from
+/// anywhere, in the batch's dtype. Nothing is checked here.
 struct RowSource {
   private let data: UnsafeRawPointer?
   private let dtype: DType
   private let bound: DType
-  /// Of one row.
+  /// The number of elements in a row.
   private let elements: Int
   private let count: Int
-  /// Bytes from one row to the next, here and in the batch.
+  /// The number of bytes from one row to the next, in the tensor and in the batch.
   private let stride: Int
   let boundStride: Int
-  /// Where the elements of a row stand, if not side by side: extents and steps in bytes, the outermost axis
-  /// first.
+  /// The axes of a row whose elements are not adjacent, the outermost first; steps are in bytes. Empty if the
+  /// elements are adjacent.
   private let axes: [Axis]
 
   private struct Axis {
     var extent: Int
     var step: Int
   }
-  /// So many rows before it is copied, the beginning of a row is asked for.
+  /// The number of rows by which prefetching is ahead of copying; 0: nothing is prefetched.
   private let ahead: Int
 
-  /// Tensors up to this size are taken to be in the cache already: then nothing is asked for.
+  /// Tensors up to this size are assumed to be in the cache already, so nothing is prefetched.
   private static let cacheBytes = 8 << 20
-  /// What is asked for of a row: the hardware goes on by itself. A loop that only gathers from all over 160
-  /// MB takes 19 ns instead of 29 for rows of 8 bytes, 52 instead of 104 for 128, 150 instead of 240 for 512,
-  /// 520 instead of 640 for 3,136; with more lines or rows ahead it is slower again. In a whole fit of a
-  /// small network no difference was measured.
+  /// The maximum number of cache lines prefetched of a row; the hardware prefetches the rest. A loop that
+  /// only gathers rows from random places in 160 MB takes 19 ns instead of 29 for a row of 8 bytes, 52
+  /// instead of 104 for 128, 150 instead of 240 for 512, 520 instead of 640 for 3,136; with more lines or
+  /// rows ahead it is slower again. In a whole fit of a small network no difference was measured.
   private static let linesAhead = 4
   private static let line = 64
 
-  /// The rows of a tensor, or the one sample that it is; a batch has them as `bound`.
+  /// The rows are those of a tensor, or the one sample that it is. `bound` is their dtype in a batch.
   init(_ tensor: TensorView, isSample: Bool, as bound: DType) {
     let shape = tensor.type.shape
     data = tensor.data.map { UnsafeRawPointer($0) }
@@ -57,8 +57,8 @@ struct RowSource {
     ahead = count * bytes <= RowSource.cacheBytes ? 0 : min(max(2048 / bytes, 2), 16)
   }
 
-  /// The axes from `first` on, those of one index or none left out and those that follow each other without a
-  /// gap made one.
+  /// Returns the axes from `first` on. Those with one index or none are left out, and those that follow each
+  /// other without a gap are merged.
   private static func axes(_ shape: Shape, _ strides: UnsafePointer<Int64>, from first: Int, _ size: Int)
     -> [Axis]
   {
@@ -78,7 +78,7 @@ struct RowSource {
     data.map { UnsafeMutableRawPointer(mutating: $0 + row * stride) }
   }
 
-  /// Copies the rows from number `first` on, converted.
+  /// Copies `count` rows from row `first` on, converting them.
   func copy(from first: Int, count: Int, to batch: UnsafeMutableRawPointer) {
     guard let data, elements > 0 else { return }
     guard !axes.isEmpty || stride != elements * dtype.size else {
@@ -88,16 +88,16 @@ struct RowSource {
     for index in 0..<count { copyRow(data + (first + index) * stride, to: batch + index * boundStride) }
   }
 
-  /// Copies the rows that stand in `order` from position `first` on, converted.
+  /// Copies the `count` rows that are in `order` from position `first` on, converting them.
   func gather(
     _ order: UnsafeMutableBufferPointer<Int64>, from first: Int, count: Int, to batch: UnsafeMutableRawPointer
   ) {
     guard let data, elements > 0 else { return }
     guard let order = UnsafePointer(order.baseAddress) else { return }
-    // Locals: the compiler cannot know that nothing of this is written by the copies.
+    // Local copies, because the compiler cannot know that copying rows does not change these properties.
     let stride = stride
     let ahead = ahead
-    // Beyond the end of this batch too: the next one begins there.
+    // Prefetches beyond the end of this batch too, where the next one begins.
     let last = ahead > 0 ? self.count : 0
     let wanted = min(RowSource.linesAhead, (elements * dtype.size + RowSource.line - 1) / RowSource.line)
     var destination = batch
@@ -123,7 +123,7 @@ struct RowSource {
     }
   }
 
-  /// The elements from `axis` on.
+  /// Copies the elements of the axes from `axis` on, and advances `destination`.
   private func copy(_ source: UnsafeRawPointer, axis: Int, to destination: inout UnsafeMutableRawPointer) {
     let (extent, step) = (axes[axis].extent, axes[axis].step)
     if axis == axes.count - 1 {

@@ -2,7 +2,7 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// What a trainer is made for.
+/// The options of a trainer.
 public struct TrainerOptions: Sendable {
   public var losses: [LossTerm] = []
   public var optimizer: OptimizerSettings?
@@ -13,49 +13,50 @@ public struct TrainerOptions: Sendable {
   public init() {}
 }
 
-/// Learning: its own copy of a model's parameters, gradients, the optimizer's memory, and the plans that
-/// change them.
+/// Trains a model. A trainer has its own copy of the parameters, their gradients, the optimizer's memory, and
+/// the plans that change them.
 ///
-/// One thread at a time; the C API's handles take turns.
+/// Only one thread may use it at a time; the C API serializes its calls.
 public final class Trainer: @unchecked Sendable {
   public let model: Model
   public let options: TrainerOptions
   public let inputCount: Int
   public let targetCount: Int
-  /// Parameters that `weights` has; trainable flags as they were when the trainer was made.
+  /// The parameters in `weights`, with the trainable flags that they had when the trainer was made.
   public let parameters: [Parameter]
   let weights: Buffer
   let gradients: Buffer
   let states: LayerStates
-  /// Steps of the optimizer so far, and epochs of `fit`.
+  /// The number of steps of the optimizer so far, and of epochs of `fit`.
   public private(set) var stepCount: Int64 = 0
   public internal(set) var epochCount: Int64 = 0
   public var learningRate: Double
-  /// Rows that memory is laid out for; a larger batch makes it grow.
+  /// The number of rows that memory is laid out for. A larger batch makes it grow.
   public internal(set) var maximumRows: Int
-  /// Forwards of training so far that were not taken back: what random numbers are keyed by.
+  /// The number of training forwards so far that were not undone, by which random numbers are keyed.
   var forwardCount: UInt64 = 0
-  /// Whether `gradients` holds something to add to.
+  /// Whether `gradients` holds values to which further gradients are added.
   var hasGradients = false
   let hasOptimizer: Bool
   private let wantsInputGradients: Bool
   let optimization: Optimization?
-  /// Those of the optimizer, and whether gradients are limited before them.
+  /// The optimizer's sweeps, and whether gradients are limited before them.
   private let sweeps: UnsafeMutableBufferPointer<Sweep>
   private let limitsGradients: Bool
   private let run: UnsafeMutablePointer<Run>
   private let runMemory: Buffer
 
-  /// What the executors compute in, and those whose forward waits for its backward; nil until there is one.
+  /// The arena that the executors share, and the one of those whose forward waits for its backward; nil until
+  /// there is such an executor.
   private var arena: Buffer?
   private var waitingArena: Buffer?
   private var lossExecutors = ExecutorCache()
   private var evaluationExecutors = ExecutorCache()
   var openExecutors = ExecutorCache()
   var inferExecutors = ExecutorCache()
-  /// On its way out of `with`.
+  /// An error on its way out of `with`.
   var failure: DenpaError?
-  /// Has the forward that waits for its backward.
+  /// The executor of the forward that waits for its backward.
   var openExecutor: Executor?
   /// The forward that waits for its backward: its rows, and its number.
   var openForward: (rows: Int, draw: UInt64)?
@@ -99,12 +100,13 @@ public final class Trainer: @unchecked Sendable {
     try checkMemory("a trainer")
     try checkLosses()
     if !model.isOpen, model.graph.nodes.contains(where: { $0.spec?.differentiable == false }) {
-      // Compiling says which layer has no backward where a gradient has to pass.
+      // If a gradient has to pass through a layer without a backward, compiling a plan throws an error that
+      // names it.
       _ = try Plan(model, request(.train, targets: [], BatchSizes(rows: maximumRows)))
     }
   }
 
-  /// Finds losses that do not fit the outputs when the trainer is made, not at the first batch.
+  /// Refuses losses that do not fit the outputs when the trainer is made, not at the first batch.
   private func checkLosses() throws(DenpaError) {
     for (index, term) in options.losses.enumerated() {
       guard model.outputs.indices.contains(term.output) else {
@@ -124,7 +126,7 @@ public final class Trainer: @unchecked Sendable {
 
   // MARK: Plans
 
-  /// The type of a loss's target as its plan wants it, from what is handed in.
+  /// Returns the type of a loss's target in a plan for targets like the given one.
   private func targetType(
     _ term: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
   ) throws(DenpaError) -> TensorType {
@@ -144,15 +146,15 @@ public final class Trainer: @unchecked Sendable {
     request.losses = targets.isEmpty ? [] : options.losses
     request.targets = targets
     request.inputGradients = options.inputGradients && mode != .infer
-    // What the model says of its parameters may have changed since the optimizer's sweeps were made.
+    // The model's trainable flags may have changed since the optimizer's sweeps were made.
     request.trainable = parameters.map(\.isTrained)
     return request
   }
 
-  /// Compiles a plan with room for `rows`. A trainer that meets a larger batch than any before has room for
-  /// an eighth more: batches that grow little by little do not compile a plan each.
+  /// Compiles a plan with room for a batch of these sizes. If the batch is larger than any before, there is
+  /// room for an eighth more, so that batches that grow little by little do not compile a plan each.
   ///
-  /// All of them share one arena, except those whose forward waits for its backward: they share another.
+  /// All executors share one arena, except those whose forward waits for its backward, which share another.
   func makeExecutor(
     _ mode: PlanMode, targets: [TensorType], _ sizes: BatchSizes, waits: Bool = false
   ) throws(DenpaError) -> Executor {
@@ -171,14 +173,14 @@ public final class Trainer: @unchecked Sendable {
     return executor
   }
 
-  /// Whether the inputs are one sample without a batch axis.
+  /// Returns whether the inputs are one sample without a batch axis.
   func isSample(_ inputs: UnsafeBufferPointer<TensorView>) -> Bool {
     guard let first = inputs.first, let value = model.graph.inputs.first else { return false }
     return first.isSample(of: model.graph.values[value].type)
   }
 
-  /// Integers count as class numbers unless they have the predictions' own shape: then they are rows,
-  /// one-hot.
+  /// Returns whether a target holds class numbers. Integers do, unless they have the predictions' own shape;
+  /// then they are one-hot rows.
   private func isClassNumbers(
     _ term: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
   ) -> Bool {
@@ -206,7 +208,7 @@ public final class Trainer: @unchecked Sendable {
     return true
   }
 
-  /// The executor whose plan takes a batch of these sizes and targets like these; compiled anew where there
+  /// Returns the executor whose plan fits a batch of these sizes and such targets, compiling a plan if there
   /// is none.
   func executor(
     training: Bool, _ sizes: BatchSizes, _ inputs: UnsafeBufferPointer<TensorView>,
@@ -238,7 +240,7 @@ public final class Trainer: @unchecked Sendable {
 
   // MARK: Closed loop
 
-  /// Forward, loss, backward, optimizer. Returns the loss before the step.
+  /// Runs forward, loss, backward and the optimizer. Returns the loss before the step.
   public func trainBatch(_ inputs: TensorList, _ targets: TensorList) throws(DenpaError) -> Double {
     guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
@@ -247,7 +249,7 @@ public final class Trainer: @unchecked Sendable {
     return try with(batch) { executor throws(DenpaError) in try learn(executor, batch.rows) }
   }
 
-  /// Checks one batch and binds it to the plan for targets like these.
+  /// Checks a batch and binds it to the plan for such targets.
   public func bindBatch(
     _ inputs: TensorList, _ targets: TensorList, training: Bool
   ) throws(DenpaError) -> Batch {
@@ -263,7 +265,7 @@ public final class Trainer: @unchecked Sendable {
     return Batch(executor, rows: sizes.rows)
   }
 
-  /// One step with what is bound. It happens entirely or not at all.
+  /// Takes a step with the bound batch, entirely or not at all. Returns the loss before the step.
   func learn(_ executor: Executor, _ rows: Int) throws(DenpaError) -> Double {
     guard rows > 0 else { return 0 }
     if wantsInputGradients { try bindInputGradients(executor, nil, rows: rows) }
@@ -280,11 +282,11 @@ public final class Trainer: @unchecked Sendable {
     return loss
   }
 
-  /// One step of the optimizer, whatever the gradients are.
+  /// Takes a step of the optimizer, whatever the gradients are.
   @inline(__always)
   func applyOptimizer() throws(DenpaError) {
     stepCount += 1
-    // What forward kept belongs to the weights that it had.
+    // What a forward kept is valid only for the weights that it used.
     openForward = nil
     if limitsGradients { limitGradients() }
     for sweep in sweeps {

@@ -2,7 +2,7 @@ import DenpaCore
 import DenpaGraph
 
 extension Trainer {
-  /// One step of the optimizer with the gradients that there are, whoever wrote them.
+  /// Takes a step of the optimizer with the existing gradients, whoever wrote them.
   public func step() throws(DenpaError) {
     guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
@@ -18,8 +18,7 @@ extension Trainer {
 
   public func zeroGradients() {
     model.layout.clear(gradients.base)
-    // The zeros are something to add to: what the caller writes into a gradient before the next backward
-    // counts.
+    // The next backward adds to the zeros, so that what the caller writes into a gradient before it counts.
     hasGradients = true
   }
 
@@ -40,7 +39,7 @@ extension Trainer {
     return TensorView(gradients.base + model.layout.offsets[index], parameters[index].type)
   }
 
-  /// What the optimizer keeps of a parameter, writable: "first" or "second" of Adam.
+  /// Returns a writable view of what the optimizer keeps for a parameter: "first" or "second" for Adam.
   public func optimizerStateView(_ name: String, of parameter: String) throws(DenpaError) -> TensorView {
     guard let optimization else { throw DenpaError(.badState, "the trainer has no optimizer") }
     let index = try model.parameterIndex(parameter)
@@ -49,7 +48,8 @@ extension Trainer {
 
   // MARK: Numbers that are not finite
 
-  /// Says where they began: the plan runs once more with every value kept. The step is taken back.
+  /// Undoes the step and returns an error that says where NaN or infinity began, which is found by running
+  /// the step again with every value kept.
   func notFinite(_ executor: Executor, _ rows: Int, _ flagged: Int?) -> DenpaError {
     states.restore(to: weights.base)
     defer { states.restore(to: weights.base) }

@@ -1,8 +1,8 @@
 import DenpaCore
 import DenpaGraph
 
-/// The states of the layers of a model (running means and the like), which forward writes while training:
-/// what they were before a step, so that a step that fails is taken back.
+/// A copy of the layers' states (running means and the like) before a step. Forward changes them while
+/// training, and the copy allows a failed step to be undone.
 struct LayerStates {
   private struct Place {
     var name: String
@@ -38,7 +38,7 @@ struct LayerStates {
     }
   }
 
-  /// The first state that holds NaN or infinity although it did not when it was kept.
+  /// Returns the name of the first state that holds NaN or infinity but did not when it was kept.
   func firstNotFinite(in weights: UnsafeMutableRawPointer) -> String? {
     guard let kept else { return nil }
     return places.first {
@@ -47,7 +47,7 @@ struct LayerStates {
   }
 }
 
-/// Whether all elements of a float tensor are finite.
+/// Returns whether all elements of a float tensor are finite.
 func isFinite(_ data: UnsafeMutableRawPointer, _ type: TensorType) -> Bool {
   if type.dtype == .float64 {
     for index in 0..<type.shape.count
@@ -60,8 +60,8 @@ func isFinite(_ data: UnsafeMutableRawPointer, _ type: TensorType) -> Bool {
 }
 
 extension Trainer {
-  /// Runs a part of a training step. Where it fails, layers' states are what they were, and so are the
-  /// gradients unless backward had begun: then they are zero.
+  /// Runs a part of a training step. If it fails, the layers' states are restored. The gradients are
+  /// unchanged, or zero if backward had begun.
   @inline(__always)
   func transaction(_ executor: Executor, _ body: () throws(DenpaError) -> Void) throws(DenpaError) {
     states.keep(from: weights.base)
@@ -78,14 +78,14 @@ extension Trainer {
     if executor.hasBegunBackward { zeroGradients() }
   }
 
-  /// After gradients were computed: those that the plan does not reach are zero, unless they were
-  /// accumulated.
+  /// Records that gradients were computed. Those that the plan does not write are zeroed, unless gradients
+  /// are accumulated.
   func gathered(_ executor: Executor) {
     if !hasGradients, !executor.isComplete { executor.clearUnreachedGradients() }
     hasGradients = true
   }
 
-  /// The name of the first parameter whose gradient is not finite.
+  /// Returns the name of the first parameter whose gradient is not finite.
   func firstGradientNotFinite() -> String? {
     for (index, parameter) in parameters.enumerated() where parameter.isTrained {
       if !isFinite(gradients.base + model.layout.offsets[index], parameter.type) { return parameter.name }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DenpaCore
 
-/// One after another: they look at how many handles there are.
+/// Serialized, because the tests count the existing handles.
 @Suite(.serialized) struct HandleTableTests {
   private final class Object: Sendable {
     let number: Int
@@ -31,7 +31,7 @@ import Testing
     #expect(deaths.value == 0)
     HandleTable.unpin(pinned)
     #expect(deaths.value == 1)
-    // Its slot is used again; the old handle stays dead.
+    // Its slot is used again; the old handle remains invalid.
     let next = try HandleTable.insert(Object(8, deaths), kind: 3)
     #expect(next != handle)
     #expect(HandleTable.pin(handle, kind: 3) == nil)

@@ -70,7 +70,7 @@ import Testing
     #expect((1...64).contains(ThreadPool.defaultThreads()))
   }
 
-  /// Files as a kernel would show them.
+  /// Files as the operating system's kernel shows them.
   private func quota(_ files: [(String, String)]) throws -> Int32 {
     var template = Array("/tmp/denpa-cgroup-XXXXXX".utf8CString)
     let root = String(cString: try #require(mkdtemp(&template)))

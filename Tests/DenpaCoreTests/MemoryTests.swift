@@ -69,7 +69,8 @@ import Testing
     #expect(wrong.value == 0)
   }
 
-  /// Many more threads than slots, a few at a time: ended ones give theirs back, so none needs an allocation.
+  /// Many more threads than slots, a few at a time: threads that end return their slots, so none needs an
+  /// allocation.
   @Test func slotsComeBack() {
     let first = Shared()
     let last = Shared()

@@ -19,8 +19,8 @@ import Testing
         == (0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1))
   }
 
-  /// A checkpoint of one version must go on in the next. The numbers are those of an implementation in
-  /// Python.
+  /// Training must be able to continue with the next version from a checkpoint of this one. The numbers are
+  /// those of an implementation in Python.
   @Test func drawsNeverChange() {
     let random = Random(seed: 1, stream: 2, step: 3)
     #expect(random.bits(0) == 0x935A_FD9B)
@@ -102,7 +102,7 @@ import Testing
     none.withUnsafeMutableBufferPointer { Random(seed: 1, stream: 1).permutation(into: $0) }
   }
 
-  /// All six orders of three, equally often.
+  /// All six orders of three elements occur equally often.
   @Test func permutationIsFair() {
     var counts: [[Int64]: Int] = [:]
     for step in 0..<6000 {

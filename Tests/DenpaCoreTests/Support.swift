@@ -1,7 +1,7 @@
 import CShim
 import Glibc
 
-/// A word that threads of a test share.
+/// A word shared by a test's threads.
 final class Shared: @unchecked Sendable {
   let word: UnsafeMutablePointer<UInt64>
   init(_ value: UInt64 = 0) {
@@ -24,7 +24,7 @@ private final class Body {
   }
 }
 
-/// Runs the body in threads of its own, 0 ..< count, and waits for them.
+/// Runs the body in separate threads, 0 ..< count, and waits for them.
 func onThreads(_ count: Int, _ run: @escaping @Sendable (Int) -> Void) {
   var threads: [pthread_t] = []
   for index in 0..<count {
@@ -44,14 +44,14 @@ func onThreads(_ count: Int, _ run: @escaping @Sendable (Int) -> Void) {
   for thread in threads { pthread_join(thread, nil) }
 }
 
-/// fork, which Swift hides: its children must not do what a child may not do, and these do not.
+/// fork, which Swift hides because children may do little; these children comply.
 func forkProcess() -> pid_t {
   typealias Fork = @convention(c) () -> pid_t
   guard let symbol = dlsym(nil, "fork") else { return -1 }
   return unsafeBitCast(symbol, to: Fork.self)()
 }
 
-/// The child's exit status; nil when it had to be killed after some seconds.
+/// Returns the child's exit status; nil if it had to be killed after some seconds.
 func waitForChild(_ child: pid_t, seconds: Int = 20) -> Int32? {
   for _ in 0..<seconds * 1000 {
     var status: Int32 = 0

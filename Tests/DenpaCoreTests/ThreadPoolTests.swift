@@ -4,10 +4,10 @@ import DenpaKernelTypes
 import Glibc
 import Testing
 
-/// What the chunks of a test see and leave.
+/// What the chunks of a test read and write.
 private struct Work {
   var visits: UnsafeMutablePointer<UInt32>
-  /// Bit per worker number that came.
+  /// One bit for each worker number that occurred.
   var workers: UInt64 = 0
   var spin: UInt32 = 0
   var wrong: UInt32 = 0
@@ -18,7 +18,7 @@ private func run(_ threads: Int32, _ count: Int32, _ context: UnsafeMutableRawPo
   run.parallel(&run, count, body, context)
 }
 
-/// Every chunk once; answers the workers' bits.
+/// Checks that every chunk ran once. Returns the workers' bits.
 @discardableResult
 private func check(threads: Int32, count: Int32, spin: UInt32 = 0, nested: Bool = false) -> UInt64 {
   let visits = UnsafeMutablePointer<UInt32>.allocate(capacity: max(Int(count), 1))
@@ -27,7 +27,8 @@ private func check(threads: Int32, count: Int32, spin: UInt32 = 0, nested: Bool 
   var work = Work(visits: visits, spin: spin)
   let body: ChunkBody = { context, chunk, worker in
     let work = context.assumingMemoryBound(to: Work.self)
-    // Plain: only one thread may ever come here, and the caller reads it afterwards; ThreadSanitizer watches.
+    // Not atomic: only one thread may ever write it, and the caller reads it afterwards; ThreadSanitizer
+    // checks this.
     work.pointee.visits[Int(chunk)] += 1
     if worker < 0 || worker >= 64 { work.pointee.wrong = 1 }
     _ = denpa_atomic_or_u64(context + 8, 1 << UInt64(worker))
@@ -66,8 +67,8 @@ private func check(threads: Int32, count: Int32, spin: UInt32 = 0, nested: Bool 
     #expect(check(threads: 8, count: 1) == 1)
   }
 
-  /// A helper that has not run yet, or that a fork left with the parent, stands nowhere: nobody is moved for
-  /// it. (Its thread number would be 0 there, to Linux the caller.)
+  /// A helper that has not run yet, or that a fork left with the parent, has no CPU, so no thread is moved
+  /// because of it. (Its thread number would be 0 there, which for Linux is the caller.)
   @Test func unknownHelpersAreNotMoved() {
     denpa_forget_workers()
     let before = denpa_affinity_cpu_count()
@@ -88,7 +89,7 @@ private func check(threads: Int32, count: Int32, spin: UInt32 = 0, nested: Bool 
     }
   }
 
-  /// Sleepers are woken, spinners are found, whatever the pause before a job.
+  /// Whatever the pause before a job, sleeping helpers are woken and spinning ones are found.
   @Test func pausesBetweenJobs() {
     for round in 0..<300 {
       check(threads: 4, count: 8, spin: UInt32(round % 7) * 50)
@@ -131,7 +132,7 @@ private func check(threads: Int32, count: Int32, spin: UInt32 = 0, nested: Bool 
     check(threads: 4, count: 64)
     let stop = Shared()
     let failures = Shared()
-    // The pool is busy, and nobody of those who make it so lives in the child.
+    // The pool is busy, and none of the threads that use it exists in the child.
     onThreads(3) { index in
       if index > 0 {
         while stop.value == 0 { check(threads: 4, count: 64, spin: 20) }
@@ -150,11 +151,11 @@ private func check(threads: Int32, count: Int32, spin: UInt32 = 0, nested: Bool 
     #expect(failures.value == 0)
   }
 
-  /// No thread to be had: the caller works alone.
+  /// If no thread can be created, the caller works alone.
   @Test(.enabled(if: !isThreadSanitized)) func withoutThreads() {
     let child = forkProcess()
     if child == 0 {
-      // RLIMIT_NPROC, which does not hold for root.
+      // RLIMIT_NPROC, which does not apply to root.
       if getuid() == 0, setuid(65534) != 0 { _exit(4) }
       var limit = rlimit(rlim_cur: 0, rlim_max: 0)
       if setrlimit(__rlimit_resource_t(6), &limit) != 0 { _exit(5) }
@@ -165,12 +166,12 @@ private func check(threads: Int32, count: Int32, spin: UInt32 = 0, nested: Bool 
     #expect(waitForChild(child) == 0)
   }
 
-  /// A chunk may fork, too: its child runs what is left, alone, and neither hangs nor crashes.
+  /// A chunk may fork, too: its child runs the remaining chunks alone and neither hangs nor crashes.
   @Test(.enabled(if: !isThreadSanitized)) func chunksMayFork() {
     let children = Shared()
     run(3, 12, UnsafeMutableRawPointer(children.word)) { context, chunk, worker in
       usleep(100)
-      // Work within work runs at once, in the child too, whose chunks are still those of the outer job.
+      // Nested work runs immediately, also in the child, whose chunks are still those of the outer job.
       run(3, 5, context) { _, _, _ in }
       guard chunk == 5 else { return }
       let child = forkProcess()

@@ -3,8 +3,7 @@ import DenpaFormats
 import Glibc
 import XCTest
 
-/// Saving and loading under conditions that a test can make for itself: links, permissions, limits, other
-/// threads.
+/// Saving and loading under conditions that a test can create: links, permissions, limits, other threads.
 final class AtomicFileTests: XCTestCase {
   private var folder = ""
 
@@ -112,7 +111,7 @@ final class AtomicFileTests: XCTestCase {
     XCTAssertEqual(chdir(folder), 0)
     try AtomicFile.write(path: "here") { (_) throws(DenpaError) in }
     XCTAssertEqual(try AtomicFile.read(path: "./here").byteCount, 0)
-    // A folder that changes in the middle: the file goes where it was meant to.
+    // If the folder is renamed meanwhile, the file is still written to it.
     try AtomicFile.write(path: "there") { (_) throws(DenpaError) in chdir("/") }
     XCTAssertEqual(contents(), ["here", "there"])
   }
@@ -147,7 +146,7 @@ final class AtomicFileTests: XCTestCase {
 
   // MARK: - What fails
 
-  /// The body's error comes out, the old file stays, nothing else does.
+  /// The body's error is thrown, the old file remains, and no other file does.
   func testAFailingBody() throws {
     try write("f", [1, 2, 3])
     let long = [UInt8](repeating: 9, count: 1_000_000)
@@ -164,8 +163,8 @@ final class AtomicFileTests: XCTestCase {
     XCTAssertEqual(contents(), ["f"])
   }
 
-  /// A limit on file sizes stands in for a full disk: the write is cut short, the next one fails. Its signal
-  /// would kill.
+  /// A limit on file sizes replaces a full disk: the write is cut short, the next one fails. Its signal would
+  /// kill the process.
   func testNoSpace() throws {
     try write("f", [1, 2, 3])
     var old = rlimit()
@@ -177,7 +176,7 @@ final class AtomicFileTests: XCTestCase {
     var swallowed = 0
     let errors = [
       failure { try write("f", [UInt8](repeating: 9, count: 1_000_000)) },
-      // A body that goes on after its sink has failed.
+      // A body that continues after its sink has failed.
       failure {
         try AtomicFile.write(path: path("f")) { (sink) throws(DenpaError) in
           for _ in 0..<20 {
@@ -237,7 +236,7 @@ final class AtomicFileTests: XCTestCase {
     try write("f", [])
     XCTAssertEqual(failure { _ = try read("f/g") }?.status, .ioError)
     XCTAssertEqual(failure { try write("f/g", []) }?.status, .ioError)
-    // A size of 0 that is not true: it has grown as soon as it is read.
+    // A reported size of 0 that is wrong: the file has grown as soon as it is read.
     XCTAssertEqual(failure { _ = try AtomicFile.read(path: "/proc/self/status") }?.status, .ioError)
   }
 
@@ -247,7 +246,7 @@ final class AtomicFileTests: XCTestCase {
     chmod(path("unreadable"), 0)
     chmod(path("f"), 0o444)
     chmod(folder, 0o755)
-    // The superuser may do everything: be somebody else for a while.
+    // The superuser may do everything, so the test becomes another user for a while.
     let isRoot = geteuid() == 0
     if isRoot { XCTAssertEqual(seteuid(65_534), 0) }
     let readOnly = failure { try write("f", [2]) }
@@ -264,14 +263,15 @@ final class AtomicFileTests: XCTestCase {
     XCTAssertEqual(contents(), ["f", "unreadable"])
   }
 
-  /// Readers beside a writer see one version or the other, and never an error: a new version is another file.
+  /// While a writer is at work, readers see one version or the other and never an error: a new version is
+  /// another file.
   func testReadersBesideAWriter() throws {
     try write("f", [UInt8](repeating: 0, count: 300_000))
     let path = path("f")
     let done = expectation(description: "reader")
     let reader = Thread {
       var versions = Set<UInt8>()
-      // Until a few versions were seen: the writer goes on for as long.
+      // Until a few versions have been seen; the writer continues until then.
       for round in 0..<20_000 where round < 200 || versions.count < 3 {
         guard let buffer = try? AtomicFile.read(path: path) else {
           XCTFail("a reader failed")

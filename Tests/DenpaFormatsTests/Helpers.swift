@@ -2,7 +2,7 @@ import DenpaCore
 import DenpaFormats
 import XCTest
 
-/// The error of a body that must fail.
+/// Returns the error of a body that must fail.
 func failure(
   _ name: String = "", file: StaticString = #filePath, line: UInt = #line, _ body: () throws -> Void
 ) -> DenpaError? {
@@ -29,7 +29,7 @@ struct TestRandom: RandomNumberGenerator {
     return z ^ (z >> 31)
   }
 
-  /// Changes a few bytes, in the ways in which files break and attackers try.
+  /// Changes a few bytes, as damage or an attacker would.
   mutating func mutate(_ bytes: [UInt8]) -> [UInt8] {
     var bytes = bytes
     for _ in 0..<Int.random(in: 1...4, using: &self) where !bytes.isEmpty {
@@ -50,7 +50,7 @@ struct TestRandom: RandomNumberGenerator {
   }
 }
 
-/// Tests with tensors, whose memory lives as long as a test.
+/// Tests with tensors whose memory lives as long as the test.
 class TensorTestCase: XCTestCase {
   private var buffers: [Buffer] = []
 
@@ -69,7 +69,7 @@ class TensorTestCase: XCTestCase {
   }
 }
 
-/// What a parsed file holds, with copies of the data.
+/// The contents of a parsed file, with copies of the data.
 struct ParsedFile: Equatable {
   var metadata: [String: String] = [:]
   var order: [String] = []

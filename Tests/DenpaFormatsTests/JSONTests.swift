@@ -171,7 +171,7 @@ final class JSONTests: XCTestCase {
     XCTAssertEqual(JSON.integers([UInt8(1), 2]), [1, 2])
   }
 
-  /// What is accepted at all is written and read back unchanged.
+  /// Whatever is accepted is written and read back unchanged.
   func testMutations() throws {
     var random = TestRandom(state: 2)
     let seed = Array(

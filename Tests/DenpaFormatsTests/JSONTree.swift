@@ -2,7 +2,7 @@ import DenpaCore
 
 @testable import DenpaFormats
 
-/// A whole document as a tree, by the scanner that the library reads files with.
+/// Reads a whole document as a tree with the scanner with which the library reads files.
 extension JSON {
   static func parse(_ text: UnsafeRawBufferPointer) throws(DenpaError) -> JSON {
     var scanner = try JSONScanner(text)
@@ -24,12 +24,12 @@ extension JSON {
   }
 }
 
-/// Looking in.
+/// Access to the contents.
 extension JSON {
-  /// The member of an object; `nil` where there is none or where this is no object.
+  /// A member of an object; `nil` if there is none or this is not an object.
   subscript(key: String) -> JSON? { object?[key] }
 
-  /// The element of an array; `nil` where there is none or where this is no array.
+  /// An element of an array; `nil` if there is none or this is not an array.
   subscript(index: Int) -> JSON? {
     guard let array, array.indices.contains(index) else { return nil }
     return array[index]

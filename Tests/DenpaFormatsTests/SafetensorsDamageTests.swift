@@ -2,7 +2,7 @@ import DenpaCore
 import DenpaFormats
 import XCTest
 
-/// Damaged files: all are refused, or, where nothing protects them, read as something consistent.
+/// Damaged files: all are refused, or, if they have no checksum, read as something consistent.
 final class SafetensorsDamageTests: TensorTestCase {
   private func smallFile(checksummed: Bool) throws -> [UInt8] {
     let tensors = [
@@ -58,7 +58,7 @@ final class SafetensorsDamageTests: TensorTestCase {
     }
   }
 
-  /// Without a checksum the parser itself is on its own: nothing lies outside the file, nothing overlaps, and
+  /// Without a checksum everything depends on the parser: no tensor is outside the file, none overlap, and
   /// writing what was read and reading it again changes nothing.
   func testMutationsOfAFileWithoutChecksum() throws {
     var random = TestRandom(state: 4)
@@ -67,7 +67,7 @@ final class SafetensorsDamageTests: TensorTestCase {
     var accepted = 0
     for _ in 0..<50_000 {
       var bytes = random.mutate(original)
-      // Most mutations change the header's length and would not come further than that.
+      // Most mutations would change the header's length and be refused because of it.
       if bytes.count > dataCount + 8, Bool.random(using: &random) {
         let length = UInt64(bytes.count - 8 - dataCount)
         bytes.replaceSubrange(..<8, with: withUnsafeBytes(of: length.littleEndian) { Array($0) })

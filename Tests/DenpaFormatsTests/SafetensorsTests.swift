@@ -119,7 +119,7 @@ final class SafetensorsTests: TensorTestCase {
       failure("\(indices)") { _ = try write(indices.map { entries[$0] }, metadata) }?.status
     }
     XCTAssertEqual(status([0, 0]), .alreadyExists)
-    // Swift calls these equal, and so will every dictionary that they end up in.
+    // Swift regards these as equal, and so does every dictionary with such keys.
     XCTAssertEqual(status([8, 9]), .alreadyExists)
     for index in 1...4 { XCTAssertEqual(status([index]), .badArgument) }
     for index in 5...6 { XCTAssertEqual(status([index]), .badShape) }
@@ -150,7 +150,7 @@ final class SafetensorsTests: TensorTestCase {
   }
 
   func testForeignHabitsAreRead() throws {
-    // Any order of tensors and keys, white space, no padding: data that are not aligned.
+    // Any order of tensors and keys, white space, and no padding, so that the data is not aligned.
     let header =
       "{ \"a\" : {\"data_offsets\":[1,5],\"shape\":[1],\"dtype\":\"F32\"},\n\(described("b", 0, 1)),"
       + "\"none\":{\"dtype\":\"I64\",\"shape\":[3,0],\"data_offsets\":[1,1]} , \"__metadata__\": {} }\t "
@@ -166,7 +166,7 @@ final class SafetensorsTests: TensorTestCase {
     let long = String(repeating: "n", count: 256)
     let cases: [(String, Int)] = [
       ("", 0), (" {}", 0), ("[]", 0), ("{", 0), ("{}x", 0), ("{}\0", 0), ("{}", 1), ("{}{}", 0), ("null", 0),
-      // holes, overlap, what is too short or too long
+      // holes, overlaps, tensors that are too short or too long
       ("{\(described("a", 1, 4))}", 4), ("{\(described("a", 0, 3))}", 4), ("{\(described("a", 0, 5))}", 4),
       ("{\(described("a", 0, 2)),\(described("b", 3, 4))}", 4),
       ("{\(described("a", 0, 3)),\(described("b", 2, 4))}", 4),
@@ -242,7 +242,7 @@ final class SafetensorsTests: TensorTestCase {
     let header = "{" + (0..<100_000).map { described("\($0)", 0, 0) }.joined(separator: ",")
     let error = failure { _ = try ParsedFile(file(header + "}", []), requireChecksum: false) }
     XCTAssertTrue(error?.description.contains("too many tensors") ?? false, error?.description ?? "")
-    // A larger file may have as many.
+    // A larger file may have that many.
     let data = [UInt8](repeating: 0, count: 4_000_000)
     let large = file(header + "," + described("data", 0, data.count) + "}", data)
     XCTAssertNoThrow(try ParsedFile(large, requireChecksum: false))

@@ -14,7 +14,7 @@ private func training(_ steps: Int, _ bytes: (Int) -> Int) -> [Arena.Interval] {
   return result
 }
 
-/// Those of inference: each value lives until the next one is there.
+/// Lifetimes like those of inference: each value lives until the next one is computed.
 private func inference(_ steps: Int, _ bytes: (Int) -> Int) -> [Arena.Interval] {
   (0..<steps).map { Arena.Interval(tensor: $0, first: $0, last: $0 + 1, bytes: bytes($0)) }
 }
@@ -32,7 +32,7 @@ private func random(_ count: Int, _ seed: UInt64) -> [Arena.Interval] {
   }
 }
 
-/// The most bytes that are alive at one time.
+/// Returns the maximum number of bytes that are alive at one time.
 private func leastBytes(_ intervals: [Arena.Interval]) -> Int {
   var changes: [Int: Int] = [:]
   for interval in intervals {
@@ -47,8 +47,8 @@ private func leastBytes(_ intervals: [Arena.Interval]) -> Int {
   return most
 }
 
-/// Whether no two tensors that are alive at the same time share memory: a sweep over time, with the places that
-/// are taken in the order of their offsets.
+/// Returns whether no two tensors that are alive at the same time share memory: sweeps over time, with the
+/// used places in the order of their offsets.
 private func areApart(_ intervals: [Arena.Interval], _ arena: Arena) -> Bool {
   var events: [(time: Int, isEnd: Bool, index: Int)] = []
   for (index, interval) in intervals.enumerated() {
@@ -73,7 +73,7 @@ private func areApart(_ intervals: [Arena.Interval], _ arena: Arena) -> Bool {
   return true
 }
 
-/// Plans on both sides of the number of tensors from which on they are placed in order.
+/// Plans with fewer and with more tensors than are placed by size.
 @Test func temporariesThatLiveTogetherAreApart() throws {
   let sizes: [(Int) -> Int] = [
     { _ in 256 }, { 64 * (1 + $0 % 7) }, { 64 * (1 + $0 % 100) }, { $0 % 2 == 0 ? 64 : 8192 },

@@ -3,9 +3,9 @@ import DenpaGraph
 import DenpaInspect
 import Testing
 
-/// Every layer and loss of the registry, by the same suite that plugins are proved with.
+/// Runs the suite with which plugins are proved on every layer and loss of the registry.
 @Suite struct ConformanceTests {
-  /// A layer without inputs is no model by itself: the random networks compare `constant` within others.
+  /// A layer without inputs is not a model on its own: the random networks compare `constant` within others.
   private static let provable = registry.layers.map(\.spec).filter { !$0.inputs.isEmpty }.map(\.kind)
 
   @Test(arguments: provable)
@@ -29,7 +29,7 @@ import Testing
       try made.parameters(spec.samples[0].inputs).map(\.name).allSatisfy { spec.parameters.contains($0) })
   }
 
-  /// The suite itself: a gradient that is wrong by a factor is found.
+  /// Checks the suite itself: it finds a gradient that is wrong by a factor.
   @Test func wrongGradientIsFound() throws {
     struct Wrong: Layer {
       func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] { inputs }

@@ -3,14 +3,14 @@ import DenpaGraph
 import DenpaLayers
 import DenpaTraining
 
-/// The registry with everything built in, filled once.
+/// The registry with everything that is built in, filled once.
 let registry: Registry = {
   Optimizers.register()
   do { try BuiltIn.register() } catch { preconditionFailure("\(error)") }
   return Registry.shared
 }()
 
-/// A tensor of a test's own. Never freed: its view is often all that is kept of it.
+/// A tensor owned by a test. It is never freed, because often only its view is kept.
 final class Array2 {
   let memory: UnsafeMutableBufferPointer<Double>
   let view: TensorView
@@ -110,7 +110,7 @@ extension Session {
   }
 }
 
-/// The status that a body throws.
+/// Returns the status that a body throws.
 func status(_ body: () throws -> Void) -> (Status, String)? {
   do {
     try body()

@@ -25,7 +25,7 @@ import Testing
     let model = try mlp([5, 7, 6, 3], activation: "relu")
     let train = try plan(model, .train, loss: "softmax_cross_entropy")
     #expect(count(train, isMap) == 0)
-    // Three forward, three dW, and dx of all but the first layer, whose input's gradient nobody wants.
+    // Three forward, three dW, and dx of all layers but the first, whose input's gradient is not wanted.
     #expect(count(train, isProduct) == 8)
     let observe = try plan(model, .observe, loss: "softmax_cross_entropy")
     #expect(count(observe, isMap) == 4)
@@ -86,7 +86,8 @@ import Testing
     func backward(_ r: Recipe) { r.apply(.add, r.dy, r.dy, into: r.dx) }
   }
 
-  /// Where an operation cannot add, its result is added from memory of its own: no mode is ignored.
+  /// If an operation cannot add to its destination, its result is added from separate memory: no mode is
+  /// ignored.
   @Test func whatCannotAddIsAddedFromItsOwnMemory() throws {
     _ = registry
     let twice = LayerDefinition(Twice.self)
@@ -143,7 +144,7 @@ import Testing
     let model = try mlp([64, 64, 64, 64, 64, 64, 64], activation: "relu")
     let infer = try Executor(try plan(model, .infer, rows: 32), model: model)
     let one = 32 * 64 * 8
-    // Six values, of which two are alive at a time and the last is the caller's.
+    // Six values, of which two are alive at a time; the last one is in the caller's memory.
     #expect(infer.arenaBytes <= 3 * one + 1 << 20)
     let observe = try Executor(
       try plan(model, .observe, rows: 32, loss: "softmax_cross_entropy"), model: model,

@@ -4,7 +4,7 @@ import Testing
 @testable import DenpaGraph
 
 @Suite struct ProgramCacheTests {
-  /// Batch sizes come and go: few programs are kept, and what is computed does not depend on which.
+  /// With changing batch sizes few programs are kept, and the results do not depend on which.
   @Test func fewProgramsAreKept() throws {
     let model = try mlp([3, 5, 2], activation: "tanh")
     let rows = 200

@@ -39,8 +39,8 @@ import Testing
       status { _ = try Session(model, maximumRows: 5000, threads: 1, realtime: true) }?.0 == .limitExceeded)
   }
 
-  /// All weights are one constant c, published again and again while others predict: each prediction must be
-  /// of one c alone.
+  /// All weights are one constant c, and new constants are published while other threads predict: each
+  /// prediction must be that of a single c.
   @Test func nobodySeesHalfAnUpdate() throws {
     let model = try mlp([8, 64, 64, 1], activation: "relu")
     let rounds = 300
@@ -53,7 +53,7 @@ import Testing
           if !isWhole { mixed += 1 }
         }
       }
-      /// Until each of the constants was seen: that two threads overlap is a matter of time.
+      /// Runs until each of the constants has been seen, because it takes a while until two threads overlap.
       var goesOn: Bool { mutex.withLock { seen.count < 4 } }
       var wantsMore: Bool { mutex.withLock { !isOver } }
       func end() { mutex.withLock { isOver = true } }

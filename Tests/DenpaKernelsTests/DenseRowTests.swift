@@ -2,10 +2,10 @@ import DenpaCore
 import DenpaKernelTypes
 import Testing
 
-// The steps for a dense layer on one sample give the bits of the general kernels that they stand for, and
-// write nothing but what is theirs.
+// The steps for a dense layer on one sample give the bits of the general kernels that they replace, and write
+// nothing outside their outputs.
 
-/// Room that goes on to a multiple of 64 bytes and ends at a page that must not be touched.
+/// Memory padded to a multiple of 64 bytes that ends at an inaccessible page.
 private func padded<T: Element>(_ values: [T]) -> Guarded<T> {
   let lanes = 64 / MemoryLayout<T>.stride
   return Guarded(values + Array(repeating: 0, count: (lanes - values.count % lanes) % lanes))
@@ -90,7 +90,7 @@ private func checkForward<T: Element>(_: T.Type, _ table: KernelTable, _ name: S
   }
 }
 
-/// dx, dW and db by the general kernels.
+/// Computes dx, dW and db with the general kernels.
 private struct Expected<T: Element> {
   var dx: [T], dw: [T], db: [T]
 

@@ -53,10 +53,9 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
 }
 
 #if arch(x86_64)
-  // The truth is computed in 80 bits and more, which only this architecture has.
+  // The reference is computed with 80 bits and more, which only this architecture supports.
 
-  /// The largest distance from the truth, in units in the last place of `scale`; NaN and infinities must
-  /// agree.
+  /// Returns the largest error in units in the last place of `scale`; NaN and infinities must agree.
   private func worst<T: Element>(_ y: [T], _ truth: [Truth]) -> Double {
     var largest = 0.0
     for (y, exact) in zip(y, truth) {
@@ -75,8 +74,8 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
 
   private let ulpStride = UInt64(getenv("DENPA_ULP_STRIDE").map { String(cString: $0) } ?? "") ?? 16_411
 
-  /// Everything special, points over all magnitudes, denser where functions bend; of float32 also every so
-  /// many of all bit patterns, each one of them with the environment variable DENPA_ULP_STRIDE=1.
+  /// All special values, and points over all magnitudes, denser where functions bend; for float32 also one in
+  /// a number of all bit patterns, and all of them with the environment variable DENPA_ULP_STRIDE=1.
   private func points<T: Element>(_: T.Type, _ part: Range<UInt64>) -> [T] {
     var x = [T]()
     if part.lowerBound == 0 {
@@ -108,7 +107,7 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
 
   private struct Measured {
     var name: String
-    /// What Exponential.swift and ErrorFunction.swift promise.
+    /// The bounds that Exponential.swift and ErrorFunction.swift promise.
     var limits: (float32: Double, float64: Double)
     var truth: (Double) -> Truth
     var largest: [Double] = []
@@ -198,7 +197,7 @@ private func specialValues<T: Element>(_: T.Type) {
       #expect(
         dy[1] == 0 && near(dy[3], 0.5, ulps: 1) && near(dy[4], 0.5, ulps: 1) && dy[6] == 1,
         "\(set.name) \(function)")
-      // Far out on the negative side nothing is left, not even the least number.
+      // For large negative arguments the result is 0, not even the smallest number.
       let far: [T] = [-40, -1e10, -.greatestFiniteMagnitude]
       #expect(map(table, function, far) == [0, 0, 0] && derivative(table, function, far) == [0, 0, 0])
     }

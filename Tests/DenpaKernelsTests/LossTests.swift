@@ -217,7 +217,7 @@ func crossEntropies(logits: Bool, kind: TargetKind) {
 
 private func squaredErrors<T: Element>(_: T.Type) {
   var random = Generator(17)
-  // In float64 the reference itself is added up no more exactly.
+  // In float64 the reference itself is summed with no higher precision.
   let tolerance = T.self == Float.self ? 8.0 : 400
   for set in availableKernelSets() {
     for (rows, columns) in shapes + [(0, 3), (200_000, 1)] {

@@ -8,7 +8,7 @@ import Testing
   import Darwin
 #endif
 
-/// One product with everything that belongs to it, its buffers between guard pages.
+/// A product with everything that belongs to it; its buffers are between guard pages.
 private struct Case<T: Element> {
   var m: Int, n: Int, k: Int
   var transposeA = false, transposeB = false, accumulate = false, bias = false, derivative = false,
@@ -58,7 +58,7 @@ private struct Case<T: Element> {
     return flagged
   }
 
-  /// The same in double precision, straight from the definition; and the sum of the terms' sizes, which
+  /// The same in double precision, directly from the definition, and the sum of the terms' magnitudes, which
   /// bounds errors.
   func reference(_ data: Data) -> (value: [Double], size: [Double]) {
     var value = [Double](), size = [Double]()
@@ -73,7 +73,7 @@ private struct Case<T: Element> {
           total += abs(term)
         }
         sum = apply(function, sum)
-        // Only here a sum's error grows on its way through the function.
+        // Of the functions tested here, only this one increases a sum's error.
         if function == .exp { total *= Swift.max(1, sum) }
         if derivative {
           let s = derivativeOf(derivativeFunction, data.derivative[i * n + j])
@@ -152,8 +152,8 @@ func productOfLargerShapes(m: Int, n: Int, k: Int) {
   everyOption(m, n, k, Double.self)
 }
 
-/// Compares the result on several threads, and in several orders of the chunks, with one thread's; and that
-/// with the reference.
+/// Compares the results of several threads and of several orders of the chunks with that of one thread, and
+/// this one with the reference.
 private func sameBits<T: Element>(_ item: Case<T>) {
   for set in availableKernelSets() {
     // The reference is slow; productOfLargerShapes covers the others.
@@ -185,7 +185,7 @@ func sameBitsForAnyNumberOfThreads(m: Int, n: Int, k: Int) {
     item.transposeA = bits & 1 != 0
     item.transposeB = bits & 2 != 0
     item.accumulate = bits & 4 != 0
-    // One column has two ways, with a bias and without; transposed or not, its B is the same.
+    // One column is computed in two ways, with a bias and without; transposed or not, its B is the same.
     item.bias = n > 1 || !item.transposeB
     item.flag = true
     item.derivative = item.accumulate
@@ -242,7 +242,7 @@ func sameBitsForAnyNumberOfThreads(m: Int, n: Int, k: Int) {
         let data = large.data()
         for i in 0..<(m * k) { data.a.base[i] = 1e30 }
         for i in 0..<(k * n) { data.b.base[i] = 2e7 / Float(k) }
-        // Finite, though the sum of a few of them is not.
+        // Finite, although the sum of a few of them is not.
         #expect(large.run(set.float32, data) == 0, "\(set.name)")
       }
     }

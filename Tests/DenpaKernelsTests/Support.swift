@@ -8,7 +8,7 @@ import Testing
   import Darwin
 #endif
 
-/// Memory that ends (or begins) exactly at a page that must not be touched.
+/// Memory that ends (or begins) exactly at an inaccessible page.
 final class Guarded<T: BinaryFloatingPoint> {
   let base: UnsafeMutablePointer<T>
   let count: Int
@@ -57,8 +57,7 @@ struct Generator {
   mutating func below(_ limit: Int) -> Int { Int(bits() >> 33) % limit }
 }
 
-/// Runs chunks last first, handing the workers' numbers around: whoever depends on order or worker is found
-/// out.
+/// Runs chunks in reverse order with changing worker numbers, so that a dependence on either is noticed.
 let backwards: Parallel = { run, count, body, context in
   let threads = run.assumingMemoryBound(to: Run.self).pointee.threads
   for chunk in (0..<count).reversed() { body(context, chunk, (chunk &* 7) % threads) }
@@ -113,7 +112,7 @@ func call<A>(_ step: Step, _ arguments: A, parallel: @escaping Parallel = Run.in
   return withUnsafePointer(to: arguments) { step($0, &run) }
 }
 
-/// Every set in turn, in both element types.
+/// Runs the body for every set in turn, with both element types.
 func everyTable(_ body: (KernelTable, any Element.Type, String) -> Void) {
   for set in availableKernelSets() {
     body(set.float32, Float.self, "\(set.name) float32")

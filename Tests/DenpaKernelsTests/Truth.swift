@@ -6,7 +6,7 @@ import DenpaKernelTypes
   import Darwin
 #endif
 
-/// A function by its definition, for sums whose own error is larger.
+/// A function computed from its definition, for sums whose own error is larger.
 func apply(_ function: Function, _ x: Double) -> Double {
   switch function {
   case .identity: x
@@ -24,7 +24,7 @@ func apply(_ function: Function, _ x: Double) -> Double {
   }
 }
 
-/// f' at y = f(x), or at x where y does not tell it.
+/// f' at y = f(x), or at x if y does not determine it.
 func derivativeOf(_ function: Function, _ y: Double) -> Double {
   switch function {
   case .identity: return 1
@@ -66,8 +66,8 @@ func derivativeOf(_ function: Function, _ y: Double) -> Double {
     }
   }
 
-  /// A value that is right to about 60 bits over the whole range, and what its error is to be measured by:
-  /// itself, or the sum of the sizes of its terms where they cancel.
+  /// A value that is accurate to about 60 bits over the whole range, and the scale for errors: the value
+  /// itself, or the sum of its terms' magnitudes if they cancel.
   struct Truth {
     var value: Float80, scale: Float80
 
@@ -95,8 +95,8 @@ func derivativeOf(_ function: Function, _ y: Double) -> Double {
       return expl(-half.high) * (1 - half.low) / (2 * Float80.pi).squareRoot()
     }
 
-    /// ½·erfc(−x/√2). erfcl is asked at a rounded z; e^(z² − x²/2) makes up for that, since e^z²·erfc z
-    /// hardly changes.
+    /// ½·erfc(−x/√2). erfcl is evaluated at a rounded z; e^(z² − x²/2) compensates for that, since e^z²·erfc
+    /// z hardly changes.
     private static func distribution(_ x: Double) -> Float80 {
       let z = -Float80(x) * Float80(0.5).squareRoot()
       let gone = Pair(z) * Pair(z) + -(Pair(Float80(x)) * Pair(Float80(x) / 2))

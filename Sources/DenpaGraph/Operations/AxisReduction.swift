@@ -3,7 +3,7 @@ import DenpaKernelTypes
 
 /// y = the sum of x over some axes, or their mean. y has the other axes, in their order.
 struct SumOperation: Operation {
-  /// Those that are summed.
+  /// The axes that are summed.
   var axes: [Int]
   var isMean: Bool
 
@@ -37,7 +37,7 @@ struct MaxOperation: Operation {
   }
 }
 
-/// dx = dy where x is the maximum y, divided evenly among equal ones, else 0. Reads x, y and dy.
+/// dx = dy where x is the maximum y, divided evenly among equal maxima, otherwise 0. Reads x, y and dy.
 struct MaxGradientOperation: Operation {
   var axes: [Int]
 
@@ -60,7 +60,8 @@ struct MaxGradientOperation: Operation {
 }
 
 extension Lowering {
-  /// The arguments of a reduction of x over some axes: those that remain, and those that are reduced.
+  /// Returns the arguments of a reduction of x over some axes: the loops over the axes that remain, and over
+  /// those that are reduced.
   fileprivate mutating func reduction(of x: TensorID, over axes: [Int]) throws(DenpaError)
     -> ReductionArguments
   {
@@ -79,9 +80,9 @@ extension Lowering {
 }
 
 extension Recipe {
-  /// y = the sum of x over `axes`, in ascending order; y has the other ones.
+  /// y = the sum of x over `axes`, which are in ascending order; y has the other axes.
   public func sum(_ x: Tensor, over axes: [Int], into y: Tensor) {
-    // The kernel for columns divides the terms of a long sum into blocks.
+    // The kernel for sums of columns divides the terms of a long sum into blocks.
     if axes.count + 1 == shape(x).rank, axes == Array(axes.indices) { return sumRows(x, into: y) }
     emit(SumOperation(axes: axes, isMean: false), [x], y)
   }
@@ -91,7 +92,7 @@ extension Recipe {
   }
   /// y = the maximum of x over `axes`.
   public func max(_ x: Tensor, over axes: [Int], into y: Tensor) { emit(MaxOperation(axes: axes), [x], y) }
-  /// dx from y = max(x, axes) and dy.
+  /// dx, computed from x, y = max(x) over `axes` and dy.
   public func maxGradient(_ x: Tensor, over axes: [Int], at y: Tensor, _ dy: Tensor, into dx: Tensor) {
     emit(MaxGradientOperation(axes: axes), [x, y, dy], dx)
   }

@@ -46,7 +46,7 @@ struct BinaryGradientOperation: Operation {
 }
 
 extension Loops {
-  /// The loops over tensors of one shape.
+  /// Makes the loops over tensors of one shape.
   fileprivate init(_ tensors: [TensorID], _ lowering: Lowering) {
     let layouts = tensors.map { lowering.layout($0) }
     self.init(layouts[0].extents, layouts.map(\.strides))

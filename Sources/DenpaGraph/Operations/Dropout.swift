@@ -20,7 +20,8 @@ struct DropoutOperation: Operation {
       accumulate: (\DropoutArguments.accumulate, destination))
   }
 
-  /// Apart from the streams of parameters, which are their numbers, and from those of plugins.
+  /// Returns a node's stream, which differs from those of parameters, which are their numbers, and of
+  /// plugins.
   private static func stream(_ node: Int) -> UInt64 { 0x6472_6F70 << 32 ^ UInt64(node) }
 }
 

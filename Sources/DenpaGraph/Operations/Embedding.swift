@@ -28,7 +28,7 @@ struct GatherOperation: Operation {
   }
 }
 
-/// dtable = Σ rows of dy by their indices. Reads the indices and dy.
+/// Row r of dtable = the sum of those rows of dy whose index is r. Reads the indices and dy.
 struct GatherGradientOperation: Operation {
   func adds(to destination: Int) -> Bool { true }
 
@@ -55,7 +55,7 @@ extension Recipe {
   public func gather(_ indices: Tensor, from table: Tensor, into y: Tensor) {
     emit(GatherOperation(), [indices, table], y)
   }
-  /// dtable from the rows of dy.
+  /// dtable, computed from the indices and dy.
   public func gatherGradient(_ indices: Tensor, _ dy: Tensor, into dtable: Tensor) {
     emit(GatherGradientOperation(), [indices, dy], dtable)
   }
@@ -69,7 +69,7 @@ private struct GatherArguments {
   var indices: UnsafeRawPointer?
   var table: UnsafeRawPointer?
   var y: UnsafeMutableRawPointer?
-  /// Gets the position of the first index that the table does not have.
+  /// Receives the position of the first index outside the table.
   var badRow: UnsafeMutablePointer<Int64>?
 }
 

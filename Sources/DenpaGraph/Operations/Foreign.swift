@@ -3,16 +3,17 @@ import DenpaKernelTypes
 
 public enum Direction: Sendable { case forward, backward }
 
-/// A call out of the engine: a plugin's or a program's own layer.
+/// A call of code outside the engine: a layer of a plugin or of the program itself.
 ///
-/// Reads: inputs, [outputs], parameters, [saved], gradients of outputs, as the direction has them; writes:
-/// outputs and what is saved, or gradients of inputs and of parameters.
+/// Forward reads inputs and parameters, and writes outputs and saved tensors. Backward reads inputs and
+/// outputs (if the layer needs them), parameters, saved tensors and gradients of outputs, and writes
+/// gradients of inputs and of parameters.
 struct ForeignOperation: Operation {
   let layer: any ForeignLayer
   let direction: Direction
-  /// As the layer sees its inputs, with the symbolic batch.
+  /// The types of the inputs as the layer sees them, with the symbolic batch.
   let inputTypes: [TensorType]
-  /// In the order of `ForeignArguments`; −1 is a tensor that the layer does not want.
+  /// In the order of `ForeignArguments`; −1 for a tensor that the layer does not want.
   var inputs: [TensorID]
   var outputs: [TensorID]
   var parameters: [TensorID]
@@ -83,7 +84,8 @@ struct ForeignOperation: Operation {
     }
   }
 
-  /// Memory is laid out for the largest batch: nothing that the layer keeps may be larger with fewer rows.
+  /// Checks that what the layer keeps is not larger than with the largest batch, for which memory is laid
+  /// out.
   private func checkPlanned(_ kept: [TensorType], _ plan: Plan, _ rows: Int) throws(DenpaError) {
     guard kept.count == saved.count else {
       throw DenpaError(
@@ -108,7 +110,7 @@ struct ForeignOperation: Operation {
   }
 }
 
-/// What a foreign step leaves when it fails.
+/// The error that a foreign step leaves when it fails.
 public struct ForeignFailure: Sendable {
   public var status = Status.layerFailed
   public var message = Message()
@@ -116,7 +118,7 @@ public struct ForeignFailure: Sendable {
 }
 
 extension Recipe {
-  /// The forward call of a foreign layer.
+  /// Appends the forward call of a foreign layer.
   public func callForward(_ layer: some ForeignLayer) throws(DenpaError) {
     let call = try foreign(layer, .forward)
     builder.ops.append(
@@ -125,7 +127,7 @@ extension Recipe {
         writes: (call.outputs + call.saved).map { Destination(tensor: $0) }))
   }
 
-  /// The backward call of a foreign layer.
+  /// Appends the backward call of a foreign layer.
   public func callBackward(_ layer: some ForeignLayer) throws(DenpaError) {
     var call = try foreign(layer, .backward)
     call.outputGradients = builder.graph.nodes[node].outputs.map { builder.gradientSource($0, reader: node) }
@@ -138,8 +140,8 @@ extension Recipe {
       guard builder.needsGradient[value] else { return nil }
       let gradient = builder.gradientDestination(value, from: node)
       if taken.insert(gradient).inserted { return Destination(tensor: gradient) }
-      // The same value twice: a callback may write its gradients in any order, so it gets memory for each of
-      // them.
+      // A value that is an input twice gets memory for each of its gradients, because a callback may write
+      // them in any order.
       let own = builder.add(
         builder.tensors[gradient].type, .temporary, node: node, label: "gradient of an input")
       merged.append((own, gradient))
@@ -166,8 +168,8 @@ extension Recipe {
     }
     var saved: [TensorID] = []
     if builder.trains {
-      // What is saved may depend on the batch: its type is computed for the largest one, and again when
-      // arguments are made.
+      // The types of what is saved may depend on the batch: they are computed for the largest batch, and
+      // again when arguments are made.
       for (index, type) in try layer.saved(inputTypes.map { $0.withRows(builder.maximumRows) }).enumerated() {
         saved.append(builder.savedTensor(node, "saved \(index)", type))
       }
@@ -178,8 +180,8 @@ extension Recipe {
       parameters: graphNode.parameters.map { builder.parameterTensor(node, $0.name) }, saved: saved)
   }
 
-  /// What the layer is given of an integer input: the dtype that was proved, and class numbers that are
-  /// checked, because its callbacks index by them.
+  /// Returns the tensor that is passed to the layer for an input. Integers are converted to the dtype that
+  /// was proved, and class numbers are checked, because callbacks use them as indices.
   private func handedOver(_ tensor: TensorID, _ type: TensorType, _ proved: [ProvedInput], _ index: Int)
     -> TensorID
   {

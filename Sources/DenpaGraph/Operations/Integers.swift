@@ -1,8 +1,7 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// Integers in another integer dtype; class numbers are checked: they are below `classes`, where that is
-/// given.
+/// y = x in another integer dtype. If `classes` is given, x is checked to hold class numbers below it.
 struct IntegersOperation: Operation {
   var classes: Int?
 
@@ -30,15 +29,16 @@ private struct IntegerArguments {
   var count = 0
   var from = DType.int64
   var to = DType.int64
-  /// −1: the numbers are no classes.
+  /// The number of classes; −1 if x does not hold class numbers.
   var classes: Int64 = -1
   var x: UnsafeRawPointer?
   var y: UnsafeMutableRawPointer?
-  /// Gets the index of the first number that does not fit.
+  /// Receives the index of the first number that does not fit.
   var badRow: UnsafeMutablePointer<Int64>?
 }
 
-/// Integers in another dtype. Returns 1 where a number is no class number or does not fit into the dtype.
+/// Converts integers to another dtype. Returns 1 if a number is not a class number or does not fit into the
+/// dtype.
 private let integerStep: Step = { arguments, _ in
   let a = arguments.assumingMemoryBound(to: IntegerArguments.self).pointee
   guard let x = a.x, let y = a.y else { return 0 }

@@ -43,7 +43,7 @@ extension Recipe {
   }
 
   /// dx = dy ∘ f'(x), computed from y = f(x); where y does not determine the derivative
-  /// (`Function.derivativeFromOutput`), `y` is to be x.
+  /// (`Function.derivativeFromOutput`), `y` must be x.
   public func applyDerivative(_ function: Function, at y: Tensor, _ dy: Tensor, into dx: Tensor) {
     if function == .identity {
       copy(dy, into: dx)

@@ -3,15 +3,15 @@ import DenpaKernelTypes
 
 /// How a sum over rows and columns becomes the loss.
 public enum Reduction: String, Sendable, CaseIterable {
-  /// Mean over all elements (of a cross-entropy: over all rows).
+  /// The mean over all elements (over all rows for a cross-entropy).
   case mean
   case sum
   /// Summed per sample, averaged over the batch.
   case batchMean = "batch_mean"
-  /// One loss a sample.
+  /// One loss for each sample.
   case none
 
-  /// The factor before the sum: `elements` terms from `batch` samples.
+  /// Returns the factor of the sum of `elements` terms from `batch` samples.
   func scale(elements: Int, batch: Int) -> Double {
     switch self {
     case .mean: 1 / Double(max(elements, 1))
@@ -22,7 +22,7 @@ public enum Reduction: String, Sendable, CaseIterable {
 }
 
 extension Sizes {
-  /// Rows of a loss: a prediction (rows,) is a column of single values.
+  /// Returns the extents of a loss's prediction as a matrix. One of shape (rows,) is a single column.
   func lossMatrix(_ id: TensorID) -> (rows: Int, columns: Int) {
     let shape = type(id).shape
     return shape.rank == 1 ? (shape[0], 1) : matrix(id)
@@ -30,7 +30,7 @@ extension Sizes {
 }
 
 extension TargetKind {
-  /// How targets of a dtype are given.
+  /// Makes the kind of a target with the given dtype.
   init(_ dtype: DType) {
     self =
       switch dtype {

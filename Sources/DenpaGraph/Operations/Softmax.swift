@@ -33,7 +33,7 @@ struct SoftmaxGradientOperation: Operation {
 extension Recipe {
   /// y = softmax of each row of x
   public func softmax(_ x: Tensor, into y: Tensor) { emit(SoftmaxOperation(), [x], y) }
-  /// dx from y = softmax(x) and dy
+  /// dx, computed from y = softmax(x) and dy
   public func softmaxGradient(at y: Tensor, _ dy: Tensor, into dx: Tensor) {
     emit(SoftmaxGradientOperation(), [y, dy], dx)
   }

@@ -25,8 +25,7 @@ struct SquaredErrorOperation: Operation {
       ])
   }
 
-  /// The loss and its gradient in one sweep, where the gradient is the next thing wanted and its factor is
-  /// known.
+  /// Computes the loss and its gradient in one sweep, if the gradient is the next op and dloss is a constant.
   func lowerTogether(
     _ op: Op, _ following: ArraySlice<Op>, _ lowering: inout Lowering
   ) throws(DenpaError) -> Int {

@@ -1,7 +1,7 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// y = 0: the gradient of what nothing depends on.
+/// y = 0: the gradient with respect to a value on which nothing depends.
 struct ZeroOperation: Operation {
   func adds(to destination: Int) -> Bool { true }
 
@@ -22,7 +22,7 @@ private struct ZeroArguments {
   init(byteCount: Int) { self.byteCount = byteCount }
 }
 
-/// Zeros, or nothing where something is to be added to.
+/// Writes zeros, or nothing if y is to be added to.
 private let zeroStep: Step = { arguments, _ in
   let a = arguments.assumingMemoryBound(to: ZeroArguments.self)
   if a.pointee.accumulate == 0 {

@@ -1,1 +1,1 @@
-"""Random orders of calls, compared with a model of what must hold: python -m calls."""
+"""Random orders of calls, compared with a model of the expected behaviour: python -m calls."""

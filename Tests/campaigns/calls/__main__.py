@@ -2,9 +2,10 @@
 
 make campaign-calls N=... SEED=... does the same.
 
-Random orders of calls, compared with a model of what must hold (CONTRIBUTING.md). Programs run in blocks,
-each in a process of its own. A failure is shrunk and printed as a list of calls; of a crash or a hang the
-last program is printed as it was. The last line is "N passed, N failed", counted in blocks.
+Makes calls in random orders and compares them with a model of the expected behaviour (CONTRIBUTING.md).
+Programs run in blocks, each in a separate process. A failure is shrunk and printed as a list of calls; after
+a crash or a hang the last program is printed unchanged. The last line is "N passed, N failed", counted in
+blocks.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ MACHINES = {
     "python-threads": ("python_threads", "PythonThreadMachine", 50, 1),
 }
 STEPS = 40
-GUARDED = 4  # every so many blocks of a machine one runs with the engine's memory guarded
-SECONDS_A_PROGRAM, SECONDS_TO_SHRINK = 3, 600  # limits: more is a hang
+GUARDED = 4  # one block of a machine in this many runs with the engine's memory guarded
+SECONDS_A_PROGRAM, SECONDS_TO_SHRINK = 3, 600  # time limits, beyond which a block counts as a hang
 
 
 def arguments():
@@ -52,7 +53,7 @@ def arguments():
 
 
 def run_block(given):
-    """In the child: runs one machine's programs."""
+    """Runs one machine's programs, in the child."""
     import numpy as np
     from hypothesis import HealthCheck, Phase, seed, settings
     from hypothesis.stateful import run_state_machine_as_test
@@ -82,7 +83,7 @@ def run_block(given):
         run_state_machine_as_test(seed(given.seed)(machine), settings=wanted)
     except Exception as error:
         print(recorder.program)
-        # What does not fail again (threads) is in a group: the failure itself is within.
+        # A failure that does not occur again (threads) is inside an exception group.
         for found in (error, *getattr(error, "exceptions", ())):
             print(f"{type(found).__name__}: {found}")
             for frame in traceback.extract_tb(found.__traceback__):
@@ -99,7 +100,7 @@ def run_block(given):
 
 
 def blocks(given):
-    """(machine, seed, programs) of each block."""
+    """Returns (machine, seed, number of programs) for each block."""
     found = []
     for machine in given.machine:
         size, share = MACHINES[machine][2:]
@@ -148,7 +149,7 @@ class Child:
             self.process.wait()
 
     def report(self):
-        """Prints what became of it; whether it passed."""
+        """Prints the result; returns whether the block passed."""
         code, text = self.process.returncode, self.log.read_text(errors="replace").strip()
         if code == 0:
             print(f"{self}{' (guarded)' if self.mode else ''}: {text}", flush=True)
@@ -163,7 +164,7 @@ class Child:
 
 
 def run_all(given):
-    """(blocks that passed, blocks that failed)."""
+    """Returns the number of blocks that passed and of those that failed."""
     waiting, running, passed, failed = blocks(given), [], 0, 0
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -1,5 +1,6 @@
 """The batches that the campaign trains and predicts with: small, repeatable, and sometimes wrong on
-purpose."""
+purpose.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ from denpa import _abi as abi
 from .known import WITHOUT
 from .nets import BACKWARD_FAILS, CE, FORWARD_FAILS
 
-# What is wrong with a batch's values.
+# The mistakes in a batch's values.
 POISONS = ["nan x", "nan t", "inf x", "huge t", "class -1", "class n", "forward fails", "backward fails"]
 TROUBLE = {"forward fails": "layer", "backward fails": "layer", "class -1": "class", "class n": "class"}
 
-# What is wrong with how its tensors are described, and the status that says so.
+# The mistakes in the descriptions of its tensors, and the status of each.
 MISTAKES = {
     "input width": abi.BAD_SHAPE,
     "input rank": abi.BAD_SHAPE,
@@ -25,7 +26,7 @@ MISTAKES = {
     "input null": abi.BAD_ARGUMENT,
     "input dtype": abi.BAD_DTYPE,
     "input stride": abi.BAD_ARGUMENT,
-    "input mixed": abi.BAD_SHAPE,  # one sample beside a batch of one row
+    "input mixed": abi.BAD_SHAPE,  # one sample with a batch of one row
     "target width": abi.BAD_SHAPE,
     "target rows": abi.BAD_SHAPE,
     "target count": abi.BAD_ARGUMENT,
@@ -55,7 +56,7 @@ class Batch:
     mistake: str | None = None
     narrow: bool = False  # float32 inputs and targets
     single: bool = False  # one row without the batch axis
-    classes: str = "int64"  # how class numbers are written
+    classes: str = "int64"  # the dtype of class numbers
 
     def __repr__(self):
         words = [f"{self.rows} rows", f"seed {self.seed}"]
@@ -70,11 +71,11 @@ class Batch:
 
     @property
     def place(self):
-        """The row that is poisoned: seldom the first one."""
+        """The row with the mistake: rarely the first one."""
         return self.seed % max(self.rows, 1)
 
     def inputs(self, net):
-        """The values, as the reference computes with them."""
+        """Returns the values with which the reference computes."""
         arrays = [numbers(self.seed + 100 * k, self.rows, width) for k, (_, width) in enumerate(net.inputs)]
         if self.rows and self.poison in ("nan x", "inf x", "forward fails", "backward fails"):
             arrays[0][self.place, self.seed % arrays[0].shape[1]] = {
@@ -103,7 +104,7 @@ class Batch:
         return arrays
 
     def given_inputs(self, net):
-        """The same as they are handed in."""
+        """Returns the inputs as they are passed to the call."""
         arrays = [x.astype("float32") if self.narrow else x for x in self.inputs(net)]
         return [x[0] for x in arrays] if self.is_single else arrays
 
@@ -123,7 +124,7 @@ class Batch:
         return arrays
 
     def fault(self, net, terms=None, outputs=False, strided=False):
-        """The status that a mistake deserves; None where it cannot be made in this call."""
+        """Returns the status of a mistake; None if it cannot be made in this call."""
         if self.mistake is None:
             return None
         where = self.mistake.split()[0]

@@ -1,5 +1,4 @@
-"""The C API, called as a C program would: each call is written down first, its tensors lie in guarded
-memory."""
+"""The C API, called as by a C program. Each call is recorded first, and its tensors are in guarded memory."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from .rules import RULES
 from .recorder import Recorder
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-# Calls that end entirely or not at all where memory is short: those of fit keep what was learned before.
+# Calls that have no effect if memory runs out; those of fit keep what was learned before.
 STARVED = {
     "model_copy",
     "model_set",
@@ -50,7 +49,7 @@ def last_error():
 
 
 def load_plugin():
-    """Compiles and loads center.c; it passes the proof like any plugin."""
+    """Compiles and loads center.c, which has to pass the proof like any plugin."""
     with tempfile.TemporaryDirectory() as folder:
         target = str(pathlib.Path(folder) / "center.so")
         source = str(pathlib.Path(__file__).with_name("center.c"))
@@ -60,7 +59,7 @@ def load_plugin():
 
 
 def attributes(values):
-    """A list of denpa_attribute."""
+    """Makes a list of denpa_attribute."""
     found = (abi.Attribute * (len(values) + 1))()
     for entry, (name, value) in zip(found, values.items()):
         entry.name, entry.count = name.encode(), 1
@@ -75,7 +74,7 @@ def attributes(values):
 
 
 class Handle:
-    """A handle with the name that it has in the program."""
+    """A handle with its name in the program."""
 
     def __init__(self, kind, label, pointer):
         self.kind, self.label, self.pointer = kind, label, pointer
@@ -88,11 +87,11 @@ class CApi:
     def __init__(self, recorder):
         self.recorder, self.memory = recorder, CallerMemory()
         self.status = abi.OK
-        self.fails = 0  # the number of the allocation that fails in the next call that may be short of memory
-        self.starved = False  # whether the last call was
+        self.fails = 0  # the number of the allocation that fails in the next call that may run out of memory
+        self.starved = False  # whether the last call ran out of memory
 
     def call(self, text, name, *arguments, starves=True):
-        """Makes a call. Results are checked by `finish`."""
+        """Makes a call, whose results `finish` checks."""
         self.starved = starves and self.fails > 0 and name in STARVED
         if self.starved:
             text += f", where allocation {self.fails} fails"
@@ -107,11 +106,11 @@ class CApi:
         return self.status
 
     def finish(self, may_write=False):
-        """The outputs. `may_write`: those of a call that failed may have been written."""
+        """Returns the outputs. With `may_write`, a failed call may have written them."""
         return self.memory.settle(self.status == abi.OK, may_write)
 
     def create(self, kind, label, text, name, *arguments):
-        """The handle, or None where the call failed."""
+        """Returns the handle, or None if the call failed."""
         pointer = ctypes.POINTER(KINDS[kind])()
         self.call(f"{label} = {text}", name, *arguments, ctypes.byref(pointer))
         if bool(pointer) == bool(self.status):
@@ -160,7 +159,7 @@ class CApi:
         return handle
 
     def views(self, model, net):
-        """Views of all parameters: arrays over the library's memory."""
+        """Returns views of all parameters: arrays in the library's memory."""
         found = {}
         for name in net.shapes:
             t = abi.Tensor()
@@ -212,8 +211,9 @@ class CApi:
     # -- tensors of a batch ---------------------------------------------------------------------------------
 
     def inputs(self, batch, net, strided=None):
-        """(C array, count) of a batch's inputs. `strided`: whether they are so, where the call takes any
-        strides."""
+        """Returns (C array, count) for a batch's inputs, which are strided with `strided`, if the call
+        supports strides.
+        """
         return self.described(batch, "input", net, (), batch.given_inputs(net), strided)
 
     def targets(self, batch, net, terms, strided=None):
@@ -234,14 +234,14 @@ class CApi:
         return pack(tensors), count
 
     def spread(self, array):
-        """The same rows, each followed by memory of others: columns of a table."""
+        """Returns the same rows, each followed by other memory, as in the columns of a table."""
         if array.ndim == 0 or array.size == 0:
             return array
         table = self.memory.place(np.repeat(array[..., None], 2, axis=-1))
         return table[..., 0]
 
     def outputs(self, batch, net):
-        """(C array, count) of memory for the outputs."""
+        """Returns (C array, count) for the outputs' memory."""
         lead = () if batch.is_single else (batch.rows,)
         rooms = [self.memory.room((*lead, net.widths[name])) for name in net.outputs]
         tensors = [tensor(room) for room in rooms]
@@ -258,7 +258,7 @@ class CApi:
         return pack(tensors), count
 
     def rooms_for_input_gradients(self, batch, net, gap=None):
-        """Memory for the gradients of all inputs but the `gap`-th, where there are several."""
+        """Returns memory for the gradients of all inputs, except input `gap` if there are several."""
         lead = () if batch.is_single else (batch.rows,)
         rooms = [
             tensor(self.memory.room((*lead, width))) for k, (_, width) in enumerate(net.inputs) if k != gap
@@ -296,7 +296,7 @@ class CApi:
         return self.create("trainer", label, text, "trainer_create", model.pointer, ctypes.byref(wanted))
 
     def gradient_views(self, trainer, net, trained):
-        """Views of the gradients that there are; parameters that are not trained have none."""
+        """Returns views of the gradients of all trained parameters."""
         found = {}
         for name, role in net.roles.items():
             t = abi.Tensor()
@@ -309,8 +309,7 @@ class CApi:
 
 
 class Draws:
-    """The random numbers that center.c gets, by seed and number of the forward: they depend on nothing
-    else."""
+    """The random numbers that center.c gets, which depend only on the seed and the number of the forward."""
 
     def __init__(self):
         self.known = {}

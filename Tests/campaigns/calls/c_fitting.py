@@ -1,5 +1,6 @@
-"""Random orders of calls of the C API: denpa_fit and denpa_fit_source, with callbacks that look, stop and
-fail."""
+"""Random orders of calls of the C API: denpa_fit and denpa_fit_source, with callbacks that inspect, stop and
+fail.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ class CMachine(TrainerMachine):
     # -- what both have in common ----------------------------------------------------------------------------
 
     def options(self, owner, epochs, stop, validation, told, batches, **given):
-        """The options of a fit whose callback compares what it is told."""
+        """Returns the options of a fit whose callback compares what is reported to it."""
         state = owner.state
         wanted = options(abi.FitOptions, epochs=epochs, **given)
         self.errors = []
@@ -74,7 +75,7 @@ class CMachine(TrainerMachine):
         return abi.IO_ERROR if stop is not None and progress.epoch >= stop else abi.OK
 
     def is_refused(self, owner):
-        """A callback is refused whatever the trainer around it does."""
+        """Checks that a callback cannot use the trainer that calls it."""
         rate = ctypes.c_double()
         calls = [("trainer_step",), ("trainer_zero_gradients",), ("trainer_refresh",), ("publish",)]
         calls += [("trainer_set_learning_rate", 0.5), ("trainer_learning_rate", ctypes.byref(rate))]
@@ -84,7 +85,9 @@ class CMachine(TrainerMachine):
             raise Disagreement(f"{name} from within fit's callback: {status_name(status)}")
 
     def call_from_within(self, owner, published):
-        """A callback may use the model and its sessions, and make other trainers of it."""
+        """Uses the model and its sessions from a callback, and makes other trainers, all of which is
+        allowed.
+        """
         self.is_refused(owner)
         net, batch = owner.state.net, Batch(1, 2)
         quiet = CApi(Recorder(None))
@@ -185,7 +188,7 @@ class CMachine(TrainerMachine):
         self.finish_fit(refusals or self.ways(state, result), loss)
 
     def possible(self, batch):
-        """Without mistakes that cannot be made where the number of tensors is given."""
+        """Removes mistakes that cannot be made if the number of tensors is given."""
         return (
             dataclasses.replace(batch, mistake=None)
             if batch.mistake and batch.mistake.endswith("count")
@@ -240,7 +243,7 @@ class CMachine(TrainerMachine):
             try:
                 number, position = position, position + 1
                 self.is_refused(owner)
-                ours.settle(True)  # what was handed out before may be overwritten now
+                ours.settle(True)  # what was passed before may be overwritten now
                 held.clear()
                 if number == fails:
                     return abi.BUSY

@@ -1,4 +1,4 @@
-"""Random orders of calls of the C API: models and sessions, and how all machines look at what must hold."""
+"""Random orders of calls of the C API: models and sessions, and how all machines compare the state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DRAWS = Draws()
 
 
 class Owner:
-    """A handle with the state that it must have."""
+    """A handle with its expected state."""
 
     def __init__(self, handle, state, views=None):
         self.handle, self.state, self.views = handle, state, views
@@ -34,7 +34,7 @@ class Owner:
 
 class ModelMachine(RuleBasedStateMachine):
     recorder = Recorder(None)
-    initial = {}  # parameters by net and seed, as they were first seen
+    initial = {}  # initial parameters by net and seed
 
     def __init__(self):
         super().__init__()
@@ -49,8 +49,9 @@ class ModelMachine(RuleBasedStateMachine):
     # -- looking --------------------------------------------------------------------------------------------
 
     def settle(self, ways, status=None):
-        """Compares a status with those that are allowed, and changes what must hold: the results to compare
-        with."""
+        """Compares a status with those that are allowed, and updates the expected state. Returns the expected
+        results.
+        """
         status = self.api.status if status is None else status
         if status == abi.OUT_OF_MEMORY and self.api.starved:
             return None
@@ -62,7 +63,9 @@ class ModelMachine(RuleBasedStateMachine):
         raise Disagreement(f"expected {names}, got {said}")
 
     def look(self):
-        """Everything that can be seen without a call: parameters and gradients, through their views."""
+        """Compares everything that is visible without a call: parameters and gradients, through their
+        views.
+        """
         for owner in self.models.values():
             require_all(self.parameters(owner), owner.state.parameters, f"{owner.handle}: parameter")
         for owner in self.trainers.values():
@@ -72,11 +75,11 @@ class ModelMachine(RuleBasedStateMachine):
                 self.probe(owner)
 
     def parameters(self, owner):
-        """The parameters of a model, through views that were asked for when it was made."""
+        """Returns the parameters of a model, through views that were obtained when it was made."""
         return owner.views
 
     def probe(self, owner):
-        """The trainer's weights, seen through a forward that must change nothing."""
+        """Compares the trainer's weights by a forward, which must change nothing."""
         state, batch = owner.state, Batch(min(2, owner.state.max_batch), 3)
         arrays, outputs = self.api.inputs(batch, state.net), self.api.outputs(batch, state.net)
         self.api.call(
@@ -125,7 +128,7 @@ class ModelMachine(RuleBasedStateMachine):
         self.new_trainer(0, 0, terms, opt, rows, dx)
         self.probes = probes
 
-    # What is done seldom by a program shares a rule, so that training is most of what is done.
+    # Rare actions share a rule, so that most actions are training.
     @rule(
         slot=SLOT,
         model=PICK,

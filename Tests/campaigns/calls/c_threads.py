@@ -1,5 +1,6 @@
 """Random orders of calls of the C API while other threads predict: each prediction must be that of one
-published set of parameters, and none older than what the same thread has seen before."""
+published set of parameters, which must not be older than one that the same thread has seen before.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ ROWS = Batch(3, 4)
 
 
 class Predictor(threading.Thread):
-    """Predicts the same rows again and again, with a session of its own."""
+    """Predicts the same rows again and again, with its own session."""
 
     def __init__(self, model, net, realtime):
         super().__init__(daemon=True)
@@ -64,7 +65,9 @@ class Predictor(threading.Thread):
         library.denpa_session_destroy(self.session)
 
     def compare(self, published):
-        """That each prediction belongs to one of the sets, in the order in which they were published."""
+        """Checks that each prediction belongs to one of the sets, in the order in which they were
+        published.
+        """
         if self.wrong:
             raise Disagreement(self.wrong)
         known, position = [], 0
@@ -82,7 +85,7 @@ class Predictor(threading.Thread):
 
 
 class ThreadMachine(CMachine):
-    writes_views = False  # that is allowed while no session predicts
+    writes_views = False  # this is allowed while no session predicts
 
     @initialize(
         net=st.sampled_from(NETS),
@@ -119,7 +122,7 @@ class ThreadMachine(CMachine):
             self.published.append(dict(now))
 
     def parameters(self, owner):
-        """Asked for anew: a view of before may show what a prediction under way still needs."""
+        """Obtains new views: an earlier one may show values that a running prediction still needs."""
         return self.api.views(owner.handle, owner.state.net)
 
     def look(self):

@@ -21,7 +21,7 @@ from .memory import SENTINEL, Disagreement, pack, tensor
 
 FEED = st.sampled_from([None] * 8 + [w for w in ("nan", "inf", "width", "dtype") if w not in WITHOUT])
 
-# Whether the gradients of the inputs are wanted: None, all of them ("all"), or all but one, by its number.
+# Which gradients of inputs are wanted: None, all of them ("all"), or all but the one with the given number.
 DX = st.sampled_from([None, None, None, "all", 0, 1])
 
 
@@ -31,7 +31,7 @@ class TrainerMachine(ModelMachine):
         return owner, owner.state, owner.handle.pointer
 
     def within(self, state, batch):
-        """Without growth: a batch that the trainer has room for."""
+        """Returns a batch for which the trainer has room, if growth is left out."""
         return (
             dataclasses.replace(batch, rows=min(batch.rows, state.max_batch))
             if "growth" in WITHOUT
@@ -119,7 +119,7 @@ class TrainerMachine(ModelMachine):
         loss = ctypes.c_double(SENTINEL)
         arrays = *self.api.inputs(batch, state.net), *self.api.targets(batch, state.net, state.terms)
         if batch.rows == 0 and not all(np.isfinite(g).all() for g in state.gradients.values()):
-            return  # whether no rows count as a forward then is open
+            return  # it is not specified whether zero rows count as a forward then
         dx = self.possible_gap(dx, state.net)
         rooms = None if dx is None else self.api.rooms_for_input_gradients(batch, state.net, dx)
         text = f"{owner.handle} gradients {batch}{self.shown_gap(dx)}"
@@ -218,8 +218,9 @@ class TrainerMachine(ModelMachine):
         steps=st.booleans(),
     )
     def micro_batches(self, trainer, batch, count, around, between, steps):
-        """What a loop of one's own does, so that it is done often; sometimes with what fails around it, or
-        with a forward that is refused in the middle."""
+        """Does what a user's training loop does, so that it happens often; sometimes with failing calls
+        around it, or with a refused forward in the middle.
+        """
         slot = list(self.trainers)[trainer % len(self.trainers)]
         first, last = [p if p in ALLOWED else None for p in around]
         other = dataclasses.replace(batch, seed=batch.seed + 9, mistake=between)
@@ -254,7 +255,7 @@ class TrainerMachine(ModelMachine):
     def step(self, trainer):
         owner = self.trainer(trainer)[0]
         if any((np.abs(g) > 1e50).any() for g in owner.state.gradients.values() if np.isfinite(g).all()):
-            return  # with such weights rounding decides what overflows
+            return  # with such weights, rounding decides what overflows
         self.plain(owner, "step", owner.state.step())
 
     @precondition(lambda self: self.trainers)
@@ -332,7 +333,7 @@ class TrainerMachine(ModelMachine):
             self.look()
 
     def use_after_destroy(self, which, wrong_kind):
-        """Every function must see that the handle is none."""
+        """Checks that every function refuses the destroyed handle."""
         handle = self.stale[which % len(self.stale)]
         pointer, kind = handle.pointer, handle.kind
         if wrong_kind and self.trainers and kind != "trainer":
@@ -368,7 +369,7 @@ class TrainerMachine(ModelMachine):
         self.look()
 
     def finish(self):
-        """What could not be seen before: the trainers' weights and what their optimizers remember."""
+        """Compares what was not visible before: the trainers' weights and what their optimizers keep."""
         for owner in self.trainers.values():
             self.probe(owner)
             self.plain(owner, "zero_gradients", owner.state.zero_gradients())
@@ -386,7 +387,7 @@ class TrainerMachine(ModelMachine):
             raise Disagreement(f"{library.denpa_test_handles() - self.handles} handles were left")
 
     def teardown(self):
-        if sys.exc_info()[0] is not None:  # something has failed: nothing is compared any more
+        if sys.exc_info()[0] is not None:  # after a failure nothing more is compared
             for owners in (self.models, self.trainers, self.sessions):
                 for owner in owners.values():
                     getattr(library, f"denpa_{owner.handle.kind}_destroy")(owner.handle.pointer)

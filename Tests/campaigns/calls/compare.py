@@ -1,4 +1,4 @@
-"""When two results are the same."""
+"""The rules by which two results count as the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ TOLERANCE = 1e-9
 
 
 def same(got, wanted, scale=1.0):
-    """Equal to 1e-9 of the largest number, or of `scale`; NaN and infinity count as the same thing, at the same places."""
+    """Returns whether two results are equal within 1e-9 of the largest number, or of `scale`. NaN and
+    infinity count as equal and must be at the same places.
+    """
     got, wanted = np.asarray(got), np.asarray(wanted)
     if got.shape != wanted.shape:
         return False
@@ -33,7 +35,7 @@ def all_same(got, wanted):
 
 def require(got, wanted, what, scale=1.0):
     if wanted is None:
-        return  # it may be anything
+        return  # any value is allowed
     if not same(got, wanted, scale):
         raise Disagreement(
             f"{what}:\n       got {np.asarray(got).tolist()}\n  expected {np.asarray(wanted).tolist()}"
@@ -48,8 +50,9 @@ def require_all(got, wanted, what, scale=1.0):
 
 
 def scale_of(gradients):
-    """The scale of rounding errors in the gradients of one backward pass. 1 - tanh² of a unit that is almost
-    saturated has the absolute error of a number near 1, which huge targets make huge in the layers below,
-    whose gradients are smaller by many orders."""
+    """Returns the scale of rounding errors in the gradients of one backward pass. 1 - tanh² of a unit that is
+    almost saturated has the absolute error of a number near 1, which huge targets make huge in the layers
+    below, whose gradients are smaller by many orders.
+    """
     largest = max((np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in gradients.values()), default=0.0)
     return largest if largest > 1e50 else 1.0

@@ -1,9 +1,9 @@
-"""What must hold, as the manual says: models, sessions and trainers with their values and their order of
+"""The behaviour that the manual promises: models, sessions and trainers with their values and their order of
 calls, without an engine.
 
-Each call of the API has a method here that returns its ways: pairs of a status that is allowed and what
-happens then, a function that changes the state and returns the results to compare with, or None where
-nothing may change."""
+Each call of the API has a method here that returns its possible outcomes: pairs of an allowed status and a
+function that changes the state and returns the expected results, or None if nothing may change.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ModelState:
         self.net, self.seed = net, seed
         self.parameters = {name: np.array(value) for name, value in parameters.items()}
         self.trainable = {name: True for name in parameters}
-        self.published = []  # by fit, epoch by epoch
+        self.published = []  # by fit, after each epoch
 
     def is_trained(self, name):
         return self.trainable[name] and self.net.roles[name] == TRAINED
@@ -65,7 +65,7 @@ class Forward:
 
 @dataclasses.dataclass
 class Epoch:
-    """What fit tells after an epoch, and what it has published."""
+    """What fit reports after an epoch, and what it has published."""
 
     loss: float
     accuracy: float
@@ -90,12 +90,12 @@ class TrainerState:
         self.gradients = self.zeros
         # At first, and after a step of the closed loop, the next gradients overwrite what is there.
         self.restarts = True
-        # A call of the open loop has failed in backward: the gradients may have become zero.
+        # Whether a call of the open loop has failed in backward, so that the gradients may have become zero.
         self.may_be_zero = False
         self.moments = {
             name: [np.zeros(self.net.shapes[name])] * (rule.moments if rule else 0) for name in self.trained
         }
-        # Steps of the optimizer; forwards of training, each with random numbers of its own; epochs of fit.
+        # The numbers of steps, of training forwards, by which random numbers are keyed, and of epochs of fit.
         self.steps = self.forwards = self.epochs = 0
         self.rate = rule.value("learning_rate") if rule else 0.0
         self.pending = None
@@ -126,7 +126,7 @@ class TrainerState:
     # -- what all calls with a batch share ------------------------------------------------------------------
 
     def refusals(self, batch, learns=False, losses=True, outputs=False, strided=False):
-        """Statuses that are due before anything is computed."""
+        """Returns the statuses of mistakes that are found before anything is computed."""
         found = set()
         if learns and self.rule is None or losses and not self.terms:
             found.add(abi.BAD_STATE)
@@ -140,8 +140,9 @@ class TrainerState:
         return self.net.forward(self.weights, inputs, training, self.draw(*key), key)
 
     def whole(self, inputs, targets):
-        """Forward, loss, backward: (status, the terms' losses, gradients, input gradients, states,
-        outputs). No losses: it has failed before backward."""
+        """Computes forward, loss and backward: (status, the terms' losses, gradients, input gradients,
+        states, outputs). There are no losses if it fails before backward.
+        """
         try:
             outputs, kept, states = self.forward_pass(inputs, True)
             values, doutputs = self.net.loss(self.terms, outputs, targets)
@@ -156,7 +157,7 @@ class TrainerState:
         return abi.OK, values, gradients, dinputs, states, outputs
 
     def optimize(self, gradients):
-        """One step; returns the gradients as they are afterwards, within the limits."""
+        """Takes a step; returns the gradients afterwards, which are within the limits."""
         self.steps += 1
         self.pending = None
         gradients = self.rule.limited(gradients)
@@ -168,7 +169,7 @@ class TrainerState:
         return gradients
 
     def learn(self, inputs, targets, meter=None):
-        """One step in place: (status, loss)."""
+        """Takes a step in place: (status, loss)."""
         if len(inputs[0]) == 0:
             return abi.OK, 0.0
         status, values, gradients, _, states, outputs = self.whole(inputs, targets)
@@ -216,7 +217,7 @@ class TrainerState:
         return [(abi.OK, lambda: result)]
 
     def evaluated(self, inputs, targets):
-        """(loss, accuracy); the trainer's batches do not matter."""
+        """Returns (loss, accuracy), which do not depend on the trainer's batches."""
         meter = Meter(self.net, self.terms)
         outputs = self.forward_pass(inputs, False)[0]
         meter.add(self.net.loss(self.terms, outputs, targets)[0], outputs, targets)
@@ -226,9 +227,9 @@ class TrainerState:
 
     def fit(self, batches, epochs, stop, validation):
         """Trains a clone: (status, loss, epochs, clone, what is published at the end or None).
-
-        `batches(clone)` gives the batches of one epoch: pairs (inputs, targets), or a status that ends the
-        training."""
+        `batches(clone)` returns the batches of one epoch: pairs (inputs, targets), or a status that ends the
+        training.
+        """
         clone, told, learned, loss, published = self.clone(), [], False, 0.0, None
         for epoch in range(epochs):
             meter, count = Meter(self.net, self.terms), 0
@@ -254,7 +255,7 @@ class TrainerState:
         return abi.OK, loss, told, clone, published
 
     def rows_in_order(self, inputs, targets, batch_size, shuffle):
-        """The batches of denpa_fit."""
+        """Returns the batches of denpa_fit."""
 
         def batches(clone):
             count = len(inputs[0])
@@ -285,20 +286,19 @@ class TrainerState:
             return outputs
 
         if training and not finite(states.values()):
-            # A state that was not finite before does not become so.
+            # A state that was not finite before is not reported.
             before = [name for name in states if not np.isfinite(self.weights[name]).all()]
             spoiled = [name for name in states if name not in before and not np.isfinite(states[name]).all()]
             return [(abi.NOT_FINITE, doubt)] + ([] if spoiled else [(abi.OK, commit)])
         return [(abi.OK, commit)]
 
     def doubt(self):
-        """A call has failed half-way: what an earlier forward kept may be gone."""
+        """Records that a call failed half-way, so that what an earlier forward kept may be gone."""
         if self.pending is not None:
             self.pending = dataclasses.replace(self.pending, doubtful=True)
 
     def backward(self, doutputs, fault, wants_inputs):
-        """`doutputs`: arrays or None, called with the rows of the forward; `fault`: what is wrong with how
-        they are given."""
+        """`doutputs(rows)` returns arrays or None; `fault` is the mistake in how they are passed."""
         found = set() if fault is None else {fault}
         if self.pending is None or wants_inputs and not self.input_gradients:
             found.add(abi.BAD_STATE)
@@ -347,7 +347,8 @@ class TrainerState:
         def commit():
             loss = sum(values)
             self.accumulate(gradients)
-            # What was not finite before spoils the sum, and so the states, where the losses reach it.
+            # Existing gradients that are not finite make the sum so too, and then the states are restored, if
+            # the losses reach them.
             reached = self.net.reached(self.terms)
             if finite(self.gradients[n] for n in self.trained if n in reached) and np.isfinite(loss):
                 self.weights.update(states)

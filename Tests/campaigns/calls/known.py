@@ -1,5 +1,6 @@
-"""What the campaign leaves out: defects that are known and not repaired yet. Who repairs one takes its line
-away."""
+"""What the campaign leaves out: known defects that have not been repaired yet. Repairing one includes
+removing its line.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +8,7 @@ import os
 
 KNOWN: dict[str, str] = {}
 
-# CALLS_WITHOUT names what is left out instead, separated by commas; nothing where it is empty. Beside these
-# names: growth, nan, inf, huge, layer (its failures), class, weights (NaN in them), views, random, mistake,
-# memory.
+# CALLS_WITHOUT, if set, replaces this list: names separated by commas, or nothing. Further names are: growth,
+# nan, inf, huge, layer (its failures), class, weights (NaN in them), views, random, mistake, memory.
 _given = os.environ.get("CALLS_WITHOUT")
 WITHOUT = frozenset(KNOWN) if _given is None else frozenset(filter(None, _given.split(",")))

@@ -1,5 +1,6 @@
-"""Memory as a caller has it: guarded, compared after each call, and overwritten then, so that whoever looks
-at it later is found out."""
+"""A caller's memory: guarded, compared after each call and then overwritten, so that later reads of it are
+noticed.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ import numpy as np
 from denpa import _abi as abi
 from denpa._arrays import CODES, DTYPES
 
-GUARD = 8  # elements in front and behind
-SENTINEL = 1.2345e77  # what outputs hold before a call
+GUARD = 8  # elements before and after
+SENTINEL = 1.2345e77  # the value of outputs before a call
 JUNK = 0x55
-LATEST = 40  # so many blocks of earlier calls are looked at after each call
+LATEST = 40  # the number of blocks of earlier calls that are compared after each call
 
 
 class Disagreement(AssertionError):
-    """The library did not do what the manual says."""
+    """The library does not behave as the manual says."""
 
 
 class CallerMemory:
@@ -25,11 +26,12 @@ class CallerMemory:
 
     def __init__(self):
         self.blocks = []
-        # Memory of earlier calls: overwritten, never given back, so that a late look finds junk and no crash.
+        # Memory of earlier calls: overwritten but never freed, so that a late read finds junk and does not
+        # crash.
         self.kept = []
 
     def place(self, array, output=False):
-        """`array` in guarded memory."""
+        """Copies `array` to guarded memory."""
         size = array.size
         block = np.zeros(size + 2 * GUARD, array.dtype)
         block.view("uint8")[...] = JUNK
@@ -39,12 +41,13 @@ class CallerMemory:
         return inside
 
     def room(self, shape, dtype="float64"):
-        """Memory for an output."""
+        """Returns memory for an output."""
         return self.place(np.full(shape, SENTINEL, dtype), output=True)
 
     def settle(self, succeeded, may_write=False):
-        """After the call: what may not be written is as it was; outputs are written on success only. Then
-        everything becomes junk."""
+        """Checks the memory after the call: what must not be written is unchanged, and outputs are written
+        only on success. Then overwrites everything with junk.
+        """
         for block, before, inside, output in self.blocks:
             start, end = GUARD, GUARD + inside.size
             if output and succeeded:
@@ -74,7 +77,7 @@ class CallerMemory:
 
 
 def tensor(array, strided=False):
-    """A denpa_tensor of an array, which must stay."""
+    """Returns a denpa_tensor of an array, which must be kept alive."""
     t = abi.Tensor()
     t.data = array.__array_interface__["data"][0]
     t.dtype, t.rank = CODES[array.dtype], array.ndim
@@ -89,7 +92,7 @@ def pack(tensors):
 
 
 def view(t):
-    """The memory that a tensor of the library looks at, as an array."""
+    """Returns the memory that a tensor of the library points to as an array."""
     shape = tuple(t.dim[: t.rank])
     count = int(np.prod(shape, dtype=np.int64))
     buffer = (ctypes.c_char * (count * DTYPES[t.dtype].itemsize)).from_address(t.data)
@@ -97,15 +100,16 @@ def view(t):
 
 
 def misdescribe(tensors, arrays, mistake, place):
-    """Does the mistake that its name says to the list of tensors; returns how many there are. `place`:
-    guarded memory for more rows."""
+    """Makes the named mistake in the list of tensors; returns their number. `place` returns guarded memory
+    for more rows.
+    """
     which = mistake.split()[1]
     count = len(tensors)
     if which == "count":
         return count - 1
     t, array = tensors[-1 if which == "rows" else 0], arrays[-1 if which == "rows" else 0]
     if which == "width":
-        if array.dtype.kind in "iu":  # seven classes: no network has as many
+        if array.dtype.kind in "iu":  # seven classes, more than any network has
             shape = (*(array.shape if array.ndim < 2 else array.shape[:-1]), 7)
         else:
             shape = (*array.shape[:-1], array.shape[-1] + 1)
@@ -113,7 +117,7 @@ def misdescribe(tensors, arrays, mistake, place):
     elif which == "rank":
         t.rank, t.dim[array.ndim] = array.ndim + 1, 1
     elif which == "rows":
-        # Five rows or more: a network with as many outputs would take integers to be a row, one-hot.
+        # Five rows or more: a network with that many outputs would regard the integers as a one-hot row.
         lead = 1 if array.ndim > 1 or array.ndim == 1 and array.dtype.kind in "iu" else 0
         rows = array.shape[0] + 4 if lead else 5
         tensors[-1] = tensor(place(np.zeros((rows, *array.shape[lead:]), array.dtype)))

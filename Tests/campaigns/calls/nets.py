@@ -1,5 +1,6 @@
-"""The networks of the campaign, and what they must compute: forward, losses and backward in NumPy, written
-from the formulas of the manual and of docs, never from the engine. All in float64."""
+"""The networks of the campaign and their reference: forward, losses and backward in NumPy and float64,
+written from the formulas of the manual and of docs, never from the engine.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import numpy as np
 from .philox import dropout
 
 BATCH_NORM = ("gamma", "beta", "running_mean", "running_var")
-FORWARD_FAILS, BACKWARD_FAILS = 777.0, 778.0  # what lets center.c fail
+FORWARD_FAILS, BACKWARD_FAILS = 777.0, 778.0  # the values that make center.c fail
 TRAINED, STATE = "trained", "state"
 
 
@@ -55,11 +56,12 @@ MSE, CE = "mean_squared_error", "softmax_cross_entropy"
 
 class Net:
     """A fixed graph: inputs by name and width, nodes in order, the names of the values that are its
-    outputs."""
+    outputs.
+    """
 
     def __init__(self, name, inputs, nodes, outputs, losses):
         self.name, self.inputs, self.nodes, self.outputs = name, inputs, nodes, outputs
-        self.losses = losses  # the lists of terms that trainers are made with
+        self.losses = losses  # the lists of terms with which trainers are made
         self.widths = dict(inputs)
         self.shapes, self.roles = {}, {}
         for node in nodes:
@@ -89,8 +91,9 @@ class Net:
     # -- forward --------------------------------------------------------------------------------------------
 
     def forward(self, parameters, inputs, training=False, draw=0.0, key=None):
-        """(outputs, what backward needs, the states as they are afterwards). `key`: the model's seed and the
-        number of the forward, which random numbers are keyed by."""
+        """Returns (outputs, what backward needs, the states afterwards). `key` is the model's seed and the
+        number of the forward, by which random numbers are keyed.
+        """
         values = {name: x for (name, _), x in zip(self.inputs, inputs)}
         kept, states = {}, {}
         for number, node in enumerate(self.nodes, start=len(self.inputs)):
@@ -121,7 +124,7 @@ class Net:
         return [values[name] for name in self.outputs], (values, kept), states
 
     def normalize(self, node, parameters, x, training, kept, states):
-        """gamma * x̂ + beta; by the batch's own mean and variance while training."""
+        """Returns gamma * x̂ + beta, computed from the batch's own mean and variance while training."""
         own = {short: parameters[f"{node.name}.{short}"] for short in BATCH_NORM}
         momentum, epsilon = dict(node.more)["momentum"], dict(node.more)["epsilon"]
         mean, variance = own["running_mean"], own["running_var"]
@@ -139,8 +142,9 @@ class Net:
     # -- backward -------------------------------------------------------------------------------------------
 
     def backward(self, parameters, kept, doutputs):
-        """(gradients of the trained parameters, of the inputs). None among `doutputs`: nothing comes from
-        there."""
+        """Returns the gradients with respect to the trained parameters and to the inputs. None in `doutputs`
+        means that the output has no gradient.
+        """
         values, centered = kept
         d = {}
         gradients = {
@@ -185,7 +189,7 @@ class Net:
         return gradients, [d.get(name, np.zeros_like(values[name])) for name, _ in self.inputs]
 
     def reached(self, terms):
-        """The parameters that the losses depend on."""
+        """Returns the parameters that the losses depend on."""
         wanted = {self.outputs[term.output] for term in terms}
         for node in reversed(self.nodes):
             if node.name in wanted:
@@ -198,8 +202,9 @@ class Net:
     # -- losses ---------------------------------------------------------------------------------------------
 
     def loss(self, terms, outputs, targets):
-        """(the weighted loss of each term, gradient by each output or None). BadClass for class numbers out
-        of range."""
+        """Returns the weighted loss of each term, and the gradient with respect to each output or None.
+        Raises BadClass for class numbers out of range.
+        """
         values, doutputs = [], [None] * len(outputs)
         for term, t in zip(terms, targets):
             y = outputs[term.output]
@@ -225,7 +230,9 @@ class Net:
         return values, doutputs
 
     def accuracy(self, terms, outputs, targets):
-        """(right decisions, decisions) of the first loss, where it has classes; None: nobody says."""
+        """Returns (right decisions, decisions) for the first loss if it has classes; None if they are not
+        specified.
+        """
         if terms[0].kind != CE:
             return 0, 0
         if not np.isfinite(outputs[terms[0].output]).all():
@@ -243,7 +250,7 @@ def normalizing(name, rate):
         name,
         [("x", 3), ("u", 4)],
         [
-            # The gradient of a bias would be zero, but for rounding.
+            # The gradient of a bias would be zero except for rounding.
             Node("dense", "h", ("x",), 4, more=(("bias", False),)),
             Node("batch_norm", "bn", ("h",), more=(("momentum", 0.25), ("epsilon", 0.1))),
             Node("dropout", "drop", ("bn",), more=(("rate", rate),)),
@@ -256,7 +263,7 @@ def normalizing(name, rate):
 
 
 NETS = [
-    # Two outputs with branches of their own over a shared trunk; two inputs.
+    # Two outputs with separate branches on a shared trunk; two inputs.
     Net(
         "branches",
         [("a", 3), ("u", 4)],
@@ -294,8 +301,9 @@ NETS = [
 
 
 class Meter:
-    """The numbers of an epoch: the mean of losses over its samples, the sum of those with reduction "sum",
-    and the accuracy."""
+    """The results of an epoch: the mean of losses over its samples, the sum of those with reduction "sum",
+    and the accuracy.
+    """
 
     def __init__(self, net, terms):
         self.net, self.terms = net, terms
@@ -319,7 +327,7 @@ class Meter:
 
     @property
     def accuracy(self):
-        """NaN where there is none; None where it may be anything."""
+        """NaN if there is none; None if any value is allowed."""
         if not self.is_known:
             return None
         return self.right / self.decisions if self.decisions else float("nan")

@@ -1,4 +1,6 @@
-"""What denpa_fit shuffles by and dropout drops by: Philox4x32-10 (docs/design.md, DropoutArguments)."""
+"""The random numbers with which denpa_fit shuffles and dropout drops: Philox4x32-10 (docs/design.md,
+DropoutArguments).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def philox(counter, key):
 
 
 def permutation(seed, epoch, count):
-    """The rows of an epoch, counted over the trainer's life, in order."""
+    """Returns the order of the rows in an epoch, counted over the trainer's lifetime."""
     mixed = scramble(seed) ^ SHUFFLE
     order = [0] * count
     for index in range(count):
@@ -38,7 +40,7 @@ def permutation(seed, epoch, count):
 
 
 def dropout(seed, forward, node, count, rate):
-    """What dropout multiplies the elements by."""
+    """Returns the factors by which dropout multiplies the elements."""
     mixed = scramble(seed) ^ (0x64726F70 << 32 ^ node)
     words, result = {}, []
     for element in range(count):

@@ -1,5 +1,6 @@
-"""The Python package, called as a program would: each call is written down first, and its exception becomes
-the status that it has."""
+"""The Python package, called as by a program. Each call is recorded first, and its exception becomes the
+corresponding status.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ STATUSES = {
 
 
 class Stop(Exception):
-    """A callback of the machine's ends fit."""
+    """Raised by a callback of the machine to end fit."""
 
 
 class PythonApi:
@@ -37,7 +38,7 @@ class PythonApi:
         self.recorder, self.status = recorder, abi.OK
 
     def call(self, text, function, *arguments, **named):
-        """What the call returns; None where it raised, and `status` says which exception."""
+        """Returns what the call returns; None if it raised an exception, of which `status` is the status."""
         self.recorder.call(text)
         self.status, result, said = abi.OK, None, ""
         try:
@@ -51,7 +52,7 @@ class PythonApi:
 
 
 def build(net, seed):
-    """The network as a dp.Model."""
+    """Returns the network as a dp.Model."""
     values = {name: dp.Input((width,), name=name) for name, width in net.inputs}
     for node in net.nodes:
         values[node.name] = dp.create(node.kind, name=node.name, **node.attributes)(
@@ -62,7 +63,7 @@ def build(net, seed):
 
 
 def loss_of(terms):
-    """The terms as a loss object."""
+    """Returns the terms as a loss object."""
     made = [
         (dp.SoftmaxCrossEntropy if term.kind == CE else dp.MeanSquaredError)(
             term.output, weight=term.weight, reduction=term.reduction
@@ -79,7 +80,7 @@ def optimizer_of(rule):
 
 
 def copies(net, how):
-    """The three ways to another network like it."""
+    """The three ways of making another network like it."""
     return {
         "deepcopy": lambda: copy.deepcopy(net),
         "bytes": lambda: dp.from_bytes(net.to_bytes()),
@@ -88,13 +89,13 @@ def copies(net, how):
 
 
 def listed(result):
-    """Outputs as a list, whatever their form."""
+    """Returns outputs as a list, whatever their form."""
     if isinstance(result, dict):
         return list(result.values())
     return list(result) if isinstance(result, list) else [result]
 
 
-FAULTS = {abi.BAD_SHAPE, abi.BAD_ARGUMENT, abi.BAD_DTYPE}  # what Python may say of a mistake
+FAULTS = {abi.BAD_SHAPE, abi.BAD_ARGUMENT, abi.BAD_DTYPE}  # the statuses that Python may report for a mistake
 POSSIBLE = {
     "input width",
     "input rank",
@@ -107,15 +108,16 @@ POSSIBLE = {
 
 
 def possible(batch, net):
-    """The batch without mistakes that cannot be made from Python."""
+    """Returns the batch without mistakes that cannot be made from Python."""
     keep = batch.mistake in POSSIBLE and (batch.mistake != "input rows" or len(net.inputs) > 1)
     keep = keep and not (batch.mistake == "input count" and batch.is_single)  # a list of samples is a batch
     return batch if keep else dataclasses.replace(batch, mistake=None)
 
 
 def spoiled(arrays, batch, what):
-    """The arrays with the mistake of the batch, where it is one of `what` (input, target); a list. What is
-    narrow is float16 where the rows are odd: the numbers of a batch are exact in it."""
+    """Returns a list of the arrays, with the mistake of the batch if it is one of `what` (input, target).
+    Narrow arrays are float16 if the number of rows is odd: the numbers of a batch are exact in it.
+    """
     arrays = [np.array(a, "float16" if a.dtype == "float32" and batch.rows % 2 else None) for a in arrays]
     if batch.mistake is None or not batch.mistake.startswith(what):
         return arrays

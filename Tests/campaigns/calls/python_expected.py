@@ -1,5 +1,6 @@
-"""What must hold of a network of the Python package: one set of weights for everybody, and trainers that
-are never seen."""
+"""The expected behaviour of a network of the Python package, which has one shared set of weights, and
+trainers that are never visible.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +8,18 @@ from .expected import TrainerState
 from .rules import Rule
 
 DEFAULT = Rule("sgd", (("learning_rate", 0.01),))
-ROOM = 2**31  # trainers of the package have room for every batch
+ROOM = 2**31  # the package's trainers have room for every batch
 
 
 class NetState:
-    """A ModelState, the trainer of fit and train_batch, and that of the open loop, each brought up to date
-    before it works."""
+    """A ModelState, the trainer of fit and train_batch, and that of the open loop, each updated before it is
+    used.
+    """
 
     def __init__(self, model, draw):
         self.model, self.net, self.draw = model, model.net, draw
         self.terms = self.rule = self.main = self.open = None
-        self.rate = None  # was set, and waits for the next main trainer
+        self.rate = None  # set by the program, applied to the next main trainer
         self.looks = 0  # calls that draw random numbers without learning
 
     def copy(self):
@@ -29,7 +31,9 @@ class NetState:
         return TrainerState(self.model, terms, rule, ROOM, input_gradients, self.draw)
 
     def bring(self, trainer):
-        """Gives a trainer the weights of now. A forward that waits keeps those that it used."""
+        """Gives a trainer the current weights. A forward that waits for its backward keeps those that it
+        used.
+        """
         trainer.weights = dict(self.model.parameters)
 
     def share(self, trainer):
@@ -39,7 +43,7 @@ class NetState:
 
     @property
     def settings(self):
-        """What a training that learns nothing does not replace."""
+        """Returns the settings that a training which learns nothing does not replace."""
         return self.main, self.terms, self.rule, self.rate
 
     @settings.setter
@@ -56,13 +60,13 @@ class NetState:
         self.main = self.rate = None
 
     def forget(self):
-        """Another set of parameters is trained from now on. A learning rate that was set stays."""
+        """Makes another set of parameters the trained one. A learning rate that was set remains."""
         rate = self.main.rate if self.main is not None and self.main.rate_was_set else self.rate
         self.afresh()
         self.open, self.rate = None, rate
 
     def training(self, terms=None, rule=None):
-        """The main trainer for a call that is given these; None where there is no loss."""
+        """Returns the main trainer for a call with these arguments; None if there is no loss."""
         terms = terms or self.terms
         if not terms:
             return None
@@ -80,14 +84,15 @@ class NetState:
     # -- the open loop --------------------------------------------------------------------------------------
 
     def opening(self):
-        """The open loop's trainer for a forward; it is `open` once one has succeeded."""
+        """Returns the open loop's trainer for a forward; it becomes `open` once one has succeeded."""
         trainer = self.open or self.make((), None, True)
         self.bring(trainer)
         return trainer
 
     def stepping(self, rule):
-        """The open loop's trainer for a step. Another optimizer makes it anew, and its gradients stay; it is
-        `open` once the step has been taken."""
+        """Returns the open loop's trainer for a step. With another optimizer a new one is made, which keeps
+        the gradients; it becomes `open` once the step has been taken.
+        """
         old = self.open
         if old.rule == rule:
             self.bring(old)
@@ -100,20 +105,20 @@ class NetState:
     # -- without a trainer ----------------------------------------------------------------------------------
 
     def looked(self, terms=(), draw=0):
-        """A trainer whose gradients are looked at and which is forgotten then. `draw`: the number of its
-        forward."""
+        """Returns a temporary trainer, only for its gradients. `draw` is the number of its forward."""
         made = self.make(terms, None, True)
         made.restarts, made.forwards = False, draw
         return made
 
     def draws(self):
-        """The numbers that a forward may have which is only looked at: what draws then, and how often before,
-        is not promised."""
+        """Returns the numbers that such a temporary forward may have: it is not promised which forwards draw
+        before it, and how often.
+        """
         self.looks += 1
         return range(self.looks if self.net.is_random else 1)
 
     def initialize(self, known):
-        """All trainers begin anew, and so does a learning rate that was set."""
+        """Resets all trainers, and a learning rate that was set."""
         self.model.parameters.update(known)
         self.afresh()
         self.open = None

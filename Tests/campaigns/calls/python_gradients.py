@@ -56,7 +56,7 @@ class PythonMachine(PythonTraining):
 
     @staticmethod
     def any_draw(state, compare):
-        """compare(draw) for the random numbers that may have been drawn; one of them must be right."""
+        """Calls compare(draw) for all random numbers that may have been drawn, of which one must be right."""
         troubles = []
         for draw in state.draws():
             try:
@@ -128,7 +128,7 @@ class PythonMachine(PythonTraining):
     @precondition(lambda self: self.nets)
     @rule(net=PICK, batch=GOOD_BATCH, count=st.integers(1, 2), opt=MAYBE)
     def micro_batches(self, net, batch, count, opt):
-        """What a loop of one's own does, so that it is done often."""
+        """Does what a user's training loop does, so that it happens often."""
         for k in range(count):
             self.forward(net, dataclasses.replace(batch, seed=batch.seed + k), True)
             self.backward(net, batch.seed, [False] * 3, None)

@@ -1,4 +1,4 @@
-"""Random orders of calls of the Python package, compared with what must hold after each of them."""
+"""Random orders of calls of the Python package, compared with the expected state after each of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PICK = st.sampled_from(range(12))
 SLOT = st.integers(0, 1)
 MAYBE = st.sampled_from(
     [None, None, None, 0, 1, 2, 3, 4]
-)  # another loss or optimizer in this call, mostly none
+)  # another loss or optimizer for this call, mostly none
 DRAWS = Draws()
 TROUBLE = st.sampled_from([None] * 12 + [w for w in ("nan", "inf") if "weights" not in WITHOUT])
 
@@ -35,7 +35,7 @@ TROUBLE = st.sampled_from([None] * 12 + [w for w in ("nan", "inf") if "weights" 
 class Owner:
     def __init__(self, label, net, state):
         self.label, self.net, self.state = label, net, state
-        self.held = {}  # arrays of parameters that the program has kept
+        self.held = {}  # arrays of parameters that the program keeps
         self.look = "never"
 
     def __repr__(self):
@@ -98,7 +98,7 @@ class PythonBase(RuleBasedStateMachine):
         return self.given(spoiled(batch.given_targets(state.net, terms), batch, "target"))
 
     def faults(self, batch, losses=True):
-        """Ways out where the batch is wrong; nothing may change."""
+        """Returns the outcomes if the batch has a mistake; nothing may change."""
         wrong = batch.mistake is not None and (losses or not batch.mistake.startswith("target"))
         return [(status, None) for status in FAULTS] if wrong else []
 
@@ -132,7 +132,7 @@ class PythonBase(RuleBasedStateMachine):
         self.compile(0, terms, opt)
         self.look_by = look
 
-    # What is done seldom by a program shares a rule, so that training is most of what is done.
+    # Rare actions share a rule, so that most actions are training.
     @rule(
         slot=SLOT,
         net=PICK,
@@ -197,7 +197,7 @@ class PythonBase(RuleBasedStateMachine):
 
     @staticmethod
     def losses(state, number):
-        """The number-th loss that the network may be trained with."""
+        """Returns loss `number` of those with which the network may be trained."""
         some = [terms for terms in state.net.losses if terms]
         return some[number % len(some)]
 
@@ -222,7 +222,9 @@ class PythonBase(RuleBasedStateMachine):
     # -- parameters -----------------------------------------------------------------------------------------
 
     def quiet(self):
-        """While nobody predicts: only then parameters may be written in place (docs/design.md)."""
+        """Returns a context in which nothing predicts: only then may parameters be written in place
+        (docs/design.md).
+        """
         return contextlib.nullcontext()
 
     @precondition(lambda self: self.nets)
@@ -324,14 +326,14 @@ class PythonBase(RuleBasedStateMachine):
         self.look()
 
     def teardown(self):
-        failed = sys.exc_info()[0] is not None  # then nothing is compared any more
+        failed = sys.exc_info()[0] is not None  # then nothing more is compared
         for owner in self.nets.values():
             if not failed:
                 self.finish(owner)
             owner.net.close()
 
     def finish(self, owner):
-        """What could not be seen before: what the optimizers remember."""
+        """Compares what was not visible before: what the optimizers keep."""
         batch, state = Batch(2, 1), owner.state
         self.look_at(owner, "parameters")
         for _ in range(2):

@@ -1,6 +1,7 @@
 """Random orders of calls of the Python package while other threads predict with the same network: each
-prediction must be that of weights that the network has had, and none older than what the same thread has seen
-before."""
+prediction must be that of weights that the network has had, which must not be older than those that the same
+thread has seen before.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ ROWS = Batch(3, 4)
 
 
 class Asker(threading.Thread):
-    """Asks the same again and again, until the network is closed."""
+    """Predicts the same rows again and again, until the network is closed."""
 
     def __init__(self, net, state):
         super().__init__(daemon=True)
@@ -84,7 +85,7 @@ class PythonThreadMachine(PythonMachine):
             yield
 
     def note(self):
-        """Adds the weights of now, and those that fit has published meanwhile."""
+        """Adds the current weights, and those that fit has published meanwhile."""
         if self.watched is None:
             return
         model = self.watched.state.model
@@ -107,7 +108,7 @@ class PythonThreadMachine(PythonMachine):
 
     def close_owner(self, slot):
         if self.nets[slot] is self.watched:
-            self.end_asking()  # a network that is closed refuses
+            self.end_asking()  # a closed network refuses
         super().close_owner(slot)
 
     def teardown(self):

@@ -19,13 +19,14 @@ from .python_machine import MAYBE, PICK, PythonBase
 
 EPOCHS = st.sampled_from([1, 1, 2, 3])
 STOP = st.sampled_from([None, None, None, 0, 1])
-# Rows for which a trainer has no room at first, and whose arrays are not copied (trainers' ROOM, SMALL).
+# A number of rows for which a trainer has no room at first, and whose arrays are not copied (trainers' ROOM,
+# SMALL).
 LARGE = st.sampled_from([0] * 5 + [700, 701])
 
 
 class PythonTraining(PythonBase):
     def choices(self, state, terms, opt):
-        """What a call is given: (terms or None, rule or None, the keyword arguments, words)."""
+        """Returns the choices for a call: (terms or None, rule or None, the keyword arguments, words)."""
         losses = None if terms is None else self.losses(state, terms)
         chosen = None if opt is None else RULES[opt % (len(RULES) - 1)]
         named, words = {}, ""
@@ -47,7 +48,7 @@ class PythonTraining(PythonBase):
             batch = dataclasses.replace(batch, rows=large)
         for k in range(again + 1):
             batch = dataclasses.replace(batch, seed=batch.seed + k)
-            # Again: with what the network has by then, which takes the shortest way.
+            # A second time, with what the network has by then, which takes the fastest path.
             losses, chosen, named, words = self.choices(state, *((None, None) if k else (terms, opt)))
             used = losses or state.terms
             t = self.t(batch, state, used or self.losses(state, 0))
@@ -129,7 +130,9 @@ class PythonTraining(PythonBase):
         given = used or self.losses(state, 0)
 
         def following():
-            """The items of one time through; of the next ones too where the epochs have their own length."""
+            """Yields the items of one iteration, followed by those of the next ones if epochs have a length
+            of their own.
+            """
             while True:
                 for number, batch in enumerate(batches):
                     if number == fails:
@@ -194,7 +197,7 @@ class PythonTraining(PythonBase):
             if published is not None:
                 state.model.parameters.update(published)
                 state.share(trainer)
-            elif status != abi.OK:  # nothing was learned: what was given has replaced nothing
+            elif status != abi.OK:  # nothing was learned, so the settings of the call have replaced nothing
                 state.settings = before
             if self.api.status == abi.OK:
                 require(history["loss"], [epoch.loss for epoch in told], "history of the loss")

@@ -1,5 +1,6 @@
-"""The flight recorder: every call is written to a file before it is made, so that a crash leaves the
-program that led to it."""
+"""A flight recorder: every call is written to a file before it is made, so that after a crash the program
+that led to it is known.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import os
 
 
 class Recorder:
-    """The calls of the program that is running, as text."""
+    """The calls of the running program as text."""
 
     def __init__(self, path):
         self.path = path
@@ -17,7 +18,7 @@ class Recorder:
         self.calls = 0
 
     def begin(self):
-        """A new program."""
+        """Begins a new program."""
         self.lines.clear()
         self.programs += 1
         if self.file is not None:
@@ -25,14 +26,14 @@ class Recorder:
             os.lseek(self.file, 0, os.SEEK_SET)
 
     def call(self, text):
-        """Before a call."""
+        """Records a call before it is made."""
         self.lines.append(text)
         self.calls += 1
         if self.file is not None:
             os.write(self.file, text.encode())
 
     def result(self, text):
-        """After it."""
+        """Records the result of the call."""
         self.lines[-1] += f" -> {text}"
         if self.file is not None:
             os.write(self.file, f" -> {text}\n".encode())

@@ -16,7 +16,7 @@ class Rule:
     attributes: tuple[tuple[str, float | bool], ...]
     clip_norm: float = 0.0
     clip_value: float = 0.0
-    # Patterns of names, and what is different for them: attributes, or ("frozen", True).
+    # Patterns of names, and the attributes that differ for them, or ("frozen", True).
     groups: tuple[tuple[str, tuple[tuple[str, float | bool], ...]], ...] = ()
 
     def __repr__(self):
@@ -27,14 +27,14 @@ class Rule:
         return f"{self.kind}({given}{limits}{groups})"
 
     def of(self, parameter):
-        """The rule of a parameter: its group's, or this one."""
+        """Returns the rule for a parameter: its group's, or this one."""
         for pattern, more in self.groups:
             if fnmatch.fnmatchcase(parameter, pattern):
                 return Rule(self.kind, tuple({**dict(self.attributes), **dict(more)}.items()))
         return self
 
     def share(self, parameter):
-        """The learning rate of a parameter, divided by the optimizer's."""
+        """Returns the learning rate of a parameter divided by the optimizer's."""
         return self.of(parameter).value("learning_rate") / self.value("learning_rate")
 
     def limited(self, gradients):
@@ -53,10 +53,10 @@ class Rule:
         return 2 if self.kind.startswith("adam") else 1 if self.value("momentum") else 0
 
     def apply(self, weight, gradient, moments, step, rate):
-        """The new weight; `moments` are changed in place. `step` counts from 1."""
+        """Returns the new weight; `moments` are changed in place. `step` counts from 1."""
         if self.kind == "adamw":
             weight = weight * (1 - rate * self.value("weight_decay"))
-        elif self.value("weight_decay"):  # none adds nothing, whatever the weight: 0 · inf is NaN
+        elif self.value("weight_decay"):  # added only if not 0, because 0 · inf is NaN
             gradient = gradient + self.value("weight_decay") * weight
         if self.kind.startswith("adam"):
             beta1, beta2 = 0.9, 0.999
@@ -71,8 +71,8 @@ class Rule:
         return weight - rate * (gradient + momentum * moments[0] if self.value("nesterov") else moments[0])
 
 
-# Rates that are small enough for training not to diverge: rounding errors would grow with it. A large
-# epsilon keeps Adam from making much of rounding errors in gradients that are zero.
+# Rates small enough for training not to diverge, since rounding errors would grow as well. A large epsilon
+# keeps Adam from amplifying rounding errors in gradients that are zero.
 RULES = [
     Rule("sgd", (("learning_rate", 0.05),)),
     Rule("sgd", (("learning_rate", 0.01), ("momentum", 0.9))),

@@ -1,3 +1,3 @@
-"""Random networks: graphs over the whole registry, beside NumPy. `make campaign-networks`; CONTRIBUTING.md
-says more.
+"""Random networks: graphs of everything registered, compared with NumPy. `make campaign-networks`; see
+CONTRIBUTING.md.
 """

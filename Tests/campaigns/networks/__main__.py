@@ -2,9 +2,9 @@
 
 make campaign-networks N=… SEED=… does the same.
 
-Random networks from seed S on, each built in the engine and in NumPy, and compared in many ways
-(CONTRIBUTING.md). Two processes at a time; each runs blocks of 50 networks in a child, so that a crash ends
-nothing but its block. A failure is printed with its seed, made small, and with a program that shows it. The
+Generates random networks from seed S on, builds each in the engine and in NumPy, and compares both in many
+ways (CONTRIBUTING.md). Two processes at a time; each runs blocks of 50 networks in a child, so that a crash
+only ends its block. A failure is reduced and printed with its seed and with a program that reproduces it. The
 last line is "N passed, N failed".
 """
 
@@ -26,7 +26,7 @@ from .themes import THEMES
 
 BLOCK = 50
 SHRINKING = 60  # seconds for each kind of failure
-# Some networks run once more with the engine's memory guarded, and some by plans without fusion and shared
+# Some networks run again with the engine's memory guarded, and some with plans without fusion and shared
 # memory.
 MODES = {3: "DENPA_GUARD", 7: "DENPA_OBSERVE"}
 
@@ -55,8 +55,8 @@ class Campaign:
             )
 
     def kernels(self, seed):
-        """Networks of one block run with one set of kernels: the best three times out of five, or the one
-        that is asked for.
+        """Returns the set of kernels for the networks of a block: the requested one, or the best three times
+        out of five.
         """
         return os.environ.get("DENPA_KERNELS") or self.sets[seed // BLOCK % len(self.sets)]
 
@@ -64,7 +64,6 @@ class Campaign:
         print(text, flush=True)
 
     # -- running ---------------------------------------------------------------------------------------------
-    # -------------
     def work(self):
         while True:
             with self.lock:
@@ -96,7 +95,7 @@ class Campaign:
             child.end()
 
     def again(self, seed, mode, plain, answer):
-        """What came out of a second run in another mode of the engine."""
+        """Returns the result of a second run in another mode of the engine."""
         if "died" in answer:
             answer["failures"] = [{"kind": f"crash: {answer['died']}", "message": answer["text"]}]
         elif not answer["failures"]:
@@ -111,7 +110,9 @@ class Campaign:
         self.note(seed, {"failures": answer["failures"]}, mode)
 
     def died(self, seeds, answer):
-        """Whether a network kills a child by itself; otherwise how many of those before it are needed."""
+        """Finds out whether a network alone kills a child, and if not, how many networks before it are
+        needed.
+        """
         seed, kernels = seeds[-1], self.kernels(seeds[-1])
         alone = Child(kernels).once({"seed": seed})
         if "died" in alone:
@@ -173,9 +174,8 @@ class Campaign:
             self.show(seed, failure, mode)
 
     # -- failures --------------------------------------------------------------------------------------------
-    # -------------
     def show(self, seed, failure, mode):
-        """Prints a failure of a new kind, made small."""
+        """Reduces a failure of a new kind and prints it."""
         kernels, kind = self.kernels(seed), failure["kind"]
         settings = f"DENPA_KERNELS={kernels}" + (f" {mode}=1" if mode else "")
         spec = Child(kernels).once({"seed": seed, "show": True})
@@ -209,7 +209,6 @@ class Campaign:
             self.say("\n".join(text))
 
     # -- telling ---------------------------------------------------------------------------------------------
-    # -------------
     def progress(self):
         seconds = time.monotonic() - self.started
         self.say(

@@ -11,7 +11,9 @@ from .tracked import Tracked, growth
 
 # -- broadcasting --------------------------------------------------------------------------------------------
 def common(shapes):
-    """The sample shape that sample shapes have together; None where there is none. None: a single number."""
+    """Returns the common sample shape to which sample shapes are broadcast; None if there is none. A shape of
+    None is a single number.
+    """
     given = [tuple(shape) for shape in shapes if shape is not None]
     try:
         return list(np.broadcast_shapes(*given)) if given else None
@@ -20,14 +22,14 @@ def common(shapes):
 
 
 def lifted(x, rank):
-    """x with its batch in front and axes of 1 behind that, so that NumPy broadcasts it as Denpa does."""
+    """Returns x with axes of 1 inserted after the batch, so that NumPy broadcasts it as Denpa does."""
     if x.v.ndim == 0 or x.v.ndim == rank:
         return x
     return x.reshape(x.shape[0], *[1] * (rank - x.v.ndim), *x.shape[1:])
 
 
 def collapsed(g, x):
-    """The gradient of x from that of x broadcast."""
+    """Returns the gradient with respect to x, computed from that with respect to the broadcast x."""
     if x.v.ndim == 0:
         return None
     rank, shape = g.v.ndim, lifted(x, g.v.ndim).shape
@@ -42,7 +44,7 @@ def collapsed(g, x):
 class Binary(Layer):
     arity = 2
     broadcasts = True
-    positive = ()  # operands that have to be positive
+    positive = ()  # operands that must be positive
 
     def shapes(self, attributes, shapes):
         shape = common(shapes)
@@ -114,7 +116,7 @@ class Minimum(Binary):
         return Tracked(v, np.maximum(a.e, b.e) + np.zeros(v.shape))
 
     def slopes(self, a, b, y):
-        # Where rounding decides which one is smaller, all slopes are right.
+        # If rounding decides which one is smaller, every derivative is right.
         difference, error = self.sign * (b.v - a.v), a.e + b.e
         unsure = ((np.abs(difference) <= RELU_CORNER * error) & (error > 0)).astype(float)
         first = np.where(difference > 0, 1.0, np.where(difference == 0, 0.5, 0.0))
@@ -228,7 +230,7 @@ class ReduceSum(Layer):
     attributes = {"axes": None, "keepdims": None}
 
     def axes(self, attributes, rank):
-        """Axes of the whole tensor, the batch included; None where they do not suit."""
+        """Returns the axes of the whole tensor, including the batch; None if they do not fit."""
         given = attributes.get("axes") or list(range(1, rank))
         axes = [resolve(axis, rank) for axis in given]
         return None if None in axes or len(set(axes)) < len(axes) else tuple(sorted(axes))
@@ -266,7 +268,7 @@ class ReduceSum(Layer):
         return [self.total(xs[0], axes, bool(attributes.get("keepdims")))[0]]
 
     def spread(self, attributes, x, g):
-        """A gradient of the result, as x is."""
+        """Returns a gradient with respect to the result, broadcast to the shape of x."""
         axes = self.axes(attributes, x.v.ndim)
         shape = [1 if axis in axes else extent for axis, extent in enumerate(x.shape)]
         return g.reshape(*shape) + Tracked(np.zeros(x.shape))
@@ -311,7 +313,7 @@ class ReduceMax(ReduceSum):
         largest, dy = (self.spread(attributes, x, g) for g in (Tracked(ys[0].v), dys[0]))
         equal = x.v == largest.v
         share = equal / equal.sum(axis=axes, keepdims=True)
-        # Where rounding decides which is the largest, any share is right.
+        # If rounding decides which one is the largest, any share is right.
         reach = np.broadcast_to(x.e, x.shape)
         near = np.abs(x.v - largest.v) <= RELU_CORNER * (reach + reach.max(axis=axes, keepdims=True))
         unsure = near & (near.sum(axis=axes, keepdims=True) > 1) & (reach.max(axis=axes, keepdims=True) > 0)

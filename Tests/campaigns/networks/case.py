@@ -1,4 +1,4 @@
-"""What all checks of one network share: data, a model in one dtype, its reference, and what they find."""
+"""What all checks of one network share: its data, a model in one dtype, its reference, and the findings."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .graph import Pass
 from .memory import Fence
 from .tracked import Precision, worst
 
-BOUNDED = 1e6  # values beyond that are not what these checks are about
+BOUNDED = 1e6  # these checks are not meant for larger values
 
 
 class Rejected(Exception):
-    """The network's values get out of hand: nothing is to be learned from it."""
+    """The network's values are too large for a meaningful comparison."""
 
 
 class Report:
-    """What was found: one entry for each kind of failure; and digests of the engine's results, to compare
-    modes by.
+    """The findings: one entry for each kind of failure, and digests of the engine's results, by which modes
+    are compared.
     """
 
     def __init__(self):
@@ -42,12 +42,12 @@ def bits(array):
 
 
 def same(a, b):
-    """The same bits."""
+    """Returns whether two arrays have the same bits."""
     return a.shape == b.shape and a.dtype == b.dtype and np.array_equal(bits(a), bits(b))
 
 
 def difference(a, b):
-    """Where two arrays that should have the same bits differ."""
+    """Describes where two arrays that should have the same bits differ."""
     if a.shape != b.shape or a.dtype != b.dtype:
         return f"{a.dtype}{a.shape} and {b.dtype}{b.shape}"
     places = np.flatnonzero(bits(a) != bits(b))
@@ -92,9 +92,8 @@ class Case:
         return all(largest < BOUNDED for largest in self.largest)
 
     # -- data ------------------------------------------------------------------------------------------------
-    # -------------
     def slices(self):
-        """(first row, rows) of each batch; each begins somewhere else."""
+        """(first row, number of rows) of each batch; each begins at another row."""
         for number, rows in enumerate(self.spec["batches"]):
             yield number * 7919 % (self.spec["rows"] - rows + 1), rows
 
@@ -112,7 +111,9 @@ class Case:
         ]
 
     def gradient_room(self, rows):
-        """Room for gradients of the inputs; None for integers and where the network asks for none."""
+        """Returns memory for the gradients of the inputs; None for integers and for networks without input
+        gradients.
+        """
         if not self.spec["input_gradients"]:
             return None
         inputs = [self.spec["inputs"][number] for number in self.net.used]
@@ -122,7 +123,7 @@ class Case:
         ]
 
     def reference(self, first, rows, training=False):
-        """The reference's forward of some rows, with the case's parameters."""
+        """Returns the reference's forward for some rows, with the case's parameters."""
         key = (first, rows, training)
         if key not in self.passes:
             given = self.part(data.inputs(self.net), first, rows)
@@ -134,11 +135,11 @@ class Case:
         return self.passes[key]
 
     def learned(self, weights):
-        """The parameters without states of layers, which follow from how often forward was called."""
+        """The parameters except layers' states, which depend on how often forward was called."""
         return {name: value for name, value in weights.items() if name not in self.net.states}
 
     def trainer(self, threads=1, **how):
-        """Of the case's model; it may have to grow for the batches that come."""
+        """Makes a trainer of the case's model, which may have to grow for its batches."""
         return engine.Trainer(how.pop("model", self.model), self.spec["grows_from"], threads, **how)
 
     def digest(self, name, *results):
@@ -150,14 +151,13 @@ class Case:
                 self.digest(name, *result.values())
             elif result is not None:
                 array = np.asarray(result)
-                # Which zero a product with 0 is follows from the order of its factors: −0 counts as 0.
+                # The sign of a zero product depends on the order of its factors, so −0 counts as 0.
                 found.update((array + array.dtype.type(0)).tobytes())
 
     # -- findings --------------------------------------------------------------------------------------------
-    # -------------
     @contextlib.contextmanager
     def checking(self, name):
-        """One check: what the engine refuses and what is written beside the arrays are failures of it."""
+        """Runs one check. It fails if the engine refuses something or writes outside the arrays."""
         try:
             yield
         except DenpaError as error:
@@ -170,7 +170,7 @@ class Case:
         self.report.add(f"{name}: {what}", f"{self.dtype}: {message}", dtype=self.dtype, **where)
 
     def same(self, name, what, a, b, label, **where):
-        """Both arrays, or lists of them, or dicts, have the same bits."""
+        """Checks that two arrays, or lists or dicts of arrays, have the same bits."""
         if isinstance(a, dict):
             for key in a:
                 self.same(name, what, a[key], b[key], f"{label} {key}", **where)
@@ -184,7 +184,7 @@ class Case:
             self.fail(name, what, f"{label}: {difference(a, b)}", tensor=label, **where)
 
     def close(self, name, what, got, expected, label, **where):
-        """What the engine computed is within the bound of the reference."""
+        """Checks that what the engine computed is within the error bound of the reference."""
         ratio, index = worst(got, expected, self.dtype)
         if not ratio <= 1:
             if index and index[0] == "shape":

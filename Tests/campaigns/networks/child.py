@@ -1,5 +1,5 @@
-"""A child process that runs networks (worker.py): asked by lines of JSON, seen to when it dies or does not
-answer.
+"""A child process that runs networks (worker.py): it receives requests as lines of JSON, and is replaced if
+it dies or does not respond.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-LONGEST = 180  # seconds that a network may take
-TURN = 5  # seconds between two looks at whether it answers
+LONGEST = 180  # the maximum number of seconds for a network
+TURN = 5  # seconds between two checks for a response
 
 
 def kernel_sets():
-    """The sets of kernels in turn: the best one of this CPU more often than those below it."""
+    """The sets of kernels in turn: this CPU's best set more often than the narrower ones."""
     try:
         flags = {word for line in open("/proc/cpuinfo") if line.startswith("flags") for word in line.split()}
     except OSError:
@@ -58,7 +58,7 @@ class Child:
         )
 
     def ask(self, question, seconds=LONGEST):
-        """The answer; or {"died": how, "text": what it said last}."""
+        """Returns the response, or {"died": how, "text": its last output}."""
         try:
             self.process.stdin.write(json.dumps(question).encode() + b"\n")
             self.process.stdin.flush()
@@ -66,7 +66,7 @@ class Child:
             return self.dead()
         answer, waited = b"", 0
         while not answer.endswith(b"\n"):
-            # Counted in turns: where all processes were stopped for a while, that time does not count.
+            # Counted in turns, so that time in which all processes are stopped does not count.
             ready, _, _ = select.select([self.process.stdout], [], [], TURN)
             if not ready:
                 waited += TURN

@@ -12,13 +12,13 @@ def generator(*seed):
 
 
 def uniform(draw, shape, low=-1.0, high=1.0):
-    """Float32 numbers, as float64."""
+    """Returns float32 numbers as float64."""
     return (draw.random(shape, np.float32) * np.float32(high - low) + np.float32(low)).astype(np.float64)
 
 
 def inputs(net):
-    """One array for each input that the model has; whole numbers for class numbers and where the network says
-    so.
+    """Returns one array for each input of the model: whole numbers for class numbers and where the network
+    asks for them.
     """
     arrays = []
     for number in net.used:
@@ -34,12 +34,12 @@ def inputs(net):
 
 
 def target(form, shape, draw):
-    """Targets of a form for predictions of a shape, rows and all."""
+    """Returns targets of the given form for predictions of the given shape, which includes the rows."""
     if form == "values":
         return uniform(draw, shape, -1.5, 1.5)
     if form == "whole":
         return draw.integers(-2, 3, shape).astype(np.int32)
-    if form == "column":  # (rows,) for (rows, 1) and the other way round
+    if form == "column":  # (rows,) for (rows, 1) and vice versa
         return uniform(draw, shape[:1] if len(shape) == 2 else (*shape, 1), -1.5, 1.5)
     if form == "soft":
         weights = draw.random(shape, np.float32) * (draw.random(shape, np.float32) < 0.8)
@@ -63,12 +63,12 @@ def targets(net):
 
 
 def between(scale):
-    """Lowest and highest value: a scale of its own, or both."""
+    """Returns the lowest and the highest value, given by both of them or by a scale."""
     return scale if isinstance(scale, tuple) else (-scale, scale)
 
 
 def parameters(net):
-    """Values for all parameters by name."""
+    """Returns the values of all parameters by name."""
     return {
         p.name: uniform(generator(net.spec["seed"], 3, number), p.shape, *between(p.scale))
         for number, p in enumerate(net.parameters)
@@ -76,7 +76,9 @@ def parameters(net):
 
 
 def output_gradients(net, rows):
-    """Gradients by the outputs for the open loop, None where the network says that none is given."""
+    """Returns the gradients with respect to the outputs for the open loop; None where the network passes
+    none.
+    """
     arrays = []
     for number, value in enumerate(net.outputs):
         given = net.spec["doutputs"][number] and net.dtypes[value] == "float"

@@ -1,4 +1,4 @@
-"""What must make no difference to learning: other calls in between, refused ones, data in other forms."""
+"""What must not affect learning: other calls in between, refused calls, data in other forms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .tracked import FLOORS, Precision
 
 
 def disturb(case, trainer, first, rows):
-    """Everything but a step: an evaluation, gradients, the open loop, a batch that is refused."""
+    """Makes calls that are not steps: an evaluation, gradients, the open loop, a batch that is refused."""
     inputs, targets = (case.fenced(case.part(a, first, rows)) for a in (case.inputs, case.targets))
     if not rows:
         return
@@ -26,7 +26,7 @@ def disturb(case, trainer, first, rows):
 
 
 def refused(case, trainer, inputs, targets):
-    """A class number that there is not, in the last row, and targets of too few rows."""
+    """Passes an invalid class number in the last row, and targets with too few rows."""
     for number, (term, target) in enumerate(zip(case.net.losses, targets)):
         shape = (*target.shape[:1], *case.net.shapes[case.net.outputs[term["output"]]])
         is_numbers = term["kind"].endswith("cross_entropy") and target.dtype.kind in "iu"
@@ -49,7 +49,9 @@ def expect(case, status, trainer, inputs, targets):
 
 
 def otherwise(case, arrays, turn):
-    """The same values not aligned, in another float type, class numbers in other integers."""
+    """Returns the same values unaligned or in another float type, and class numbers in another integer
+    type.
+    """
     result = []
     for number, array in enumerate(arrays):
         kind = (turn + number) % 3
@@ -64,7 +66,7 @@ def otherwise(case, arrays, turn):
 
 
 def published(case, model, session, weights):
-    """A session from before the training predicts with what was published."""
+    """Checks that a session made before the training predicts with the published parameters."""
     first, rows = max(case.slices(), key=lambda part: part[1])
     inputs = case.fenced(case.part(case.inputs, first, rows))
     with case.model.copy() as fresh:
@@ -84,7 +86,9 @@ def published(case, model, session, weights):
 
 
 def shuffled(case):
-    """Without a rate an epoch teaches nothing, and its loss is that of all rows, in whatever order."""
+    """Checks that an epoch with a learning rate of 0 changes nothing, and that its loss is that of all rows,
+    in any order.
+    """
     rows = case.spec["rows"]
     with case.model.copy() as model, engine.Trainer(model, rows, 2, case.optimizer) as trainer:
         trainer.rate(0.0)
@@ -99,7 +103,7 @@ def shuffled(case):
             rows=rows,
         )
         if case.net.states:
-            return  # the loss of a batch depends on who else is in it
+            return  # the loss of a batch depends on its other rows
         whole, _ = trainer.evaluate(*arrays)
         with Precision(case.dtype):
             bound = 4 * float(case.reference(0, rows).loss(case.targets)[0].e) + FLOORS[case.dtype]

@@ -1,4 +1,4 @@
-"""The engine through its C functions: models, sessions and trainers with their own numbers of threads."""
+"""The engine's C functions: models, sessions and trainers with their own numbers of threads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TYPES = {"float32": np.float32, "float64": np.float64}
 
 
 def start():
-    """Loads the plugins; the registry."""
+    """Loads the plugins and returns the registry."""
     for path in plugins.compiled():
         check(library.denpa_plugin_load(path.encode(), None, None))
     return json.loads(text(library.denpa_registry))
@@ -37,7 +37,7 @@ def kernels():
 
 
 def fill(tensor, array, sample=False):
-    """Describes an array; with `sample` its only row, without the batch."""
+    """Describes an array, or with `sample` its only row, without the batch."""
     shape = array.shape[1:] if sample else array.shape
     tensor.data = array.__array_interface__["data"][0]
     tensor.dtype, tensor.rank = DTYPES[array.dtype], len(shape)
@@ -47,9 +47,9 @@ def fill(tensor, array, sample=False):
 
 
 def tensors(arrays, sample=False):
-    """An array of denpa_tensor; None stands for a tensor without data."""
+    """Makes an array of denpa_tensor; None becomes a tensor without data."""
     result = (abi.Tensor * max(len(arrays), 1))()
-    result.arrays = arrays  # their memory, for as long as it is described
+    result.arrays = arrays  # keeps their memory alive while it is described
     for tensor, array in zip(result, arrays):
         if array is not None:
             fill(tensor, array, sample)
@@ -57,8 +57,9 @@ def tensors(arrays, sample=False):
 
 
 def attributes(values):
-    """A list of denpa_attribute, by the types of the values; a list of a kind and a dict is a spec, others
-    are integers."""
+    """Makes a list of denpa_attribute from the types of the values; a list of a kind and a dict is a spec,
+    any other list holds integers.
+    """
     result = (abi.Attribute * (len(values) + 1))()
     for entry, (name, value) in zip(result, values.items()):
         entry.name, entry.count = name.encode(), 1
@@ -84,7 +85,7 @@ def spec(value):
 
 
 class Owner:
-    """What is destroyed at the end of a `with`."""
+    """An object that is destroyed at the end of a `with`."""
 
     handles = 0
 
@@ -107,7 +108,7 @@ class Owner:
 
 
 def view(tensor):
-    """The memory that a denpa_tensor describes, as an array."""
+    """Returns the memory that a denpa_tensor describes as an array."""
     dtype = next(dtype for dtype, code in DTYPES.items() if code == tensor.dtype)
     shape = tuple(tensor.dim[: tensor.rank])
     count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
@@ -117,7 +118,7 @@ def view(tensor):
 
 
 class Model(Owner):
-    """A model of a network (graph.Net). `opened`: (input, axis) of extents that are DENPA_ANY."""
+    """A model of a network (graph.Net). `opened` lists the (input, axis) of extents that are DENPA_ANY."""
 
     def __init__(self, net, dtype, source=None, opened=()):
         self.net, self.dtype = net, dtype
@@ -316,7 +317,7 @@ class Trainer(Owner):
         return loss.value
 
     def fit_source(self, batches, epochs):
-        """fit on batches, pairs of inputs and targets, that a callback gives."""
+        """Calls fit with a callback that provides batches, pairs of inputs and targets."""
         place, loss, kept = (
             [0],
             ctypes.c_double(),
@@ -367,7 +368,7 @@ class Trainer(Owner):
         return {p.name: self.gradient(p.name).copy() for p in self.model.net.trained}
 
     def weights(self):
-        """The trainer's parameters, which become the model's by this."""
+        """Publishes the trainer's parameters to the model and returns them."""
         check(library.denpa_publish(self.pointer))
         return self.model.parameters()
 

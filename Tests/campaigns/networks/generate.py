@@ -35,7 +35,7 @@ class Draw(random.Random):
         return self.random() < probability
 
     def log(self, low, high):
-        """A whole number, every order of magnitude equally likely."""
+        """Returns a whole number; every order of magnitude is equally likely."""
         return min(high, int(low * ((high + 1) / low) ** self.random()))
 
     def extent(self, limit=None):
@@ -43,7 +43,7 @@ class Draw(random.Random):
         return self.log(1, limit)
 
     def near(self, threshold, spread=1):
-        """At a threshold or beside it."""
+        """Returns a number at a threshold or next to it."""
         return max(1, threshold + self.choice([-spread, 0, 0, spread, spread, self.randint(-3, 9)]))
 
     def initializer(self, vector=False):
@@ -55,8 +55,7 @@ class Draw(random.Random):
         }.get(kind := self.choice(kinds + ([] if vector else ["auto"])), [kind, {}])
 
 
-# ------------------------------------------------------------------------------------------------------------
-# ------- graphs
+# -- graphs --------------------------------------------------------------------------------------------------
 class Growing:
     """A network that grows node by node."""
 
@@ -78,7 +77,9 @@ class Growing:
         self.positive.append(positive)
 
     def add(self, kind, inputs, attributes):
-        """Adds the node, or says no: shapes that do not fit, or values that would get out of hand."""
+        """Adds a node unless its shapes do not fit or its values would be too large; returns whether it
+        did.
+        """
         layer = LAYERS[kind]
         integers, floats = getattr(layer, "integers", False), [self.dtypes[i] == "float" for i in inputs]
         if any(floats) if integers == "only" else not (all(floats) or (integers and not any(floats))):
@@ -110,7 +111,9 @@ class Growing:
         return True
 
     def some(self):
-        """A value: the last one most often, so that networks get deep; any other, so that they branch."""
+        """Returns a value: mostly the last one, so that networks become deep, otherwise any, so that they
+        branch.
+        """
         known = [i for i, shape in enumerate(self.shapes) if shape is not None]
         return known[-1] if self.draw.chance(0.6) else self.draw.choice(known)
 
@@ -138,7 +141,7 @@ class Growing:
         return self.add(kind, [first, *others] if ordered else [*others, first], attributes)
 
     def like(self, layer, first, positive):
-        """Values that may be together with `first` in a layer."""
+        """Returns values that a layer can take together with `first`."""
         if positive:
             others = [i for i in positive if common([self.shapes[i], self.shapes[first]])]
             return others or [first]
@@ -163,7 +166,7 @@ def shape(draw):
 
 
 def losses(draw, grown, net, wanted):
-    """Terms of a loss on some of the outputs."""
+    """Returns the terms of a loss on some of the outputs."""
     found, kinds = [], [entry["kind"] for entry in grown.registry["losses"] if entry["kind"] in LOSSES]
     for number, value in enumerate(net.outputs):
         last = number + 1 == len(net.outputs)
@@ -281,7 +284,9 @@ def attempt(seed, registry, variant, only, kind=None):
 
 
 def network(seed, registry, theme=None, kind=None):
-    """The network of a seed; with a `theme`, the one that it has of that; with many layers of a `kind`."""
+    """Returns the network of a seed; with `theme`, the one of that theme; with `kind`, one with many layers
+    of that kind.
+    """
     for variant in range(100):
         try:
             return attempt(seed, registry, variant, theme, kind)

@@ -1,4 +1,4 @@
-"""Checks of gradients: of losses, of the open loop, added up, by targets of other forms."""
+"""Checks of gradients: of losses, in the open loop, accumulated, with targets of other forms."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ def check(case):
 
 
 class Trainers:
-    """One for each number of threads, kept; of a large network only the last one, because of its memory."""
+    """One trainer for each number of threads; for a large network only the last one is kept, because of its
+    memory.
+    """
 
     def __init__(self, case, with_losses):
-        """`with_losses`: the numbers of threads whose trainers have losses."""
+        """`with_losses` has the numbers of threads whose trainers have losses."""
         self.case, self.with_losses, self.kept = case, with_losses, {}
 
     def of(self, threads):
@@ -42,7 +44,7 @@ class Trainers:
 
 
 def reference(case, first, rows):
-    """(loss, gradients by outputs, by inputs, by parameters) of the losses."""
+    """Returns the loss and its gradients with respect to outputs, inputs and parameters."""
     key = (first, rows, "losses")
     if key not in case.passes:
         with Precision(case.dtype):
@@ -53,8 +55,8 @@ def reference(case, first, rows):
 
 
 def gradients(case):
-    """Loss and gradients by `denpa_trainer_gradients`, by every number of threads; added up where they are
-    asked for twice.
+    """Checks loss and gradients of `denpa_trainer_gradients` for every number of threads; a second call adds
+    them up.
     """
     spec, case.steepest, before = case.spec, 0.0, None
     trainers = Trainers(case, spec["threads"])
@@ -115,7 +117,7 @@ def compare(case, name, into, of_parameters, by_inputs, by_parameters, rows):
 
 
 def added_up(case, trainer, before, by_parameters, rows):
-    """The gradients of the batch before are added to those that there are."""
+    """Checks that the gradients of the previous batch are added to the existing ones."""
     (inputs, targets), earlier = before
     trainer.gradients(case.fenced(inputs), case.fenced(targets))
     with Precision(case.dtype):
@@ -124,12 +126,12 @@ def added_up(case, trainer, before, by_parameters, rows):
 
 
 def sample(case, trainer, inputs, targets, expected):
-    """One sample without the batch."""
+    """Checks one sample without the batch axis."""
     trainer.zero()
     into = case.gradient_room(1)
     got = trainer.gradients(inputs, targets, into, sample=True)
     loss, of_inputs, of_parameters = expected
-    # Added to zeros, here in any case and there perhaps not: then −0 becomes 0.
+    # Added to zeros here, perhaps not there: −0 becomes 0.
     of_parameters = {name: gradient + case.type(0) for name, gradient in of_parameters.items()}
     same(
         case,
@@ -142,8 +144,8 @@ def sample(case, trainer, inputs, targets, expected):
 
 
 def target_forms(case, trainer, inputs, first, rows):
-    """Class numbers in other integers, as a column, as rows of zeros and a one; values in the other float
-    type.
+    """Checks class numbers in other integer types, as a column and as one-hot rows, and values in the other
+    float type.
     """
     targets = case.part(case.targets, first, rows)
     loss, _, by_inputs, by_parameters = reference(case, first, rows)
@@ -170,10 +172,9 @@ def target_forms(case, trainer, inputs, first, rows):
         compare(case, "target forms", into, trainer.all_gradients(), by_inputs, by_parameters, rows)
 
 
-# -- the open loop
-# --------------------------------------------------------------------------------------------------------
+# -- the open loop -------------------------------------------------------------------------------------------
 def open_loop(case):
-    """forward and backward with gradients of the caller's, and with those of the losses."""
+    """Checks forward and backward with gradients from the caller, and with those of the losses."""
     spec = case.spec
     trainers = Trainers(case, spec["threads"][-1:])
     for first, rows in case.slices():
@@ -209,8 +210,8 @@ def open_loop(case):
 
 
 def disturbed(case, trainer, inputs, doutputs, expected, first, rows):
-    """What forward kept is there for backward whatever comes between: another forward, an evaluation,
-    gradients.
+    """Checks that what forward kept remains for backward despite calls in between: another forward, an
+    evaluation, gradients.
     """
     outputs, into, plain = case.output_room(rows), case.gradient_room(rows), case.output_room(rows)
     trainer.forward(inputs, outputs)
@@ -230,7 +231,7 @@ def disturbed(case, trainer, inputs, doutputs, expected, first, rows):
 
 
 def by_losses(case, trainer, inputs, first, rows):
-    """backward with the gradients of the losses gives what `denpa_trainer_gradients` gives."""
+    """Checks that backward with the gradients of the losses gives what `denpa_trainer_gradients` gives."""
     _, by_outputs, by_inputs, by_parameters = reference(case, first, rows)
     doutputs = [None if g is None else case.fence.copy(g.v, case.type) for g in by_outputs]
     trainer.zero()

@@ -1,5 +1,5 @@
-"""A network as it is written down (a dict of plain values), its shapes, and its reference: forward, losses
-and backward.
+"""A network's description (a dict of plain values), its shapes, and its reference: forward, losses and
+backward.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Parameter = collections.namedtuple("Parameter", "name node shape scale")
 
 
 class Invalid(Exception):
-    """A network that cannot be: shrinking tries some."""
+    """An impossible network; shrinking tries some."""
 
 
 def require(condition):
@@ -36,10 +36,10 @@ def require(condition):
 
 
 class Net:
-    """A network with everything that follows from how it is written down.
+    """A network with everything that is derived from its description.
 
-    Values are numbered: the inputs, then every node's outputs. Shapes are of one sample; None is a single
-    number without a batch.
+    Values are numbered: the inputs, then every node's outputs. Shapes are those of one sample; None is a
+    single number without a batch.
     """
 
     def __init__(self, spec):
@@ -92,7 +92,9 @@ class Net:
         self.dtypes += [through] * len(shapes)
 
     def is_mistake(self, kind, value):
-        """Losses that Denpa refuses because they cannot be meant: softmax twice, log of no probability."""
+        """Whether Denpa refuses a loss because it cannot be intended: a second softmax, the log of something
+        that is not a probability.
+        """
         node = self.node_of(value)
         while node and node.kind in ("identity", "flatten"):
             node = self.node_of(node.inputs[0])
@@ -107,11 +109,13 @@ class Net:
         return kind == "cross_entropy" and (unbounded or node.kind in ("relu", "tanh", "gelu", "erf"))
 
     def node_of(self, value):
-        """Which node computes a value; None for an input."""
+        """Returns the node that computes a value; None for an input."""
         return next((node for node in self.nodes if value in node.outputs), None)
 
     def prune(self):
-        """Numbers of the nodes and of the inputs that outputs need: a model leaves out all others."""
+        """Returns the numbers of the nodes and of the inputs that outputs need; a model leaves out all
+        others.
+        """
         wanted, needed = set(self.outputs), set()
         for number in reversed(range(len(self.nodes))):
             if wanted.intersection(self.nodes[number].outputs):
@@ -139,10 +143,10 @@ class Net:
 
 
 class Pass:
-    """One forward of a network's reference, and what follows from it."""
+    """One forward of a network's reference, and its losses and backward."""
 
     def __init__(self, net, inputs, parameters, training=False):
-        """`inputs`: arrays; `parameters`: arrays by full name."""
+        """`inputs` are arrays, `parameters` arrays by full name."""
         self.net, self.rows, self.training = net, len(inputs[0]) if inputs else 0, training
         self.values = [Tracked(array) for array in inputs]
         self.of_node = [
@@ -161,10 +165,9 @@ class Pass:
         return [self.values[value] for value in self.net.outputs]
 
     def loss(self, targets, samples=None):
-        """(the loss, the gradient by each output or None).
-
-        Of a part of so many `samples` it is what the part adds to the loss of them all: sums add up, the rest
-        is averaged over the samples.
+        """Returns the loss, and the gradient with respect to each output or None. With `samples`, the rows
+        are a part of that many samples, and the loss is the part's contribution to the loss of all: sums add
+        up, the rest is averaged over the samples.
         """
         total, gradients = Tracked(0.0), [None] * len(self.net.outputs)
         for loss, target in zip(self.net.losses, targets):
@@ -179,8 +182,8 @@ class Pass:
         return total, gradients
 
     def backward(self, doutputs):
-        """(gradients by the inputs, by the trained parameters): from gradients by the outputs, None where
-        there is none.
+        """Returns the gradients with respect to the inputs and to the trained parameters, computed from those
+        with respect to the outputs, which may be None.
         """
         net, gradients = self.net, [None] * len(self.values)
 

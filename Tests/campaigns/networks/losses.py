@@ -19,7 +19,7 @@ REDUCTIONS = ["mean", "sum", "batch_mean"]  # "none" gives no single number, so 
 
 
 def scale(attributes, elements, rows):
-    """The factor before the sum: `elements` terms, of so many samples."""
+    """Returns the factor of a sum of `elements` terms, from the given number of samples."""
     reduction = attributes.get("reduction", "mean")
     return {"mean": 1 / max(elements, 1), "batch_mean": 1 / max(rows, 1), "sum": 1.0}[reduction]
 
@@ -49,7 +49,7 @@ class MeanSquaredError:
 
 
 def one_hot(t, shape):
-    """Class numbers as rows; rows as they are."""
+    """Returns class numbers as one-hot rows, and rows unchanged."""
     if t.shape == shape and not (np.issubdtype(t.dtype, np.integer) and shape[-1] == 1):
         return t.astype(float)
     rows = np.zeros(shape)
@@ -63,7 +63,7 @@ class SoftmaxCrossEntropy:
 
     def forms(self, shape):
         if not shape or shape[-1] < 2:
-            return []  # of one class there is nothing to learn: refused
+            return []  # with one class there is nothing to learn, so it is refused
         numbers = ["int32", "int64", "int32 column", "int64 column"] + (["uint8"] if shape[-1] <= 256 else [])
         return [*numbers, "soft", "one-hot"]
 

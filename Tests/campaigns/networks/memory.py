@@ -1,4 +1,4 @@
-"""Arrays that end or begin at memory which must not be touched, with what is left of their pages watched."""
+"""Arrays that end or begin at inaccessible memory; the rest of their pages is checked for writes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 
 class Region:
-    """Some pages between two that must not be touched."""
+    """Some pages between two inaccessible ones."""
 
     def __init__(self, pages):
         self.size, self.old = pages * PAGE, False
@@ -48,11 +48,10 @@ class Region:
 
 
 class Fence:
-    """Makes such arrays and takes them back; `end` says at which side the next ones lie, and changes from one
-    to the next.
+    """Makes such arrays and takes them back. `end` is the side at which the next one lies, and alternates.
     """
 
-    KEPT = 64 << 20  # bytes of regions that wait to be used again
+    KEPT = 64 << 20  # bytes of regions that wait for reuse
 
     def __init__(self):
         self.free: dict[int, list[Region]] = {}
@@ -79,7 +78,7 @@ class Fence:
         return region.bytes[offset : offset + count].view(dtype).reshape(shape)
 
     def copy(self, array, dtype=None, shift=0):
-        """A copy that may only be read."""
+        """Returns a copy that may only be read."""
         room = self.room(dtype or array.dtype, array.shape, shift)
         room[...] = array
         region, offset, count, _ = self.used[-1]
@@ -88,7 +87,7 @@ class Fence:
         return room
 
     def close(self):
-        """Takes all back; says whether something around them was written."""
+        """Takes all arrays back; returns whether anything around them was written."""
         intact = True
         for region, offset, count, locked in self.used:
             around = (region.bytes[:offset], region.bytes[offset + count :])

@@ -37,7 +37,7 @@ class LayerNorm(Layer):
         return [1.5]
 
     def parts(self, attributes, x):
-        """(x̂, deviation) as matrices, samples × what is standardized together."""
+        """Returns (x̂, deviation) as matrices: samples × elements that are standardized together."""
         first = self.first(attributes, x.v.ndim)
         n = int(np.prod(x.shape[first:]))
         x = x.reshape(-1, n)
@@ -73,7 +73,7 @@ class LayerNorm(Layer):
 
 
 class BatchNorm(LayerNorm):
-    """Training: as LayerNorm, with what is standardized together being all of a channel."""
+    """In training like LayerNorm, but all elements of a channel are standardized together."""
 
     attributes = {"axis": None, "momentum": None, "epsilon": None, "scale": None, "center": None}
     states = ("running_mean", "running_var")
@@ -94,7 +94,7 @@ class BatchNorm(LayerNorm):
         return [max(1.5, 2 * sizes[0])]
 
     def channels(self, attributes, x):
-        """The channels' axis in front, and back."""
+        """Returns the permutation that moves the channels' axis to the front, and its inverse."""
         axis = self.first(attributes, x.v.ndim)
         order = [axis, *(other for other in range(x.v.ndim) if other != axis)]
         return order, [int(place) for place in np.argsort(order)]
@@ -139,7 +139,7 @@ class BatchNorm(LayerNorm):
 
 
 class Dropout(Layer):
-    """Of inference; test_layers.py compares training with Philox in NumPy."""
+    """Inference only; test_layers.py compares training with Philox in NumPy."""
 
     attributes = {"rate": None}
 

@@ -32,7 +32,7 @@ def check(case):
 
 
 def allowed(case):
-    """(input, axis) of what may be open."""
+    """Returns the (input, axis) of the extents that may be open."""
     opened = set()
     for number, given in enumerate(case.spec["inputs"]):
         for axis in range(len(given["shape"])):
@@ -54,7 +54,7 @@ def copy_parameters(source, model):
 
 
 def others(case, opened, session):
-    """A batch with extents that are one more, where the network can be with them."""
+    """Returns a batch whose open extents are larger by one, if the network allows that."""
     spec = copy.deepcopy(case.spec)
     for number, axis in opened:
         spec["inputs"][number]["shape"][axis] += 1
@@ -74,7 +74,7 @@ def others(case, opened, session):
     try:
         session.predict(case.fenced(arrays), rooms[0])
     except DenpaError as error:
-        # What the shape rules said of two other extents need not hold for this one.
+        # What the shape rules gave for two other extents need not hold for this one.
         if error.status != abi.BAD_SHAPE:
             raise
         return

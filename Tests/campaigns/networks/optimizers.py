@@ -1,4 +1,4 @@
-"""How weights follow from gradients, in NumPy and float64: each optimizer is a class that remembers its
+"""How weights are updated from gradients, in NumPy and float64. Each optimizer is a class that keeps its
 moments by name.
 """
 
@@ -31,11 +31,11 @@ class SGD:
         """A step begins."""
 
     def flushed(self, least):
-        """What setting numbers below the least normal one to 0 may cost a weight."""
+        """Returns the error of a weight that may result from flushing subnormal numbers to 0."""
         return self.of["learning_rate"] * least
 
     def step(self, name, w, g):
-        """The new weights, and how large what was added up is."""
+        """Returns the new weights, and the size of the terms that were added up."""
         size = self.size(name, np.abs(g) + self.of["weight_decay"] * np.abs(w))
         g = g + self.of["weight_decay"] * w
         rate, momentum = self.of["learning_rate"], self.of["momentum"]
@@ -77,7 +77,7 @@ class Adam:
         self.t += 1
 
     def flushed(self, least):
-        # The first moment is at most so much too small, in each step.
+        # The first moment is at most this much too small in each step.
         return self.of["learning_rate"] * self.t * least / (1 - self.of["beta1"]**self.t) / self.of["epsilon"]
 
     def step(self, name, w, g):

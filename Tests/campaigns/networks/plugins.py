@@ -1,4 +1,4 @@
-"""Layers that plugins bring: compiled with cc when needed, and their reference like reference.py's."""
+"""The layers of plugins, which are compiled with cc when needed, and their reference, as in reference.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOURCES = [
 
 
 def compiled():
-    """The shared objects, built anew where a source or a header is newer."""
+    """Returns the shared objects, rebuilt if a source or a header is newer."""
     folder = ROOT / "build" / "tests" / "networks"
     folder.mkdir(parents=True, exist_ok=True)
     newest = max(path.stat().st_mtime for path in (ROOT / "include").glob("*.h"))
@@ -75,8 +75,8 @@ class Swish(Layer):
 
 
 class Mixed(Layer):
-    """y = p∘a + b∘b, and of each row z = Σ q·a∘b over the last axis: two inputs, two outputs of other shapes,
-    two parameters.
+    """y = p∘a + b∘b, and for each row z = Σ q·a∘b over the last axis: two inputs, two outputs of different
+    shapes, two parameters.
     """
 
     arity = 2
@@ -108,8 +108,7 @@ class Mixed(Layer):
 
 
 class Squash(Layer):
-    """y = tanh(scale·x), whose backward needs its output alone; in place of a saved value it has an
-    attribute.
+    """y = tanh(scale·x), whose backward needs only its output; it has an attribute instead of a saved value.
     """
 
     attributes = {"scale": None}
@@ -187,7 +186,7 @@ LAYERS = {
 
 
 class Ridge:
-    """A loss of a plugin's: E = mean √(1 + (y − t)²) − 1."""
+    """A plugin's loss: E = mean √(1 + (y − t)²) − 1."""
 
     attributes: dict = {}
     needs = "any"

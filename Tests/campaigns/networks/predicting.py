@@ -1,4 +1,4 @@
-"""Checks of what is not learning: parameters as they begin, prediction, files."""
+"""Checks that do not concern learning: initial parameters, prediction, files."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import numpy as np
 from . import engine, opening
 
 
-# An initializer's mean and variance may be off by so many standard errors.
+# The number of standard errors by which an initializer's mean and variance may be off.
 DEVIATIONS = 7
-# Rows up to which a real-time session is tried: it prepares for every number of them.
+# The maximum number of rows for a real-time session, which prepares every number of rows.
 REALTIME = 200
 
 
@@ -24,7 +24,9 @@ def check(case):
 
 
 def moments(kind, given, shape, activation):
-    """(mean, standard deviation) of an initializer's numbers; a deviation of 0: all alike."""
+    """Returns the mean and the standard deviation of an initializer's numbers; with a deviation of 0 all are
+    equal.
+    """
     fan_in = shape[0] if len(shape) > 1 else int(np.prod(shape))
     fan_out = shape[-1] if shape else 1
     if kind == "auto":
@@ -42,7 +44,9 @@ def moments(kind, given, shape, activation):
 
 
 def initial(case):
-    """Parameters begin as their initializers say, and float32 as float64."""
+    """Checks that initial parameters have their initializers' distribution, and that float32 begins like
+    float64.
+    """
     with case.checking("initial"):
         for parameter in case.net.parameters:
             node, values = case.net.nodes[parameter.node], case.initial[parameter.name].astype(np.float64)
@@ -77,7 +81,7 @@ def initial(case):
 
 
 def ports(case):
-    """The model says the shapes that the reference says."""
+    """Checks that the model's shapes are those of the reference."""
     with case.checking("ports"):
         net = case.net
         code = {**engine.NAMES, "float": engine.DTYPES[np.dtype(case.type)]}
@@ -101,7 +105,7 @@ def ports(case):
 
 
 def predict(case):
-    """Values, for every number of rows, by every number of threads, of rows alone and in a batch."""
+    """Checks values for every number of rows and of threads, of rows alone and in a batch."""
     sessions = [
         engine.Session(case.model, case.spec["max_batch"], threads) for threads in case.spec["threads"]
     ]
@@ -151,7 +155,7 @@ def predict(case):
 
 
 def forms(case):
-    """The same bits from memory that is not aligned and from other dtypes."""
+    """Checks that unaligned memory and other dtypes give the same bits."""
     first, rows = max(case.slices(), key=lambda part: part[1])
     given = case.part(case.inputs, first, rows)
     with case.checking("forms"), engine.Session(case.model, case.spec["max_batch"], 2) as session:
@@ -177,7 +181,7 @@ def forms(case):
 
 
 def files(case):
-    """What is saved and loaded predicts the same bits, and is saved as the same bytes."""
+    """Checks that a saved and loaded model predicts the same bits and is saved as the same bytes."""
     first, rows = max(case.slices(), key=lambda part: part[1])
     with case.checking("files"):
         saved = case.model.save()

@@ -1,16 +1,17 @@
-"""What every layer computes, in NumPy and float64, by the formulas of its documentation. Nothing here is
+"""What every layer computes, in NumPy and float64, from the formulas of its documentation. Nothing here is
 Denpa's code.
 
 A layer is a class with
-    shapes(attributes, shapes)          the sample shapes of its outputs; None where it cannot take these
-    inputs parameters(attributes, shapes)      [(name, shape, scale)]: values are drawn from ±scale
-    forward(attributes, xs, ps)         [y], from tracked inputs and a dict of tracked parameters (tracked.py)
-    backward(attributes, xs, ps, ys, dys)   ([dx], {name: dp}); None in dys: nothing comes into that output
-    choose(draw)                        attributes for a random network (generate.py); choose_for(draw, shape)
-                                        if they depend on the first input's shape
-    work(attributes, shapes, shape)     multiply-adds for one sample, if they count
-`arity` is how many inputs it takes; `states` are the parameters that forward changes while training, and
-`positive` the inputs that have to be.
+    shapes(attributes, shapes)              the sample shapes of its outputs; None if it cannot take them
+    parameters(attributes, shapes)          [(name, shape, scale)]: values are drawn from ±scale
+    forward(attributes, xs, ps)             [y], from tracked inputs and a dict of tracked parameters
+                                            (tracked.py)
+    backward(attributes, xs, ps, ys, dys)   ([dx], {name: dp}); None in dys: that output has no gradient
+    choose(draw)                            attributes for a random network (generate.py); choose_for(draw,
+                                            shape) if they depend on the first input's shape
+    work(attributes, shapes, shape)         multiply-adds for one sample, if they count
+`arity` is the number of inputs; `states` are the parameters that forward changes while training, and
+`positive` the inputs that must be positive.
 """
 
 from __future__ import annotations
@@ -20,13 +21,12 @@ from scipy.special import erf, erfc, expit
 
 from .tracked import Tracked, matrix
 
-# What is known of attributes: a layer that gets another one, or another choice, needs its reference here
-# first.
+# The known attributes: a layer with another attribute, or another choice, first needs its reference here.
 INITIALIZERS = ["auto", "zeros", "ones", "constant", "normal", "uniform", "xavier", "he"]
 
 
 class Layer:
-    """One input, one output of its shape, no parameters, no attributes, unless told otherwise."""
+    """By default a layer has one input, one output of its shape, no parameters and no attributes."""
 
     arity = 1
     attributes: dict = {}  # name: choices, or None
@@ -45,12 +45,11 @@ class Layer:
         return {}
 
     def size(self, attributes, sizes):
-        """About how large the outputs are, where the inputs are so large (root mean square)."""
+        """Returns the approximate size of the outputs for the given size of the inputs (root mean square)."""
         return [sizes[0]]
 
 
-# ------------------------------------------------------------------------------------------------------------
-# ---- functions
+# -- functions -----------------------------------------------------------------------------------------------
 RELU_CORNER = 4
 
 
@@ -90,7 +89,7 @@ class Relu(Sigmoid):
         return Tracked(np.maximum(x.v, 0), x.e)
 
     def slope(self, x, y):
-        # Where rounding decides on which side of the corner x is, both slopes are right.
+        # If rounding decides on which side of the corner x is, both derivatives are right.
         return Tracked(
             (x.v > 0).astype(float), ((np.abs(x.v) <= RELU_CORNER * x.e) & (x.e > 0)).astype(float)
         )
@@ -184,8 +183,7 @@ FUNCTIONS = {
 }
 
 
-# ------------------------------------------------------------------------------------------------------------
-# ------- layers
+# -- layers --------------------------------------------------------------------------------------------------
 class EitherGelu(Layer):
     attributes = {"approximate": ["none", "tanh"]}
 
@@ -277,7 +275,7 @@ class Softmax(Layer):
 
     @staticmethod
     def probabilities(x):
-        """e^(x − max) / Σ: the exponents' own rounding, and what comes of errors of x."""
+        """e^(x − max) / Σ, with the rounding of the exponents and the effect of errors of x."""
         if not x.v.size:
             return Tracked(x.v)
         shifted = x.v - x.v.max(axis=-1, keepdims=True)
@@ -311,7 +309,7 @@ LAYERS: dict[str, Layer] = {
 
 
 def unknown(registry):
-    """What the registry has and nothing here computes: one sentence each."""
+    """Returns one sentence for each thing in the registry that has no reference here."""
     from . import losses, optimizers, plugins
     from .graph import LAYERS as layers
 

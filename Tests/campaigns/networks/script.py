@@ -1,4 +1,4 @@
-"""A program of its own that shows what a network does wrong, with nothing of the campaign in it."""
+"""Writes a program that reproduces a network's failure without the campaign."""
 
 from __future__ import annotations
 
@@ -162,11 +162,11 @@ WANTED = {
     "evaluate": ["gradients"],
     "initial": [],
     "ports": [],
-}  # by the name of the check; after a crash all of them
+}  # by the name of the check; all of them after a crash
 
 
 def script(spec, failure, settings):
-    """The text of the program."""
+    """Returns the text of the program."""
     net, dtype = Net(spec), failure.get("dtype", spec["dtypes"][0])
     parts = WANTED.get(failure["kind"].split(":")[0], list(PARTS))
     parts = [part for part in parts if spec["losses"] or part not in ("gradients", "steps")]
@@ -201,12 +201,12 @@ def script(spec, failure, settings):
 
 
 def shape_of(shape, rows):
-    """The text of a shape."""
+    """Returns the text of a shape."""
     return f"({', '.join([rows, *map(str, shape)])},)"
 
 
 def building(net, dtype):
-    """Lines that build the network, and make its parameters and its data."""
+    """Returns the lines that build the network and make its parameters and its data."""
     spec, seed = net.spec, net.spec["seed"]
     yield "graph = new(abi.Graph, lib.denpa_graph_create)"
     if any("." in kind for kind in [node.kind for node in net.nodes] + [loss["kind"] for loss in net.losses]):
@@ -265,7 +265,7 @@ def building(net, dtype):
 
 
 def calls(net, parts):
-    """Lines that run it and print what comes out."""
+    """Returns the lines that run the network and print the results."""
     spec = net.spec
     places = [
         (number * 7919 % (spec["rows"] - rows + 1), rows) for number, rows in enumerate(spec["batches"])

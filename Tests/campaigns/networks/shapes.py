@@ -9,7 +9,7 @@ from .tracked import Tracked
 
 
 def resolve(axis, rank):
-    """The axis from the front; None where there is none behind the batch."""
+    """Returns the axis counted from the front; None if it is not one after the batch."""
     axis = axis + rank if axis < 0 else axis
     return axis if 1 <= axis < rank else None
 
@@ -19,7 +19,7 @@ class Slice(Layer):
     attributes = {"axis": None, "start": None, "stop": None}
 
     def part(self, attributes, shape):
-        """(axis, first, last) of a sample's shape; None where that is no part of it."""
+        """Returns (axis, first, last) for a sample's shape; None if they do not fit it."""
         axis = resolve(attributes.get("axis", -1), len(shape) + 1)
         if axis is None:
             return None
@@ -120,7 +120,7 @@ class Transpose(Layer):
     attributes = {"axes": None}
 
     def order(self, attributes, rank):
-        """For each axis of y, that of x; None where the axes do not suit."""
+        """Returns the axis of x for each axis of y; None if the axes do not fit."""
         axes = attributes.get("axes") or list(range(rank - 1, 0, -1))
         return [0, *axes] if sorted(axes) == list(range(1, rank)) else None
 

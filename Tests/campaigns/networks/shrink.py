@@ -1,4 +1,4 @@
-"""Makes a failing network small while it fails in the same way."""
+"""Reduces a failing network as long as it fails in the same way."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .graph import Invalid, Net
 
 
 def shrink(spec, fails, seconds):
-    """The smallest network that was found for which `fails(spec)` holds, which it does for `spec`."""
+    """Returns the smallest network found for which `fails(spec)` holds, as it does for `spec`."""
     until, changed = time.monotonic() + seconds, True
     tried = set()
     while changed and time.monotonic() < until:
@@ -34,7 +34,7 @@ def changed(spec, **fields):
 
 
 def simpler(spec):
-    """Networks that are a little simpler, the boldest steps first."""
+    """Yields slightly simpler networks, those with the largest simplification first."""
     yield from fewer_runs(spec)
     yield from fewer_parts(spec)
     yield from fewer_rows(spec)
@@ -77,7 +77,9 @@ def without_output(spec, number):
 
 
 def renumbered(spec, to):
-    """With values renumbered by a dict; what is not in it is gone: nobody may need it."""
+    """Returns a network with values renumbered by a dict. Values that are not in it are removed, so nothing
+    may need them.
+    """
     result = copy.deepcopy(spec)
     for node in result["nodes"]:
         node["inputs"] = [to.get(value, -1) for value in node["inputs"]]
@@ -86,7 +88,7 @@ def renumbered(spec, to):
 
 
 def without_node(spec, number):
-    """Without a node that nobody reads, or with whoever reads it reading one of its inputs instead."""
+    """Returns a network without a node; its readers, if any, read one of its inputs instead."""
     net = Net(spec)
     gone = net.nodes[number].outputs
     for stand_in in [None, *dict.fromkeys(net.nodes[number].inputs)]:
@@ -109,7 +111,7 @@ def without_input(spec, number):
 
 
 def less(value, least=1):
-    """Smaller numbers, the smallest first."""
+    """Yields smaller numbers, the smallest first."""
     steps = (least, value // 8, value // 2, value * 3 // 4, value * 7 // 8, value - value % 16, value - 1)
     return [step for step in dict.fromkeys(steps) if least <= step < value]
 
@@ -144,7 +146,7 @@ def smaller(spec):
         for axis, extent in enumerate(given["shape"]):
             for step in less(extent):
                 result = copy.deepcopy(spec)
-                # Inputs of one shape stay so: what adds them needs it.
+                # Inputs of the same shape keep it in common, because layers that add them need this.
                 for other in result["inputs"]:
                     if other["shape"] == given["shape"]:
                         other["shape"] = [*given["shape"][:axis], step, *given["shape"][axis + 1 :]]

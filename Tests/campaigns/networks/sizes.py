@@ -1,5 +1,5 @@
-"""The sizes at which kernels take another way, read from the kernels' sources, and how many networks came to
-which of them.
+"""The sizes at which kernels switch between algorithms, read from the kernels' sources, and the number of
+networks that reached each of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import numpy as np
 
 SOURCES = pathlib.Path(__file__).resolve().parents[3] / "Sources" / "DenpaKernels"
 
-# name: file, pattern of its value. What is not found is a failure: the sizes here then aim at nothing.
+# name: file, pattern of its value. A pattern that is not found is a failure, because the sizes here then have
+# no purpose.
 PLACES = {
     "chunk": ("Division.swift", r"var elementChunk: Int \{ ([^}]+) \}"),
     "block": ("Product.swift", r"blockLimit.*V\.isDouble \? (\d+ : \d+)"),
@@ -35,7 +36,7 @@ PLACES = {
 
 
 def read():
-    """(thresholds by name, sentences about those that were not found)."""
+    """Returns the thresholds by name, and sentences about those that were not found."""
     found, missing = {}, []
     for name, (file, pattern) in PLACES.items():
         match = re.search(pattern, (SOURCES / file).read_text()) if (SOURCES / file).exists() else None
@@ -53,7 +54,7 @@ HEIGHTS = {"sse2": 6, "avx2": 6, "avx512": 14, "neon": 12}
 
 
 class Census:
-    """Which thresholds a network came to, from its graph and its batches alone."""
+    """The thresholds that a network reached, determined only from its graph and its batches."""
 
     def __init__(self, kernels, dtype):
         self.size = 4 if dtype == "float32" else 8
@@ -63,7 +64,9 @@ class Census:
         self.found = set()
 
     def mark(self, name, value, threshold, near=1):
-        """`near`: how far from the threshold still counts as at it, for what no network meets exactly."""
+        """`near` is the distance from the threshold that still counts as reaching it, for sizes that no
+        network meets exactly.
+        """
         if near > 1:
             place = "at" if abs(value - threshold) <= near else "below" if value < threshold else "above"
         else:
@@ -133,7 +136,7 @@ class Census:
 
 
 def census(net, kernels):
-    """The thresholds that a network comes to, in all of its dtypes and batches."""
+    """Returns the thresholds that a network reaches, in all of its dtypes and batches."""
     found = set()
     for dtype in net.spec["dtypes"]:
         of = Census(kernels, dtype)
@@ -164,7 +167,9 @@ PLACES_OF = ["below", "-1", "at", "+1", "above"]
 
 
 def table(counts):
-    """Lines that say how many networks came to each threshold; what none came to is named."""
+    """Returns lines with the number of networks that reached each threshold, and the names of thresholds that
+    none reached.
+    """
     never = []
     for name in sorted({name for name, _ in counts}):
         row = [counts.get((name, place), 0) for place in PLACES_OF]

@@ -1,4 +1,4 @@
-"""Products of matrices, convolution, lookup, parts: what they compute, in NumPy (see reference.py)."""
+"""Matrix products, convolution, lookup, parts: what they compute, in NumPy (see reference.py)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Conv2D(Layer):
         return given[0], given[-1]
 
     def edges(self, attributes, shape):
-        """For height and width: zeros before and behind, and how many windows there are."""
+        """Returns, for height and width, the zeros before and after, and the number of windows."""
         found = []
         for axis in range(2):
             extent, kernel = shape[axis], self.pair(attributes, "kernel")[axis]
@@ -130,7 +130,9 @@ class Conv2D(Layer):
         return int(np.prod(shape)) * kernel[0] * kernel[1] * shapes[0][2] // attributes.get("groups", 1)
 
     def places(self, attributes, shape):
-        """For each element of a window: the part of the padded image that it has in all windows."""
+        """Yields, for each element of a window, the part of the padded image that it covers in all
+        windows.
+        """
         (kh, kw), (sh, sw) = self.pair(attributes, "kernel"), self.pair(attributes, "strides")
         dh, dw = self.pair(attributes, "dilation")
         (_, _, down), (_, _, across) = self.edges(attributes, shape)
@@ -148,7 +150,7 @@ class Conv2D(Layer):
         return Tracked(np.pad(x.v, width), np.pad(np.broadcast_to(x.e, x.shape), width))
 
     def groups(self, attributes, x):
-        """(group's windows as a matrix, its channels, its filters) of each group."""
+        """Yields for each group its windows as a matrix, its channels and its filters."""
         image, groups = self.padded(attributes, x), attributes.get("groups", 1)
         channels, filters = x.shape[3] // groups, attributes["filters"] // groups
         for group in range(groups):
@@ -230,7 +232,7 @@ class Split(Slice):
     attributes = {"axis": None, "sizes": None, "parts": None}
 
     def extents(self, attributes, shape):
-        """(axis, sizes) for a sample's shape; None where they do not suit."""
+        """Returns (axis, sizes) for a sample's shape; None if they do not fit."""
         axis = resolve(attributes.get("axis", -1), len(shape) + 1)
         if axis is None:
             return None

@@ -1,4 +1,4 @@
-"""What kinds of random networks there are: sizes at thresholds of the engine, layers that are preferred."""
+"""The kinds of random networks: sizes at thresholds of the engine, preferred layers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from .plugins import LOSSES as FOREIGN
 from .sizes import AT
 
 LOSSES = {**KNOWN, **FOREIGN}
-# Multiply-adds and elements of one pass, at most; and from where on a network counts as large, and is checked
-# in one dtype.
+# The maximum multiply-adds and elements of one pass, and those from which on a network counts as large and is
+# checked in one dtype only.
 MOST_WORK, MOST_ELEMENTS = 1 << 27, 9 << 20
 LARGE_WORK, LARGE_ELEMENTS = 1 << 22, 1 << 17
 
@@ -20,14 +20,14 @@ def tiny(draw):
 
 
 def wide(draw):
-    """Many nodes, inputs and outputs, small all of them."""
+    """Many nodes, inputs and outputs, all of them small."""
     draw.largest = draw.choice([2, 5, 9])
     wanted = {"rows": draw.log(1, 20), "shape": None, "nodes": draw.log(12, 60)}
     return {**wanted, "inputs": draw.log(1, 10), "outputs": draw.log(1, 24)}
 
 
 def product(draw):
-    """A dense layer whose forward, or one of whose gradients, is at some threshold."""
+    """A dense layer of which forward or a gradient is at a threshold."""
     vector, tile = draw.choice([2, 4, 8, 16]), draw.choice([6, 12, 14])
     block = AT["block"][draw.choice(["float32", "float64"])]
     m, n, k = draw.log(1, 100), draw.log(1, 100), draw.log(1, 100)
@@ -58,11 +58,11 @@ def product(draw):
         elif rule == 14:
             m, n = 1, draw.near(AT["one row"] // k or 1)
         elif rule < 17:
-            # One extent long, the others as they come.
+            # One extent is long, the others are arbitrary.
             long = draw.choice([draw.near(AT["chunk"]), draw.log(1 << 12, 1 << 17)])
             m, n, k = draw.choice([(long, n, k), (m, long, k), (m, n, long), (draw.log(1, 50), n, long)])
         elif rule == 17:
-            # Few rows beside a long k, and too wide to be divided by blocks: chunks of an edge have few rows.
+            # Few rows with a long k, and too wide to be divided into blocks: chunks at an edge have few rows.
             m, n, k = draw.randint(17, 29), draw.randint(100, 270), AT["chunk"] + draw.log(1, 400)
             most = MOST_WORK
         else:
@@ -78,7 +78,7 @@ def product(draw):
 
 
 def elements(draw):
-    """So many elements in all as make one chunk, some, or more than a loss has chunks."""
+    """As many elements in total as make up one chunk, some chunks, or more than a loss has."""
     chunk = AT["chunk"]
     count = draw.near(chunk * draw.choice([1, 1, 1, 2, 3, 4]))
     if draw.chance(0.2):
@@ -95,7 +95,7 @@ def elements(draw):
 
 
 def classes(draw):
-    """Rows and columns at the thresholds of what works row by row."""
+    """Rows and columns at the thresholds of kernels that work row by row."""
     columns = draw.choice([draw.near(draw.choice([2, 4, 8, 16, 32])), draw.log(1, 300), draw.log(100, 3000)])
     chunk = max(1, AT["chunk"] // columns)
     rows = draw.near(chunk * draw.choice([1, 1, 2, 3]))
@@ -120,7 +120,7 @@ def sums(draw):
 
 
 def sample(draw):
-    """One sample at a time through a few units."""
+    """One sample at a time with a few units."""
     vector = draw.choice([2, 4, 8, 16])
     units = draw.near(draw.choice([1, vector, 2 * vector]))
     inputs = draw.choice(
@@ -131,7 +131,7 @@ def sample(draw):
 
 
 def images(draw):
-    """Convolutions and what is around them."""
+    """Convolutions and the layers used with them."""
     draw.largest = draw.choice([3, 8, 20])
     side = draw.choice([draw.log(1, 9), draw.log(4, 24)])
     shape = [side, draw.choice([side, draw.log(1, 12)]), draw.choice([1, 2, 3, 4, 6, 16])]
@@ -150,7 +150,7 @@ def images(draw):
 
 
 def matrices(draw):
-    """Products of matrices, sample by sample, as attention has them."""
+    """Matrix products, sample by sample, as in attention."""
     draw.largest = draw.choice([4, 12, 40])
     n, d = draw.log(1, 40), draw.log(1, 40)
     shape = [*([draw.choice([1, 2, 3])] if draw.chance(0.5) else []), n, d]
@@ -159,7 +159,7 @@ def matrices(draw):
 
 
 def words(draw):
-    """Tables that are looked up, and tables that many rows are added to."""
+    """Lookups in tables, and tables to which many rows are added."""
     draw.largest = draw.choice([4, 16, 64, 300])
     shape = draw.choice([[], [3], [draw.log(1, 40)], [2, 5]])
     kinds = [

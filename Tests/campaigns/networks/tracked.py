@@ -1,11 +1,11 @@
-"""Numbers in float64 with a bound of the error that arithmetic of another precision would have made.
+"""Numbers in float64 with a bound on the error that arithmetic in another precision would make.
 
 `Tracked(v, e)`: `v` is the value, and a computation that rounds to a relative error of `Tracked.unit` differs
 from it by about `e` at most. A sum of k rounded terms is never off by more than k·unit of the sum of the
-absolute terms; as Higham and Mary (2019) show, it is above 6·√k·unit with negligible probability where
-roundings do not know of each other. Terms that are alike do: they are rounded the same way as long as one sum
-runs on, which is up to 384 steps here. So min(k, 384 + 6·√k) units it is. Bounds are of first order; `worst`
-doubles them for what is behind that and for the reference's own rounding.
+absolute terms; as Higham and Mary (2019) show, it exceeds 6·√k·unit with negligible probability if roundings
+are independent. Those of equal terms are not: they are rounded in the same way as long as one sum continues,
+which is up to 384 steps here. The bound is therefore min(k, 384 + 6·√k) units. Bounds are of first order;
+`worst` doubles them to cover higher orders and the reference's own rounding.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 UNITS = {"float32": 2.0**-24, "float64": 2.0**-53}
-# What underflow may cost, far below everything that is compared.
+# The error allowed for underflow, far below everything that is compared.
 FLOORS = {"float32": 1e-34, "float64": 1e-280}
-# Units in the last place that a function (exp, tanh ...) may be off, generously.
+# The error allowed for a function (exp, tanh ...) in units in the last place, generously.
 CURVE = 8
 
 
 def growth(terms):
-    """By how much the rounding of a sum of so many terms may exceed one unit."""
+    """Returns the factor by which the rounding of a sum of the given number of terms may exceed one unit."""
     return min(terms, 384 + 6 * terms**0.5) + 2
 
 
@@ -87,7 +87,7 @@ class Tracked:
 
     @staticmethod
     def joined(parts, axis):
-        """The parts one after the other along an axis."""
+        """Returns the parts joined along an axis."""
         e = [np.broadcast_to(part.e, part.shape) for part in parts]
         return Tracked(np.concatenate([part.v for part in parts], axis), np.concatenate(e, axis))
 
@@ -98,16 +98,16 @@ class Tracked:
         return Tracked(self.v.sum(axis=axis, keepdims=keepdims), e.sum(axis=axis, keepdims=keepdims))
 
     def total(self):
-        """A loss: at most 1024 terms are added up in the precision of the values, whatever is beyond in
-        double.
+        """Returns the sum for a loss: at most 1024 terms are added up in the precision of the values, the
+        partial sums in double.
         """
         rounding = (min(self.v.size, 1024) + 2) * Tracked.unit + self.v.size * UNITS["float64"]
         e = np.broadcast_to(self.e, self.shape) + rounding * np.abs(self.v)
         return Tracked(self.v.sum(), e.sum())
 
     def curve(self, y, slope, size=None):
-        """y = f(self) with |f'| = |slope|; what is rounded on the way is `size` large, otherwise as large as
-        y.
+        """y = f(self) with |f'| = |slope|; the intermediate values that are rounded have the size `size`, by
+        default that of y.
         """
         own = CURVE * Tracked.unit * np.abs(y if size is None else size)
         return Tracked(y, np.abs(slope) * self.e + own)
@@ -118,7 +118,7 @@ def lift(value):
 
 
 def matrix(x):
-    """(everything but the last axis) × (last axis)."""
+    """Returns the matrix (all axes but the last) × (the last axis)."""
     return x.reshape(int(np.prod(x.shape[:-1], dtype=np.int64)), x.shape[-1])
 
 
@@ -137,8 +137,8 @@ class Precision:
 
 
 def worst(got, expected, dtype):
-    """How many times the bound the largest difference is, and where: at most 1 is right. NaN counts as
-    infinitely wrong.
+    """Returns the largest ratio of a difference to its bound, which may be at most 1, and its place. NaN
+    counts as an infinite ratio.
     """
     got = np.asarray(got, np.float64)
     if got.shape != expected.shape:

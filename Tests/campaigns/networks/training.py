@@ -1,4 +1,4 @@
-"""Checks of learning: steps of the optimizers, fit, evaluate."""
+"""Checks of learning: the optimizers' steps, fit, evaluate."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ def check(case):
     if not case.net.losses:
         return
     if case.net.trained:
-        # Steps that change what a unit computes by little, however many inputs it has: nothing is to diverge.
+        # Steps change what a unit computes only a little, however many inputs it has, so that nothing
+        # diverges.
         widest = max(p.shape[0] if p.shape else 1 for p in case.net.trained)
         rate = case.spec["rate"] / max(1.0, case.steepest) / max(1.0, widest / 20)
         if any(term["weight"] < 0 for term in case.net.losses):
-            rate /= 100  # what is to become large does so in the end
+            rate /= 100  # such a loss diverges in the end
         case.optimizer = [case.spec["optimizer"][0], {**case.spec["optimizer"][1], "learning_rate": rate}]
         steps(case)
         fit(case)
@@ -27,14 +28,15 @@ def check(case):
 
 
 # -- steps ---------------------------------------------------------------------------------------------------
-# -------------
 def steps(case):
-    """Steps over batches of changing sizes: train_batch, gradients and step, and NumPy's update agree."""
+    """Checks steps over batches of changing sizes: train_batch, gradients with step, and NumPy's update
+    agree.
+    """
     spec = case.spec
     sequence = [*case.slices()]
     if not spec["large"]:
         sequence += [sequence[0], sequence[0], sequence[-1]]
-    # A trainer has its parameters many times over: of large networks there are fewer.
+    # A trainer has several copies of its parameters, so large networks have fewer trainers.
     threads_of = spec["threads"] if not spec["large"] else sorted({spec["threads"][0], spec["threads"][-1]})
     models = [case.model.copy() for _ in range(len(threads_of) + 1)]
     trainers = [
@@ -85,7 +87,9 @@ def steps(case):
 
 
 def updated(case, update, before, slopes, weights, turn, rows):
-    """New weights are NumPy's update of those before; frozen ones are those before."""
+    """Checks that the new weights are NumPy's update of the previous ones, and that frozen ones are
+    unchanged.
+    """
     update.begin()
     trained = {p.name for p in case.net.trained}
     for name, was in before.items():
@@ -98,11 +102,10 @@ def updated(case, update, before, slopes, weights, turn, rows):
         case.close("steps", "update", weights[name], bound, name, rows=rows)
 
 
-# -- whole data
-# -----------------------------------------------------------------------------------------------------------
+# -- whole data ----------------------------------------------------------------------------------------------
 def strided(case, arrays, turn):
-    """The arrays in other memory: some columns of a table, transposed, backwards, in another dtype, as they
-    are.
+    """Returns the arrays in other memory: as columns of a table, transposed, reversed, in another dtype, or
+    unchanged.
     """
     result = []
     for number, array in enumerate(arrays):
@@ -126,7 +129,9 @@ def strided(case, arrays, turn):
 
 
 def evaluate(case):
-    """The mean loss over all rows, in batches as large as may be, and how many rows are right."""
+    """Checks the mean loss over all rows, in batches as large as possible, and the number of rows that are
+    right.
+    """
     rows, most = case.spec["rows"], case.spec["max_batch"]
     with case.checking("evaluate"), engine.Trainer(case.model, most, case.spec["threads"][-1]) as trainer:
         with Precision(case.dtype):
@@ -155,7 +160,7 @@ def evaluate(case):
 
 
 def right(y, target, floor):
-    """(rows that are right, rows that rounding decides, rows)."""
+    """Returns the number of rows that are right, of those that rounding decides, and of all rows."""
     classes = y.shape[-1]
     values, errors = y.v.reshape(-1, classes), np.broadcast_to(y.e, y.shape).reshape(-1, classes) + floor
     if not len(values):
@@ -171,8 +176,8 @@ def right(y, target, floor):
 
 
 def fit(case):
-    """fit in the given order is a loop of train_batch, from a callback too; for small networks a loop in
-    NumPy too.
+    """Checks that fit in the given order equals a loop of train_batch, also with batches from a callback, and
+    for small networks a loop in NumPy.
     """
     rows, (batch, epochs) = case.spec["rows"], case.spec["fit"]
     last = case.spec["threads"][-1]
@@ -182,7 +187,7 @@ def fit(case):
         return [case.fenced(case.part(arrays, first, count)) for arrays in (case.inputs, case.targets)]
 
     def learned(threads, learn):
-        """(what `learn` returns of a new trainer, the weights then)."""
+        """Returns what `learn` returns for a new trainer, and the weights afterwards."""
         with (
             case.model.copy() as model,
             engine.Trainer(model, case.spec["max_batch"], threads, case.optimizer) as trainer,
@@ -192,7 +197,9 @@ def fit(case):
     sums = {term["attributes"].get("reduction") == "sum" for term in case.net.losses}
 
     def stepping(trainer):
-        """The last epoch's loss; it does not follow from those of steps where sums and means are mixed."""
+        """Returns the last epoch's loss, which cannot be computed from those of the steps if sums and means
+        are mixed.
+        """
         for _ in range(epochs):
             steps = [
                 (trainer.train(*parts(first)), min(batch, rows - first)) for first in range(0, rows, batch)
@@ -232,7 +239,7 @@ def fit(case):
 
 
 def in_numpy(case, batch, epochs, weights):
-    """The same training without the engine."""
+    """Returns the result of the same training without the engine."""
     values = {name: value.astype(np.float64) for name, value in case.parameters.items()}
     update, rows = OPTIMIZERS[case.optimizer[0]](case.optimizer[1]), case.spec["rows"]
     arrays = [np.zeros((rows, *given["shape"])) for given in case.spec["inputs"]]

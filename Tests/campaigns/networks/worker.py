@@ -1,5 +1,5 @@
-"""Runs networks that it is told of on its standard input, and answers each with a line of JSON; dies of what
-they die of.
+"""Runs the networks that it reads from standard input and writes a line of JSON for each; a crash of the
+engine ends it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from .graph import Invalid, Net
 
 
 def run(spec, kernels):
-    """What is found out about one network."""
+    """Runs one network and returns the findings."""
     report, started, handles = Report(), time.process_time(), library.denpa_test_handles()
     answer = {"seed": spec["seed"], "rejected": False, "census": []}
-    # A softmax and the cross-entropy behind it become one formula, unless plans are observed: other bits.
+    # A softmax and the cross-entropy after it become one formula unless plans are observed, which gives other
+    # bits.
     answer["fuses"] = any(loss["kind"] == "cross_entropy" for loss in spec["losses"])
     try:
         net = Net(spec)
