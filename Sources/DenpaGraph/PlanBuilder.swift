@@ -79,7 +79,11 @@ final class PlanBuilder {
   // MARK: Tensors that recipes ask for
 
   private func parameterIndex(_ node: Int, _ name: String) -> Int {
-    graph.nodes[node].parameters.firstIndex { $0.name == name } ?? 0
+    guard let index = graph.nodes[node].parameters.firstIndex(where: { $0.name == name }) else {
+      // A mistake in a layer of the library's own, which its first test meets.
+      preconditionFailure("the recipe of \(graph.nodes[node].kind) has no parameter \(name)")
+    }
+    return index
   }
 
   func parameterTensor(_ node: Int, _ name: String) -> TensorID {

@@ -111,7 +111,8 @@ final class Optimization {
         at: index, to: Sweep(step: sweep.step, prepare: sweep.prepare, arguments: arguments, rate: rate))
     }
     let isClipped = settings.clipNorm > 0 || settings.clipValue > 0
-    clipping = isClipped ? try Clipping(settings, kernels, parameters, model.layout, gradients) : nil
+    clipping =
+      isClipped ? try Clipping(settings, kernels, model.dtype, parameters, model.layout, gradients) : nil
   }
 
   /// Returns the spans of trained parameters. With `merging`, adjacent parameters of one group are one span.
@@ -152,15 +153,17 @@ final class Optimization {
 final class Clipping {
   private let settings: OptimizerSettings
   private let kernels: KernelTable
+  private let isDouble: Bool
   /// The gradients of the trained parameters.
   private let gradients: [(memory: UnsafeMutableRawPointer, count: Int)]
 
   init(
-    _ settings: OptimizerSettings, _ kernels: KernelTable, _ parameters: [Parameter],
+    _ settings: OptimizerSettings, _ kernels: KernelTable, _ dtype: DType, _ parameters: [Parameter],
     _ layout: ParameterLayout, _ gradients: Buffer
   ) throws(DenpaError) {
     self.settings = settings
     self.kernels = kernels
+    isDouble = dtype == .float64
     self.gradients = parameters.indices.filter { parameters[$0].isTrained }.map {
       (gradients.base + layout.offsets[$0], parameters[$0].type.shape.count)
     }
@@ -178,6 +181,17 @@ final class Clipping {
       }
     }
     guard settings.clipNorm > 0 else { return }
+    var norm = norm(run)
+    guard norm > settings.clipNorm else { return }
+    if !norm.isFinite {
+      // Squares overflowed. If the largest element is 1, they do not.
+      scale(by: 1 / largest, run)
+      norm = self.norm(run)
+    }
+    scale(by: settings.clipNorm / norm, run)
+  }
+
+  private func norm(_ run: UnsafeMutablePointer<Run>) -> Double {
     var total = 0.0
     for gradient in gradients {
       var arguments = SumSquaresArguments()
@@ -188,15 +202,30 @@ final class Clipping {
         _ = kernels[.sumSquares](&arguments, run)
       }
     }
-    let norm = total.squareRoot()
-    guard norm > settings.clipNorm else { return }
+    return total.squareRoot()
+  }
+
+  private func scale(by factor: Double, _ run: UnsafeMutablePointer<Run>) {
     for gradient in gradients {
       var arguments = ScaleArguments()
       arguments.count = gradient.count
-      arguments.scale = settings.clipNorm / norm
+      arguments.scale = factor
       arguments.x = UnsafeRawPointer(gradient.memory)
       arguments.y = gradient.memory
       _ = kernels[.scale](&arguments, run)
     }
+  }
+
+  /// The largest magnitude of an element.
+  private var largest: Double {
+    gradients.reduce(0) { largest, gradient in
+      (0..<gradient.count).reduce(largest) { max($0, abs(element(gradient.memory, $1))) }
+    }
+  }
+
+  private func element(_ memory: UnsafeMutableRawPointer, _ index: Int) -> Double {
+    isDouble
+      ? memory.load(fromByteOffset: 8 * index, as: Double.self)
+      : Double(memory.load(fromByteOffset: 4 * index, as: Float.self))
   }
 }

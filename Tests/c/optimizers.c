@@ -141,6 +141,35 @@ static void limits(void) {
   OK(denpa_model_destroy(m));
 }
 
+/* Gradients whose squares overflow keep their direction. */
+static void limits_of_huge_gradients(void) {
+  static const int32_t dtypes[] = {DENPA_FLOAT32, DENPA_FLOAT64};
+  static const double sizes[] = {1e30, 1e250};
+  size_t k;
+  for (k = 0; k < 2; k++) {
+    denpa_model *m = two_layers(3, 4, "tanh", 2, dtypes[k], 7);
+    denpa_trainer *t = NULL;
+    denpa_trainer_options o = options_for_sgd();
+    denpa_tensor view;
+    o.clip_norm = 5;
+    OK(denpa_trainer_create(m, &o, &t));
+    OK(denpa_trainer_gradient(t, "out.W", &view));
+    if (k == 0) {
+      ((float *)view.data)[1] = (float)(3 * sizes[k]);
+      ((float *)view.data)[2] = (float)(-4 * sizes[k]);
+    } else {
+      ((double *)view.data)[1] = 3 * sizes[k];
+      ((double *)view.data)[2] = -4 * sizes[k];
+    }
+    OK(denpa_trainer_step(t));
+    NEAR(3, element(&view, 1), 1e-5);
+    NEAR(-4, element(&view, 2), 1e-5);
+    NEAR(0, element(&view, 3), 0);
+    OK(denpa_trainer_destroy(t));
+    OK(denpa_model_destroy(m));
+  }
+}
+
 static void refusals(void) {
   denpa_model *m = make();
   denpa_trainer *t = NULL;
@@ -226,6 +255,7 @@ static const test_case tests[] = {
     {"groups", groups},
     {"infinite_weight", infinite_weight},
     {"limits", limits},
+    {"limits_of_huge_gradients", limits_of_huge_gradients},
     {"refusals", refusals},
     {"earlier_options", earlier_options},
     {"outputs_by_attributes", outputs_by_attributes},

@@ -40,7 +40,8 @@ class Rule:
     def limited(self, gradients):
         if self.clip_value:
             gradients = {n: np.clip(g, -self.clip_value, self.clip_value) for n, g in gradients.items()}
-        norm = np.sqrt(sum((g**2).sum() for g in gradients.values()))
+        largest = max((np.abs(g).max(initial=0) for g in gradients.values()), default=0) or 1.0
+        norm = largest * np.sqrt(sum(((g / largest) ** 2).sum() for g in gradients.values()))
         if self.clip_norm and norm > self.clip_norm:
             gradients = {name: g * (self.clip_norm / norm) for name, g in gradients.items()}
         return gradients
