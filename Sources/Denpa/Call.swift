@@ -8,7 +8,7 @@ import Glibc
 /// The only place where errors become statuses: runs a function's body and returns its status, keeping the
 /// message for `denpa_last_error`.
 @inline(__always)
-func call(_ body: () throws(DenpaError) -> Void) -> denpa_status {
+func perform(_ body: () throws(DenpaError) -> Void) -> denpa_status {
   // A failure that an earlier call recovered from must not count against this one.
   denpa_shim_clear_allocation_failure()
   do {
@@ -60,8 +60,8 @@ enum Handles {
 
 /// Runs `body` with a handle's object, which stays alive until it returns, even if destroyed meanwhile.
 @inline(__always)
-func with<Object: AnyObject>(
-  _ pointer: OpaquePointer?, _ kind: HandleKind<Object>, _ body: (Object) throws(DenpaError) -> Void
+func withObject<Object: AnyObject>(
+  of pointer: OpaquePointer?, _ kind: HandleKind<Object>, _ body: (Object) throws(DenpaError) -> Void
 ) throws(DenpaError) {
   guard let pointer, let pinned = HandleTable.pin(pointer, kind: kind.code) else {
     throw Handles.invalid(pointer, kind.name)
@@ -71,7 +71,7 @@ func with<Object: AnyObject>(
 }
 
 /// Makes an object and its handle; neither remains if memory runs out.
-func create<Object: AnyObject>(
+func createHandle<Object: AnyObject>(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ kind: HandleKind<Object>,
   _ make: () throws(DenpaError) -> Object
 ) throws(DenpaError) {
@@ -86,8 +86,8 @@ func create<Object: AnyObject>(
   out.pointee = pointer
 }
 
-func destroy<Object: AnyObject>(_ pointer: OpaquePointer?, _ kind: HandleKind<Object>) -> denpa_status {
-  call { () throws(DenpaError) in
+func destroyHandle<Object: AnyObject>(_ pointer: OpaquePointer?, _ kind: HandleKind<Object>) -> denpa_status {
+  perform { () throws(DenpaError) in
     guard let pointer else { return }
     guard HandleTable.destroy(pointer, kind: kind.code) else { throw Handles.invalid(pointer, kind.name) }
   }
@@ -138,8 +138,8 @@ final class TrainerHandle {
 func withTrainer(
   _ pointer: OpaquePointer?, _ body: (TrainerHandle, Trainer) throws(DenpaError) -> Void
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(pointer, Handles.trainer) { handle throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: pointer, Handles.trainer) { handle throws(DenpaError) in
       try handle.exclusively { trainer throws(DenpaError) in try body(handle, trainer) }
     }
   }

@@ -66,7 +66,7 @@ public func denpa_prove(
   _ kind: UnsafePointer<CChar>!, _ report: UnsafeMutablePointer<CChar>!, _ capacity: Int64,
   _ length: UnsafeMutablePointer<Int64>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     try Library.prepare()
     let definition = try Registry.shared.layer(try requireName(kind, "the layer's kind"))
     let findings = try Conformance.prove(definition)
@@ -97,7 +97,7 @@ public func denpa_plugin_load(
   _ path: UnsafePointer<CChar>!, _ given: UnsafePointer<denpa_plugin_options>!,
   _ layers: UnsafeMutablePointer<UnsafePointer<CChar>?>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     try Library.prepare()
     let prove = try proves(given)
     let path = try CText.read(path, limit: 4096, "the plugin's path")
@@ -114,7 +114,7 @@ public func denpa_layer_register(
   _ layer: UnsafePointer<denpa_layer>!, _ user_data: UnsafeMutableRawPointer!,
   _ given: UnsafePointer<denpa_plugin_options>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     try Library.prepare()
     guard let layer else { throw DenpaError(.badArgument, "the layer is NULL") }
     _ = try PluginLoader.register(layer, userData: user_data, prove: try proves(given))

@@ -5,20 +5,22 @@ import DenpaPlugins
 
 @implementation @_cdecl("denpa_graph_create")
 public func denpa_graph_create(_ graph: UnsafeMutablePointer<OpaquePointer?>!) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     try Library.prepare()
-    try create(graph, Handles.graph) { GraphHandle() }
+    try createHandle(graph, Handles.graph) { GraphHandle() }
   }
 }
 
 @implementation @_cdecl("denpa_graph_destroy")
-public func denpa_graph_destroy(_ graph: OpaquePointer!) -> denpa_status { destroy(graph, Handles.graph) }
+public func denpa_graph_destroy(_ graph: OpaquePointer!) -> denpa_status {
+  destroyHandle(graph, Handles.graph)
+}
 
 /// Changes a graph. `body` must make its change last, or not at all.
 private func change(
   _ graph: OpaquePointer?, _ body: (inout Graph) throws(DenpaError) -> Void
 ) throws(DenpaError) {
-  try with(graph, Handles.graph) { handle throws(DenpaError) in
+  try withObject(of: graph, Handles.graph) { handle throws(DenpaError) in
     try handle.exclusively(body)
   }
 }
@@ -29,7 +31,7 @@ public func denpa_graph_input(
   _ dim: UnsafePointer<Int64>!,
   _ value: UnsafeMutablePointer<denpa_value>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     try change(graph) { graph throws(DenpaError) in
       guard let value else { throw DenpaError(.badArgument, "the place for the input's value is NULL") }
       guard let type = DType(rawValue: dtype) else {
@@ -58,7 +60,7 @@ public func denpa_graph_add(
   _ attributes: UnsafePointer<denpa_attribute>!, _ inputs: UnsafePointer<denpa_value>!, _ input_count: Int32,
   _ outputs: UnsafeMutablePointer<denpa_value>!, _ output_count: Int32
 ) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     try change(graph) { graph throws(DenpaError) in
       let kind = try requireName(kind, "the layer's kind")
       let name = try name.map { name throws(DenpaError) in try requireName(name, "the layer's name") }
@@ -88,8 +90,8 @@ public func denpa_graph_shape(
   _ graph: OpaquePointer!, _ value: denpa_value, _ dtype: UnsafeMutablePointer<Int32>!,
   _ rank: UnsafeMutablePointer<Int32>!, _ dim: UnsafeMutablePointer<Int64>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(graph, Handles.graph) { handle throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: graph, Handles.graph) { handle throws(DenpaError) in
       try handle.exclusively { graph throws(DenpaError) in
         guard graph.values.indices.contains(Int(value)) else {
           throw DenpaError(.badArgument, "\(value) is no value of this graph (it has \(graph.values.count))")

@@ -63,7 +63,7 @@ public func denpa_last_error() -> UnsafePointer<CChar>! { UnsafePointer(denpa_sh
 
 @implementation @_cdecl("denpa_kernels")
 public func denpa_kernels(_ name: UnsafeMutablePointer<UnsafePointer<CChar>?>!) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     guard let name else { throw DenpaError(.badArgument, "the place for the name is NULL") }
     name.pointee = text(try Kernels.chosen().name)
   }
@@ -71,7 +71,7 @@ public func denpa_kernels(_ name: UnsafeMutablePointer<UnsafePointer<CChar>?>!) 
 
 @implementation @_cdecl("denpa_set_thread_count")
 public func denpa_set_thread_count(_ threads: Int32) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     guard (1...64).contains(threads) else {
       throw DenpaError(.badArgument, "a thread count is 1 to 64, got \(threads)")
     }
@@ -86,7 +86,7 @@ public func denpa_thread_count() -> Int32 { Library.threadCount }
 public func denpa_set_log(_ callback: denpa_log_callback!, _ user_data: UnsafeMutableRawPointer!)
   -> denpa_status
 {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     guard let callback else {
       try PluginLog.set(nil)
       return
@@ -106,7 +106,7 @@ public func denpa_set_log(_ callback: denpa_log_callback!, _ user_data: UnsafeMu
 public func denpa_registry(
   _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int64, _ length: UnsafeMutablePointer<Int64>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     try Library.prepare()
     let bytes = try RegistryListing.json().serialized()
     try checkMemory("the registry's text")
@@ -119,7 +119,7 @@ public func denpa_test_allocations() -> Int64 { Int64(clamping: denpa_shim_alloc
 
 @implementation @_cdecl("denpa_test_fail_allocations")
 public func denpa_test_fail_allocations(_ first: Int64, _ count: Int64) -> denpa_status {
-  // Not through `call`: the countdown must start after everything that this function does.
+  // Not through `perform`: the countdown must start after everything that this function does.
   guard first >= 0 else { return report(DenpaError(.badArgument, "first is 0 or more, got \(first)")) }
   denpa_shim_clear_allocation_failure()
   denpa_shim_fail_allocations(first, count)

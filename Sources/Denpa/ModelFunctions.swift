@@ -9,8 +9,8 @@ public func denpa_model_create(
   _ graph: OpaquePointer!, _ outputs: UnsafePointer<denpa_value>!, _ output_count: Int32,
   _ given: UnsafePointer<denpa_model_options>!, _ model: UnsafeMutablePointer<OpaquePointer?>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(graph, Handles.graph) { handle throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: graph, Handles.graph) { handle throws(DenpaError) in
       let chosen = try options(given, default: denpa_model_options(), "denpa_model_options")
       try requireZero(chosen.reserved == 0, "denpa_model_options")
       guard (1...64).contains(output_count) else {
@@ -22,7 +22,7 @@ public func denpa_model_create(
       }
       let values = (0..<Int(output_count)).map { Int(outputs[$0]) }
       let snapshot = try handle.exclusively { graph throws(DenpaError) in graph }
-      try create(model, Handles.model) { () throws(DenpaError) in
+      try createHandle(model, Handles.model) { () throws(DenpaError) in
         try Model(snapshot, outputs: values, dtype: dtype, seed: chosen.seed).withNames()
       }
     }
@@ -76,26 +76,29 @@ enum NameTable {
 }
 
 @implementation @_cdecl("denpa_model_destroy")
-public func denpa_model_destroy(_ model: OpaquePointer!) -> denpa_status { destroy(model, Handles.model) }
+public func denpa_model_destroy(_ model: OpaquePointer!) -> denpa_status {
+  destroyHandle(model, Handles.model)
+}
 
 @implementation @_cdecl("denpa_model_copy")
 public func denpa_model_copy(
   _ model: OpaquePointer!, _ dtype: Int32, _ copy: UnsafeMutablePointer<OpaquePointer?>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       guard let type = dtype == 0 ? model.dtype : DType(rawValue: dtype) else {
         throw DenpaError(.badDType, "\(dtype) is no dtype: expected DENPA_FLOAT32, DENPA_FLOAT64 or 0")
       }
-      try create(copy, Handles.model) { () throws(DenpaError) in try model.copy(dtype: type).withNames() }
+      try createHandle(copy, Handles.model) { () throws(DenpaError) in try model.copy(dtype: type).withNames()
+      }
     }
   }
 }
 
 @implementation @_cdecl("denpa_model_initialize")
 public func denpa_model_initialize(_ model: OpaquePointer!, _ seed: UInt64) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in try model.initialize(seed: seed) }
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in try model.initialize(seed: seed) }
   }
 }
 
@@ -104,8 +107,8 @@ public func denpa_model_counts(
   _ model: OpaquePointer!, _ inputs: UnsafeMutablePointer<Int32>!, _ outputs: UnsafeMutablePointer<Int32>!,
   _ parameters: UnsafeMutablePointer<Int32>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       inputs?.pointee = Int32(model.graph.inputs.count)
       outputs?.pointee = Int32(model.outputs.count)
       parameters?.pointee = Int32(model.parameters.count)
@@ -156,8 +159,8 @@ extension Model {
 public func denpa_model_input(
   _ model: OpaquePointer!, _ index: Int32, _ port: UnsafeMutablePointer<denpa_port>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       let index = try checked(index, model.graph.inputs.count, "input")
       try describe(
         model.modelType(model.graph.inputs[index]), NameTable.name(model, index), trainable: false, port)
@@ -169,8 +172,8 @@ public func denpa_model_input(
 public func denpa_model_output(
   _ model: OpaquePointer!, _ index: Int32, _ port: UnsafeMutablePointer<denpa_port>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       let index = try checked(index, model.outputs.count, "output")
       try describe(
         model.modelType(model.outputs[index]), NameTable.name(model, model.graph.inputs.count + index),
@@ -184,8 +187,8 @@ public func denpa_model_output_shape(
   _ model: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32, _ index: Int32,
   _ rank: UnsafeMutablePointer<Int32>!, _ dim: UnsafeMutablePointer<Int64>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       let index = try checked(index, model.outputs.count, "output")
       let list = ViewList()
       let given = try list.read(inputs, input_count, "input", expected: model.graph.inputs.count)
@@ -203,8 +206,8 @@ public func denpa_model_output_shape(
 public func denpa_model_parameter(
   _ model: OpaquePointer!, _ index: Int32, _ port: UnsafeMutablePointer<denpa_port>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       let parameters = model.parameters
       let index = try checked(index, parameters.count, "parameter")
       try describe(
@@ -218,8 +221,8 @@ public func denpa_model_parameter(
 public func denpa_model_view(
   _ model: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ view: UnsafeMutablePointer<denpa_tensor>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       guard let view else { throw DenpaError(.badArgument, "the place for the view is NULL") }
       let index = try model.parameterIndex(try requireName(name, "the parameter's name"))
       let found = try model.view(index)
@@ -232,8 +235,8 @@ public func denpa_model_view(
 public func denpa_model_set(
   _ model: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ value: UnsafePointer<denpa_tensor>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       guard let value else { throw DenpaError(.badArgument, "the value is NULL") }
       let index = try model.parameterIndex(try requireName(name, "the parameter's name"))
       try model.set(index, try view(value, "value", 0))
@@ -245,8 +248,8 @@ public func denpa_model_set(
 public func denpa_model_set_trainable(
   _ model: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ trainable: Int32
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       try model.setTrainable(try requireName(name, "the name of a parameter or layer"), trainable != 0)
     }
   }
@@ -257,8 +260,8 @@ public func denpa_model_json(
   _ model: OpaquePointer!, _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int64,
   _ length: UnsafeMutablePointer<Int64>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       let bytes = try GraphCoding.encode(model).serialized()
       try checkMemory("the model's text")
       try write(text: bytes, buffer, capacity, length)
@@ -271,8 +274,8 @@ private let pathLimit = 4096
 
 @implementation @_cdecl("denpa_model_save")
 public func denpa_model_save(_ model: OpaquePointer!, _ path: UnsafePointer<CChar>!) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       try ModelFile.save(model, to: try CText.read(path, limit: pathLimit, "the path"))
     }
   }
@@ -283,8 +286,8 @@ public func denpa_model_save_bytes(
   _ model: OpaquePointer!, _ buffer: UnsafeMutableRawPointer!, _ capacity: Int64,
   _ length: UnsafeMutablePointer<Int64>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       let contents = try ModelFile.Contents(model)
       let needed = try contents.byteCount
       try checkMemory("the model's bytes")
@@ -299,10 +302,12 @@ public func denpa_model_save_bytes(
 public func denpa_model_load(
   _ path: UnsafePointer<CChar>!, _ model: UnsafeMutablePointer<OpaquePointer?>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     try Library.prepare()
     let path = try CText.read(path, limit: pathLimit, "the path")
-    try create(model, Handles.model) { () throws(DenpaError) in try ModelFile.load(path: path).withNames() }
+    try createHandle(model, Handles.model) { () throws(DenpaError) in
+      try ModelFile.load(path: path).withNames()
+    }
   }
 }
 
@@ -310,11 +315,11 @@ public func denpa_model_load(
 public func denpa_model_load_bytes(
   _ data: UnsafeRawPointer!, _ size: Int64, _ model: UnsafeMutablePointer<OpaquePointer?>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
     try Library.prepare()
     guard let data else { throw DenpaError(.badArgument, "the bytes are NULL") }
     guard size >= 0 else { throw DenpaError(.badArgument, "a size of \(size) bytes") }
     let bytes = UnsafeRawBufferPointer(start: data, count: Int(size))
-    try create(model, Handles.model) { () throws(DenpaError) in try ModelFile.load(bytes).withNames() }
+    try createHandle(model, Handles.model) { () throws(DenpaError) in try ModelFile.load(bytes).withNames() }
   }
 }

@@ -7,12 +7,12 @@ public func denpa_session_create(
   _ model: OpaquePointer!, _ given: UnsafePointer<denpa_session_options>!,
   _ session: UnsafeMutablePointer<OpaquePointer?>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
       let chosen = try options(given, default: denpa_session_options(), "denpa_session_options")
       let rows = try maximumRows(chosen.max_batch)
       let count = chosen.realtime != 0 && chosen.threads == 0 ? 1 : try threads(chosen.threads)
-      try create(session, Handles.session) { () throws(DenpaError) in
+      try createHandle(session, Handles.session) { () throws(DenpaError) in
         SessionHandle(try Session(model, maximumRows: rows, threads: count, realtime: chosen.realtime != 0))
       }
       if chosen.realtime != 0 { warmUp(session.pointee, model) }
@@ -25,7 +25,7 @@ private func warmUp(_ session: OpaquePointer?, _ model: Model) { _ = denpa_predi
 
 @implementation @_cdecl("denpa_session_destroy")
 public func denpa_session_destroy(_ session: OpaquePointer!) -> denpa_status {
-  destroy(session, Handles.session)
+  destroyHandle(session, Handles.session)
 }
 
 @implementation @_cdecl("denpa_predict")
@@ -33,8 +33,8 @@ public func denpa_predict(
   _ session: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32,
   _ outputs: UnsafePointer<denpa_tensor>!, _ output_count: Int32
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(session, Handles.session) { handle throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: session, Handles.session) { handle throws(DenpaError) in
       try handle.session.enter()
       defer { handle.session.leave() }
       try handle.session.predict(

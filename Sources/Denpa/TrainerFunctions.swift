@@ -8,7 +8,9 @@ import DenpaTraining
 /// was reserved.
 private let denpaTrainerOptionsBytes = 56
 
-private func read(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaError) -> TrainerOptions {
+private func trainerOptions(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaError)
+  -> TrainerOptions
+{
   guard given != nil else { throw DenpaError(.badArgument, "the trainer's options are NULL") }
   // The first version had neither groups nor limits.
   let chosen = try options(
@@ -90,10 +92,10 @@ public func denpa_trainer_create(
   _ model: OpaquePointer!, _ given: UnsafePointer<denpa_trainer_options>!,
   _ trainer: UnsafeMutablePointer<OpaquePointer?>!
 ) -> denpa_status {
-  call { () throws(DenpaError) in
-    try with(model, Handles.model) { model throws(DenpaError) in
-      let chosen = try read(given)
-      try create(trainer, Handles.trainer) { () throws(DenpaError) in
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
+      let chosen = try trainerOptions(given)
+      try createHandle(trainer, Handles.trainer) { () throws(DenpaError) in
         TrainerHandle(try Trainer(model, chosen))
       }
     }
@@ -102,7 +104,7 @@ public func denpa_trainer_create(
 
 @implementation @_cdecl("denpa_trainer_destroy")
 public func denpa_trainer_destroy(_ trainer: OpaquePointer!) -> denpa_status {
-  destroy(trainer, Handles.trainer)
+  destroyHandle(trainer, Handles.trainer)
 }
 
 @implementation @_cdecl("denpa_train_batch")

@@ -13,7 +13,7 @@ public protocol BatchSource: AnyObject {
 
 extension Trainer {
   @inline(__always)
-  func with<R>(_ batch: Batch, _ body: (Executor) throws(DenpaError) -> R) throws(DenpaError) -> R {
+  func withExecutor<R>(of batch: Batch, _ body: (Executor) throws(DenpaError) -> R) throws(DenpaError) -> R {
     // The standard library's function does not support typed errors. The trainer holds the error, because
     // initializing a local one would write 512 bytes at each call.
     let answer: R? = batch.executor._withUnsafeGuaranteedRef { executor in

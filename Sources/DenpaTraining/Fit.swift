@@ -142,7 +142,7 @@ extension Trainer {
       progress.validationLoss = .nan
       progress.validationAccuracy = .nan
       while let batch = try source.next(self, training: true) {
-        try with(batch) { executor throws(DenpaError) in
+        try withExecutor(of: batch) { executor throws(DenpaError) in
           let loss = try learn(executor, batch.rows)
           meter.add(loss, batch.rows, executor, self)
         }

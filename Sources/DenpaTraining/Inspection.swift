@@ -22,7 +22,7 @@ extension Trainer {
   /// Returns the loss of a batch as training computes it, without learning.
   public func loss(_ inputs: TensorList, _ targets: TensorList) throws(DenpaError) -> Double {
     let batch = try bindBatch(inputs, targets, training: true)
-    return try with(batch) { executor throws(DenpaError) in
+    return try withExecutor(of: batch) { executor throws(DenpaError) in
       try executor.execute(rows: batch.rows, parameters: weights.base, part: .forward)
       return executor.loss
     }

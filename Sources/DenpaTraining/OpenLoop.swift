@@ -5,7 +5,7 @@ import DenpaGraph
 extension Trainer {
   public func forward(_ inputs: TensorList, _ outputs: TensorList, training: Bool) throws(DenpaError) {
     if !training, let batch = inferExecutors.rebind(inputs, outputs: outputs) {
-      return try with(batch) { executor throws(DenpaError) in
+      return try withExecutor(of: batch) { executor throws(DenpaError) in
         try executor.execute(rows: batch.rows, parameters: weights.base, part: .forward, training: false)
       }
     }
@@ -99,7 +99,7 @@ extension Trainer {
       try checkApart(targets.views, inputGradients, "target", "the gradient of input")
     }
     let batch = try bindBatch(inputs, targets, training: true)
-    return try with(batch) { executor throws(DenpaError) in
+    return try withExecutor(of: batch) { executor throws(DenpaError) in
       try addGradients(executor, batch.rows, inputGradients)
     }
   }

@@ -246,7 +246,7 @@ public final class Trainer: @unchecked Sendable {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
     let batch = try bindBatch(inputs, targets, training: true)
-    return try with(batch) { executor throws(DenpaError) in try learn(executor, batch.rows) }
+    return try withExecutor(of: batch) { executor throws(DenpaError) in try learn(executor, batch.rows) }
   }
 
   /// Checks a batch and binds it to the plan for such targets.
