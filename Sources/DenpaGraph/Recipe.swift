@@ -4,13 +4,15 @@ import DenpaCore
 public struct Tensor: Sendable {
   let id: TensorID
   var transposed = false
+  /// How many of its last axes are the columns, where it is a matrix.
+  var columnAxes = 1
 
-  public var T: Tensor { Tensor(id: id, transposed: !transposed) }
+  public var T: Tensor { Tensor(id: id, transposed: !transposed, columnAxes: columnAxes) }
 }
 
 /// What a layer writes its formulas to: named tensors, and one method for each operation (`Operations`).
 ///
-/// Matrices are seen as (everything but the last axis) × (last axis). Destinations are plain: whether a
+/// Matrices are seen as (everything but the last axis) × (last axis), windows as their rows. Destinations are plain: whether a
 /// gradient is stored, added or dropped is decided by the plan.
 public struct Recipe {
   let builder: PlanBuilder
@@ -88,11 +90,12 @@ public struct Recipe {
   }
 
   /// The windows of an image (rows, height, width, channels) as one tensor (rows, windows down, windows
-  /// across, height, width and channels of a window).
+  /// across, height, width and channels of a window). As a factor of a product it is a matrix: windows ×
+  /// elements of a window.
   public func windows(_ image: Tensor, step: (Int, Int), dilation: (Int, Int), as shape: Shape) -> Tensor {
     let role = builder.tensors.windows(of: image.id, step: step, dilation: dilation, as: shape)
     let type = TensorType(builder.tensors[image.id].type.dtype, shape)
-    return Tensor(id: builder.add(type, role, node: node, label: "windows"))
+    return Tensor(id: builder.add(type, role, node: node, label: "windows"), columnAxes: 3)
   }
 
   // MARK: Ops

@@ -55,25 +55,38 @@ func product<V: Vector>(
   let (m, n, k) = (p.pointee.m, p.pointee.n, p.pointee.k)
   if m <= 0 || n <= 0 { return 0 }
   if k <= 0 && p.pointee.accumulate != 0 && p.pointee.bias == nil { return 0 }
-  // A single row or column is stored the same way whether transposed or not.
-  let transposeA = p.pointee.transposeA != 0 && m > 1 && k > 1
-  let transposeB = p.pointee.transposeB != 0 && n > 1 && k > 1
   let nothing = UnsafePointer(p.pointee.c.of(V.Scalar.self))
-  let a = k > 0 ? p.pointee.a.of(V.Scalar.self) : nothing
-  let b = k > 0 ? p.pointee.b.of(V.Scalar.self) : nothing
-  if n == 1 && k > 0 && (transposeA || k == 1) && p.pointee.bias == nil {
+  var a = Operand<V>(
+    base: k > 0 ? p.pointee.a.of(V.Scalar.self) : nothing, unitSteps: true, stride: p.pointee.aStride,
+    loops: p.pointee.aLoops)
+  var b = Operand<V>(
+    base: k > 0 ? p.pointee.b.of(V.Scalar.self) : nothing, unitSteps: false, stride: p.pointee.bStride,
+    loops: p.pointee.bLoops)
+  // A single row or column is stored the same way whether transposed or not.
+  if p.pointee.transposeA != 0 {
+    a.unitSteps = m == 1 || k == 1
+    if k == 1 { a.stride = 1 }
+  }
+  if p.pointee.transposeB != 0 {
+    b.unitSteps = n > 1 && k > 1
+    if n == 1 { b.stride = 1 }
+  }
+  let isPlain = a.loops == nil && b.loops == nil
+  if n == 1 && k > 0 && (!a.unitSteps || k == 1 && a.stride == 1) && p.pointee.bias == nil && isPlain {
     // Cᵀ = Bᵀ·Aᵀ: one row, with a matrix that is not transposed.
+    let row = Operand<V>(base: b.base, unitSteps: true, stride: k)
+    let matrix = Operand<V>(base: a.base, unitSteps: false, stride: k == 1 ? m : a.stride)
     if m <= 2 &* V.width && k <= blockLimit(V.self) {
-      onePanel(V.self, p, 1, m, k, b, a, false, false)
+      onePanel(V.self, p, 1, m, k, row, matrix)
     } else {
-      compute(V.self, p, 1, m, k, b, a, false, false, run, packBody, computeBody)
+      compute(V.self, p, 1, m, k, row, matrix, run, packBody, computeBody)
     }
-  } else if n == 1 && k > 0 && !transposeA {
+  } else if n == 1 && k > 0 && a.unitSteps {
     columnProduct(V.self, p, m, k, a, b, run, computeBody)
-  } else if n <= 2 &* V.width && k <= blockLimit(V.self) && m &* n &* k <= smallLimit {
-    onePanel(V.self, p, m, n, k, a, b, transposeA, transposeB)
+  } else if n <= 2 &* V.width && k <= blockLimit(V.self) && m &* n &* k <= smallLimit && isPlain {
+    onePanel(V.self, p, m, n, k, a, b)
   } else {
-    compute(V.self, p, m, n, k, a, b, transposeA, transposeB, run, packBody, computeBody)
+    compute(V.self, p, m, n, k, a, b, run, packBody, computeBody)
   }
   return 0
 }
@@ -81,17 +94,19 @@ func product<V: Vector>(
 /// Computes a small C that is one panel wide: no plan, and no packing unless B is transposed.
 @inline(__always)
 private func onePanel<V: Vector>(
-  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int,
-  _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ transposeA: Bool, _ transposeB: Bool
+  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int, _ a: Operand<V>,
+  _ b: Operand<V>
 ) {
-  var finish = Finish<V>(p, n: n, first: true, last: true)
+  let cStride = p.pointee.cStride
+  var finish = Finish<V>(p, stride: cStride, first: true, last: true)
   let lanes = panelWidth(V.self, n)
   let last = n &- (lanes &- V.width)
   var call = TileCall<V>(
-    k: k, a: a, aStride: transposeA ? m : k, b: b, bStride: n, bLast: last, place: 0, column: 0, last: last)
-  if transposeB {
+    k: k, a: a.base, aStride: a.stride, b: b.base, bStride: b.stride, bLast: last, place: 0, column: 0,
+    last: last)
+  if b.unitSteps {
     let packed = p.pointee.workspace.of(V.Scalar.self)
-    packAcross(V.self, b, k, count: n, k: k, packed, lanes, lanes: lanes)
+    packAcross(V.self, b.base, b.stride, count: n, k: k, packed, lanes, lanes: lanes)
     call.b = UnsafePointer(packed)
     call.bStride = lanes
     call.bLast = V.width
@@ -100,13 +115,13 @@ private func onePanel<V: Vector>(
   var tiles = m <= tileHeight ? 1 : (m &+ tileHeight &- 1) / tileHeight
   while rows > 0 {
     let height = tiles == 1 ? rows : (rows &+ tiles &- 1) / tiles
-    if transposeA {
-      Tile.run(UnitRows.self, lanes: lanes, height, &call, &finish)
-    } else {
+    if a.unitSteps {
       Tile.run(UnitSteps.self, lanes: lanes, height, &call, &finish)
+    } else {
+      Tile.run(UnitRows.self, lanes: lanes, height, &call, &finish)
     }
-    call.a += transposeA ? height : height &* k
-    call.place &+= height &* n
+    call.a += a.unitSteps ? height &* a.stride : height
+    call.place &+= height &* cStride
     rows &-= height
     tiles &-= 1
   }
@@ -114,9 +129,8 @@ private func onePanel<V: Vector>(
 
 @inline(never)
 private func compute<V: Vector>(
-  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int,
-  _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ transposeA: Bool, _ transposeB: Bool,
-  _ run: RunPointer, _ packBody: ChunkBody, _ computeBody: ChunkBody
+  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int, _ a: Operand<V>,
+  _ b: Operand<V>, _ run: RunPointer, _ packBody: ChunkBody, _ computeBody: ChunkBody
 ) {
   let size = MemoryLayout<V.Scalar>.stride
   let blocks = blockCount(V.self, k)
@@ -126,14 +140,15 @@ private func compute<V: Vector>(
   let height = tiles == 1 ? m : m / tiles
   let alone = m &* n &* k < inlineLimit || run.threads == 1
   let byBlocks = !alone && dividesBlocks(V.self, n: n, blocks: blocks, tiles: tiles)
-  let edge = byBlocks ? 0 : edgeColumns(V.self, m, n, k, transposeA: transposeA)
+  let edge = byBlocks ? 0 : edgeColumns(V.self, m, n, k, packsA: a.unitSteps || a.loops != nil)
   let workspace = p.pointee.workspace ?? UnsafeMutableRawPointer(p.pointee.c.of(V.Scalar.self))
-  let place = edge == n ? PlaceB.inPlace : placeOfB(m, n, k, transposeB, tiles, V.width)
+  let place =
+    b.loops != nil ? PlaceB.packed : edge == n ? .inPlace : placeOfB(m, n, k, b.unitSteps, tiles, V.width)
   // If B is not packed, its room may be missing: a column computed as a row was planned as a column.
   let sums = workspace + (place == .packed ? bytes.b : 0)
   var plan = ProductPlan<V>(
-    arguments: p, m: m, n: n, k: k, a: a, b: b, transposeA: transposeA, transposeB: transposeB,
-    packA: packsA(V.self, m, n, k), placeB: place,
+    arguments: p, m: m, n: n, k: k, a: a, b: b, cStride: p.pointee.cStride,
+    packA: a.loops != nil || packsA(V.self, m, n, k), placeB: place,
     block: block, blocks: blocks, tiles: tiles, height: height, tallTiles: m &- tiles &* height,
     packedB: workspace.assumingMemoryBound(to: V.Scalar.self),
     own: (sums + bytes.sums).assumingMemoryBound(to: V.Scalar.self), ownRows: bytes.rows / size,
