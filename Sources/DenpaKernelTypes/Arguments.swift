@@ -47,8 +47,9 @@ public enum Function: Int32, Sendable, CaseIterable {
 public struct ProductArguments {
   public var m: Int, n: Int, k: Int
   public var a: Const? = nil, b: Const? = nil, c: Mutable? = nil
-  /// Elements from one row to the next, as the matrix is stored. An A that is transposed and has one row, a B
-  /// that has one column, and a C that has one column or a `derivativePoint` are without gaps.
+  /// Elements from one row to the next, as the matrix is stored. Without gaps are an A that is transposed and
+  /// has one row, a B that has one column or is transposed and has one step, and a C that has one column or a
+  /// `derivativePoint`.
   public var aStride: Int, bStride: Int, cStride: Int
   /// If not nil, the matrix is walked over by these loops instead.
   public var aLoops: UnsafePointer<OperandLoops>? = nil, bLoops: UnsafePointer<OperandLoops>? = nil

@@ -35,9 +35,9 @@ func columnProduct<V: Vector>(
 /// Computes some rows of a product with one column.
 @inline(never)
 func computeRows<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
-  let (m, k, a, b) = (context.pointee.m, context.pointee.k, context.pointee.a, context.pointee.b)
-  let own = context.pointee.own + worker &* context.pointee.workerStride
-  let isPlain = a.loops == nil && b.loops == nil
+  let (m, k, stride) = (context.pointee.m, context.pointee.k, context.pointee.a.stride)
+  let x = context.pointee.a.base, column = context.pointee.b.base
+  let isPlain = context.pointee.a.loops == nil && context.pointee.b.loops == nil
   var finish = Finish<V>(context.pointee.arguments, stride: m, first: true, last: true)
   finish.oneBias = true
   var row = chunk &* context.pointee.height
@@ -47,10 +47,10 @@ func computeRows<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ c
     var sums = V.zero
     withUnsafeMutableBytes(of: &sums) { bytes in
       let sums = bytes.baseAddress.of(V.Scalar.self)
-      for i in 0..<count {
-        sums[i] =
-          isPlain
-          ? dot(V.self, a.base + (row &+ i) &* a.stride, b.base, k) : dot(a, row &+ i, b, k, own)
+      if isPlain {
+        for i in 0..<count { sums[i] = dot(V.self, x + (row &+ i) &* stride, column, k) }
+      } else {
+        for i in 0..<count { sums[i] = gatheredDot(context, row &+ i, worker) }
       }
       finish.apply(sums, 1, 1, place: row, column: row, last: count)
     }
@@ -83,32 +83,34 @@ func dot<V: Vector>(
   var sums = DotSums<V>()
   var i = 0
   while i &+ DotSums<V>.stretch <= k {
-    sums.add(a + i, b + i)
+    sums.add(a, b, at: i)
     i &+= DotSums<V>.stretch
   }
-  sums.add(a + i, b + i, count: k &- i)
+  sums.add(a, b, from: i, to: k)
   return sums.total
 }
 
-/// The same where loops walk over A or B: it is gathered stretch by stretch in `own`.
+/// The same for a row where loops walk over A or B: what they meet is gathered, stretch by stretch.
 @inline(never)
-private func dot<V: Vector>(
-  _ a: Operand<V>, _ line: Int, _ b: Operand<V>, _ k: Int, _ own: UnsafeMutablePointer<V.Scalar>
-) -> V.Scalar {
+private func gatheredDot<V: Vector>(_ plan: UnsafePointer<ProductPlan<V>>, _ row: Int, _ worker: Int)
+  -> V.Scalar
+{
+  let (k, a, b) = (plan.pointee.k, plan.pointee.a, plan.pointee.b)
   let stretch = DotSums<V>.stretch
-  let left = own, right = own + stretch
+  let left = plan.pointee.own + worker &* plan.pointee.workerStride
+  let right = left + stretch
   var sums = DotSums<V>()
   var i = 0
   while i < k {
     let count = Swift.min(stretch, k &- i)
-    a.pack(line: line, count: 1, step: i, k: count, left, 1, lanes: 1)
+    a.pack(line: row, count: 1, step: i, k: count, left, 1, lanes: 1)
     var column = b.base + i
     if b.loops != nil {
       b.pack(line: 0, count: 1, step: i, k: count, right, 1, lanes: 1)
       column = UnsafePointer(right)
     }
     if k <= V.width { return dot(V.self, left, column, k) }
-    if count == stretch { sums.add(left, column) } else { sums.add(left, column, count: count) }
+    if count == stretch { sums.add(left, column, at: 0) } else { sums.add(left, column, from: 0, to: count) }
     i &+= count
   }
   return sums.total
@@ -121,20 +123,19 @@ private struct DotSums<V: Vector> {
   /// The elements that are added at once.
   @inline(__always) static var stretch: Int { 4 &* V.width }
 
+  /// Adds a stretch.
   @inline(__always)
-  mutating func add(_ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>) {
-    s0 = V.fma(V.load(a), V.load(b), s0)
-    s1 = V.fma(V.load(a + V.width), V.load(b + V.width), s1)
-    s2 = V.fma(V.load(a + 2 &* V.width), V.load(b + 2 &* V.width), s2)
-    s3 = V.fma(V.load(a + 3 &* V.width), V.load(b + 3 &* V.width), s3)
+  mutating func add(_ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, at i: Int) {
+    s0 = V.fma(V.load(a + i), V.load(b + i), s0)
+    s1 = V.fma(V.load(a + (i &+ V.width)), V.load(b + (i &+ V.width)), s1)
+    s2 = V.fma(V.load(a + (i &+ 2 &* V.width)), V.load(b + (i &+ 2 &* V.width)), s2)
+    s3 = V.fma(V.load(a + (i &+ 3 &* V.width)), V.load(b + (i &+ 3 &* V.width)), s3)
   }
 
   /// Adds the last elements, fewer than a stretch.
   @inline(__always)
-  mutating func add(_ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, count: Int) {
-    var sum = s0
-    sweep(V.self, 0, count) { i, n in sum = V.fma(V.load(a + i, n), V.load(b + i, n), sum) }
-    s0 = sum
+  mutating func add(_ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, from i: Int, to k: Int) {
+    sweep(V.self, i, k) { i, n in s0 = V.fma(V.load(a + i, n), V.load(b + i, n), s0) }
   }
 
   @inline(__always) var total: V.Scalar { ((s0 + s1) + (s2 + s3)).sum }

@@ -52,7 +52,8 @@ func product<V: Vector>(
   _: V.Type, _ arguments: UnsafeRawPointer, _ run: RunPointer, _ packBody: ChunkBody, _ computeBody: ChunkBody
 ) -> Int32 {
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
-  let (m, n, k) = (p.pointee.m, p.pointee.n, p.pointee.k)
+  var (m, n) = (p.pointee.m, p.pointee.n)
+  let k = p.pointee.k
   if m <= 0 || n <= 0 { return 0 }
   if k <= 0 && p.pointee.accumulate != 0 && p.pointee.bias == nil { return 0 }
   let nothing = UnsafePointer(p.pointee.c.of(V.Scalar.self))
@@ -72,19 +73,20 @@ func product<V: Vector>(
     if n == 1 { b.stride = 1 }
   }
   let isPlain = a.loops == nil && b.loops == nil
-  if n == 1 && k > 0 && (!a.unitSteps || k == 1 && a.stride == 1) && p.pointee.bias == nil && isPlain {
-    // Cᵀ = Bᵀ·Aᵀ: one row, with a matrix that is not transposed.
-    let row = Operand<V>(base: b.base, unitSteps: true, stride: k)
-    let matrix = Operand<V>(base: a.base, unitSteps: false, stride: k == 1 ? m : a.stride)
-    if m <= 2 &* V.width && k <= blockLimit(V.self) {
-      onePanel(V.self, p, 1, m, k, row, matrix)
-    } else {
-      compute(V.self, p, 1, m, k, row, matrix, run, packBody, computeBody)
+  if n == 1 && k > 0 {
+    if (!a.unitSteps || k == 1 && a.stride == 1) && p.pointee.bias == nil && isPlain {
+      // Cᵀ = Bᵀ·Aᵀ: one row, with a matrix that is not transposed.
+      (m, n) = (1, m)
+      (a.base, b.base) = (b.base, a.base)
+      (a.unitSteps, b.unitSteps) = (true, false)
+      b.stride = k == 1 ? n : a.stride
+    } else if a.unitSteps {
+      columnProduct(V.self, p, m, k, a, b, run, computeBody)
+      return 0
     }
-  } else if n == 1 && k > 0 && a.unitSteps {
-    columnProduct(V.self, p, m, k, a, b, run, computeBody)
-  } else if n <= 2 &* V.width && k <= blockLimit(V.self) && m &* n &* k <= smallLimit && isPlain {
-    onePanel(V.self, p, m, n, k, a, b)
+  }
+  if n <= 2 &* V.width && k <= blockLimit(V.self) && m &* n &* k <= smallLimit && isPlain {
+    onePanel(V.self, p, m, n, k, a.base, a.stride, b.base, b.stride, unitA: a.unitSteps, unitB: b.unitSteps)
   } else {
     compute(V.self, p, m, n, k, a, b, run, packBody, computeBody)
   }
@@ -94,19 +96,20 @@ func product<V: Vector>(
 /// Computes a small C that is one panel wide: no plan, and no packing unless B is transposed.
 @inline(__always)
 private func onePanel<V: Vector>(
-  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int, _ a: Operand<V>,
-  _ b: Operand<V>
+  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int,
+  _ a: UnsafePointer<V.Scalar>, _ aStride: Int, _ b: UnsafePointer<V.Scalar>, _ bStride: Int, unitA: Bool,
+  unitB: Bool
 ) {
   let cStride = p.pointee.cStride
   var finish = Finish<V>(p, stride: cStride, first: true, last: true)
   let lanes = panelWidth(V.self, n)
   let last = n &- (lanes &- V.width)
   var call = TileCall<V>(
-    k: k, a: a.base, aStride: a.stride, b: b.base, bStride: b.stride, bLast: last, place: 0, column: 0,
+    k: k, a: a, aStride: aStride, b: b, bStride: bStride, bLast: last, place: 0, column: 0,
     last: last)
-  if b.unitSteps {
+  if unitB {
     let packed = p.pointee.workspace.of(V.Scalar.self)
-    packAcross(V.self, b.base, b.stride, count: n, k: k, packed, lanes, lanes: lanes)
+    packAcross(V.self, b, bStride, count: n, k: k, packed, lanes, lanes: lanes)
     call.b = UnsafePointer(packed)
     call.bStride = lanes
     call.bLast = V.width
@@ -115,12 +118,12 @@ private func onePanel<V: Vector>(
   var tiles = m <= tileHeight ? 1 : (m &+ tileHeight &- 1) / tileHeight
   while rows > 0 {
     let height = tiles == 1 ? rows : (rows &+ tiles &- 1) / tiles
-    if a.unitSteps {
+    if unitA {
       Tile.run(UnitSteps.self, lanes: lanes, height, &call, &finish)
     } else {
       Tile.run(UnitRows.self, lanes: lanes, height, &call, &finish)
     }
-    call.a += a.unitSteps ? height &* a.stride : height
+    call.a += unitA ? height &* aStride : height
     call.place &+= height &* cStride
     rows &-= height
     tiles &-= 1

@@ -116,7 +116,7 @@ private func checkStrides<T: Element>(_ m: Int, _ n: Int, _ k: Int, _: T.Type, t
     item.function = item.accumulate || item.bias ? .identity : .tanh
     item.cGap = n == 1 ? 0 : 1 + random.below(20)
     let aGap = item.transposeA && m == 1 ? 0 : 1 + random.below(20)
-    let bGap = n == 1 ? 0 : 1 + random.below(20)
+    let bGap = n == 1 || item.transposeB && k == 1 ? 0 : 1 + random.below(20)
     func factor(_ lines: Int, _ steps: Int, unitSteps: Bool, _ gap: Int) -> Factor<T> {
       let stride = (unitSteps ? steps : lines) + gap
       return Factor(
