@@ -47,15 +47,14 @@ public enum Function: Int32, Sendable, CaseIterable {
 public struct ProductArguments {
   public var m: Int, n: Int, k: Int
   public var a: Const? = nil, b: Const? = nil, c: Mutable? = nil
-  /// Elements from one row to the next, as the matrix is stored. Without gaps are an A that is transposed and
-  /// has one row, a B that has one column or is transposed and has one step, and a C that has one column or a
-  /// `derivativePoint`.
+  /// Elements from one row to the next, as the matrix is stored. A B or C that has one column is without gaps,
+  /// and so is a C that has a `derivativePoint`.
   public var aStride: Int, bStride: Int, cStride: Int
   /// If not nil, the matrix is walked over by these loops instead.
   public var aLoops: UnsafePointer<OperandLoops>? = nil, bLoops: UnsafePointer<OperandLoops>? = nil
-  /// Whether A is stored as k×m (row-major) instead of m×k.
+  /// Whether A is stored as k×m (row-major) instead of m×k. A single row or column is never transposed.
   public var transposeA: Int32
-  /// Whether B is stored as n×k instead of k×n.
+  /// Whether B is stored as n×k instead of k×n. A single row or column is never transposed.
   public var transposeB: Int32
   public var accumulate: Int32 = 0
   /// Raw value of `Function`, applied to A·B + bias. Never together with `accumulate`.
@@ -79,10 +78,10 @@ public struct ProductArguments {
     self.m = m
     self.n = n
     self.k = k
-    self.transposeA = transposeA ? 1 : 0
-    self.transposeB = transposeB ? 1 : 0
-    aStride = transposeA ? m : k
-    bStride = transposeB ? k : n
+    self.transposeA = transposeA && m > 1 && k > 1 ? 1 : 0
+    self.transposeB = transposeB && n > 1 && k > 1 ? 1 : 0
+    aStride = self.transposeA != 0 ? m : k
+    bStride = self.transposeB != 0 ? k : n
     cStride = n
   }
 }

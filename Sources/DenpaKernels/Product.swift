@@ -58,20 +58,11 @@ func product<V: Vector>(
   if k <= 0 && p.pointee.accumulate != 0 && p.pointee.bias == nil { return 0 }
   let nothing = UnsafePointer(p.pointee.c.of(V.Scalar.self))
   var a = Operand<V>(
-    base: k > 0 ? p.pointee.a.of(V.Scalar.self) : nothing, unitSteps: true, stride: p.pointee.aStride,
-    loops: p.pointee.aLoops)
+    base: k > 0 ? p.pointee.a.of(V.Scalar.self) : nothing, unitSteps: p.pointee.transposeA == 0,
+    stride: p.pointee.aStride, loops: p.pointee.aLoops)
   var b = Operand<V>(
-    base: k > 0 ? p.pointee.b.of(V.Scalar.self) : nothing, unitSteps: false, stride: p.pointee.bStride,
-    loops: p.pointee.bLoops)
-  // A single row or column is stored the same way whether transposed or not.
-  if p.pointee.transposeA != 0 {
-    a.unitSteps = m == 1 || k == 1
-    if k == 1 { a.stride = 1 }
-  }
-  if p.pointee.transposeB != 0 {
-    b.unitSteps = n > 1 && k > 1
-    if n == 1 { b.stride = 1 }
-  }
+    base: k > 0 ? p.pointee.b.of(V.Scalar.self) : nothing, unitSteps: p.pointee.transposeB != 0,
+    stride: p.pointee.bStride, loops: p.pointee.bLoops)
   let isPlain = a.loops == nil && b.loops == nil
   if n == 1 && k > 0 {
     if (!a.unitSteps || k == 1 && a.stride == 1) && p.pointee.bias == nil && isPlain {
@@ -100,8 +91,7 @@ private func onePanel<V: Vector>(
   _ a: UnsafePointer<V.Scalar>, _ aStride: Int, _ b: UnsafePointer<V.Scalar>, _ bStride: Int, unitA: Bool,
   unitB: Bool
 ) {
-  let cStride = p.pointee.cStride
-  var finish = Finish<V>(p, stride: cStride, first: true, last: true)
+  var finish = Finish<V>(p, stride: p.pointee.cStride, first: true, last: true)
   let lanes = panelWidth(V.self, n)
   let last = n &- (lanes &- V.width)
   var call = TileCall<V>(
@@ -123,8 +113,8 @@ private func onePanel<V: Vector>(
     } else {
       Tile.run(UnitRows.self, lanes: lanes, height, &call, &finish)
     }
-    call.a += unitA ? height &* aStride : height
-    call.place &+= height &* cStride
+    call.a += unitA ? height &* call.aStride : height
+    call.place &+= height &* finish.stride
     rows &-= height
     tiles &-= 1
   }

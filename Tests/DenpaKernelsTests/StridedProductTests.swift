@@ -93,11 +93,9 @@ private struct StridedCase<T: Element> {
       let expected = run(table, a, b, copied: true, set)
       #expect(run(table, a, b, copied: false, set) == expected, "\(kernels.name) \(self)")
       guard threads else { continue }
-      for count in [2, 3, 8] as [Int32] {
-        for parallel in [backwards, threaded] {
-          let other = run(table, a, b, copied: false, set, parallel: parallel, threads: count)
-          #expect(other == expected, "\(kernels.name) \(self) on \(count)")
-        }
+      for (count, parallel) in [(2, threaded), (3, backwards), (8, threaded)] as [(Int32, Parallel)] {
+        let other = run(table, a, b, copied: false, set, parallel: parallel, threads: count)
+        #expect(other == expected, "\(kernels.name) \(self) on \(count)")
       }
     }
   }
@@ -115,7 +113,7 @@ private func checkStrides<T: Element>(_ m: Int, _ n: Int, _ k: Int, _: T.Type, t
     item.bias = (m + n + k) % 3 == 0
     item.function = item.accumulate || item.bias ? .identity : .tanh
     item.cGap = n == 1 ? 0 : 1 + random.below(20)
-    let aGap = item.transposeA && m == 1 ? 0 : 1 + random.below(20)
+    let aGap = item.transposeA && (m == 1 || k == 1) ? 0 : 1 + random.below(20)
     let bGap = n == 1 || item.transposeB && k == 1 ? 0 : 1 + random.below(20)
     func factor(_ lines: Int, _ steps: Int, unitSteps: Bool, _ gap: Int) -> Factor<T> {
       let stride = (unitSteps ? steps : lines) + gap
@@ -179,7 +177,8 @@ private func side(_ count: Int, inner: Int, _ random: inout Generator) -> Side {
 }
 
 private func checkLoops<T: Element>(_ m: Int, _ n: Int, _ k: Int, _: T.Type, threads: Bool = false) {
-  for bits in 0..<16 {
+  // All of them with few elements, otherwise every third.
+  for bits in stride(from: 0, to: 16, by: threads ? 3 : 1) {
     var random = Generator(UInt64(m * 1_000_003 + n * 1009 + k + bits))
     var item = StridedCase<T>(m: m, n: n, k: k)
     item.transposeA = bits & 1 != 0
@@ -227,8 +226,8 @@ private func withLoops<T>(_ factor: Factor<T>, _ body: (UnsafePointer<OperandLoo
 
 @Test(arguments: [1, 2, 6, 7, 14, 24, 30, 60])
 func productOfSmallFactorsInLoops(m: Int) {
-  for n in [1, 2, 8, 10, 16, 30, 33, 64] {
-    for k in [1, 4, 9, 25, 36, 72] {
+  for n in [1, 2, 8, 10, 16, 33, 64] {
+    for k in [1, 4, 25, 36, 72] {
       checkLoops(m, n, k, Float.self)
       if (m + n + k) % 3 == 0 { checkLoops(m, n, k, Double.self) }
     }

@@ -70,7 +70,7 @@ struct Factors {
       arguments.transposeA = 1
       arguments.aStride = transposed
     } else {
-      arguments.transposeA = transposeA ? 1 : 0
+      arguments.transposeA = transposeA && !isLine ? 1 : 0
       arguments.aLoops = try lowering.reserve(lines: lines, steps: steps)
     }
   }
