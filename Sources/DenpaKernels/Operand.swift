@@ -24,7 +24,12 @@ struct Operand<V: Vector> {
     lanes: Int
   ) {
     if let loops {
-      packLoops(loops.pointee, line, count, step, k, out, outStride, lanes)
+      packLoops(loops.pointee, line, count, step, k, out, (1, outStride))
+      if count < lanes {
+        for p in 0..<k {
+          sweep(V.self, count, lanes) { i, n in V.zero.store(out + (p &* outStride &+ i), n) }
+        }
+      }
     } else if unitSteps {
       packAcross(V.self, at(line: line, step: step), stride, count: count, k: k, out, outStride, lanes: lanes)
     } else {
@@ -32,11 +37,21 @@ struct Operand<V: Vector> {
     }
   }
 
-  /// The same for loops: piece by piece, each along the innermost loops.
+  /// Writes `count` lines of `k` adjacent steps of an operand that loops walk over, one after the other.
+  @inline(__always)
+  func packLines(
+    _ loops: OperandLoops, _ line: Int, _ count: Int, _ step: Int, _ k: Int,
+    _ out: UnsafeMutablePointer<V.Scalar>
+  ) {
+    packLoops(loops, line, count, step, k, out, (k, 1))
+  }
+
+  /// Writes out[p·strides.step + i·strides.line], piece by piece, each along the innermost loops. One of the
+  /// strides is 1.
   @inline(never)
   private func packLoops(
     _ loops: OperandLoops, _ line: Int, _ count: Int, _ step: Int, _ k: Int,
-    _ out: UnsafeMutablePointer<V.Scalar>, _ outStride: Int, _ lanes: Int
+    _ out: UnsafeMutablePointer<V.Scalar>, _ strides: (line: Int, step: Int)
   ) {
     var i = 0
     while i < count {
@@ -47,27 +62,33 @@ struct Operand<V: Vector> {
         let steps = Piece(loops.steps, loops.stepLoops, at: step &+ p)
         let length = Swift.min(steps.length, k &- p)
         let from = base + (lines.offset &+ steps.offset)
-        let to = out + (p &* outStride &+ i)
-        if steps.stride == 1 && outStride == 1 {
-          packAlong(V.self, from, 0, count: length, k: 1, to, 0, lanes: length)
-        } else if lines.stride == 1 {
-          packAlong(V.self, from, steps.stride, count: width, k: length, to, outStride, lanes: width)
-        } else if steps.stride == 1 {
-          packAcross(V.self, from, lines.stride, count: width, k: length, to, outStride, lanes: width)
+        let to = out + (p &* strides.step &+ i &* strides.line)
+        if steps.stride == 1 && strides.step == 1 {
+          packAlong(V.self, from, lines.stride, count: length, k: width, to, strides.line, lanes: length)
+        } else if lines.stride == 1 && strides.line == 1 {
+          packAlong(V.self, from, steps.stride, count: width, k: length, to, strides.step, lanes: width)
+        } else if steps.stride == 1 && strides.line == 1 {
+          packAcross(V.self, from, lines.stride, count: width, k: length, to, strides.step, lanes: width)
         } else {
           for q in 0..<length {
-            for j in 0..<width { to[q &* outStride &+ j] = from[q &* steps.stride &+ j &* lines.stride] }
+            for j in 0..<width {
+              to[q &* strides.step &+ j &* strides.line] = from[q &* steps.stride &+ j &* lines.stride]
+            }
           }
         }
         p &+= length
       }
       i &+= width
     }
-    if count < lanes {
-      for p in 0..<k {
-        sweep(V.self, count, lanes) { i, n in V.zero.store(out + (p &* outStride &+ i), n) }
-      }
-    }
+  }
+}
+
+extension OperandLoops {
+  /// Whether the steps are adjacent, `count` of them or more at a time.
+  @inline(__always)
+  func hasUnitSteps(_ count: Int) -> Bool {
+    let inner = steps[stepLoops &- 1]
+    return inner.stride == 1 && inner.extent >= count
   }
 }
 

@@ -148,6 +148,7 @@ private func compute<V: Vector>(
     workerStride: (bytes.rows &+ bytes.panel) / size, sums: sums.assumingMemoryBound(to: V.Scalar.self),
     groupPanels: Swift.max(1, groupLimit / Swift.max(1, block &* 2 &* V.width &* size)))
   plan.edge = edge
+  if let loops = a.loops, !packsA(V.self, m, n, k) { plan.packsLines = loops.pointee.hasUnitSteps(V.width) }
   if byBlocks {
     blockProduct(&plan, run, packBody, computeBody)
     return

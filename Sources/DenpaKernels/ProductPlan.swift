@@ -28,6 +28,8 @@ struct ProductPlan<V: Vector> {
   var b: Operand<V>
   var cStride: Int
   var packA: Bool
+  /// Rows of A are packed one after the other, not side by side.
+  var packsLines = false
   var placeB: PlaceB
   var division = Division.tiles
   /// The steps of a block of k, and the number of blocks.
@@ -214,7 +216,11 @@ extension ProductPlan {
     for tile in firstTile..<lastTile {
       let row = tileRow(tile)
       let height = tileRow(tile &+ 1) &- row
-      a.pack(line: row, count: height, step: start, k: length, out, height, lanes: height)
+      if packsLines, let loops = a.loops {
+        a.packLines(loops.pointee, row, height, start, length, out)
+      } else {
+        a.pack(line: row, count: height, step: start, k: length, out, height, lanes: height)
+      }
       out += height &* length
     }
   }
@@ -225,10 +231,8 @@ extension ProductPlan {
     _ firstTile: Int, _ lastTile: Int, _ left: Int, _ right: Int, _ index: Int, _ worker: Int,
     _ finish: UnsafePointer<Finish<V>>
   ) {
-    if packA {
-      pack(rowsOf: firstTile, lastTile, index, worker)
-      multiply(UnitRows.self, firstTile, lastTile, left, right, index, worker, finish)
-    } else if !a.unitSteps {
+    if packA { pack(rowsOf: firstTile, lastTile, index, worker) }
+    if packA ? !packsLines : !a.unitSteps {
       multiply(UnitRows.self, firstTile, lastTile, left, right, index, worker, finish)
     } else {
       multiply(UnitSteps.self, firstTile, lastTile, left, right, index, worker, finish)
@@ -270,7 +274,8 @@ extension ProductPlan {
         let height = tileRow(tile &+ 1) &- row
         var call = TileCall<V>(
           k: length, a: packA ? rows + (row &- firstRow) &* length : a.at(line: row, step: start),
-          aStride: packA ? height : a.stride, b: b.base, bStride: b.stride, bLast: V.width, place: 0,
+          aStride: packA ? packsLines ? length : height : a.stride, b: b.base, bStride: b.stride,
+          bLast: V.width, place: 0,
           column: 0, last: V.width)
         var j = group
         while j < groupEnd {
