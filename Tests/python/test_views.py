@@ -6,7 +6,6 @@ import denpa as dp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-
 from test_arithmetic import check, numbers
 
 
@@ -38,7 +37,7 @@ def test_matmul_of_permuted_axes(transpose, axes):
     """Heads, transposed matrices, and matrices in which neither axis is contiguous."""
     ta, tb = transpose
     shape = np.zeros((1, 3, 4, 5)).transpose(0, *axes).shape[1:]
-    m, k = shape[-2:][::-1] if ta else shape[-2:]
+    k = shape[-2] if ta else shape[-1]
     other = (shape[0], 6, k) if tb else (shape[0], k, 6)
     # The second operand is permuted alike.
     back = np.argsort((0, *axes))
@@ -60,7 +59,13 @@ def test_matmul_with_slices(columns):
     def net(a, b):
         return dp.Slice(axis=2, start=1, stop=5)(a) @ dp.Slice(axis=2, start=2, stop=2 + columns)(b)
 
-    check(net, lambda a, b: a[:, :, 1:5] @ b[:, :, 2 : 2 + columns], (3, 7), (4, 6), rows=2)
+    check(
+        net,
+        lambda a, b: a[:, :, 1:5] @ b[:, :, 2 : 2 + columns],
+        (3, 7),
+        (4, 6),
+        rows=2,
+    )
 
 
 @pytest.mark.parametrize("filters", [1, 4, 19])
@@ -83,7 +88,11 @@ def test_windows_of_a_permuted_image(order, filters):
     assert_array_equal(np.array(turned.grads["c.W"]), np.array(plain.grads["c.W"]))
     assert_allclose(dx, dimage.transpose(0, *np.argsort((0, *order))[1:]), rtol=1e-14)
     # y is linear in W: the gradient's product with W is that of y.
-    assert_allclose((np.array(turned.grads["c.W"]) * turned.parameters["c.W"]).sum(), (y * weights).sum(), rtol=1e-10)
+    assert_allclose(
+        (np.array(turned.grads["c.W"]) * turned.parameters["c.W"]).sum(),
+        (y * weights).sum(),
+        rtol=1e-10,
+    )
 
 
 @pytest.mark.parametrize("filters", [1, 16])
