@@ -39,11 +39,10 @@ extension Lowering {
   }
 
   /// The loops of one tensor as arguments of a kernel.
-  mutating func reserve(single loops: Loops) throws(DenpaError) -> (UnsafePointer<ReductionAxis>, count: Int)
-  {
-    let axes = try reserve(ReductionAxis(), count: loops.extents.count)
+  mutating func reserve(single loops: Loops) throws(DenpaError) -> (UnsafePointer<SingleAxis>, count: Int) {
+    let axes = try reserve(SingleAxis(), count: loops.extents.count)
     for axis in loops.extents.indices {
-      axes[axis] = ReductionAxis(extent: loops.extents[axis], stride: loops.strides[axis][0])
+      axes[axis] = SingleAxis(extent: loops.extents[axis], stride: loops.strides[axis][0])
     }
     return (UnsafePointer(axes), loops.extents.count)
   }

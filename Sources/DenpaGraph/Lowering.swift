@@ -67,7 +67,7 @@ struct Lowering {
     let address = address.assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
     let base = plan.tensors.storage(id)
     let offset =
-      base == id ? 0 : plan.tensors.layout(id, rows: sizes.rows).offset * plan.tensors[id].type.dtype.size
+      base == id ? 0 : layout(id).offset * plan.tensors[id].type.dtype.size
     switch plan.tensors[base].role {
     case .slot(let slot): slotPatches.append(Patch(address: address, source: slot, offset: offset))
     case .parameter(let number):
@@ -80,7 +80,7 @@ struct Lowering {
     }
   }
 
-  func layout(_ id: TensorID) -> Layout { plan.tensors.layout(id, rows: sizes.rows) }
+  func layout(_ id: TensorID) -> Layout { sizes.layout(id) }
 
   /// Whether a tensor is 64-byte aligned and alone in its memory up to a multiple of 64 bytes.
   func isPadded(_ id: TensorID) -> Bool {

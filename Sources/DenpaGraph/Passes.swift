@@ -282,7 +282,8 @@ struct Passes {
         }
         let mustCopy =
           destination.mode != .overwrite && !op.operation.adds(to: slot)
-          || !op.operation.writesViews(slot) && !tensors.isContiguous(destination.tensor)
+          || !tensors.isContiguous(destination.tensor)
+            && !op.operation.writesViews(slot, tensors.layout(destination.tensor, rows: 2))
         if mustCopy {
           let own = addTemporary(tensors[destination.tensor].type, node: op.node, "to be copied")
           copies.append(Op(CopyOperation(), node: op.node, reads: [own], writes: [destination]))

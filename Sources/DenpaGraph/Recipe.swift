@@ -4,15 +4,18 @@ import DenpaCore
 public struct Tensor: Sendable {
   let id: TensorID
   var transposed = false
+  /// How many of its last axes are the columns, where it is a matrix.
+  var columnAxes = 1
 
-  public var T: Tensor { Tensor(id: id, transposed: !transposed) }
+  public var T: Tensor { Tensor(id: id, transposed: !transposed, columnAxes: columnAxes) }
 }
 
 /// What a layer writes its formulas to: it has the layer's tensors, and one method for each operation
 /// (`Operations`).
 ///
-/// A tensor is used as a matrix of (all axes but the last) × (the last axis). Layers only name destinations:
-/// the plan decides whether a gradient is stored, added or dropped.
+/// A tensor is used as a matrix of (all axes but the last) × (the last axis), windows as one of windows × the
+/// elements of a window. Layers only name destinations: the plan decides whether a gradient is stored, added or
+/// dropped.
 public struct Recipe {
   let builder: PlanBuilder
   let node: Int
@@ -89,11 +92,12 @@ public struct Recipe {
   }
 
   /// Returns the windows of an image (rows, height, width, channels) as one tensor (rows, windows down,
-  /// windows across, height, width and channels of a window).
+  /// windows across, height, width and channels of a window). As a factor of a product it is a matrix: windows
+  /// × elements of a window.
   public func windows(_ image: Tensor, step: (Int, Int), dilation: (Int, Int), as shape: Shape) -> Tensor {
     let role = builder.tensors.windows(of: image.id, step: step, dilation: dilation, as: shape)
     let type = TensorType(builder.tensors[image.id].type.dtype, shape)
-    return Tensor(id: builder.add(type, role, node: node, label: "windows"))
+    return Tensor(id: builder.add(type, role, node: node, label: "windows"), columnAxes: 3)
   }
 
   // MARK: Ops

@@ -42,14 +42,20 @@ public enum Function: Int32, Sendable, CaseIterable {
 
 /// C = f(A·B + bias) ∘ g'(derivativePoint), or C += …
 ///
-/// A is m×k, B is k×n (after transposition), C is m×n with leading dimension n.
+/// A is m×k, B is k×n (after transposition), C is m×n. A and B may have any strides, and be walked over by
+/// several loops; the rows of C are contiguous, one stride apart.
 public struct ProductArguments {
-  public var m = 0, n = 0, k = 0
+  public var m: Int, n: Int, k: Int
   public var a: Const? = nil, b: Const? = nil, c: Mutable? = nil
-  /// Whether A is stored as k×m (row-major) instead of m×k.
-  public var transposeA: Int32 = 0
-  /// Whether B is stored as n×k instead of k×n.
-  public var transposeB: Int32 = 0
+  /// Elements from one row to the next, as the matrix is stored. A B or C that has one column is without gaps,
+  /// and so is a C that has a `derivativePoint`.
+  public var aStride: Int, bStride: Int, cStride: Int
+  /// If not nil, the matrix is walked over by these loops instead.
+  public var aLoops: UnsafePointer<OperandLoops>? = nil, bLoops: UnsafePointer<OperandLoops>? = nil
+  /// Whether A is stored as k×m (row-major) instead of m×k. A single row or column is never transposed.
+  public var transposeA: Int32
+  /// Whether B is stored as n×k instead of k×n. A single row or column is never transposed.
+  public var transposeB: Int32
   public var accumulate: Int32 = 0
   /// Raw value of `Function`, applied to A·B + bias. Never together with `accumulate`.
   public var function: Int32 = 0
@@ -66,7 +72,32 @@ public struct ProductArguments {
   /// Whether C is 64-byte aligned and padded to a multiple of 64 bytes, so that values may be written past
   /// its end.
   public var isPadded: Int32 = 0
-  public init() {}
+
+  /// A product of matrices without gaps.
+  public init(m: Int = 0, n: Int = 0, k: Int = 0, transposeA: Bool = false, transposeB: Bool = false) {
+    self.m = m
+    self.n = n
+    self.k = k
+    self.transposeA = transposeA && m > 1 && k > 1 ? 1 : 0
+    self.transposeB = transposeB && n > 1 && k > 1 ? 1 : 0
+    aStride = self.transposeA != 0 ? m : k
+    bStride = self.transposeB != 0 ? k : n
+    cStride = n
+  }
+}
+
+/// The loops that walk over a factor of a product: over its lines (rows of A, columns of B), and over the
+/// steps of the summed axis. At least one of each, the outermost first. Elements may be met more than once.
+public struct OperandLoops {
+  public var lines: UnsafePointer<SingleAxis>, steps: UnsafePointer<SingleAxis>
+  public var lineLoops: Int, stepLoops: Int
+
+  public init(
+    lines: (UnsafePointer<SingleAxis>, count: Int), steps: (UnsafePointer<SingleAxis>, count: Int)
+  ) {
+    (self.lines, lineLoops) = lines
+    (self.steps, stepLoops) = steps
+  }
 }
 
 /// The gradients of y = x·W + b on one sample: dW (+)= xᵀ·dy, db (+)= dy, dx = (dy·Wᵀ) ∘ f'(derivativePoint),

@@ -49,8 +49,8 @@ public struct BinaryGradientArguments {
   public init() {}
 }
 
-/// One axis of a reduction: its extent, and the elements of x from one index to the next.
-public struct ReductionAxis {
+/// One loop over a tensor: its extent, and the elements from one index to the next.
+public struct SingleAxis {
   public var extent: Int, stride: Int
 
   public init(extent: Int = 1, stride: Int = 1) {
@@ -62,7 +62,7 @@ public struct ReductionAxis {
 /// y (+)= scale · Σ x over some axes, or y = max x; y has the other axes and no gaps.
 public struct ReductionArguments {
   /// Those that y has, and those that are reduced; the outermost first, at least one of each.
-  public var kept: UnsafePointer<ReductionAxis>? = nil, reduced: UnsafePointer<ReductionAxis>? = nil
+  public var kept: UnsafePointer<SingleAxis>? = nil, reduced: UnsafePointer<SingleAxis>? = nil
   public var keptCount = 0, reducedCount = 0
   /// The elements of y, and the elements of x that each of them is computed from.
   public var count = 0, terms = 0
@@ -76,7 +76,7 @@ public struct ReductionArguments {
 
 /// dx (+)= dy where x is the maximum y, divided evenly among equal ones, else 0; dx has x's axes.
 public struct MaxGradientArguments {
-  public var kept: UnsafePointer<ReductionAxis>? = nil, reduced: UnsafePointer<ReductionAxis>? = nil
+  public var kept: UnsafePointer<SingleAxis>? = nil, reduced: UnsafePointer<SingleAxis>? = nil
   public var keptCount = 0, reducedCount = 0
   public var count = 0, terms = 0
   public var accumulate: Int32 = 0

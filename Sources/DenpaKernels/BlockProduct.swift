@@ -43,7 +43,8 @@ func blockProduct<V: Vector>(
   let vectors = plan.packedColumns / V.width
   let last = plan.n &- (vectors &- 1) &* V.width
   for index in 0..<plan.blocks {
-    let finish = Finish<V>(plan.arguments, n: plan.n, first: index == 0, last: index == plan.blocks &- 1)
+    let finish = Finish<V>(
+      plan.arguments, stride: plan.cStride, first: index == 0, last: index == plan.blocks &- 1)
     finish.apply(plan.blockSums(index), plan.m, vectors, place: 0, column: 0, last: last)
   }
 }
@@ -53,8 +54,14 @@ func blockProduct<V: Vector>(
 func computeBlock<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chunk: Int, _ worker: Int) {
   let plan = context.pointee
   let index = plan.firstBlock &+ chunk
-  var finish = Finish<V>(sums: plan.blockSums(index), n: plan.packedColumns)
-  plan.multiply(0, plan.tiles, 0, plan.columns, index, worker, &finish)
+  var finish = Finish<V>(sums: plan.blockSums(index), stride: plan.packedColumns)
+  // A worker has room for the rows of so many tiles.
+  var tile = 0
+  while tile < plan.tiles {
+    let end = Swift.min(plan.tiles, tile &+ chunkTiles)
+    plan.multiply(tile, end, 0, plan.columns, index, worker, &finish)
+    tile = end
+  }
 }
 
 extension ProductPlan {
@@ -68,8 +75,8 @@ extension ProductPlan {
 extension Finish {
   /// C = sums, and nothing else.
   @inline(__always)
-  init(sums: UnsafeMutablePointer<V.Scalar>, n: Int) {
+  init(sums: UnsafeMutablePointer<V.Scalar>, stride: Int) {
     c = sums
-    self.n = n
+    self.stride = stride
   }
 }

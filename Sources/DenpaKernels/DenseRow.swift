@@ -32,6 +32,7 @@ func denseRowFunction<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> De
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
   let (n, k) = (p.pointee.n, p.pointee.k)
   guard p.pointee.m == 1, p.pointee.accumulate == 0, p.pointee.transposeB == 0,
+    p.pointee.aLoops == nil, p.pointee.bLoops == nil,
     p.pointee.derivativeFunction == 0,
     fits(V.self, n, k), k <= blockLimit(V.self)
   else { return .none }
@@ -45,6 +46,7 @@ func denseRow<V: Vector, F: Curve>(_: V.Type, _: F.Type, _ arguments: UnsafeRawP
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
   let n = p.pointee.n
   let w = p.pointee.b.of(V.Scalar.self)
+  let stride = p.pointee.bStride
   let y = p.pointee.c.of(V.Scalar.self)
   var column = 0
   while column < n {
@@ -57,13 +59,13 @@ func denseRow<V: Vector, F: Curve>(_: V.Type, _: F.Type, _ arguments: UnsafeRawP
       while x < end {
         sum = V.fma(V.splat(x[0]), V.load(row), sum)
         x += 1
-        row += n
+        row += stride
       }
     } else {
       while x < end {
         sum = V.fma(V.splat(x[0]), V.load(row, first: lanes, fill: V.zero), sum)
         x += 1
-        row += n
+        row += stride
       }
     }
     if p.pointee.bias != nil { sum = sum + V.load(p.pointee.bias.of(V.Scalar.self) + column, lanes) }

@@ -7,12 +7,12 @@ import DenpaKernelTypes
 
 /// Returns the number of columns at C's right edge to compute this way.
 @inline(__always)
-func edgeColumns<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int, transposeA: Bool) -> Int {
+func edgeColumns<V: Vector>(_: V.Type, _ m: Int, _ n: Int, _ k: Int, packsA: Bool) -> Int {
   // The sums are transposed on their way to C, which does not pay for a short k.
   if m < 2 &* V.width || k < 32 { return 0 }
   let edge = n % V.width
-  // A non-transposed A must be packed for it.
-  let most = transposeA ? V.width &* 3 / 4 : V.width / 2
+  // `packsA`: A must be packed for it.
+  let most = packsA ? V.width / 2 : V.width &* 3 / 4
   return edge <= Swift.min(most, tileHeight) ? edge : 0
 }
 
@@ -27,7 +27,8 @@ func computeEdge<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ c
   let first = chunk &* plan.rowsPerEdgeChunk
   let end = Swift.min(plan.m, first &+ plan.rowsPerEdgeChunk)
   for index in plan.firstBlock..<plan.lastBlock {
-    let finish = Finish<V>(plan.arguments, n: plan.n, first: index == 0, last: index == plan.blocks &- 1)
+    let finish = Finish<V>(
+      plan.arguments, stride: plan.cStride, first: index == 0, last: index == plan.blocks &- 1)
     var row = first
     while row < end {
       plan.multiplyEdge(row, Swift.min(plan.panel, end &- row), index, worker, finish)
@@ -46,30 +47,28 @@ extension ProductPlan {
     let sums = own + (workerStride &- edgeElements(V.self))
     // The tile's B: rows of A side by side.
     var call = TileCall<V>(
-      k: length, a: b, aStride: 0, b: a + (start &* m &+ row), bStride: m, bLast: count &- (lanes &- V.width),
-      place: 0,
-      column: 0, last: V.width)
-    if !transposeA {
+      k: length, a: b.base, aStride: b.stride, b: a.at(line: row, step: start), bStride: a.stride,
+      bLast: count &- (lanes &- V.width), place: 0, column: 0, last: V.width)
+    if a.unitSteps || a.loops != nil {
       let packed = own + ownRows
-      packAcross(V.self, a + (row &* k &+ start), k, count: count, k: length, packed, lanes, lanes: lanes)
+      a.pack(line: row, count: count, step: start, k: length, packed, lanes, lanes: lanes)
       call.b = UnsafePointer(packed)
       call.bStride = lanes
       call.bLast = V.width
     }
-    var gather = Finish<V>(sums: sums, n: lanes)
+    var gather = Finish<V>(sums: sums, stride: lanes)
     if placeB == .packed {
       let panelStart = tiledColumns / panel &* panel
       call.a = UnsafePointer(packedBlock(index) + (panelStart &* length &+ tiledColumns &- panelStart))
       call.aStride = packedWidth(panelStart)
       Tile.run(UnitRows.self, lanes: lanes, edge, &call, &gather)
-    } else if transposeB {
-      call.a = b + ((column &+ tiledColumns) &* k &+ start)
-      call.aStride = k
-      Tile.run(UnitSteps.self, lanes: lanes, edge, &call, &gather)
     } else {
-      call.a = b + (start &* n &+ column &+ tiledColumns)
-      call.aStride = n
-      Tile.run(UnitRows.self, lanes: lanes, edge, &call, &gather)
+      call.a = b.at(line: column &+ tiledColumns, step: start)
+      if b.unitSteps {
+        Tile.run(UnitSteps.self, lanes: lanes, edge, &call, &gather)
+      } else {
+        Tile.run(UnitRows.self, lanes: lanes, edge, &call, &gather)
+      }
     }
     let turned = sums + 2 &* V.width &* V.width
     for left in stride(from: 0, to: lanes, by: V.width) {
@@ -77,6 +76,7 @@ extension ProductPlan {
         sums + left, lanes, count: edge, columns: V.width, turned + left &* V.width, V.width, lanes: V.width)
     }
     finish.apply(
-      turned, count, 1, place: row &* n &+ column &+ tiledColumns, column: column &+ tiledColumns, last: edge)
+      turned, count, 1, place: row &* cStride &+ column &+ tiledColumns, column: column &+ tiledColumns,
+      last: edge)
   }
 }

@@ -23,15 +23,15 @@ struct Finish<V: Vector> {
   var bias: UnsafePointer<V.Scalar>?
   var derivativePoint: UnsafePointer<V.Scalar>?
   var c: UnsafeMutablePointer<V.Scalar>
-  /// The row length of C.
-  var n: Int
+  /// The elements from one row of C to the next.
+  var stride: Int
   var flag: Flag?
 
   /// `first` and `last` say whether the block of k is the first or the last one.
   @inline(__always)
-  init(_ p: UnsafePointer<ProductArguments>, n: Int, first: Bool, last: Bool) {
+  init(_ p: UnsafePointer<ProductArguments>, stride: Int, first: Bool, last: Bool) {
     c = p.pointee.c.of(V.Scalar.self)
-    self.n = n
+    self.stride = stride
     accumulate = p.pointee.accumulate != 0
     gathered = !first && !accumulate
     if last {
@@ -94,7 +94,7 @@ struct Finish<V: Vector> {
     for row in 0..<rows {
       for vector in 0..<vectors {
         let lanes = vector == vectors &- 1 ? last : V.width
-        let offset = place &+ row &* n &+ vector &* V.width
+        let offset = place &+ row &* stride &+ vector &* V.width
         let p = c + offset
         var value = V.load(sums + (row &* vectors &+ vector) &* V.width)
         if gathered { value = V.load(p, lanes) + value }

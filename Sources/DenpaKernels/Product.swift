@@ -52,28 +52,34 @@ func product<V: Vector>(
   _: V.Type, _ arguments: UnsafeRawPointer, _ run: RunPointer, _ packBody: ChunkBody, _ computeBody: ChunkBody
 ) -> Int32 {
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
-  let (m, n, k) = (p.pointee.m, p.pointee.n, p.pointee.k)
+  var (m, n) = (p.pointee.m, p.pointee.n)
+  let k = p.pointee.k
   if m <= 0 || n <= 0 { return 0 }
   if k <= 0 && p.pointee.accumulate != 0 && p.pointee.bias == nil { return 0 }
-  // A single row or column is stored the same way whether transposed or not.
-  let transposeA = p.pointee.transposeA != 0 && m > 1 && k > 1
-  let transposeB = p.pointee.transposeB != 0 && n > 1 && k > 1
   let nothing = UnsafePointer(p.pointee.c.of(V.Scalar.self))
-  let a = k > 0 ? p.pointee.a.of(V.Scalar.self) : nothing
-  let b = k > 0 ? p.pointee.b.of(V.Scalar.self) : nothing
-  if n == 1 && k > 0 && (transposeA || k == 1) && p.pointee.bias == nil {
-    // Cᵀ = Bᵀ·Aᵀ: one row, with a matrix that is not transposed.
-    if m <= 2 &* V.width && k <= blockLimit(V.self) {
-      onePanel(V.self, p, 1, m, k, b, a, false, false)
-    } else {
-      compute(V.self, p, 1, m, k, b, a, false, false, run, packBody, computeBody)
+  var a = Operand<V>(
+    base: k > 0 ? p.pointee.a.of(V.Scalar.self) : nothing, unitSteps: p.pointee.transposeA == 0,
+    stride: p.pointee.aStride, loops: p.pointee.aLoops)
+  var b = Operand<V>(
+    base: k > 0 ? p.pointee.b.of(V.Scalar.self) : nothing, unitSteps: p.pointee.transposeB != 0,
+    stride: p.pointee.bStride, loops: p.pointee.bLoops)
+  let isPlain = a.loops == nil && b.loops == nil
+  if n == 1 && k > 0 {
+    if (!a.unitSteps || k == 1 && a.stride == 1) && p.pointee.bias == nil && isPlain {
+      // Cᵀ = Bᵀ·Aᵀ: one row, with a matrix that is not transposed.
+      (m, n) = (1, m)
+      (a.base, b.base) = (b.base, a.base)
+      (a.unitSteps, b.unitSteps) = (true, false)
+      b.stride = k == 1 ? n : a.stride
+    } else if a.unitSteps {
+      columnProduct(V.self, p, m, k, a, b, run, computeBody)
+      return 0
     }
-  } else if n == 1 && k > 0 && !transposeA {
-    columnProduct(V.self, p, m, k, a, b, run, computeBody)
-  } else if n <= 2 &* V.width && k <= blockLimit(V.self) && m &* n &* k <= smallLimit {
-    onePanel(V.self, p, m, n, k, a, b, transposeA, transposeB)
+  }
+  if n <= 2 &* V.width && k <= blockLimit(V.self) && m &* n &* k <= smallLimit && isPlain {
+    onePanel(V.self, p, m, n, k, a.base, a.stride, b.base, b.stride, unitA: a.unitSteps, unitB: b.unitSteps)
   } else {
-    compute(V.self, p, m, n, k, a, b, transposeA, transposeB, run, packBody, computeBody)
+    compute(V.self, p, m, n, k, a, b, run, packBody, computeBody)
   }
   return 0
 }
@@ -82,16 +88,18 @@ func product<V: Vector>(
 @inline(__always)
 private func onePanel<V: Vector>(
   _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int,
-  _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ transposeA: Bool, _ transposeB: Bool
+  _ a: UnsafePointer<V.Scalar>, _ aStride: Int, _ b: UnsafePointer<V.Scalar>, _ bStride: Int, unitA: Bool,
+  unitB: Bool
 ) {
-  var finish = Finish<V>(p, n: n, first: true, last: true)
+  var finish = Finish<V>(p, stride: p.pointee.cStride, first: true, last: true)
   let lanes = panelWidth(V.self, n)
   let last = n &- (lanes &- V.width)
   var call = TileCall<V>(
-    k: k, a: a, aStride: transposeA ? m : k, b: b, bStride: n, bLast: last, place: 0, column: 0, last: last)
-  if transposeB {
+    k: k, a: a, aStride: aStride, b: b, bStride: bStride, bLast: last, place: 0, column: 0,
+    last: last)
+  if unitB {
     let packed = p.pointee.workspace.of(V.Scalar.self)
-    packAcross(V.self, b, k, count: n, k: k, packed, lanes, lanes: lanes)
+    packAcross(V.self, b, bStride, count: n, k: k, packed, lanes, lanes: lanes)
     call.b = UnsafePointer(packed)
     call.bStride = lanes
     call.bLast = V.width
@@ -100,13 +108,13 @@ private func onePanel<V: Vector>(
   var tiles = m <= tileHeight ? 1 : (m &+ tileHeight &- 1) / tileHeight
   while rows > 0 {
     let height = tiles == 1 ? rows : (rows &+ tiles &- 1) / tiles
-    if transposeA {
-      Tile.run(UnitRows.self, lanes: lanes, height, &call, &finish)
-    } else {
+    if unitA {
       Tile.run(UnitSteps.self, lanes: lanes, height, &call, &finish)
+    } else {
+      Tile.run(UnitRows.self, lanes: lanes, height, &call, &finish)
     }
-    call.a += transposeA ? height : height &* k
-    call.place &+= height &* n
+    call.a += unitA ? height &* call.aStride : height
+    call.place &+= height &* finish.stride
     rows &-= height
     tiles &-= 1
   }
@@ -114,9 +122,8 @@ private func onePanel<V: Vector>(
 
 @inline(never)
 private func compute<V: Vector>(
-  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int,
-  _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ transposeA: Bool, _ transposeB: Bool,
-  _ run: RunPointer, _ packBody: ChunkBody, _ computeBody: ChunkBody
+  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int, _ a: Operand<V>,
+  _ b: Operand<V>, _ run: RunPointer, _ packBody: ChunkBody, _ computeBody: ChunkBody
 ) {
   let size = MemoryLayout<V.Scalar>.stride
   let blocks = blockCount(V.self, k)
@@ -126,20 +133,22 @@ private func compute<V: Vector>(
   let height = tiles == 1 ? m : m / tiles
   let alone = m &* n &* k < inlineLimit || run.threads == 1
   let byBlocks = !alone && dividesBlocks(V.self, n: n, blocks: blocks, tiles: tiles)
-  let edge = byBlocks ? 0 : edgeColumns(V.self, m, n, k, transposeA: transposeA)
+  let edge = byBlocks ? 0 : edgeColumns(V.self, m, n, k, packsA: a.unitSteps || a.loops != nil)
   let workspace = p.pointee.workspace ?? UnsafeMutableRawPointer(p.pointee.c.of(V.Scalar.self))
-  let place = edge == n ? PlaceB.inPlace : placeOfB(m, n, k, transposeB, tiles, V.width)
+  let place =
+    b.loops != nil ? PlaceB.packed : edge == n ? .inPlace : placeOfB(m, n, k, b.unitSteps, tiles, V.width)
   // If B is not packed, its room may be missing: a column computed as a row was planned as a column.
   let sums = workspace + (place == .packed ? bytes.b : 0)
   var plan = ProductPlan<V>(
-    arguments: p, m: m, n: n, k: k, a: a, b: b, transposeA: transposeA, transposeB: transposeB,
-    packA: packsA(V.self, m, n, k), placeB: place,
+    arguments: p, m: m, n: n, k: k, a: a, b: b, cStride: p.pointee.cStride,
+    packA: a.loops != nil || packsA(V.self, m, n, k), placeB: place,
     block: block, blocks: blocks, tiles: tiles, height: height, tallTiles: m &- tiles &* height,
     packedB: workspace.assumingMemoryBound(to: V.Scalar.self),
     own: (sums + bytes.sums).assumingMemoryBound(to: V.Scalar.self), ownRows: bytes.rows / size,
     workerStride: (bytes.rows &+ bytes.panel) / size, sums: sums.assumingMemoryBound(to: V.Scalar.self),
     groupPanels: Swift.max(1, groupLimit / Swift.max(1, block &* 2 &* V.width &* size)))
   plan.edge = edge
+  if let loops = a.loops, !packsA(V.self, m, n, k) { plan.packsLines = loops.pointee.hasUnitSteps(V.width) }
   if byBlocks {
     blockProduct(&plan, run, packBody, computeBody)
     return

@@ -24,11 +24,12 @@ struct ProductPlan<V: Vector> {
   typealias Scalar = V.Scalar
   var arguments: UnsafePointer<ProductArguments>
   var m: Int, n: Int, k: Int
-  var a: UnsafePointer<Scalar>
-  var b: UnsafePointer<Scalar>
-  var transposeA: Bool
-  var transposeB: Bool
+  var a: Operand<V>
+  var b: Operand<V>
+  var cStride: Int
   var packA: Bool
+  /// Rows of A are packed one after the other, not side by side.
+  var packsLines = false
   var placeB: PlaceB
   var division = Division.tiles
   /// The steps of a block of k, and the number of blocks.
@@ -113,16 +114,15 @@ func packChunk<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ chu
   let out = plan.packedBlock(index)
   var j = chunk % plan.packChunks &* plan.packPanels &* plan.panel
   let end = Swift.min(plan.columns, j &+ plan.packPanels &* plan.panel)
-  if plan.transposeB {
+  if plan.b.unitSteps || plan.b.loops != nil {
     while j < end {
       plan.packPanel(j, index, out + j &* length)
       j &+= plan.panel
     }
   } else {
     packPanels(
-      V.self, plan.b + (plan.blockStart(index) &* plan.n &+ plan.column &+ j), plan.n, count: end &- j,
-      k: length,
-      out + j &* length)
+      V.self, plan.b.at(line: plan.column &+ j, step: plan.blockStart(index)), plan.b.stride,
+      count: end &- j, k: length, out + j &* length)
   }
 }
 
@@ -130,16 +130,10 @@ extension ProductPlan {
   /// Packs the panel of B that begins at `j`, over one block of k.
   @inline(__always)
   func packPanel(_ j: Int, _ index: Int, _ out: UnsafeMutablePointer<Scalar>) {
-    let start = blockStart(index)
-    let length = blockLength(index)
-    let count = Swift.min(panel, columns &- j)
     let lanes = packedWidth(j)
-    let column = column &+ j
-    if transposeB {
-      packAcross(V.self, b + (column &* k &+ start), k, count: count, k: length, out, lanes, lanes: lanes)
-    } else {
-      packAlong(V.self, b + (start &* n &+ column), n, count: count, k: length, out, lanes, lanes: lanes)
-    }
+    b.pack(
+      line: column &+ j, count: Swift.min(panel, columns &- j), step: blockStart(index),
+      k: blockLength(index), out, lanes, lanes: lanes)
   }
 }
 
@@ -191,7 +185,7 @@ func computeChunk<V: Vector>(_ context: UnsafeMutablePointer<ProductPlan<V>>, _ 
       computeEdge(context, chunk &- tileChunks, worker)
     }
   case .blocks: computeBlock(context, chunk, worker)
-  case .rows: computeRows(context, chunk)
+  case .rows: computeRows(context, chunk, worker)
   }
 }
 
@@ -206,7 +200,8 @@ private func computeTiles<V: Vector>(
   let left = (chunk &- down &* plan.chunksAcross) &* plan.panelsPerChunk &* plan.panel
   let right = Swift.min(plan.tiledColumns, left &+ plan.panelsPerChunk &* plan.panel)
   for index in plan.firstBlock..<plan.lastBlock {
-    var finish = Finish<V>(plan.arguments, n: plan.n, first: index == 0, last: index == plan.blocks &- 1)
+    var finish = Finish<V>(
+      plan.arguments, stride: plan.cStride, first: index == 0, last: index == plan.blocks &- 1)
     plan.multiply(firstTile, lastTile, left, right, index, worker, &finish)
   }
 }
@@ -221,10 +216,10 @@ extension ProductPlan {
     for tile in firstTile..<lastTile {
       let row = tileRow(tile)
       let height = tileRow(tile &+ 1) &- row
-      if transposeA {
-        packAlong(V.self, a + (start &* m &+ row), m, count: height, k: length, out, height, lanes: height)
+      if packsLines, let loops = a.loops {
+        a.packLines(loops.pointee, row, height, start, length, out)
       } else {
-        packAcross(V.self, a + (row &* k &+ start), k, count: height, k: length, out, height, lanes: height)
+        a.pack(line: row, count: height, step: start, k: length, out, height, lanes: height)
       }
       out += height &* length
     }
@@ -236,10 +231,8 @@ extension ProductPlan {
     _ firstTile: Int, _ lastTile: Int, _ left: Int, _ right: Int, _ index: Int, _ worker: Int,
     _ finish: UnsafePointer<Finish<V>>
   ) {
-    if packA {
-      pack(rowsOf: firstTile, lastTile, index, worker)
-      multiply(UnitRows.self, firstTile, lastTile, left, right, index, worker, finish)
-    } else if transposeA {
+    if packA { pack(rowsOf: firstTile, lastTile, index, worker) }
+    if packA ? !packsLines : !a.unitSteps {
       multiply(UnitRows.self, firstTile, lastTile, left, right, index, worker, finish)
     } else {
       multiply(UnitSteps.self, firstTile, lastTile, left, right, index, worker, finish)
@@ -259,18 +252,18 @@ extension ProductPlan {
     let rows = UnsafePointer(own + worker &* workerStride)
     let firstRow = tileRow(firstTile)
     var group = left
-    if m <= 2 && placeB == .inPlace && !transposeA {
+    if m <= 2 && placeB == .inPlace && a.unitSteps && a.loops == nil {
       let width = (m == 1 ? 8 : 4) &* V.width
       while group &+ width <= right {
         var call = TileCall<V>(
-          k: length, a: a + start, aStride: k, b: b + (start &* n &+ column &+ group), bStride: n,
-          bLast: V.width,
-          place: column &+ group, column: column &+ group, last: V.width)
+          k: length, a: a.base + start, aStride: a.stride, b: b.at(line: column &+ group, step: start),
+          bStride: b.stride, bLast: V.width, place: column &+ group, column: column &+ group,
+          last: V.width)
         Tile.runWide(m, &call, finish)
         group &+= width
       }
     }
-    if m == 1 && placeB == .own {
+    if m == 1 && placeB == .own && a.loops == nil {
       multiplyAcross(group, right, index, finish)
       return
     }
@@ -280,9 +273,10 @@ extension ProductPlan {
         let row = tileRow(tile)
         let height = tileRow(tile &+ 1) &- row
         var call = TileCall<V>(
-          k: length, a: packA ? rows + (row &- firstRow) &* length : inPlace(row, start),
-          aStride: packA ? height : transposeA ? m : k, b: b, bStride: n, bLast: V.width, place: 0, column: 0,
-          last: V.width)
+          k: length, a: packA ? rows + (row &- firstRow) &* length : a.at(line: row, step: start),
+          aStride: packA ? packsLines ? length : height : a.stride, b: b.base, bStride: b.stride,
+          bLast: V.width, place: 0,
+          column: 0, last: V.width)
         var j = group
         while j < groupEnd {
           let count = Swift.min(panel, right &- j)
@@ -290,7 +284,7 @@ extension ProductPlan {
           let last = count &- (lanes &- V.width)
           switch placeB {
           case .inPlace:
-            call.b = b + (start &* n &+ column &+ j)
+            call.b = b.at(line: column &+ j, step: start)
             call.bLast = last
           case .packed:
             call.b = UnsafePointer(packedBlock(index) + j &* length)
@@ -302,7 +296,7 @@ extension ProductPlan {
             call.b = UnsafePointer(out)
             call.bStride = packedWidth(j)
           }
-          call.place = row &* finish.pointee.n &+ column &+ j
+          call.place = row &* finish.pointee.stride &+ column &+ j
           call.column = column &+ j
           // The sums of a block are padded to whole vectors.
           call.last = division == .blocks ? V.width : last
@@ -323,15 +317,17 @@ extension ProductPlan {
     var j = left
     while j < right {
       let count = Swift.min(panel, right &- j)
-      let rows = b + ((column &+ j) &* k &+ start)
+      let rows = b.at(line: column &+ j, step: start)
       var sums = (V.zero, V.zero)
       var p = 0
       while p < length {
         let columns = Swift.min(V.width, length &- p)
-        sums.0 = V.addAcross(rows + p, k, count: count, columns: columns, a + (start &+ p), sums.0)
+        let factors = a.base + (start &+ p)
+        sums.0 = V.addAcross(rows + p, b.stride, count: count, columns: columns, factors, sums.0)
         if count > V.width {
-          let lower = rows + (V.width &* k &+ p)
-          sums.1 = V.addAcross(lower, k, count: count &- V.width, columns: columns, a + (start &+ p), sums.1)
+          let lower = rows + (V.width &* b.stride &+ p)
+          sums.1 = V.addAcross(
+            lower, b.stride, count: count &- V.width, columns: columns, factors, sums.1)
         }
         p &+= V.width
       }
@@ -343,10 +339,5 @@ extension ProductPlan {
       }
       j &+= panel
     }
-  }
-
-  @inline(__always)
-  func inPlace(_ row: Int, _ step: Int) -> UnsafePointer<Scalar> {
-    transposeA ? a + (step &* m &+ row) : a + (row &* k &+ step)
   }
 }

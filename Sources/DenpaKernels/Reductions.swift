@@ -42,7 +42,7 @@ enum SumAxes<V: Vector>: RangeKernel {
 
   /// The sum over all terms, each of which `term` loads from its offset.
   @inline(__always)
-  private static func total(_ a: UnsafePointer<ReductionArguments>, _ last: ReductionAxis, _ term: (Int) -> V)
+  private static func total(_ a: UnsafePointer<ReductionArguments>, _ last: SingleAxis, _ term: (Int) -> V)
     -> V
   {
     var sum = V.zero, part = V.zero, terms = 0
@@ -64,7 +64,7 @@ enum SumAxes<V: Vector>: RangeKernel {
   /// The sum over all terms if those of the last axis are neighbours.
   @inline(__always)
   private static func along(
-    _ a: UnsafePointer<ReductionArguments>, _ base: UnsafePointer<V.Scalar>, _ last: ReductionAxis
+    _ a: UnsafePointer<ReductionArguments>, _ base: UnsafePointer<V.Scalar>, _ last: SingleAxis
   ) -> V.Scalar {
     var sum = V.zero, part = V.zero, vectors = 0
     for line in 0..<a.pointee.terms / Swift.max(last.extent, 1) {
@@ -144,13 +144,13 @@ private func reductionChunk<V: Vector>(_: V.Type, _ terms: Int) -> Int {
 }
 
 @inline(__always)
-private func innermost(_ a: UnsafePointer<ReductionArguments>) -> ReductionAxis {
+private func innermost(_ a: UnsafePointer<ReductionArguments>) -> SingleAxis {
   a.pointee.reduced.unsafelyUnwrapped[a.pointee.reducedCount &- 1]
 }
 
 /// Where element `index` of y begins in x; likewise for lines of the reduced axes.
 @inline(__always)
-private func offset(_ axes: UnsafePointer<ReductionAxis>, _ count: Int, _ index: Int) -> Int {
+private func offset(_ axes: UnsafePointer<SingleAxis>, _ count: Int, _ index: Int) -> Int {
   var rest = index, result = 0, axis = count &- 1
   while axis >= 0 {
     result &+= rest % axes[axis].extent &* axes[axis].stride
@@ -163,7 +163,7 @@ private func offset(_ axes: UnsafePointer<ReductionAxis>, _ count: Int, _ index:
 /// Calls `body` with the offset of each of the terms.
 @inline(__always)
 private func eachTerm(
-  _ axes: UnsafePointer<ReductionAxis>, _ count: Int, _ terms: Int, _ last: ReductionAxis,
+  _ axes: UnsafePointer<SingleAxis>, _ count: Int, _ terms: Int, _ last: SingleAxis,
   _ body: (Int) -> Void
 ) {
   for line in 0..<terms / Swift.max(last.extent, 1) {

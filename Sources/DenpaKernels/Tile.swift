@@ -43,17 +43,17 @@ private func runTile<R: Rows, L: Layout>(
     accumulate(&rows, L.self, call, call.pointee.bLast, ahead)
   }
   let c = finish.pointee.c + call.pointee.place
-  let n = finish.pointee.n
+  let stride = finish.pointee.stride
   let whole = call.pointee.last == V.width
   if finish.pointee.kind == .store {
     if whole {
-      rows.store(c, n, last: V.width)
+      rows.store(c, stride, last: V.width)
     } else {
-      rows.store(c, n, last: call.pointee.last)
+      rows.store(c, stride, last: call.pointee.last)
     }
   } else if finish.pointee.kind == .add && whole {
-    rows.add(c, n, last: V.width)
-    rows.store(c, n, last: V.width)
+    rows.add(c, stride, last: V.width)
+    rows.store(c, stride, last: V.width)
   } else {
     // A copy in memory, so that the accumulators themselves stay in registers.
     var spilled = rows

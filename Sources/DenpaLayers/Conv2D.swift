@@ -175,13 +175,6 @@ public struct Conv2D: BuiltInLayer {
       as: [y[0], y[1], y[2], kernel[0], kernel[1], channels])
   }
 
-  /// A matrix (windows × elements of a window). Forward and backward each create theirs.
-  private func matrix(_ r: Recipe, _ name: String, group: Int) -> Tensor {
-    let y = r.shape(r.y)
-    return r.saved(
-      "\(name) of group \(group)", [y[0], y[1], y[2], kernel[0] * kernel[1] * (r.shape(r.x)[3] / groups)])
-  }
-
   /// A group's filters of a tensor whose last axis they are: of y, W, b and their gradients.
   private func part(_ r: Recipe, _ tensor: Tensor, group: Int) -> Tensor {
     guard groups > 1 else { return tensor }
@@ -194,8 +187,7 @@ public struct Conv2D: BuiltInLayer {
     let image = isPadded ? r.saved("padded", padded(r.shape(r.x))) : r.x
     if isPadded { r.copy(r.x, into: inside(r, of: image)) }
     for group in 0..<groups {
-      let windows = matrix(r, "windows", group: group)
-      r.copy(self.windows(r, of: image, group: group), into: windows)
+      let windows = windows(r, of: image, group: group)
       let bias = hasBias ? part(r, r["b"], group: group) : nil
       r.product(windows, part(r, r["W"], group: group), plus: bias, into: part(r, u, group: group))
     }
@@ -210,12 +202,11 @@ public struct Conv2D: BuiltInLayer {
     let dimage = isPadded ? r.saved("dpadded", padded(r.shape(r.x))) : r.dx
     for group in 0..<groups {
       let dy = part(r, du, group: group)
-      // Windows are many times the image: they are made once more instead of being kept.
-      let windows = matrix(r, "windows again", group: group), dwindows = matrix(r, "dwindows", group: group)
-      r.copy(self.windows(r, of: image, group: group), into: windows)
-      r.product(windows.T, dy, into: part(r, r.d("W"), group: group))
-      r.product(dy, part(r, r["W"], group: group).T, into: dwindows)
-      r.copy(dwindows, into: self.windows(r, of: dimage, group: group))
+      r.product(windows(r, of: image, group: group).T, dy, into: part(r, r.d("W"), group: group))
+      let dwindows = windows(r, of: dimage, group: group)
+      let each = r.saved("dwindows of group \(group)", r.shape(dwindows))
+      r.product(dy, part(r, r["W"], group: group).T, into: each)
+      r.copy(each, into: dwindows)
     }
     if hasBias { r.sum(du, over: [0, 1, 2], into: r.d("b")) }
     if isPadded { r.copy(inside(r, of: dimage), into: r.dx) }

@@ -124,8 +124,8 @@ private func reduced<T: Element>(_: T.Type) {
     for (kept, axes) in reductions {
       let outer = places(kept.0, kept.1), inner = places(axes.0, axes.1)
       let x = Guarded<T>(random.numbers((outer.max() ?? 0) + (inner.max() ?? 0) + 1))
-      let keptAxes = kept.0.indices.map { ReductionAxis(extent: kept.0[$0], stride: kept.1[$0]) }
-      let reducedAxes = axes.0.indices.map { ReductionAxis(extent: axes.0[$0], stride: axes.1[$0]) }
+      let keptAxes = kept.0.indices.map { SingleAxis(extent: kept.0[$0], stride: kept.1[$0]) }
+      let reducedAxes = axes.0.indices.map { SingleAxis(extent: axes.0[$0], stride: axes.1[$0]) }
       keptAxes.withUnsafeBufferPointer { keptAxes in
         reducedAxes.withUnsafeBufferPointer { reducedAxes in
           var arguments = ReductionArguments()

@@ -28,10 +28,7 @@ private func checkForward<T: Element>(_: T.Type, _ table: KernelTable, _ name: S
           let x = Guarded<T>(random.numbers(k)), w = Guarded<T>(random.numbers(n * k)),
             b = Guarded<T>(random.numbers(n))
           let expected = Guarded<T>(n), y = isPadded ? padded([T](repeating: 3, count: n)) : Guarded<T>(n)
-          var arguments = ProductArguments()
-          arguments.m = 1
-          arguments.n = n
-          arguments.k = k
+          var arguments = ProductArguments(m: 1, n: n, k: k)
           arguments.a = Const(x.base)
           arguments.b = Const(w.base)
           arguments.bias = hasBias ? Const(b.base) : nil
@@ -66,8 +63,7 @@ private func checkForward<T: Element>(_: T.Type, _ table: KernelTable, _ name: S
   for set in availableKernelSets() {
     for table in [set.float32, set.float64] {
       func isChosen(_ change: (inout ProductArguments) -> Void) -> Bool {
-        var arguments = ProductArguments()
-        (arguments.m, arguments.n, arguments.k) = (1, 4, 3)
+        var arguments = ProductArguments(m: 1, n: 4, k: 3)
         change(&arguments)
         return withUnsafePointer(to: arguments) { table.productStep($0) } != nil
       }
@@ -108,8 +104,7 @@ private struct Expected<T: Element> {
       #expect(call(table[.product], arguments) == 0)
     }
     let inputs = Guarded<T>(k)
-    var product = ProductArguments()
-    (product.m, product.n, product.k, product.transposeB) = (1, k, n, 1)
+    var product = ProductArguments(m: 1, n: k, k: n, transposeB: true)
     product.a = Const(dy.base)
     product.b = Const(w.base)
     product.derivativePoint = derivative.map { Const($0.base) }
@@ -118,8 +113,7 @@ private struct Expected<T: Element> {
     dx = inputs.values
 
     let weights = before.map { Guarded<T>($0.dw) } ?? Guarded<T>(n * k)
-    product = ProductArguments()
-    (product.m, product.n, product.k, product.transposeA) = (k, n, 1, 1)
+    product = ProductArguments(m: k, n: n, k: 1, transposeA: true)
     product.a = Const(x.base)
     product.b = Const(dy.base)
     product.accumulate = before == nil ? 0 : 1

@@ -34,15 +34,10 @@ private struct Case<T: Element> {
   {
     var flagged: Int32 = 0
     withUnsafeMutablePointer(to: &flagged) { flagged in
-      var arguments = ProductArguments()
-      arguments.m = m
-      arguments.n = n
-      arguments.k = k
+      var arguments = ProductArguments(m: m, n: n, k: k, transposeA: transposeA, transposeB: transposeB)
       arguments.a = Const(data.a.base)
       arguments.b = Const(data.b.base)
       arguments.c = Mutable(data.c.base)
-      arguments.transposeA = transposeA ? 1 : 0
-      arguments.transposeB = transposeB ? 1 : 0
       arguments.accumulate = accumulate ? 1 : 0
       arguments.function = function.rawValue
       arguments.bias = bias ? Const(data.bias.base) : nil
@@ -253,10 +248,7 @@ func sameBitsForAnyNumberOfThreads(m: Int, n: Int, k: Int) {
   for set in availableKernelSets() {
     for table in [set.float32, set.float64] {
       func bytes(_ m: Int, _ n: Int, _ k: Int, _ threads: Int32 = 2) -> Int {
-        var arguments = ProductArguments()
-        arguments.m = m
-        arguments.n = n
-        arguments.k = k
+        let arguments = ProductArguments(m: m, n: n, k: k)
         return withUnsafePointer(to: arguments) { table.productWorkspace($0, threads) }
       }
       var random = Generator(7)

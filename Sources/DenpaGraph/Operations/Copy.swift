@@ -32,7 +32,7 @@ struct CopyOperation: Operation {
 
   func adds(to destination: Int) -> Bool { true }
   func readsViews(_ read: Int) -> Bool { true }
-  func writesViews(_ destination: Int) -> Bool { true }
+  func writesViews(_ destination: Int, _ layout: Layout) -> Bool { true }
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }

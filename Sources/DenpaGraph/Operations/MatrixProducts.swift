@@ -2,24 +2,23 @@ import DenpaCore
 import DenpaKernelTypes
 
 /// y = a·b for each pair of matrices in the last two axes of a and b. Axes before them are broadcast: an axis
-/// of one index, or one that is missing behind the batch, is repeated. Reads a and b.
+/// of one index, or one that is missing behind the batch, is repeated. Reads a and b, which may be any views.
 struct MatrixProductsOperation: Operation {
   var transposeA = false
   var transposeB = false
 
   func adds(to destination: Int) -> Bool { true }
+  func readsViews(_ read: Int) -> Bool { true }
 
-  /// One of the products.
-  private func product(_ op: Op, _ sizes: Sizes) -> ProductArguments {
-    let a = sizes.type(op.reads[0]).shape, b = sizes.type(op.reads[1]).shape
-    let (rows, columns) = (a[a.rank - 2], a[a.rank - 1])
-    var arguments = ProductArguments()
-    arguments.m = transposeA ? columns : rows
-    arguments.k = transposeA ? rows : columns
-    arguments.n = transposeB ? b[b.rank - 2] : b[b.rank - 1]
-    arguments.transposeA = transposeA ? 1 : 0
-    arguments.transposeB = transposeB ? 1 : 0
-    return arguments
+  /// Those of one product.
+  private func factors(_ op: Op, _ sizes: Sizes) -> Factors {
+    func matrix(_ layout: Layout) -> Matrix {
+      let rank = layout.extents.count
+      return Matrix(layout, rows: (rank - 2)..<(rank - 1), columns: (rank - 1)..<rank)
+    }
+    return Factors(
+      a: matrix(sizes.layout(op.reads[0])), b: matrix(sizes.layout(op.reads[1])), transposeA: transposeA,
+      transposeB: transposeB)
   }
 
   /// Small products are divided among the threads as a whole, large ones each in itself. Returns which it is,
@@ -34,7 +33,7 @@ struct MatrixProductsOperation: Operation {
   private static let largestWhole = 1 << 18
 
   func workspace(_ op: Op, _ sizes: Sizes) -> Int {
-    var product = product(op, sizes)
+    var product = factors(op, sizes).sizes
     let (isWhole, bytes) = division(&product, sizes)
     return isWhole ? bytes * Int(sizes.threads) : bytes
   }
@@ -43,7 +42,7 @@ struct MatrixProductsOperation: Operation {
     guard let destination = op.writes[0] else { return }
     let sizes = lowering.sizes
     let type = sizes.type(destination.tensor)
-    var product = product(op, sizes)
+    var product = try factors(op, sizes).arguments(&lowering)
     var arguments = MatrixProductsArguments(step: sizes.kernels[.product])
     (arguments.isWhole, arguments.workspaceBytes) = division(&product, sizes)
     arguments.workspace = try lowering.workspace(op)
@@ -52,7 +51,7 @@ struct MatrixProductsOperation: Operation {
     arguments.elementBytes = type.dtype.size
     let outer = Array(type.shape.array.dropLast(2))
     arguments.count = outer.reduce(1, *)
-    let loops = Loops(outer, op.reads.map { MatrixProductsOperation.strides(sizes.type($0).shape, outer) })
+    let loops = Loops(outer, op.reads.map { MatrixProductsOperation.strides(sizes.layout($0), outer) })
     (arguments.axes, arguments.axisCount) = try lowering.reserve(pairs: loops)
     try lowering.emit(
       matrixProductsStep, arguments,
@@ -64,13 +63,12 @@ struct MatrixProductsOperation: Operation {
 
   /// The elements of an operand from one matrix to the next, along each of the result's axes before the last
   /// two.
-  private static func strides(_ shape: Shape, _ outer: [Int]) -> [Int] {
-    let own = Layout(shape).strides
-    let missing = outer.count - (shape.rank - 2)
+  private static func strides(_ layout: Layout, _ outer: [Int]) -> [Int] {
+    let missing = outer.count - (layout.extents.count - 2)
     return outer.indices.map { axis in
       // The batch is in front; the other axes are aligned at the end.
       let place = axis == 0 ? 0 : axis - missing
-      return axis > 0 && place < 1 || shape[place] != outer[axis] ? 0 : own[place]
+      return axis > 0 && place < 1 || layout.extents[place] != outer[axis] ? 0 : layout.strides[place]
     }
   }
 }
@@ -85,7 +83,7 @@ extension Recipe {
 
 private struct MatrixProductsArguments {
   let step: Step
-  /// Sizes and transpositions of one product.
+  /// One of the products, but for its pointers.
   var product = ProductArguments()
   var elementBytes = 0
   /// How many products, and the loops over them.

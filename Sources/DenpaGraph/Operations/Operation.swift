@@ -10,9 +10,10 @@ protocol Operation: Sendable {
   func adds(to destination: Int) -> Bool
 
   /// Whether its kernels take a view with gaps for the read, or destination, with this number. The plan
-  /// copies views for those that do not.
+  /// copies views for those that do not. `layout`: for two rows; with more of them, only its first extent
+  /// differs.
   func readsViews(_ read: Int) -> Bool
-  func writesViews(_ destination: Int) -> Bool
+  func writesViews(_ destination: Int, _ layout: Layout) -> Bool
 
   /// Whether destinations that nobody reads may be left out one by one; an op is left out where nobody reads
   /// any.
@@ -36,7 +37,7 @@ protocol Operation: Sendable {
 extension Operation {
   func adds(to destination: Int) -> Bool { false }
   func readsViews(_ read: Int) -> Bool { false }
-  func writesViews(_ destination: Int) -> Bool { false }
+  func writesViews(_ destination: Int, _ layout: Layout) -> Bool { false }
   var writesWhatIsWanted: Bool { true }
   func workspace(_ op: Op, _ sizes: Sizes) throws(DenpaError) -> Int { 0 }
   func lowerTogether(_ op: Op, _ following: ArraySlice<Op>, _ lowering: inout Lowering) throws(DenpaError)
@@ -77,6 +78,7 @@ struct Sizes {
 
   func type(_ id: TensorID) -> TensorType { tensors[id].type.withRows(rows) }
   func count(_ id: TensorID) -> Int { type(id).shape.count }
+  func layout(_ id: TensorID) -> Layout { tensors.layout(id, rows: rows) }
 
   /// (everything but the last axis) × (last axis); one number is 1×1, and a batch alone, (rows,), is one row.
   func matrix(_ id: TensorID) -> (rows: Int, columns: Int) {

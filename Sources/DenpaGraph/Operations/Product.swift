@@ -4,7 +4,11 @@ import DenpaKernelTypes
 /// y = function(a·b + bias) ∘ derivative. Reads a, b, then the bias if it has one, then the values that the
 /// derivative `derivative` is computed from. Recipes write products alone; passes fuse a function or a
 /// derivative into them.
+///
+/// a and b may be any views. y may be one whose rows are contiguous and one stride apart, as a slice of columns.
 struct ProductOperation: Operation {
+  /// How many of a's last axes are the columns of its matrix.
+  var columnAxes = 1
   var transposeA = false
   var transposeB = false
   var hasBias = false
@@ -16,27 +20,30 @@ struct ProductOperation: Operation {
 
   func adds(to destination: Int) -> Bool { function == .identity }
 
-  func arguments(_ op: Op, _ sizes: Sizes) -> ProductArguments {
-    var arguments = ProductArguments()
-    let a = sizes.matrix(op.reads[0]), b = sizes.matrix(op.reads[1])
-    arguments.m = transposeA ? a.columns : a.rows
-    arguments.k = transposeA ? a.rows : a.columns
-    arguments.n = transposeB ? b.rows : b.columns
-    arguments.transposeA = transposeA ? 1 : 0
-    arguments.transposeB = transposeB ? 1 : 0
-    arguments.function = function.rawValue
-    arguments.derivativeFunction = derivative?.rawValue ?? 0
-    return arguments
+  func readsViews(_ read: Int) -> Bool { read < 2 }
+  func writesViews(_ destination: Int, _ layout: Layout) -> Bool {
+    // One column would have to be contiguous, and the values of a derivative are where those of y are.
+    derivative == nil && Matrix(layout).columns.count > 1 && Matrix(layout).rowStride != nil
+  }
+
+  private func factors(_ op: Op, _ sizes: Sizes) -> Factors {
+    Factors(
+      a: Matrix(sizes.layout(op.reads[0]), columnAxes: columnAxes), b: Matrix(sizes.layout(op.reads[1])),
+      transposeA: transposeA, transposeB: transposeB)
   }
 
   func workspace(_ op: Op, _ sizes: Sizes) -> Int {
-    var arguments = arguments(op, sizes)
+    var arguments = factors(op, sizes).sizes
     return sizes.kernels.productWorkspace(&arguments, sizes.threads)
   }
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }
-    var arguments = arguments(op, lowering.sizes)
+    var arguments = try factors(op, lowering.sizes).arguments(&lowering)
+    let layout = lowering.layout(destination.tensor)
+    if !layout.isContiguous { arguments.cStride = Matrix(layout).rowStride ?? arguments.n }
+    arguments.function = function.rawValue
+    arguments.derivativeFunction = derivative?.rawValue ?? 0
     arguments.flag = lowering.flag(destination)
     arguments.workspace = try lowering.workspace(op)
     arguments.isPadded = lowering.isPadded(destination.tensor) ? 1 : 0
@@ -61,9 +68,10 @@ struct ProductOperation: Operation {
 }
 
 extension Recipe {
-  /// y = a·b (+ bias)
+  /// y = a·b (+ bias), where a's matrix has the windows of an image as its rows if it was made of them.
   public func product(_ a: Tensor, _ b: Tensor, plus bias: Tensor? = nil, into y: Tensor) {
-    let operation = ProductOperation(transposeA: a.transposed, transposeB: b.transposed, hasBias: bias != nil)
+    let operation = ProductOperation(
+      columnAxes: a.columnAxes, transposeA: a.transposed, transposeB: b.transposed, hasBias: bias != nil)
     emit(operation, [a, b] + (bias.map { [$0] } ?? []), y)
   }
 }
@@ -97,7 +105,9 @@ private struct DenseGradient {
     guard let weights = dw.writes[0] else { return false }
     let x = dw.reads[0], dy = dw.reads[1]
     let input = dx?.writes[0], bias = db?.writes[0]
-    guard lowering.sizes.matrix(x).rows == 1, (input?.mode ?? .overwrite) == .overwrite,
+    let memory = [x, dy] + (dx.map { [$0.reads[1]] } ?? []) + (input.map { [$0.tensor] } ?? [])
+    guard lowering.sizes.matrix(x).rows == 1, memory.allSatisfy({ lowering.layout($0).isContiguous }),
+      (input?.mode ?? .overwrite) == .overwrite,
       (bias?.mode ?? weights.mode) == weights.mode, lowering.isParameterGradient(weights.tensor),
       bias.map({ lowering.isParameterGradient($0.tensor) }) ?? true
     else { return false }

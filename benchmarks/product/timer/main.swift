@@ -58,7 +58,7 @@ func memory<T: BinaryFloatingPoint>(_ count: Int, _: T.Type) -> UnsafeMutablePoi
 }
 
 final class Product {
-  private var arguments = ProductArguments()
+  private var arguments: ProductArguments
   private let step: Step
   private var count = 0
   private var memories: [UnsafeMutableRawPointer] = []
@@ -67,11 +67,7 @@ final class Product {
     guard words.count == 5, words[0] > 0, words[1] > 0, words[2] > 0 else { return nil }
     let (m, n, k) = (words[0], words[1], words[2])
     step = table[.product]
-    arguments.m = m
-    arguments.n = n
-    arguments.k = k
-    arguments.transposeA = Int32(words[3])
-    arguments.transposeB = Int32(words[4])
+    arguments = ProductArguments(m: m, n: n, k: k, transposeA: words[3] != 0, transposeB: words[4] != 0)
     let (a, b, c) = (memory(m * k, T.self), memory(k * n, T.self), memory(m * n, T.self))
     arguments.a = Const(a)
     arguments.b = Const(b)
