@@ -75,15 +75,25 @@ func createHandle<Object: AnyObject>(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ kind: HandleKind<Object>,
   _ make: () throws(DenpaError) -> Object
 ) throws(DenpaError) {
-  guard let out else { throw DenpaError(.badArgument, "the place for the new \(kind.name) is NULL") }
-  let object = try make()
+  guard let out else { throw missingPlace(kind.name) }
+  out.pointee = try handle(of: try make(), kind.code)
+}
+
+/// Not generic, so that it is compiled only once.
+@inline(never)
+private func handle(of object: AnyObject, _ kind: UInt8) throws(DenpaError) -> OpaquePointer {
   try checkMemory("a handle")
-  let pointer = try HandleTable.insert(object, kind: kind.code)
+  let pointer = try HandleTable.insert(object, kind: kind)
   do throws(DenpaError) { try checkMemory("a handle") } catch {
-    _ = HandleTable.destroy(pointer, kind: kind.code)
+    _ = HandleTable.destroy(pointer, kind: kind)
     throw error
   }
-  out.pointee = pointer
+  return pointer
+}
+
+@inline(never)
+private func missingPlace(_ name: StaticString) -> DenpaError {
+  DenpaError(.badArgument, "the place for the new \(name) is NULL")
 }
 
 func destroyHandle<Object: AnyObject>(_ pointer: OpaquePointer?, _ kind: HandleKind<Object>) -> denpa_status {

@@ -47,7 +47,6 @@ final class ViewList {
 
   /// Checks and returns the caller's tensors, `expected` in number. `what` names them in errors. With `gaps`
   /// those whose data is NULL are not checked, with `strided` they need not be contiguous.
-  @inline(__always)
   func read(
     _ given: UnsafePointer<denpa_tensor>?, _ count: Int32, _ what: StaticString, expected: Int,
     gaps: Bool = false, strided: Bool = false

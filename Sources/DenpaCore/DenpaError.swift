@@ -71,6 +71,10 @@ public struct DenpaError: Error, Sendable {
     self.message = message
   }
 
+  /// Returns the error with what it is about in front: "dense "hidden": …".
+  @inline(never)
+  public func inside(_ owner: Message) -> DenpaError { DenpaError(status, "\(owner): \(message)") }
+
   /// Returns the error of a failed allocation of `what`.
   public static func outOfMemory(_ what: StaticString) -> DenpaError {
     DenpaError(.outOfMemory, "out of memory for \(what)")

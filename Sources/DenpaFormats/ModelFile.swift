@@ -58,7 +58,7 @@ public enum ModelFile {
     do {
       return try load(UnsafeRawBufferPointer(start: bytes.base, count: bytes.byteCount), registry: registry)
     } catch {
-      throw DenpaError(error.status, "\(path): \(error.message)")
+      throw error.inside("\(path)")
     }
   }
 

@@ -60,7 +60,7 @@ public struct Graph: Sendable {
     }
     let shape = Shape.batched(sample)
     do { _ = try shape.checkedCount() } catch {
-      throw DenpaError(error.status, "input \"\(name)\": \(error.message)")
+      throw error.inside("input \"\(name)\"")
     }
     return try addInput(name: name, type: TensorType(dtype.isFloat ? .float32 : dtype, shape))
   }
@@ -120,7 +120,7 @@ public struct Graph: Sendable {
       for parameter in parameters {
         _ = try parameter.shape.checkedCount()
         do throws(DenpaError) { _ = try parameter.drawing(registry) } catch {
-          throw DenpaError(error.status, "\(parameter.name): \(error.message)")
+          throw error.inside("\(parameter.name)")
         }
       }
       let room = outputCount ?? types.count
@@ -128,7 +128,7 @@ public struct Graph: Sendable {
         throw DenpaError(.badArgument, "it has \(types.count) output(s), got room for \(outputCount ?? 0)")
       }
     } catch {
-      throw DenpaError(error.status, "\(owner): \(error.message)")
+      throw error.inside(owner)
     }
     let first = values.count
     let outputs = Array(first..<first + types.count)

@@ -138,7 +138,7 @@ public final class Model: @unchecked Sendable {
       do {
         try draw(parameter, index, seed, registry, into: draft.base + layout.offsets[index])
       } catch {
-        throw DenpaError(error.status, "parameter \"\(parameter.name)\": \(error.message)")
+        throw error.inside("parameter \"\(parameter.name)\"")
       }
     }
     try store.publish(draft.base)

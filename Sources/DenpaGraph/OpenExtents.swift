@@ -81,29 +81,29 @@ extension Graph {
       let types = node.inputs.map { result.values[$0].type }
       do throws(DenpaError) {
         for (value, type) in zip(node.outputs, try layer.outputs(types)) {
-          guard values[value].type.shape.accepts(type.shape) else {
-            throw DenpaError(
-              .badShape, "expected an output of shape \(values[value].type.shape), got \(type.shape)")
-          }
           _ = try type.shape.checkedCount()
+          try check(type.shape, against: values[value].type.shape, "an output")
           result.values[value].type = type
         }
-        for (known, parameter) in zip(node.parameters, try layer.parameters(types))
-        where known.shape != parameter.shape {
-          throw DenpaError(
-            .badShape, "parameter \"\(known.name)\": expected \(known.shape), got \(parameter.shape)")
+        for (known, parameter) in zip(node.parameters, try layer.parameters(types)) {
+          try check(parameter.shape, against: known.shape, "parameter \"\(known.name)\"")
         }
       } catch {
-        throw DenpaError(error.status, "\(node.kind) \"\(node.name)\": \(error.message)")
+        throw error.inside("\(node.kind) \"\(node.name)\"")
       }
     }
     return result
   }
 }
 
-extension Shape {
-  /// Whether a shape is this one with its open extents known.
-  fileprivate func accepts(_ known: Shape) -> Bool {
-    rank == known.rank && (0..<rank).allSatisfy { self[$0] == known[$0] || self[$0] == Shape.any }
+/// Checks that a shape is the expected one with its open extents known.
+private func check(
+  _ given: Shape, against expected: Shape, _ what: @autoclosure () -> Message
+) throws(DenpaError) {
+  let fits =
+    given.rank == expected.rank
+    && (0..<given.rank).allSatisfy { expected[$0] == given[$0] || expected[$0] == Shape.any }
+  guard fits else {
+    throw DenpaError(.badShape, "\(what()): expected \(expected) as in the graph, got \(given)")
   }
 }

@@ -156,7 +156,7 @@ struct ConformanceChecks {
         do {
           try checkedForward(runner, training: training, finite: rows > 0)
           if training { try checkedBackward(runner, finite: rows > 0) }
-        } catch { throw DenpaError(error.status, "with \(rows) row(s): \(error.message)") }
+        } catch { throw error.inside("with \(rows) row(s)") }
       }
     }
     guard isIndependent else { return "0 to \(subject.rows) rows" }
@@ -190,7 +190,7 @@ struct ConformanceChecks {
       let alone = try trace(try subject.runner(rows: rows))
       let planned = try trace(try subject.planRunner(rows: rows))
       do throws(DenpaError) { try compare(alone, planned, "called by a plan") } catch {
-        throw DenpaError(error.status, "with \(rows) row(s): \(error.message)")
+        throw error.inside("with \(rows) row(s)")
       }
     }
     return "the same bits for 0 to \(subject.rows) rows"

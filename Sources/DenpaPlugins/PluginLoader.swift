@@ -20,7 +20,7 @@ public enum PluginLoader {
     do {
       try add(definitions, prove: prove, registry: registry)
     } catch {
-      throw DenpaError(error.status, "plugin \"\(object.path)\": \(error.message)")
+      throw error.inside("plugin \"\(object.path)\"")
     }
     reservation.keep()
     return definitions.map(\.spec.kind)
@@ -101,7 +101,7 @@ public enum PluginLoader {
     if answer != 0 || text.isException {
       let name: StaticString = "its entry function"
       let error = text.isException ? text.exception(.badPlugin, name) : Callback.error(answer, text, name)
-      throw DenpaError(error.status, "\(owner): \(error.message)")
+      throw error.inside(owner)
     }
     return try withExtendedLifetime(memory) { () throws(DenpaError) in try read(plugin, owner) }
   }
@@ -142,7 +142,7 @@ public enum PluginLoader {
       do {
         result.append(try PluginDefinition(layers[index], plugin: name, index: index).definition)
       } catch {
-        throw DenpaError(error.status, "\(owner): \(error.message)")
+        throw error.inside(owner)
       }
     }
     return result

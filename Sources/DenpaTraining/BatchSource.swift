@@ -23,8 +23,13 @@ extension Trainer {
       }
     }
     if let answer { return answer }
+    throw takeFailure()
+  }
+
+  @inline(never)
+  private func takeFailure() -> DenpaError {
     defer { failure = nil }
-    throw failure ?? DenpaError(.internalError, "a batch failed without an error")
+    return failure ?? DenpaError(.internalError, "a batch failed without an error")
   }
 }
 

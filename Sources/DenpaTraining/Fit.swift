@@ -173,7 +173,7 @@ extension Trainer {
         throw DenpaError(.badArgument, "the tensors have no rows")
       }
     } catch {
-      throw DenpaError(error.status, "validation data: \(error.message)")
+      throw error.inside("validation data")
     }
   }
 
@@ -181,7 +181,7 @@ extension Trainer {
   private func validate(_ fitOptions: FitOptions, _ progress: inout Progress) throws(DenpaError) {
     guard let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets else { return }
     do { (progress.validationLoss, progress.validationAccuracy) = try evaluate(inputs, targets) } catch {
-      throw DenpaError(error.status, "validation data: \(error.message)")
+      throw error.inside("validation data")
     }
   }
 

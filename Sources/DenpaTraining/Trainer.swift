@@ -258,6 +258,13 @@ public final class Trainer: @unchecked Sendable {
     {
       return known
     }
+    return try bindAnew(inputs, targets, training: training)
+  }
+
+  @inline(never)
+  private func bindAnew(
+    _ inputs: TensorList, _ targets: TensorList, training: Bool
+  ) throws(DenpaError) -> Batch {
     let sizes = try model.sizes(of: inputs.views)
     let executor = try executor(training: training, sizes, inputs.views, targets.views)
     try executor.check(inputs, targets: targets, rows: sizes.rows)

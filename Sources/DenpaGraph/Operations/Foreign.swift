@@ -49,7 +49,7 @@ struct ForeignOperation: Operation {
           inputs: inputTypes,
           outputs: outputTypes, parameters: parameters.map { lowering.sizes.type($0) }, saved: kept))
     } catch {
-      throw DenpaError(error.status, "\(node.kind) \"\(node.name)\": \(error.message)")
+      throw error.inside("\(node.kind) \"\(node.name)\"")
     }
     let context = lowering.keep(prepared.context)
     var tensors = inputs + outputs + parameters + saved
