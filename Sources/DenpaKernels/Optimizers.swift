@@ -3,16 +3,13 @@ import DenpaKernelTypes
 /// Weight decay as a part of the gradient.
 private struct Decay<V: Vector> {
   private let rate: V
-  private let isNone: Bool
 
-  @inline(__always) init(_ rate: Double) {
-    self.rate = V.splat(rate)
-    isNone = rate == 0
-  }
+  @inline(__always) init(_ rate: Double) { self.rate = V.splat(rate) }
 
-  /// The gradient with rate·w added. Without decay nothing is added: 0 times an infinite weight is NaN.
+  /// The gradient with rate·w added. Without decay nothing is added: 0 times an infinite weight is NaN. A
+  /// selection costs less than a branch.
   @inline(__always) func gradient(_ gradient: V, _ weight: V) -> V {
-    isNone ? gradient : V.fma(rate, weight, gradient)
+    V.select(rate, greaterThan: V.zero, V.fma(rate, weight, gradient), gradient)
   }
 }
 
@@ -28,9 +25,16 @@ enum SGD<V: Vector>: RangeKernel {
     let decay = Decay<V>(a.pointee.weightDecay)
     let momentum = V.splat(a.pointee.momentum)
     guard let velocity = a.pointee.velocity else {
+      let rate = V.splat(a.pointee.weightDecay)
+      if a.pointee.weightDecay == 0 {
+        sweep(V.self, lower, upper) { i, n in
+          V.fma(step, V.load(g + i, n), V.load(w + i, n)).store(w + i, n)
+        }
+        return
+      }
       sweep(V.self, lower, upper) { i, n in
         let weight = V.load(w + i, n)
-        V.fma(step, decay.gradient(V.load(g + i, n), weight), weight).store(w + i, n)
+        V.fma(step, V.fma(rate, weight, V.load(g + i, n)), weight).store(w + i, n)
       }
       return
     }
