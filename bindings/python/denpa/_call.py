@@ -163,18 +163,18 @@ def out_of_sight(value: Any) -> Any:
 
 
 class Handle:
-    """Owns an object of the library and destroys it with the last reference, or earlier by close()."""
+    """Owns an object of the library, which is destroyed with the last reference to `pointer`.
 
-    __slots__ = ("life", "pointer")
+    The pointer holds the object's life, so a call that has begun is never given a destroyed object: the
+    interpreter refers to the arguments of a call until it has returned.
+    """
+
+    __slots__ = ("pointer",)
 
     def __init__(self, pointer: Any, kind: str) -> None:
+        address = ctypes.c_void_p.from_buffer(pointer).value or 0  # a cast would refer to itself
+        pointer.life = out_of_sight(life_of(kind)(address))
         self.pointer = pointer
-        life = life_of(kind)(ctypes.cast(pointer, ctypes.c_void_p).value or 0)
-        self.life: Any = out_of_sight(life)
-
-    def close(self) -> None:
-        """Destroy the object now. Later calls with it raise BadState."""
-        self.pointer = self.life = None
 
 
 class Closed(Handle):
@@ -188,9 +188,6 @@ class Closed(Handle):
     @property
     def pointer(self) -> Any:
         raise errors.BadState(self.message)
-
-    def close(self) -> None:
-        """Do nothing: the object is already destroyed."""
 
 
 def create(kind: type[Any], name: str, *arguments: Any) -> Handle:

@@ -224,7 +224,7 @@ class Fitting:
                 "steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows"
             )
         with self.weights.lock:
-            self.weights.refuse_in_fit()
+            self.weights.require_idle()
             if t is None and not hasattr(x, "__iter__"):
                 raise TypeMismatch(
                     f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}"

@@ -53,6 +53,12 @@ class Model:
         net._compose(parts)
         return net
 
+    @property
+    def _open(self) -> Parts:
+        """The parts of a network that is not closed. Raises BadState if it is."""
+        self._parts.native.require_open()
+        return self._parts
+
     # -- names and parameters --------------------------------------------------------------------------------
 
     @property
@@ -66,24 +72,24 @@ class Model:
     @property
     def parameters(self) -> Parameters:
         """All parameters by name, as writable arrays: see Parameters."""
-        return self._parts.parameters()
+        return self._open.parameters()
 
     @property
     def layers(self) -> NodeViews:
         """The layers by name, in order: net.layers["encoder"].trainable = False."""
-        return self._parts.layers()
+        return self._open.layers()
 
     def set_trainable(self, name: str, value: bool = True) -> None:
         """Set whether training changes a parameter ("encoder.W") or a whole layer ("encoder").
 
         This resets the state of optimizers. Raises NotFound if there is no such parameter or layer.
         """
-        full = self._parts.native.names.full.get(name, name)
-        self._parts.trainers.set_trainable(full, value)
+        full = self._open.native.names.full.get(name, name)
+        self._open.trainers.set_trainable(full, value)
 
     def initialize(self, seed: int) -> None:
         """Initialize all parameters anew. This resets the state of optimizers."""
-        self._parts.trainers.initialize(whole(seed, "seed", 0, SEEDS))
+        self._open.trainers.initialize(whole(seed, "seed", 0, SEEDS))
 
     @property
     def parameter_count(self) -> int:
@@ -105,14 +111,14 @@ class Model:
         if it ends in a softmax or sigmoid; otherwise their softmax or sigmoid is computed. Raises
         InvalidArgument for a network with several outputs.
         """
-        return self._parts.prediction.probabilities(x, "predict_proba")
+        return self._open.prediction.probabilities(x, "predict_proba")
 
     def predict_classes(self, x: Any) -> Array:
         """Return the number of the most likely class for each row; 0 or 1 for a single output.
 
         Raises InvalidArgument for a network with several outputs.
         """
-        return self._parts.prediction.classes(x, "predict_classes")
+        return self._open.prediction.classes(x, "predict_classes")
 
     # -- training --------------------------------------------------------------------------------------------
 
@@ -123,7 +129,7 @@ class Model:
         ["accuracy"], or by default what the loss defines. A loss or optimizer passed to fit or train_batch
         replaces these; a loss passed to any other method applies to that call only.
         """
-        self._parts.training.compile(loss, optimizer, metrics)
+        self._open.training.compile(loss, optimizer, metrics)
 
     def train_batch(self, x: Any, t: Any, loss: Any = None, optimizer: Any = None) -> float:
         """Take one training step on a batch, or on one sample without the batch; return the loss before it.
@@ -162,7 +168,7 @@ class Model:
         other element types, fields of packed records and a single value broadcast to a whole array are copied
         first: pass an iterable of batches if that takes too much memory.
         """
-        return self._parts.fitting.fit(
+        return self._open.fitting.fit(
             self,
             x,
             t,
@@ -182,21 +188,21 @@ class Model:
 
         Returns only the loss if accuracy has no meaning or is not among the compiled metrics.
         """
-        return self._parts.evaluation.evaluate(x, t, loss)
+        return self._open.evaluation.evaluate(x, t, loss)
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of the optimizer of fit and train_batch. Setting it takes effect at once."""
-        return self._parts.training.learning_rate
+        return self._open.training.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        self._parts.training.learning_rate = rate
+        self._open.training.learning_rate = rate
 
     @property
     def step_count(self) -> int:
         """The number of steps that the optimizer of fit and train_batch has taken since it was reset."""
-        return self._parts.training.step_count
+        return self._open.training.step_count
 
     def optimizer_state(self, name: str, state: str) -> Array:
         """What the optimizer of fit and train_batch keeps of a parameter: "first" or "second" of adam.
@@ -204,7 +210,7 @@ class Model:
         The array refers to the optimizer's memory: it follows training, and what is written to it counts.
         Raises NotFound if there is no such parameter, or the optimizer keeps nothing of that name.
         """
-        return self._parts.training.optimizer_state(name, state)
+        return self._open.training.optimizer_state(name, state)
 
     # -- the open loop ---------------------------------------------------------------------------------------
 
@@ -215,7 +221,7 @@ class Model:
         those of predict, and an earlier forward in training still waits for its backward. So it does after a
         forward that is refused.
         """
-        return self._parts.open_loop.forward(x, training)
+        return self._open.open_loop.forward(x, training)
 
     def backward(self, dout: Any) -> Any:
         """Compute gradients from `dout`, the gradient of the loss with respect to the outputs.
@@ -224,36 +230,36 @@ class Model:
         `dout` has the form of the outputs; a missing gradient is zero. Raises BadState without forward(x,
         training=True) before it.
         """
-        return self._parts.open_loop.backward(dout)
+        return self._open.open_loop.backward(dout)
 
     @property
     def grads(self) -> Gradients:
         """The gradients accumulated by backward, by parameter name."""
-        return self._parts.open_loop.gradients()
+        return self._open.open_loop.gradients()
 
     def zero_grads(self) -> None:
         """Set the accumulated gradients to zero."""
-        self._parts.open_loop.zero_gradients()
+        self._open.open_loop.zero_gradients()
 
     def step(self, optimizer: Optimizer | str) -> None:
         """Take one step of the optimizer with the accumulated gradients, like optimizer.step(net).
 
         Raises BadState without a forward in training before it. The gradients are zero until a backward.
         """
-        self._parts.open_loop.step(optimizer)
+        self._open.open_loop.step(optimizer)
 
     # -- gradients by name -----------------------------------------------------------------------------------
 
     def loss(self, x: Any, t: Any, loss: Any = None) -> float:
         """Return the loss of x against t, computed as in inference."""
-        return self._parts.evaluation.loss(x, t, loss)
+        return self._open.evaluation.loss(x, t, loss)
 
     def loss_and_gradients(self, x: Any, t: Any, loss: Any = None) -> tuple[float, dict[str, Array]]:
         """Return the loss, as in training, and its gradients by name.
 
         These are the gradients with respect to every trained parameter.
         """
-        return self._parts.derivatives.of_loss(x, t, loss, None)
+        return self._open.derivatives.of_loss(x, t, loss, None)
 
     def gradients(
         self, x: Any, t: Any, loss: Any = None, wrt: Iterable[str] | None = None
@@ -262,7 +268,7 @@ class Model:
 
         Without `wrt`, these are all trained parameters. Raises NotFound for a name that has no gradient.
         """
-        return self._parts.derivatives.of_loss(x, t, loss, wrt)[1]
+        return self._open.derivatives.of_loss(x, t, loss, wrt)[1]
 
     def vjp(self, x: Any, dout: Any) -> dict[str, Array]:
         """Return the vector-Jacobian product of the outputs with `dout`.
@@ -270,7 +276,7 @@ class Model:
         These are the gradients of sum(outputs * dout) with respect to every trained parameter and float
         input, by name. `grads` is unchanged.
         """
-        return self._parts.derivatives.vjp(x, dout)
+        return self._open.derivatives.vjp(x, dout)
 
     def check_gradients(
         self,
@@ -291,7 +297,7 @@ class Model:
         in float32. max_elements: checked in each tensor (0: 256, -1: all). inputs: also check the gradients
         of float inputs. raise_on_failure: raise ProofFailed if a gradient is wrong.
         """
-        return self._parts.derivatives.check(
+        return self._open.derivatives.check(
             x,
             t,
             loss,
@@ -306,13 +312,11 @@ class Model:
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
-        self._parts.weights.publish()
-        self._parts.native.save(path)
+        self._open.save(path)
 
     def to_bytes(self) -> bytes:
         """Return the bytes that save would write."""
-        self._parts.weights.publish()
-        return self._parts.native.to_bytes()
+        return self._open.to_bytes()
 
     @classmethod
     def load(cls, path: Any, names: str | None = None) -> Model:
@@ -328,7 +332,7 @@ class Model:
         return Model._of(Parts(of_bytes(data), names))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        parts, given = self._parts, self._parts.settings
+        parts, given = self._open, self._parts.settings
         settings = {
             "_loss": None if given.loss is None else given.loss.as_loss(),
             "_optimizer": given.optimizer,
@@ -338,13 +342,13 @@ class Model:
         return restore, (type(self), self.to_bytes(), names, ports.keys, ports.form, settings)
 
     def __deepcopy__(self, memo: Any) -> Model:
-        return self._of(self._parts.copy())
+        return self._of(self._open.copy())
 
     # -- text ------------------------------------------------------------------------------------------------
 
     def summary(self) -> str:
         """Return a table of the layers with their parameters, to be printed."""
-        return self._parts.summary()
+        return self._open.summary()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}{self._parts.line()}>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 from ._call import Handle
 from ._derivatives import Derivatives
@@ -51,6 +51,14 @@ class Parts:
             {name: NodeView(node, self.native, parameters, self.trainers) for name, node in nodes.items()}
         )
 
+    def save(self, path: Any) -> None:
+        self.weights.publish()
+        self.native.save(path)
+
+    def to_bytes(self) -> bytes:
+        self.weights.publish()
+        return self.native.to_bytes()
+
     def copy(self) -> Parts:
         """Return the parts of an independent network with the same weights and settings."""
         self.weights.publish()
@@ -62,8 +70,9 @@ class Parts:
         """Release the memory, except that of parameters whose arrays the user holds."""
         with self.weights.lock:
             self.weights.refuse_in_fit()
-            self.trainers.forget()
+            # First the model: a thread that finds no trainer must find that the network is closed.
             self.weights.close()
+            self.trainers.drop()
             self.prediction.close()
 
     # -- text ------------------------------------------------------------------------------------------------

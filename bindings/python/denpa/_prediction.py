@@ -11,10 +11,10 @@ import numpy as np
 from . import _abi as abi
 from ._arrays import CODES, Array, tensors, whole
 from ._call import Handle, check, create, library, options
-from ._native import NativeModel
+from ._native import CLOSED, NativeModel
 from ._ports import Batch, Ports
 from ._weights import Weights
-from .errors import InvalidArgument
+from .errors import BadState, InvalidArgument
 
 CHUNK = 1024  # rows predicted by one call
 SMALL = 8192  # bytes of an input up to which its call is prepared for the next input like it
@@ -58,12 +58,22 @@ class Seat:
         return self.y.copy()
 
 
+class NoSeats:
+    """Takes the place of the seats of a closed network."""
+
+    def pop(self) -> Seat:
+        raise BadState(CLOSED)
+
+    def append(self, seat: Seat) -> None:
+        """Keep nothing: a prediction that had begun before has ended."""
+
+
 class Prediction:
     """Predicts with the model's weights. It keeps the sessions that no thread uses."""
 
     def __init__(self, native: NativeModel, ports: Ports, weights: Weights) -> None:
         self.native, self.ports, self.weights = native, ports, weights
-        self.seats: deque[Seat] = deque()
+        self.seats: deque[Seat] | NoSeats = deque()
 
     def predict(self, x: Any) -> Any:
         """Return the network's outputs for inputs, in the form that the network uses."""
@@ -142,4 +152,5 @@ class Prediction:
         return np.asarray(p.argmax(axis=-1), "int64")
 
     def close(self) -> None:
-        self.seats.clear()
+        """Refuse all later predictions. A session is destroyed when the thread that uses it is done."""
+        self.seats = NoSeats()
