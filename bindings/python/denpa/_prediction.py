@@ -14,7 +14,7 @@ from ._call import Handle, check, create, library, options
 from ._native import CLOSED, NativeModel
 from ._ports import Batch, Ports
 from ._weights import Weights
-from .errors import BadState, InvalidArgument
+from .errors import BadState, InvalidArgument, ShapeError
 
 CHUNK = 1024  # rows predicted by one call
 SMALL = 8192  # bytes of an input up to which its call is prepared for the next input like it
@@ -135,11 +135,16 @@ class Prediction:
         y: Array = (
             answer if ports.form == "one" else list(answer.values() if ports.form == "dict" else answer)[0]
         )
-        last = self.native.nodes().get(ports.outputs[0].name)
+        port = ports.outputs[0]
+        if port.shape and y.shape[-1] == 0:
+            raise ShapeError(
+                f'{asked} needs at least one class: output "{ports.keys[0]}" has shape {y.shape}'
+            )
+        last = self.native.nodes().get(port.name)
         ends = {last["kind"], (last.get("attributes") or {}).get("activation")} if last is not None else set()
         if ends & {"softmax", "sigmoid"}:
             return y
-        if ports.outputs[0].shape[-1:] == (1,):
+        if self._is_single(y):
             return np.asarray(np.exp(-np.logaddexp(0, -y)), y.dtype)
         e = np.exp(y - y.max(axis=-1, keepdims=True))
         return np.asarray(e / e.sum(axis=-1, keepdims=True), y.dtype)
@@ -147,9 +152,13 @@ class Prediction:
     def classes(self, x: Any, asked: str) -> Array:
         """Return the number of the most likely class for each row; 0 or 1 for a single output."""
         p = self.probabilities(x, asked)
-        if p.shape[-1] == 1:
-            return np.asarray(p[..., 0] > 0.5, "int64")
+        if self._is_single(p):
+            return np.asarray((p[..., 0] if self.ports.outputs[0].shape else p) > 0.5, "int64")
         return np.asarray(p.argmax(axis=-1), "int64")
+
+    def _is_single(self, y: Array) -> bool:
+        """Return whether there is one number for each decision: an axis of one class, or none in a sample."""
+        return not self.ports.outputs[0].shape or y.shape[-1] == 1
 
     def close(self) -> None:
         """Refuse all later predictions. A session is destroyed when the thread that uses it is done."""
