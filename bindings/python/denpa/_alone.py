@@ -106,7 +106,10 @@ class LayerAlone:
                 self.last = (net, axes, number, y.shape)
             return returned(y, axes, number)
         assert first is not None
-        raise first
+        try:
+            raise first
+        finally:
+            del first  # the traceback refers to this frame
 
     def backward(self, dout: ArrayLike) -> Any:
         if self.last is None:

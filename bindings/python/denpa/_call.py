@@ -213,7 +213,10 @@ def text(function: Callable[..., int], *arguments: Any, room: int = 0) -> str:
         error = failure(status)
         if isinstance(error, errors.ProofFailed):
             error.report = written
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # the traceback refers to this frame
     return written
 
 
