@@ -51,7 +51,10 @@ class Layer(Described):
         return self._alone
 
     def build(self, input_shape: Any, dtype: DType = "float64", seed: int = 0) -> None:
-        """Create the layer's own parameters for samples of `input_shape`, before the first forward."""
+        """Create the layer's own parameters for samples of `input_shape`, before the first forward.
+
+        None is an open extent, as in Input.
+        """
         self._by_itself.build(input_shape, dtype, seed)
 
     def forward(self, *x: ArrayLike, training: bool = True) -> Any:

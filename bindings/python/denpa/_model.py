@@ -370,7 +370,7 @@ class Model:
 
 
 class Sequential(Model):
-    """A network of layers in sequence, for samples of `input_shape` (without the batch).
+    """A network of layers in sequence, for samples of `input_shape` (without the batch; None: see Input).
 
     Layers are named after their kind and a number ("dense_1"), and so are their parameters ("dense_1.W");
     with names="book", the parameters are W1, b1, W2, ... `input_dtype` is needed only if the first layer
