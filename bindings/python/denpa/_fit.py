@@ -58,6 +58,7 @@ class Run:
         self.bar = ProgressBar() if verbose else None
         self.error: BaseException | None = None
         self.interrupts = Interrupts()
+
     def options(self, epochs: int, batch_size: int, shuffle: bool, validation: tuple[Any, Any] | None) -> Any:
         """Return the engine's options, which hold the callback.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, Sequence
+import copy
+from typing import Any, Iterable, Mapping, Sequence, TypeVar
 
 from ._arrays import SEEDS, Array, DType, whole
 from ._building import in_sequence, of_bytes, of_file, of_values
@@ -15,6 +16,9 @@ from ._nodes import NodeViews
 from ._optimizer import Optimizer
 from ._parameters import Gradients, Parameters
 from ._parts import Parts
+from ._state import set_state, state_of
+
+Net = TypeVar("Net", bound="Model")
 
 
 class Model:
@@ -47,7 +51,7 @@ class Model:
         self._train_batch = parts.training.train_batch
 
     @classmethod
-    def _of(cls, parts: Parts) -> Model:
+    def _of(cls: type[Net], parts: Parts) -> Net:
         """Return the network that is composed of existing parts."""
         net = cls.__new__(cls)
         net._compose(parts)
@@ -255,10 +259,7 @@ class Model:
         return self._open.evaluation.loss(x, t, loss)
 
     def loss_and_gradients(self, x: Any, t: Any, loss: Any = None) -> tuple[float, dict[str, Array]]:
-        """Return the loss, as in training, and its gradients by name.
-
-        These are the gradients with respect to every trained parameter.
-        """
+        """Return the loss, as in training, and its gradients by name, for all trained parameters."""
         return self._open.derivatives.of_loss(x, t, loss, None)
 
     def gradients(
@@ -319,30 +320,31 @@ class Model:
         return self._open.to_bytes()
 
     @classmethod
-    def load(cls, path: Any, names: str | None = None) -> Model:
+    def load(cls: type[Net], path: Any, names: str | None = None) -> Net:
         """Return the network stored in a file. The plugins of its layers must be loaded first.
 
-        Raises MissingFile if the file does not exist, FileError if it cannot be read or is damaged.
+        A file has the network only. In a class of your own, the result is of that class, but its __init__ is
+        not called: set its attributes yourself, or pickle the network. Raises MissingFile if the file does
+        not exist, FileError if it cannot be read or is damaged.
         """
-        return Model._of(Parts(of_file(path), names))
+        return cls._of(Parts(of_file(path), names))
 
     @classmethod
-    def from_bytes(cls, data: bytes, names: str | None = None) -> Model:
-        """Return the network stored in the bytes of to_bytes or of a file."""
-        return Model._of(Parts(of_bytes(data), names))
+    def from_bytes(cls: type[Net], data: bytes, names: str | None = None) -> Net:
+        """Return the network stored in the bytes of to_bytes or of a file: see load."""
+        return cls._of(Parts(of_bytes(data), names))
+
+    def __getstate__(self) -> Any:
+        """Return the attributes that are not the package's own: pickles and copies have them."""
+        return state_of(self, ("_parts", "dtype", "_predict", "_train_batch"))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        parts, given = self._open, self._parts.settings
-        settings = {
-            "_loss": None if given.loss is None else given.loss.as_loss(),
-            "_optimizer": given.optimizer,
-            "_metrics": given.metrics,
-        }
-        names, ports = parts.native.names.scheme, parts.ports
-        return restore, (type(self), self.to_bytes(), names, ports.keys, ports.form, settings)
+        return restore, (type(self), *self._open.pickled()), self.__getstate__()
 
-    def __deepcopy__(self, memo: Any) -> Model:
-        return self._of(self._open.copy())
+    def __deepcopy__(self: Net, memo: Any) -> Net:
+        made = memo[id(self)] = self._of(self._open.copy())
+        set_state(made, copy.deepcopy(self.__getstate__(), memo))
+        return made
 
     # -- text ------------------------------------------------------------------------------------------------
 
@@ -391,10 +393,6 @@ class Sequential(Model):
         super().__init__(inputs, output, dtype=dtype, seed=seed, names=names)
 
 
-def restore(
-    cls: type[Model], data: bytes, names: str | None, keys: list[str], form: str, settings: dict[str, Any]
-) -> Model:
-    """Restore a network from its pickled state."""
-    net = cls._of(Parts(of_bytes(data), names, keys, form))
-    net.compile(settings["_loss"], settings["_optimizer"], settings["_metrics"])
-    return net
+def restore(cls: type[Model], *pickled: Any) -> Model:
+    """Restore a network from what Parts.pickled has returned. Its own attributes follow."""
+    return cls._of(Parts.unpickled(*pickled))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+from ._building import of_bytes
 from ._call import Handle
 from ._derivatives import Derivatives
 from ._evaluation import Evaluation
@@ -64,6 +65,21 @@ class Parts:
         self.weights.publish()
         made = Parts(self.native.copy(), self.native.names.scheme, self.ports.keys, self.ports.form)
         made.settings.adopt(self.settings)
+        return made
+
+    def pickled(self) -> tuple[Any, ...]:
+        """Return what `unpickled` makes the same network of. The optimizer's state is not in it."""
+        given = self.settings
+        loss = None if given.loss is None else given.loss.as_loss()
+        settings = {"_loss": loss, "_optimizer": given.optimizer, "_metrics": given.metrics}
+        return self.to_bytes(), self.native.names.scheme, self.ports.keys, self.ports.form, settings
+
+    @classmethod
+    def unpickled(
+        cls, data: bytes, names: str | None, keys: list[str], form: str, settings: dict[str, Any]
+    ) -> Parts:
+        made = cls(of_bytes(data), names, keys, form)
+        made.settings.compile(settings["_loss"], settings["_optimizer"], settings["_metrics"])
         return made
 
     def close(self) -> None:
