@@ -100,6 +100,15 @@ def test_parts_of_open_axes():
         x[:, 3:2]
 
 
+def test_a_slice_to_the_end_that_selects_nothing():
+    x = dp.Input((None, 3))
+    for part, length, words in ((x[:, 2:], 1, "2 to the end"), (x[:, -2:], 1, "-2 to the end")):
+        with pytest.raises(dp.InvalidArgument, match=f"indices {words} are no part of axis 1, which has {length}"):
+            dp.Model(x, part).predict(np.zeros((2, length, 3)))
+    with pytest.raises(dp.InvalidArgument, match="indices 5 to the end are no part of axis 2, which has 3"):
+        dp.Slice(axis=2, start=5)(x)
+
+
 def test_what_cannot_be_open():
     x = dp.Input((3, None))
     with pytest.raises(dp.ShapeError, match='parameter "W" depends on an open extent'):

@@ -37,6 +37,8 @@ EXCEPTIONS: dict[int, type[errors.DenpaError]] = {
     abi.CALLBACK_FAILED: errors.CallbackFailed,
 }
 
+END = (1 << 31) - 1  # what the engine's slice takes for the end
+
 LIBRARY_NAME = "libdenpa.dylib" if sys.platform == "darwin" else "libdenpa.so"
 SYSTEM_NAME = "libdenpa.0.dylib" if sys.platform == "darwin" else "libdenpa.so.0"
 
@@ -110,8 +112,11 @@ _last_error: Callable[[], bytes] = library.denpa_last_error
 
 
 def last_error() -> str:
-    """Return the message of this thread's last failed call."""
-    return _last_error().decode("utf-8", "replace")
+    """Return the message of this thread's last failed call.
+
+    The engine writes the end of a slice that has none, h[:, 2:], as a number.
+    """
+    return _last_error().decode("utf-8", "replace").replace(f" to {END} are", " to the end are")
 
 
 def failure(status: int, message: str | None = None) -> errors.DenpaError:
