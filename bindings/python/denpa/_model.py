@@ -222,8 +222,9 @@ class Model:
         """Return the outputs.
 
         With training=True, layers behave as in training, and backward may follow. Otherwise the outputs are
-        those of predict, and an earlier forward in training still waits for its backward. So it does after a
-        forward that is refused.
+        those of predict, and an earlier forward in training still waits for its backward. So it does after
+        a forward that is refused before it computes (its shape, dtype or length). One in training that fails
+        while it computes discards it: a layer fails, an index is out of range, a state becomes infinite.
         """
         return self._open.open_loop.forward(x, training)
 
