@@ -1,4 +1,4 @@
-"""A network, and everything that the library keeps of it, is deleted with its last reference, without the collector."""
+"""A network and its objects in the library are deleted with the last reference, without the collector."""
 
 from __future__ import annotations
 

@@ -103,7 +103,9 @@ def test_parts_of_open_axes():
 def test_a_slice_to_the_end_that_selects_nothing():
     x = dp.Input((None, 3))
     for part, length, words in ((x[:, 2:], 1, "2 to the end"), (x[:, -2:], 1, "-2 to the end")):
-        with pytest.raises(dp.InvalidArgument, match=f"indices {words} are no part of axis 1, which has {length}"):
+        with pytest.raises(
+            dp.InvalidArgument, match=f"indices {words} are no part of axis 1, which has {length}"
+        ):
             dp.Model(x, part).predict(np.zeros((2, length, 3)))
     with pytest.raises(dp.InvalidArgument, match="indices 5 to the end are no part of axis 2, which has 3"):
         dp.Slice(axis=2, start=5)(x)
@@ -115,7 +117,9 @@ def test_what_cannot_be_open():
         dp.Dense(2)(x)
     with pytest.raises(dp.ShapeError, match="open extent was taken for 5040"):
         x + dp.Input((3, 7))
-    with pytest.raises(dp.ShapeError, match=r"expected \(rows, any, 4\) or one sample \(any, 4\), got \(4,\)"):
+    with pytest.raises(
+        dp.ShapeError, match=r"expected \(rows, any, 4\) or one sample \(any, 4\), got \(4,\)"
+    ):
         sequences(None).predict(np.zeros(4))
     with pytest.raises(dp.TypeMismatch):
         dp.Input((None, "a"))
@@ -168,7 +172,9 @@ def test_a_shape_that_is_none():
         dp.Dense(2).build,
         lambda shape: dp.Sequential([dp.Dense(2)], input_shape=shape),
     ):
-        with pytest.raises(dp.TypeMismatch, match="tuple of integers, and of None for open extents, got None"):
+        with pytest.raises(
+            dp.TypeMismatch, match="tuple of integers, and of None for open extents, got None"
+        ):
             make(None)
         with pytest.raises(dp.TypeMismatch, match=r"got \(None, 'a'\)$"):
             make((None, "a"))

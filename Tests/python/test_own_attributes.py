@@ -1,4 +1,4 @@
-"""Derived classes of networks, and attributes set on a network: copies and pickles have them, files do not."""
+"""Derived classes and attributes that are set on a network: copies and pickles have them, files do not."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ class Memory:
 
 
 def sample_shape(shape: Any, what: str) -> tuple[int | None, ...]:
-    """Return the shape of one sample, given as a tuple, a list or a number. None stands for an open extent."""
+    """Return the shape of one sample, given as a tuple, a list or a number. None is an open extent."""
     items = (shape,) if isinstance(shape, (int, np.integer)) else shape
     try:
         result = tuple(None if extent is None else operator.index(extent) for extent in items)

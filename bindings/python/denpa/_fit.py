@@ -38,8 +38,8 @@ class Run:
     """The callbacks of one fit.
 
     An exception in a callback is kept, stops the training, and is raised when the engine has returned. A run
-    refers to the network, so nothing that it refers to may refer to the run: neither the engine's callbacks nor
-    the traceback of an exception. Otherwise the network would be deleted by the garbage collector only.
+    refers to the network, so nothing that it refers to may refer to the run: neither the engine's callbacks
+    nor the traceback of an exception. Otherwise the network would wait for the garbage collector.
     """
 
     def __init__(
