@@ -41,7 +41,7 @@ GROUPS = {
         "_derivatives",
         "_parts",
     ],
-    "networks": ["_model"],
+    "networks": ["_state", "_model"],
     "made of networks": ["_alone"],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}

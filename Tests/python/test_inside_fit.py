@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import denpa as dp
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ REFUSED = {
     "compiling": lambda net: net.compile("mse", "sgd"),
     "training": lambda net: net.train_batch(np.zeros((1, 3)), np.zeros((1, 1))),
     "fitting": lambda net: net.fit(np.zeros((1, 3)), np.zeros((1, 1))),
-    "forward": lambda net: net.forward(np.zeros((1, 3)), training=True),
+    "forward in training": lambda net: net.forward(np.zeros((1, 3)), training=True),
     "a step": lambda net: dp.SGD().step(net),
     "a rate": lambda net: setattr(net, "learning_rate", 0.1),
     "closing": lambda net: net.close(),
@@ -119,6 +121,40 @@ def test_reading_is_allowed(net, data):
     assert all((current == other).all() for current, other, _, _ in seen)
     assert_array_equal(seen[-1][0], net.parameters["dense_1.W"])
     assert net.parameters["dense_1.W"].flags.writeable
+
+
+@pytest.mark.parametrize("where", ["callback", "iterable"])
+def test_a_forward_without_training_is_a_prediction(net, data, where):
+    seen = []
+
+    def look(*_):
+        seen.append(np.array_equal(net.forward(data[0]), net.predict(data[0])))
+
+    if where == "callback":
+        net.fit(*data, epochs=2, callbacks=look)
+    else:
+        net.fit(list_of(*data, look))
+    assert seen and all(seen)
+
+
+def test_a_forward_without_training_does_not_wait_for_fit(net, data):
+    """As predict does not."""
+    began, end, seen = threading.Event(), threading.Event(), []
+
+    def wait(*_):
+        began.set()
+        assert end.wait(20)
+
+    def look():
+        assert began.wait(20)
+        seen.append(net.forward(data[0]).shape)
+        end.set()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    net.fit(*data, callbacks=wait)
+    thread.join()
+    assert seen == [(20, 1)]
 
 
 def test_another_network_may_be_trained_meanwhile(net, data):

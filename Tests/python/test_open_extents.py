@@ -100,13 +100,26 @@ def test_parts_of_open_axes():
         x[:, 3:2]
 
 
+def test_a_slice_to_the_end_that_selects_nothing():
+    x = dp.Input((None, 3))
+    for part, length, words in ((x[:, 2:], 1, "2 to the end"), (x[:, -2:], 1, "-2 to the end")):
+        with pytest.raises(
+            dp.InvalidArgument, match=f"indices {words} are no part of axis 1, which has {length}"
+        ):
+            dp.Model(x, part).predict(np.zeros((2, length, 3)))
+    with pytest.raises(dp.InvalidArgument, match="indices 5 to the end are no part of axis 2, which has 3"):
+        dp.Slice(axis=2, start=5)(x)
+
+
 def test_what_cannot_be_open():
     x = dp.Input((3, None))
     with pytest.raises(dp.ShapeError, match='parameter "W" depends on an open extent'):
         dp.Dense(2)(x)
     with pytest.raises(dp.ShapeError, match="open extent was taken for 5040"):
         x + dp.Input((3, 7))
-    with pytest.raises(dp.ShapeError, match=r"expected \(rows, any, 4\) or one sample \(any, 4\), got \(4,\)"):
+    with pytest.raises(
+        dp.ShapeError, match=r"expected \(rows, any, 4\) or one sample \(any, 4\), got \(4,\)"
+    ):
         sequences(None).predict(np.zeros(4))
     with pytest.raises(dp.TypeMismatch):
         dp.Input((None, "a"))
@@ -121,6 +134,52 @@ def test_two_inputs_of_one_length():
     assert net.predict([np.ones((3, 5, 2)), np.ones((3, 1, 2))]).shape == (3, 5, 2)
     with pytest.raises(dp.ShapeError, match="multiply"):
         net.predict([np.ones((3, 5, 2)), np.ones((3, 4, 2))])
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_a_sequential_takes_open_extents(kind):
+    net = dp.Sequential([dp.Dense(3), dp.ReduceMean(axes=[1])], input_shape=kind((None, 4)), seed=2)
+    for length in (1, 6):
+        x = np.random.default_rng(length).normal(size=(2, length, 4)).astype(np.float32)
+        fixed = dp.Sequential([dp.Dense(3), dp.ReduceMean(axes=[1])], input_shape=(length, 4), seed=2)
+        assert np.array_equal(net.predict(x), fixed.predict(x))
+    with pytest.raises(dp.ShapeError, match='parameter "W" depends on an open extent'):
+        dp.Sequential([dp.Dense(3)], input_shape=(None,))
+
+
+def test_a_layer_by_itself_is_built_for_open_extents():
+    layer = dp.Dense(3)
+    layer.build((None, 4), seed=5)
+    w, b = layer.parameters["W"].copy(), layer.parameters["b"].copy()
+    for shape in ((2, 5, 4), (2, 1, 4), (7, 4)):
+        x = np.random.default_rng(1).normal(size=shape)
+        y = layer.forward(x)
+        assert np.allclose(y, x @ w + b, rtol=1e-12)
+        dy = np.random.default_rng(2).normal(size=y.shape)
+        assert np.allclose(layer.backward(dy), dy @ w.T, rtol=1e-12)
+        rows = dy.reshape(-1, 3)
+        assert np.allclose(layer.grads["W"], x.reshape(-1, 4).T @ rows, rtol=1e-12)
+    image = dp.Conv2D(2, 3)
+    image.build([None, None, 1])
+    assert image.forward(np.ones((2, 5, 6, 1))).shape == (2, 3, 4, 2)
+    with pytest.raises(dp.ShapeError, match="depends on an open extent"):
+        dp.Dense(3).build((4, None))
+
+
+def test_a_shape_that_is_none():
+    for make in (
+        dp.Input,
+        dp.Dense(2).build,
+        lambda shape: dp.Sequential([dp.Dense(2)], input_shape=shape),
+    ):
+        with pytest.raises(
+            dp.TypeMismatch, match="tuple of integers, and of None for open extents, got None"
+        ):
+            make(None)
+        with pytest.raises(dp.TypeMismatch, match=r"got \(None, 'a'\)$"):
+            make((None, "a"))
+        with pytest.raises(dp.ShapeError, match=r"got \(None, -1\); the batch is not part of it.* is None"):
+            make((None, -1))
 
 
 def test_saved_and_pickled(tmp_path):

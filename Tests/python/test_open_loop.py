@@ -214,3 +214,24 @@ def test_a_refused_step_of_another_optimizer_changes_nothing():
     one.step(adam)
     two.step(adam)
     assert one.to_bytes() == two.to_bytes()
+
+
+def test_a_forward_that_fails_while_it_computes_discards_the_one_that_waits():
+    i = dp.Input((2,), name="i", dtype="int64")
+    words = dp.Model(i, dp.Embedding(6, 2)(i))
+    x = dp.Input((3,), name="x")
+    normal = dp.Model(x, dp.BatchNorm()(x))
+    given = np.arange(6.0).reshape(2, 3)
+    for net, good, fails, refused in (
+        (words, [[1, 2]], [[1, 9]], [[1, 2, 3]]),
+        (normal, given, given * np.nan, given[:, :2]),
+    ):
+        y = net.forward(good, training=True)
+        with pytest.raises((dp.ShapeError, dp.TypeMismatch)):
+            net.forward(refused, training=True)
+        net.backward(np.ones_like(y))
+        net.forward(good, training=True)
+        with pytest.raises((dp.InvalidArgument, dp.NotFinite)):
+            net.forward(fails, training=True)
+        with pytest.raises(dp.BadState, match="backward needs a forward"):
+            net.backward(np.ones_like(y))

@@ -6,7 +6,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from ._arrays import Array, ArrayLike, DType, as_array, float_dtype, shape_tuple
+from ._arrays import Array, ArrayLike, DType, as_array, float_dtype, sample_shape
 from ._building import of_values
 from ._graph import Input
 from ._kinds import create
@@ -50,11 +50,11 @@ class LayerAlone:
         )
 
     def build(self, input_shape: Any, dtype: DType, seed: int) -> None:
-        self.net = self.make([(shape_tuple(input_shape), None)], float_dtype(dtype), seed)
+        self.net = self.make([(sample_shape(input_shape, "input_shape"), None)], float_dtype(dtype), seed)
         self.nets = {}
 
     def make(
-        self, samples: Sequence[tuple[tuple[int, ...], Any]], dtype: np.dtype[Any], seed: int = 0
+        self, samples: Sequence[tuple[tuple[int | None, ...], Any]], dtype: np.dtype[Any], seed: int = 0
     ) -> Model:
         inputs = [Input(shape, dtype=kind) for shape, kind in samples]
         output = self.layer(*inputs)
@@ -106,7 +106,10 @@ class LayerAlone:
                 self.last = (net, axes, number, y.shape)
             return returned(y, axes, number)
         assert first is not None
-        raise first
+        try:
+            raise first
+        finally:
+            del first  # the traceback refers to this frame
 
     def backward(self, dout: ArrayLike) -> Any:
         if self.last is None:

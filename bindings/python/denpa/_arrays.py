@@ -191,24 +191,17 @@ class Memory:
         return np.asarray(self)
 
 
-def open_shape(shape: Any, what: str) -> tuple[int | None, ...]:
-    """Return a shape of one sample, in which None stands for an open extent."""
-    if not isinstance(shape, (tuple, list)):
-        return shape_tuple(shape, what)
-    known = iter(shape_tuple([extent for extent in shape if extent is not None], what))
-    return tuple(None if extent is None else next(known) for extent in shape)
-
-
-def shape_tuple(shape: Any, what: str = "shape") -> tuple[int, ...]:
-    """Return a shape given as a tuple, a list or a number."""
+def sample_shape(shape: Any, what: str) -> tuple[int | None, ...]:
+    """Return the shape of one sample, given as a tuple, a list or a number. None is an open extent."""
     items = (shape,) if isinstance(shape, (int, np.integer)) else shape
-    batch = "; the batch is not part of it: any number of rows fits"
     try:
-        result = tuple(operator.index(extent) for extent in items)
-    except (TypeError, ValueError):
-        reason = batch if isinstance(items, (tuple, list)) and None in items else ""
-        raise TypeMismatch(f"{what} must be a tuple of integers, got {shape!r}{reason}") from None
-    if any(not 0 <= extent < 1 << 63 for extent in result):
+        result = tuple(None if extent is None else operator.index(extent) for extent in items)
+    except TypeError:
+        raise TypeMismatch(
+            f"{what} must be a tuple of integers, and of None for open extents, got {shape!r}"
+        ) from None
+    if any(extent is not None and not 0 <= extent < 1 << 63 for extent in result):
+        batch = "; the batch is not part of it: any number of rows fits; an open extent is None"
         reason = batch if -1 in result else ""
         raise ShapeError(f"{what} must have extents of 0 or more, below 2**63, got {shape!r}{reason}")
     return result

@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import SEEDS, DType, float_dtype, items, shape_tuple, whole
+from ._arrays import SEEDS, DType, float_dtype, items, sample_shape, whole
 from ._call import Handle, check, create, library, path_bytes
 from ._graph import Input, Value, model
 from ._layer import Layer
@@ -56,7 +56,7 @@ def of_values(
 
 def in_sequence(layers: Sequence[Layer], input_shape: Any, input_dtype: DType | None) -> tuple[Value, Value]:
     """Return the input and the output of layers in sequence."""
-    value: Any = Input(shape_tuple(input_shape, "input_shape"), dtype=input_dtype)
+    value: Any = Input(sample_shape(input_shape, "input_shape"), dtype=input_dtype)
     first = value
     for layer in items(layers, "a Sequential is made of a list of layers"):
         if not isinstance(layer, Layer):

@@ -37,6 +37,8 @@ EXCEPTIONS: dict[int, type[errors.DenpaError]] = {
     abi.CALLBACK_FAILED: errors.CallbackFailed,
 }
 
+END = (1 << 31) - 1  # what the engine's slice takes for the end
+
 LIBRARY_NAME = "libdenpa.dylib" if sys.platform == "darwin" else "libdenpa.so"
 SYSTEM_NAME = "libdenpa.0.dylib" if sys.platform == "darwin" else "libdenpa.so.0"
 
@@ -110,8 +112,11 @@ _last_error: Callable[[], bytes] = library.denpa_last_error
 
 
 def last_error() -> str:
-    """Return the message of this thread's last failed call."""
-    return _last_error().decode("utf-8", "replace")
+    """Return the message of this thread's last failed call.
+
+    The engine writes the end of a slice that has none, h[:, 2:], as a number.
+    """
+    return _last_error().decode("utf-8", "replace").replace(f" to {END} are", " to the end are")
 
 
 def failure(status: int, message: str | None = None) -> errors.DenpaError:
@@ -163,18 +168,18 @@ def out_of_sight(value: Any) -> Any:
 
 
 class Handle:
-    """Owns an object of the library and destroys it with the last reference, or earlier by close()."""
+    """Owns an object of the library, which is destroyed with the last reference to `pointer`.
 
-    __slots__ = ("life", "pointer")
+    The pointer holds the object's life, so a call that has begun is never given a destroyed object: the
+    interpreter refers to the arguments of a call until it has returned.
+    """
+
+    __slots__ = ("pointer",)
 
     def __init__(self, pointer: Any, kind: str) -> None:
+        address = ctypes.c_void_p.from_buffer(pointer).value or 0  # a cast would refer to itself
+        pointer.life = out_of_sight(life_of(kind)(address))
         self.pointer = pointer
-        life = life_of(kind)(ctypes.cast(pointer, ctypes.c_void_p).value or 0)
-        self.life: Any = out_of_sight(life)
-
-    def close(self) -> None:
-        """Destroy the object now. Later calls with it raise BadState."""
-        self.pointer = self.life = None
 
 
 class Closed(Handle):
@@ -188,9 +193,6 @@ class Closed(Handle):
     @property
     def pointer(self) -> Any:
         raise errors.BadState(self.message)
-
-    def close(self) -> None:
-        """Do nothing: the object is already destroyed."""
 
 
 def create(kind: type[Any], name: str, *arguments: Any) -> Handle:
@@ -216,7 +218,10 @@ def text(function: Callable[..., int], *arguments: Any, room: int = 0) -> str:
         error = failure(status)
         if isinstance(error, errors.ProofFailed):
             error.report = written
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # the traceback refers to this frame
     return written
 
 

@@ -37,7 +37,9 @@ def callback_functions(callbacks: CallbackLike) -> list[Callable[..., Any]]:
 class Run:
     """The callbacks of one fit.
 
-    An exception in a callback is kept, stops the training, and is raised when the engine has returned.
+    An exception in a callback is kept, stops the training, and is raised when the engine has returned. A run
+    refers to the network, so nothing that it refers to may refer to the run: neither the engine's callbacks
+    nor the traceback of an exception. Otherwise the network would wait for the garbage collector.
     """
 
     def __init__(
@@ -56,17 +58,18 @@ class Run:
         self.bar = ProgressBar() if verbose else None
         self.error: BaseException | None = None
         self.interrupts = Interrupts()
-        self.keep: list[Any] = []  # ctypes callbacks that the engine may still call
 
     def options(self, epochs: int, batch_size: int, shuffle: bool, validation: tuple[Any, Any] | None) -> Any:
-        """Return the engine's options. `validation` is a pair of input tensors and target tensors."""
+        """Return the engine's options, which hold the callback.
+
+        `validation` is a pair of input tensors and target tensors.
+        """
         wanted = abi.FitOptions(ctypes.sizeof(abi.FitOptions), epochs, batch_size, int(not shuffle))
         if validation is not None:
             self.validates = True
             wanted.validation_inputs, wanted.validation_targets = validation
             wanted.validation_count = 1
         wanted.callback = abi.ProgressCallback(self.guarded(self.progress))
-        self.keep.append(wanted)
         return ctypes.byref(wanted)
 
     def guarded(self, function: Callable[..., int]) -> Callable[..., int]:
@@ -117,13 +120,17 @@ class Run:
             weights.settle()
         if self.bar:
             self.bar.finish()
+        raised, self.error = self.error, None
         try:
-            if self.error is not None:
-                raise self.error
+            try:
+                if raised is not None:
+                    raise raised
+            finally:
+                self.interrupts.speak()
+            if error is not None:
+                raise error
         finally:
-            self.interrupts.speak()
-        if error is not None:
-            raise error
+            del raised, error  # whose tracebacks refer to this frame
 
 
 class Source:
@@ -224,7 +231,7 @@ class Fitting:
                 "steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows"
             )
         with self.weights.lock:
-            self.weights.refuse_in_fit()
+            self.weights.require_idle()
             if t is None and not hasattr(x, "__iter__"):
                 raise TypeMismatch(
                     f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}"

@@ -10,7 +10,7 @@ from typing import Any, Mapping, Protocol, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import CODES, DTYPES, DType, open_shape
+from ._arrays import CODES, DTYPES, DType, sample_shape
 from ._attributes import Encoded
 from ._call import Handle, c_text, check, create, library
 from ._indexing import part
@@ -141,7 +141,8 @@ def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Va
     """Return an input of a network.
 
     `shape` is the shape of one sample, without the batch. An extent may be None: it is open (the length of a
-    sequence, the size of an image), and each call may have another one. `dtype` is needed for integers only ("int64").
+    sequence, the size of an image), and each call may have another one. `dtype` is needed for integers only
+    ("int64").
     Raises TypeMismatch for a dtype that the engine does not support.
     """
     kind = None
@@ -156,7 +157,8 @@ def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Va
             )
     integer = kind is not None and kind.kind in "iu"
     node = Node(None, (), name)
-    node.outputs = (Value(node, (None, *open_shape(shape, "an input's shape")), kind if integer else None),)
+    sample = sample_shape(shape, "an input's shape")
+    node.outputs = (Value(node, (None, *sample), kind if integer else None),)
     return node.outputs[0]
 
 

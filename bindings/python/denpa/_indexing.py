@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any, Callable
 
+from ._call import END
 from .errors import InvalidArgument, NotFound, TypeMismatch
 
 
@@ -51,11 +52,10 @@ def part(value: Any, index: Any, make: Callable[..., Any]) -> Any:
     if len(kept) == rank - 1:
         return value
     if kept.count(-1) > 1:
-        raise InvalidArgument("an index cannot drop an axis of a value with several open extents: keep it, h[:, :1]")
+        raise InvalidArgument(
+            "an index cannot drop an axis of a value with several open extents: keep it, h[:, :1]"
+        )
     return make("reshape", value, shape=kept)
-
-
-END = (1 << 31) - 1  # what the engine's slice takes for the end
 
 
 def open_bounds(item: Any, axis: int) -> tuple[int, int, int]:

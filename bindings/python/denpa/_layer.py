@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Callable, ClassVar, Mapping, Sequence
 
 from ._arrays import Array, ArrayLike, DType
@@ -46,11 +47,14 @@ class Layer(Described):
     @property
     def _by_itself(self) -> Any:
         if self._alone is None:
-            self._alone = self.by_itself(self)
+            self._alone = self.by_itself(copy.copy(self))  # not itself: no cycle
         return self._alone
 
     def build(self, input_shape: Any, dtype: DType = "float64", seed: int = 0) -> None:
-        """Create the layer's own parameters for samples of `input_shape`, before the first forward."""
+        """Create the layer's own parameters for samples of `input_shape`, before the first forward.
+
+        None is an open extent, as in Input.
+        """
         self._by_itself.build(input_shape, dtype, seed)
 
     def forward(self, *x: ArrayLike, training: bool = True) -> Any:

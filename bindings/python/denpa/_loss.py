@@ -69,13 +69,13 @@ class Loss(Described):
     def forward(self, y: ArrayLike, t: ArrayLike) -> float:
         """Return the weighted loss of outputs y (rows, ...) against targets t. Keeps what backward needs."""
         if self._alone is None:
-            self._alone = self.by_itself(self)
+            self._alone = self.by_itself(copy.copy(self))  # not itself: no cycle
         return float(self._alone.forward(y, t))
 
     def backward(self, dout: float = 1.0) -> Any:
         """Return the gradient of the last forward with respect to y, times dout."""
         if self._alone is None:
-            self._alone = self.by_itself(self)
+            self._alone = self.by_itself(copy.copy(self))  # not itself: no cycle
         return self._alone.backward(dout)
 
     def __call__(self, y: Any, t: Any) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, Sequence
+import copy
+from typing import Any, Iterable, Mapping, Sequence, TypeVar
 
 from ._arrays import SEEDS, Array, DType, whole
 from ._building import in_sequence, of_bytes, of_file, of_values
@@ -15,6 +16,9 @@ from ._nodes import NodeViews
 from ._optimizer import Optimizer
 from ._parameters import Gradients, Parameters
 from ._parts import Parts
+from ._state import set_state, state_of
+
+Net = TypeVar("Net", bound="Model")
 
 
 class Model:
@@ -47,11 +51,17 @@ class Model:
         self._train_batch = parts.training.train_batch
 
     @classmethod
-    def _of(cls, parts: Parts) -> Model:
+    def _of(cls: type[Net], parts: Parts) -> Net:
         """Return the network that is composed of existing parts."""
         net = cls.__new__(cls)
         net._compose(parts)
         return net
+
+    @property
+    def _open(self) -> Parts:
+        """The parts of a network that is not closed. Raises BadState if it is."""
+        self._parts.native.require_open()
+        return self._parts
 
     # -- names and parameters --------------------------------------------------------------------------------
 
@@ -66,24 +76,24 @@ class Model:
     @property
     def parameters(self) -> Parameters:
         """All parameters by name, as writable arrays: see Parameters."""
-        return self._parts.parameters()
+        return self._open.parameters()
 
     @property
     def layers(self) -> NodeViews:
         """The layers by name, in order: net.layers["encoder"].trainable = False."""
-        return self._parts.layers()
+        return self._open.layers()
 
     def set_trainable(self, name: str, value: bool = True) -> None:
         """Set whether training changes a parameter ("encoder.W") or a whole layer ("encoder").
 
         This resets the state of optimizers. Raises NotFound if there is no such parameter or layer.
         """
-        full = self._parts.native.names.full.get(name, name)
-        self._parts.trainers.set_trainable(full, value)
+        full = self._open.native.names.full.get(name, name)
+        self._open.trainers.set_trainable(full, value)
 
     def initialize(self, seed: int) -> None:
         """Initialize all parameters anew. This resets the state of optimizers."""
-        self._parts.trainers.initialize(whole(seed, "seed", 0, SEEDS))
+        self._open.trainers.initialize(whole(seed, "seed", 0, SEEDS))
 
     @property
     def parameter_count(self) -> int:
@@ -105,14 +115,14 @@ class Model:
         if it ends in a softmax or sigmoid; otherwise their softmax or sigmoid is computed. Raises
         InvalidArgument for a network with several outputs.
         """
-        return self._parts.prediction.probabilities(x, "predict_proba")
+        return self._open.prediction.probabilities(x, "predict_proba")
 
     def predict_classes(self, x: Any) -> Array:
         """Return the number of the most likely class for each row; 0 or 1 for a single output.
 
         Raises InvalidArgument for a network with several outputs.
         """
-        return self._parts.prediction.classes(x, "predict_classes")
+        return self._open.prediction.classes(x, "predict_classes")
 
     # -- training --------------------------------------------------------------------------------------------
 
@@ -123,7 +133,7 @@ class Model:
         ["accuracy"], or by default what the loss defines. A loss or optimizer passed to fit or train_batch
         replaces these; a loss passed to any other method applies to that call only.
         """
-        self._parts.training.compile(loss, optimizer, metrics)
+        self._open.training.compile(loss, optimizer, metrics)
 
     def train_batch(self, x: Any, t: Any, loss: Any = None, optimizer: Any = None) -> float:
         """Take one training step on a batch, or on one sample without the batch; return the loss before it.
@@ -162,7 +172,7 @@ class Model:
         other element types, fields of packed records and a single value broadcast to a whole array are copied
         first: pass an iterable of batches if that takes too much memory.
         """
-        return self._parts.fitting.fit(
+        return self._open.fitting.fit(
             self,
             x,
             t,
@@ -182,21 +192,21 @@ class Model:
 
         Returns only the loss if accuracy has no meaning or is not among the compiled metrics.
         """
-        return self._parts.evaluation.evaluate(x, t, loss)
+        return self._open.evaluation.evaluate(x, t, loss)
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of the optimizer of fit and train_batch. Setting it takes effect at once."""
-        return self._parts.training.learning_rate
+        return self._open.training.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        self._parts.training.learning_rate = rate
+        self._open.training.learning_rate = rate
 
     @property
     def step_count(self) -> int:
         """The number of steps that the optimizer of fit and train_batch has taken since it was reset."""
-        return self._parts.training.step_count
+        return self._open.training.step_count
 
     def optimizer_state(self, name: str, state: str) -> Array:
         """What the optimizer of fit and train_batch keeps of a parameter: "first" or "second" of adam.
@@ -204,7 +214,7 @@ class Model:
         The array refers to the optimizer's memory: it follows training, and what is written to it counts.
         Raises NotFound if there is no such parameter, or the optimizer keeps nothing of that name.
         """
-        return self._parts.training.optimizer_state(name, state)
+        return self._open.training.optimizer_state(name, state)
 
     # -- the open loop ---------------------------------------------------------------------------------------
 
@@ -212,10 +222,11 @@ class Model:
         """Return the outputs.
 
         With training=True, layers behave as in training, and backward may follow. Otherwise the outputs are
-        those of predict, and an earlier forward in training still waits for its backward. So it does after a
-        forward that is refused.
+        those of predict, and an earlier forward in training still waits for its backward. So it does after
+        a forward that is refused before it computes (its shape, dtype or length). One in training that fails
+        while it computes discards it: a layer fails, an index is out of range, a state becomes infinite.
         """
-        return self._parts.open_loop.forward(x, training)
+        return self._open.open_loop.forward(x, training)
 
     def backward(self, dout: Any) -> Any:
         """Compute gradients from `dout`, the gradient of the loss with respect to the outputs.
@@ -224,36 +235,33 @@ class Model:
         `dout` has the form of the outputs; a missing gradient is zero. Raises BadState without forward(x,
         training=True) before it.
         """
-        return self._parts.open_loop.backward(dout)
+        return self._open.open_loop.backward(dout)
 
     @property
     def grads(self) -> Gradients:
         """The gradients accumulated by backward, by parameter name."""
-        return self._parts.open_loop.gradients()
+        return self._open.open_loop.gradients()
 
     def zero_grads(self) -> None:
         """Set the accumulated gradients to zero."""
-        self._parts.open_loop.zero_gradients()
+        self._open.open_loop.zero_gradients()
 
     def step(self, optimizer: Optimizer | str) -> None:
         """Take one step of the optimizer with the accumulated gradients, like optimizer.step(net).
 
         Raises BadState without a forward in training before it. The gradients are zero until a backward.
         """
-        self._parts.open_loop.step(optimizer)
+        self._open.open_loop.step(optimizer)
 
     # -- gradients by name -----------------------------------------------------------------------------------
 
     def loss(self, x: Any, t: Any, loss: Any = None) -> float:
         """Return the loss of x against t, computed as in inference."""
-        return self._parts.evaluation.loss(x, t, loss)
+        return self._open.evaluation.loss(x, t, loss)
 
     def loss_and_gradients(self, x: Any, t: Any, loss: Any = None) -> tuple[float, dict[str, Array]]:
-        """Return the loss, as in training, and its gradients by name.
-
-        These are the gradients with respect to every trained parameter.
-        """
-        return self._parts.derivatives.of_loss(x, t, loss, None)
+        """Return the loss, as in training, and its gradients by name, for all trained parameters."""
+        return self._open.derivatives.of_loss(x, t, loss, None)
 
     def gradients(
         self, x: Any, t: Any, loss: Any = None, wrt: Iterable[str] | None = None
@@ -262,7 +270,7 @@ class Model:
 
         Without `wrt`, these are all trained parameters. Raises NotFound for a name that has no gradient.
         """
-        return self._parts.derivatives.of_loss(x, t, loss, wrt)[1]
+        return self._open.derivatives.of_loss(x, t, loss, wrt)[1]
 
     def vjp(self, x: Any, dout: Any) -> dict[str, Array]:
         """Return the vector-Jacobian product of the outputs with `dout`.
@@ -270,7 +278,7 @@ class Model:
         These are the gradients of sum(outputs * dout) with respect to every trained parameter and float
         input, by name. `grads` is unchanged.
         """
-        return self._parts.derivatives.vjp(x, dout)
+        return self._open.derivatives.vjp(x, dout)
 
     def check_gradients(
         self,
@@ -291,7 +299,7 @@ class Model:
         in float32. max_elements: checked in each tensor (0: 256, -1: all). inputs: also check the gradients
         of float inputs. raise_on_failure: raise ProofFailed if a gradient is wrong.
         """
-        return self._parts.derivatives.check(
+        return self._open.derivatives.check(
             x,
             t,
             loss,
@@ -306,45 +314,44 @@ class Model:
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
-        self._parts.weights.publish()
-        self._parts.native.save(path)
+        self._open.save(path)
 
     def to_bytes(self) -> bytes:
         """Return the bytes that save would write."""
-        self._parts.weights.publish()
-        return self._parts.native.to_bytes()
+        return self._open.to_bytes()
 
     @classmethod
-    def load(cls, path: Any, names: str | None = None) -> Model:
+    def load(cls: type[Net], path: Any, names: str | None = None) -> Net:
         """Return the network stored in a file. The plugins of its layers must be loaded first.
 
-        Raises MissingFile if the file does not exist, FileError if it cannot be read or is damaged.
+        A file has the network only. In a class of your own, the result is of that class, but its __init__ is
+        not called: set its attributes yourself, or pickle the network. Raises MissingFile if the file does
+        not exist, FileError if it cannot be read or is damaged.
         """
-        return Model._of(Parts(of_file(path), names))
+        return cls._of(Parts(of_file(path), names))
 
     @classmethod
-    def from_bytes(cls, data: bytes, names: str | None = None) -> Model:
-        """Return the network stored in the bytes of to_bytes or of a file."""
-        return Model._of(Parts(of_bytes(data), names))
+    def from_bytes(cls: type[Net], data: bytes, names: str | None = None) -> Net:
+        """Return the network stored in the bytes of to_bytes or of a file: see load."""
+        return cls._of(Parts(of_bytes(data), names))
+
+    def __getstate__(self) -> Any:
+        """Return the attributes that are not the package's own: pickles and copies have them."""
+        return state_of(self, ("_parts", "dtype", "_predict", "_train_batch"))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        parts, given = self._parts, self._parts.settings
-        settings = {
-            "_loss": None if given.loss is None else given.loss.as_loss(),
-            "_optimizer": given.optimizer,
-            "_metrics": given.metrics,
-        }
-        names, ports = parts.native.names.scheme, parts.ports
-        return restore, (type(self), self.to_bytes(), names, ports.keys, ports.form, settings)
+        return restore, (type(self), *self._open.pickled()), self.__getstate__()
 
-    def __deepcopy__(self, memo: Any) -> Model:
-        return self._of(self._parts.copy())
+    def __deepcopy__(self: Net, memo: Any) -> Net:
+        made = memo[id(self)] = self._of(self._open.copy())
+        set_state(made, copy.deepcopy(self.__getstate__(), memo))
+        return made
 
     # -- text ------------------------------------------------------------------------------------------------
 
     def summary(self) -> str:
         """Return a table of the layers with their parameters, to be printed."""
-        return self._parts.summary()
+        return self._open.summary()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}{self._parts.line()}>"
@@ -366,7 +373,7 @@ class Model:
 
 
 class Sequential(Model):
-    """A network of layers in sequence, for samples of `input_shape` (without the batch).
+    """A network of layers in sequence, for samples of `input_shape` (without the batch; None: see Input).
 
     Layers are named after their kind and a number ("dense_1"), and so are their parameters ("dense_1.W");
     with names="book", the parameters are W1, b1, W2, ... `input_dtype` is needed only if the first layer
@@ -387,10 +394,6 @@ class Sequential(Model):
         super().__init__(inputs, output, dtype=dtype, seed=seed, names=names)
 
 
-def restore(
-    cls: type[Model], data: bytes, names: str | None, keys: list[str], form: str, settings: dict[str, Any]
-) -> Model:
-    """Restore a network from its pickled state."""
-    net = cls._of(Parts(of_bytes(data), names, keys, form))
-    net.compile(settings["_loss"], settings["_optimizer"], settings["_metrics"])
-    return net
+def restore(cls: type[Model], *pickled: Any) -> Model:
+    """Restore a network from what Parts.pickled has returned. Its own attributes follow."""
+    return cls._of(Parts.unpickled(*pickled))

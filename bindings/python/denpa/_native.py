@@ -12,6 +12,9 @@ from . import _abi as abi
 from ._arrays import DTYPES, Array, tensors
 from ._call import Closed, Handle, c_text, check, create, library, options, path_bytes, text
 from ._names import Names
+from .errors import BadState
+
+CLOSED = "the network is closed"
 
 
 class Port:
@@ -55,6 +58,11 @@ class NativeModel:
     @property
     def is_closed(self) -> bool:
         return isinstance(self.handle, Closed)
+
+    def require_open(self) -> None:
+        """Raise BadState if the network is closed."""
+        if self.is_closed:
+            raise BadState(CLOSED)
 
     @property
     def parameter_count(self) -> int:
@@ -116,11 +124,12 @@ class NativeModel:
     def copy(self) -> Handle:
         return create(abi.Model, "denpa_model_copy", self.handle.pointer, 0)
 
-    def close(self, destroy: bool) -> None:
-        """Refuse all later calls, and destroy the engine's model now if `destroy` is true."""
-        if destroy:
-            self.handle.close()
-        self.handle = Closed("the network is closed")
+    def close(self) -> None:
+        """Refuse all later calls.
+
+        The engine's model is destroyed as soon as no call of another thread and no array refers to it.
+        """
+        self.handle = Closed(CLOSED)
 
 
 def element_count(shape: Sequence[int]) -> int:

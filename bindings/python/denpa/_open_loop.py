@@ -37,13 +37,11 @@ class OpenLoop:
     def forward(self, x: Any, training: bool) -> Any:
         """Return the outputs, as in training or as in inference."""
         if not training:
-            with self.weights.lock:
-                self.weights.refuse_in_fit()
-                return self.prediction.predict(x)
+            return self.prediction.predict(x)
         batch = self.ports.arrange(x)
         outputs = self.ports.buffers(batch)
         with self.weights.lock:
-            self.weights.refuse_in_fit()
+            self.weights.require_idle()
             trainer = self.trainers.open_loop()
             if trainer.waiting is not None and self.weights.is_behind(trainer):
                 # The forward that waits is lost with the weights that it used. A batch that is refused must
@@ -60,6 +58,7 @@ class OpenLoop:
     def backward(self, dout: Any) -> Any:
         """Add to the gradients of the parameters; return those of the inputs."""
         with self.weights.lock:
+            self.native.require_open()
             trainer = self.trainers.open
             batch = trainer.waiting if trainer is not None else None
             if trainer is None or batch is None:
@@ -73,12 +72,14 @@ class OpenLoop:
         """Return the accumulated gradients by parameter name."""
         trainer = self.trainers.open
         if trainer is None:
+            self.native.require_open()
             raise BadState("there are no gradients before forward(x, training=True) and backward(dout)")
         names = [name for name in self.native.trained() if trainer.trains(name)]
         return Gradients(self.native.names, names, trainer.gradient)
 
     def zero_gradients(self) -> None:
         with self.weights.lock:
+            self.native.require_open()
             if self.trainers.open is not None:
                 self.trainers.open.zero_gradients()
 
@@ -89,7 +90,7 @@ class OpenLoop:
         when the step has been taken: one that is refused leaves the former optimizer's state alone.
         """
         with self.weights.lock:
-            self.weights.refuse_in_fit()
+            self.weights.require_idle()
             old = self.trainers.open
             if old is None:
                 raise BadState("a step needs forward(x, training=True) and backward(dout) before it")

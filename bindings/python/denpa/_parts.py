@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
+from ._building import of_bytes
 from ._call import Handle
 from ._derivatives import Derivatives
 from ._evaluation import Evaluation
@@ -51,6 +52,14 @@ class Parts:
             {name: NodeView(node, self.native, parameters, self.trainers) for name, node in nodes.items()}
         )
 
+    def save(self, path: Any) -> None:
+        self.weights.publish()
+        self.native.save(path)
+
+    def to_bytes(self) -> bytes:
+        self.weights.publish()
+        return self.native.to_bytes()
+
     def copy(self) -> Parts:
         """Return the parts of an independent network with the same weights and settings."""
         self.weights.publish()
@@ -58,12 +67,28 @@ class Parts:
         made.settings.adopt(self.settings)
         return made
 
+    def pickled(self) -> tuple[Any, ...]:
+        """Return what `unpickled` makes the same network of. The optimizer's state is not in it."""
+        given = self.settings
+        loss = None if given.loss is None else given.loss.as_loss()
+        settings = {"_loss": loss, "_optimizer": given.optimizer, "_metrics": given.metrics}
+        return self.to_bytes(), self.native.names.scheme, self.ports.keys, self.ports.form, settings
+
+    @classmethod
+    def unpickled(
+        cls, data: bytes, names: str | None, keys: list[str], form: str, settings: dict[str, Any]
+    ) -> Parts:
+        made = cls(of_bytes(data), names, keys, form)
+        made.settings.compile(settings["_loss"], settings["_optimizer"], settings["_metrics"])
+        return made
+
     def close(self) -> None:
         """Release the memory, except that of parameters whose arrays the user holds."""
         with self.weights.lock:
             self.weights.refuse_in_fit()
-            self.trainers.forget()
+            # First the model: a thread that finds no trainer must find that the network is closed.
             self.weights.close()
+            self.trainers.drop()
             self.prediction.close()
 
     # -- text ------------------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ import numpy as np
 from . import _abi as abi
 from ._arrays import CODES, Array, tensors, whole
 from ._call import Handle, check, create, library, options
-from ._native import NativeModel
+from ._native import CLOSED, NativeModel
 from ._ports import Batch, Ports
 from ._weights import Weights
-from .errors import InvalidArgument
+from .errors import BadState, InvalidArgument, ShapeError
 
 CHUNK = 1024  # rows predicted by one call
 SMALL = 8192  # bytes of an input up to which its call is prepared for the next input like it
@@ -58,12 +58,22 @@ class Seat:
         return self.y.copy()
 
 
+class NoSeats:
+    """Takes the place of the seats of a closed network."""
+
+    def pop(self) -> Seat:
+        raise BadState(CLOSED)
+
+    def append(self, seat: Seat) -> None:
+        """Keep nothing: a prediction that had begun before has ended."""
+
+
 class Prediction:
     """Predicts with the model's weights. It keeps the sessions that no thread uses."""
 
     def __init__(self, native: NativeModel, ports: Ports, weights: Weights) -> None:
         self.native, self.ports, self.weights = native, ports, weights
-        self.seats: deque[Seat] = deque()
+        self.seats: deque[Seat] | NoSeats = deque()
 
     def predict(self, x: Any) -> Any:
         """Return the network's outputs for inputs, in the form that the network uses."""
@@ -125,11 +135,16 @@ class Prediction:
         y: Array = (
             answer if ports.form == "one" else list(answer.values() if ports.form == "dict" else answer)[0]
         )
-        last = self.native.nodes().get(ports.outputs[0].name)
+        port = ports.outputs[0]
+        if port.shape and y.shape[-1] == 0:
+            raise ShapeError(
+                f'{asked} needs at least one class: output "{ports.keys[0]}" has shape {y.shape}'
+            )
+        last = self.native.nodes().get(port.name)
         ends = {last["kind"], (last.get("attributes") or {}).get("activation")} if last is not None else set()
         if ends & {"softmax", "sigmoid"}:
             return y
-        if ports.outputs[0].shape[-1:] == (1,):
+        if self._is_single(y):
             return np.asarray(np.exp(-np.logaddexp(0, -y)), y.dtype)
         e = np.exp(y - y.max(axis=-1, keepdims=True))
         return np.asarray(e / e.sum(axis=-1, keepdims=True), y.dtype)
@@ -137,9 +152,14 @@ class Prediction:
     def classes(self, x: Any, asked: str) -> Array:
         """Return the number of the most likely class for each row; 0 or 1 for a single output."""
         p = self.probabilities(x, asked)
-        if p.shape[-1] == 1:
-            return np.asarray(p[..., 0] > 0.5, "int64")
+        if self._is_single(p):
+            return np.asarray((p[..., 0] if self.ports.outputs[0].shape else p) > 0.5, "int64")
         return np.asarray(p.argmax(axis=-1), "int64")
 
+    def _is_single(self, y: Array) -> bool:
+        """Return whether there is one number for each decision: an axis of one class, or none in a sample."""
+        return not self.ports.outputs[0].shape or y.shape[-1] == 1
+
     def close(self) -> None:
-        self.seats.clear()
+        """Refuse all later predictions. A session is destroyed when the thread that uses it is done."""
+        self.seats = NoSeats()

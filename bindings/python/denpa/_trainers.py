@@ -128,7 +128,7 @@ class Trainers:
     def set_trainable(self, name: str, value: bool) -> None:
         """Set whether training changes a parameter or a whole layer, by the engine's names."""
         with self.weights.lock:
-            self.weights.refuse_in_fit()
+            self.weights.require_idle()
             before = self.native.trained()
             self.native.set_trainable(name, value)
             if self.native.trained() != before:
@@ -137,7 +137,7 @@ class Trainers:
     def initialize(self, seed: int) -> None:
         """Initialize all parameters anew, and the trainers with them."""
         with self.weights.lock:
-            self.weights.refuse_in_fit()
+            self.weights.require_idle()
             self.weights.publish()
             self.native.initialize(seed)
             self.drop()

@@ -25,7 +25,7 @@ class Training:
     def compile(self, loss: Any, optimizer: Any, metrics: Sequence[str] | None) -> None:
         """Replace the settings; the main trainer begins anew."""
         with self.weights.lock:
-            self.weights.refuse_in_fit()
+            self.weights.require_idle()
             self.settings.compile(loss, optimizer, metrics)
             self.trainers.afresh()
 
@@ -36,7 +36,7 @@ class Training:
         The trainer is replaced if the loss or the optimizer differs, or if an optimizer is given and `afresh`
         is true. A call that fails before anything was learned replaces nothing.
         """
-        self.weights.refuse_in_fit()
+        self.weights.require_idle()
         settings, trainers = self.settings, self.trainers
         terms = settings.terms(loss)
         found = find_optimizer(optimizer if optimizer is not None else settings.optimizer or "sgd")
@@ -59,6 +59,7 @@ class Training:
     def main(self) -> Trainer:
         """The main trainer, of a network that was compiled or trained."""
         with self.weights.lock:
+            self.weights.native.require_open()
             if self.trainers.main is None:
                 loss, optimizer = self.settings.for_training()
                 return self.trainers.training(loss, optimizer)
@@ -99,6 +100,7 @@ class Training:
         return self._train_batch(x, t, loss, optimizer)
 
     def _train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any) -> float:
+        self.weights.native.require_open()
         batch = self.ports.arrange(x)
         with self.weights.lock:
             with self.using(loss, optimizer) as (trainer, terms):

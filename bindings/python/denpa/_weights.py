@@ -82,6 +82,11 @@ class Weights:
         self.version = 0
         self.fitting = False
 
+    def require_idle(self) -> None:
+        """Raise BadState if the network is closed or in fit."""
+        self.native.require_open()
+        self.refuse_in_fit()
+
     def refuse_in_fit(self) -> None:
         """Raise BadState during fit.
 
@@ -168,7 +173,7 @@ class Weights:
     def set(self, name: str, array: Array) -> None:
         """Copy an array into a parameter."""
         with self.lock:
-            self.refuse_in_fit()
+            self.require_idle()
             if self.views.is_whole(name, array):
                 return  # p["W1"] -= ... has already written to it
             self.publish()
@@ -190,5 +195,6 @@ class Weights:
 
     def close(self) -> None:
         """Close the model. Arrays that the user holds keep its memory."""
-        self.native.close(destroy=not self.views.looked_at())
+        self.publish()
+        self.native.close()
         self.views = Views()
