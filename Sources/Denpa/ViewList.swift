@@ -52,12 +52,14 @@ final class ViewList {
     gaps: Bool = false, strided: Bool = false
   ) throws(DenpaError) -> TensorList {
     if let given, Int(count) == expected, expected == known, !strided {
-      var isKnown = true
-      for index in 0..<expected where isKnown {
-        isKnown = isLike(given + index, tensors + index) && (!gaps || given[index].data != nil)
-        views[index].data = given[index].data
+      var index = 0
+      while index < expected, isLike(given + index, tensors + index), !gaps || given[index].data != nil {
+        index += 1
       }
-      if isKnown { return list(expected) }
+      if index == expected {
+        for index in 0..<expected { views[index].data = given[index].data }
+        return list(expected)
+      }
     }
     try readAnew(given, count, what, expected: expected, gaps: gaps, strided: strided)
     return list(expected)
