@@ -288,7 +288,8 @@ denpa_status denpa_model_load_bytes(const void *data, int64_t size, denpa_model 
 typedef struct denpa_session_options {
   size_t struct_size;
   /* Rows for which memory is allocated at first, 1 to 2^31-1; 0: 1. A larger batch makes the session grow,
-   * unless it is a real-time session, for which it is the largest batch. */
+   * unless it is a real-time session, for which it is the largest batch. If extents of inputs are open, memory is
+   * allocated when a batch says what they are. */
   int64_t max_batch;
   int32_t threads; /* 1 to 64; 0: denpa_thread_count(), or 1 if realtime is set */
   /* 1: denpa_predict takes no lock, allocates no memory and makes no system call, from its first call on, on

@@ -62,6 +62,16 @@ public struct BatchSizes: Sendable, Equatable {
   }
 }
 
+extension Model {
+  /// Returns the rows that a plan for a batch has room for: those `known` so far, or an eighth more than the
+  /// batch has, so that batches that grow little by little do not need a plan each. Where extents are open,
+  /// earlier rows do not count: a long sequence may follow on many short ones.
+  public func room(for sizes: BatchSizes, known: Int) -> Int {
+    guard isOpen || sizes.rows > known else { return known }
+    return min(sizes.rows + sizes.rows / 8, Int(Int32.max))
+  }
+}
+
 extension Graph {
   /// Whether an input has an open extent.
   public var isOpen: Bool { inputs.contains { values[$0].type.shape.openCount > 0 } }

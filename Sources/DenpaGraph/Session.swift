@@ -57,8 +57,8 @@ public final class Session: @unchecked Sendable {
 
   /// Compiles a plan with room for a batch. All plans of a session share one arena.
   private func makeExecutor(_ sizes: BatchSizes) throws(DenpaError) -> Executor {
-    let room = sizes.rows <= maximumRows ? maximumRows : min(sizes.rows + sizes.rows / 8, Int(Int32.max))
-    var request = PlanRequest(.infer, maximumRows: max(room, sizes.rows), threads: threads)
+    let room = model.room(for: sizes, known: maximumRows)
+    var request = PlanRequest(.infer, maximumRows: room, threads: threads)
     request.extents = sizes.extents
     let plan = try Plan(model, request)
     let executor = try Executor(plan, model: model, sharing: executors.current?.arena)

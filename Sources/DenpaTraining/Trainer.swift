@@ -158,9 +158,8 @@ public final class Trainer: @unchecked Sendable {
   func makeExecutor(
     _ mode: PlanMode, targets: [TensorType], _ sizes: BatchSizes, waits: Bool = false
   ) throws(DenpaError) -> Executor {
-    let rows = sizes.rows
-    let room = rows <= maximumRows ? maximumRows : min(rows + rows / 8, Int(Int32.max))
-    let wanted = BatchSizes(rows: max(rows, room), extents: sizes.extents)
+    let room = model.room(for: sizes, known: maximumRows)
+    let wanted = BatchSizes(rows: room, extents: sizes.extents)
     let plan = try Plan(model, request(mode, targets: targets, wanted))
     let executor = try Executor(
       plan, model: model, gradients: mode == .infer ? nil : gradients, sharing: waits ? waitingArena : arena)

@@ -203,3 +203,13 @@ def test_fit_and_evaluate():
     net.fit(x, t, epochs=20, batch_size=32, validation_data=(x[:, :3], t))
     after = net.evaluate(x, x.mean(axis=1)[:, :2])
     assert after < 0.3 * before
+
+
+def test_a_long_sequence_after_many_short_ones():
+    net = sequences(None)
+    net.predict(np.zeros((1000, 2, 4), np.float32))
+    long = np.zeros((1, 200_000, 4), np.float32)  # a thousand of them would need 16 GB
+    assert net.predict(long).shape == (1, 2)
+    net.compile(loss="mean_squared_error", optimizer=dp.SGD(0.1))
+    net.train_batch(np.zeros((1000, 2, 4), np.float32), np.zeros((1000, 2), np.float32))
+    net.train_batch(long, np.zeros((1, 2), np.float32))
