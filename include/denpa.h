@@ -224,10 +224,10 @@ denpa_status denpa_model_output(denpa_model *model, int32_t index, denpa_port *p
 denpa_status denpa_model_parameter(denpa_model *model, int32_t index, denpa_port *port);
 
 /* Describes output number `index` for a batch of `inputs`, passed as to denpa_predict: its rank, and its
- * extents with the batch in front, none of which is open. Only the types and shapes of `inputs` are read; their
+ * extents with the batch in front (1 for one sample), none of which is open. Only the types and shapes of `inputs` are read; their
  * data may be NULL. `rank` or `dim` may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
  *
- * Returns DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if the inputs do not suit the model, DENPA_BAD_ARGUMENT if
+ * Returns the statuses of denpa_predict for inputs that do not suit the model, and DENPA_BAD_ARGUMENT if
  * `index` is out of range. */
 denpa_status denpa_model_output_shape(denpa_model *model, const denpa_tensor *inputs, int32_t input_count,
                                       int32_t index, int32_t *rank, int64_t *dim);
@@ -322,7 +322,8 @@ denpa_status denpa_session_destroy(denpa_session *session);
  * either all of the old parameters or all of the new ones.
  *
  * Returns DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if a tensor does not fit, DENPA_BAD_ARGUMENT for a wrong number
- * of tensors, NULL data or overlapping memory, DENPA_BUSY if a real-time session is in use by another
+ * of tensors, NULL data, overlapping memory, or an open extent that a layer cannot take (a slice that ends
+ * behind it), DENPA_LIMIT_EXCEEDED for more than 2^47 elements, DENPA_BUSY if a real-time session is in use by another
  * thread. */
 denpa_status denpa_predict(denpa_session *session, const denpa_tensor *inputs, int32_t input_count,
                            const denpa_tensor *outputs, int32_t output_count);
@@ -491,7 +492,7 @@ denpa_status denpa_fit_source(denpa_trainer *trainer, denpa_next_callback next, 
                               void *source, const denpa_fit_options *options, double *loss);
 
 /* Computes the loss, as in denpa_progress, and the accuracy over all rows without learning. The tensors may
- * have any strides; they are processed in batches of max_batch rows. `loss` and `accuracy` may be NULL. The
+ * have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown to. `loss` and `accuracy` may be NULL. The
  * accuracy is NaN unless the first loss takes class numbers.
  *
  * Returns DENPA_BAD_ARGUMENT if there are no rows, DENPA_BAD_STATE if the trainer has no loss. */
@@ -515,7 +516,10 @@ denpa_status denpa_trainer_refresh(denpa_trainer *trainer);
  * may have any number of rows.
  *
  * Returns DENPA_NOT_FINITE if the state of a layer would become NaN or infinite; the states are then
- * unchanged. If a forward in training fails, `outputs` may have been written. */
+ * unchanged. A call that is refused for its tensors leaves a forward that awaits its backward as it is. If a
+ * forward in training fails while it computes (a layer fails, an index is out of range, a state becomes
+ * infinite, memory runs out), `outputs` may have been written, and an earlier forward can no longer be
+ * followed by its backward. */
 denpa_status denpa_trainer_forward(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                                    const denpa_tensor *outputs, int32_t output_count, int32_t training);
 

@@ -791,10 +791,10 @@ whose struct_size must be set. Returns DENPA_BAD_ARGUMENT if `index` is out of r
         c_int32,
         [POINTER(Model), POINTER(Tensor), c_int32, c_int32, POINTER(c_int32), POINTER(c_int64)],
         """Describes output number `index` for a batch of `inputs`, passed as to denpa_predict: its rank, and its
-extents with the batch in front, none of which is open. Only the types and shapes of `inputs` are read; their
+extents with the batch in front (1 for one sample), none of which is open. Only the types and shapes of `inputs` are read; their
 data may be NULL. `rank` or `dim` may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
 
-Returns DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if the inputs do not suit the model, DENPA_BAD_ARGUMENT if
+Returns the statuses of denpa_predict for inputs that do not suit the model, and DENPA_BAD_ARGUMENT if
 `index` is out of range.""",
     ),
     "denpa_model_view": (
@@ -890,7 +890,8 @@ The call uses the parameters that were published last. If another thread publish
 either all of the old parameters or all of the new ones.
 
 Returns DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if a tensor does not fit, DENPA_BAD_ARGUMENT for a wrong number
-of tensors, NULL data or overlapping memory, DENPA_BUSY if a real-time session is in use by another
+of tensors, NULL data, overlapping memory, or an open extent that a layer cannot take (a slice that ends
+behind it), DENPA_LIMIT_EXCEEDED for more than 2^47 elements, DENPA_BUSY if a real-time session is in use by another
 thread.""",
     ),
     "denpa_trainer_create": (
@@ -960,7 +961,7 @@ failed, and otherwise the same statuses as denpa_fit.""",
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double), POINTER(c_double)],
         """Computes the loss, as in denpa_progress, and the accuracy over all rows without learning. The tensors may
-have any strides; they are processed in batches of max_batch rows. `loss` and `accuracy` may be NULL. The
+have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown to. `loss` and `accuracy` may be NULL. The
 accuracy is NaN unless the first loss takes class numbers.
 
 Returns DENPA_BAD_ARGUMENT if there are no rows, DENPA_BAD_STATE if the trainer has no loss.""",
@@ -985,7 +986,10 @@ states. If `training` is 0, the layers work as in inference. Tensors are passed 
 may have any number of rows.
 
 Returns DENPA_NOT_FINITE if the state of a layer would become NaN or infinite; the states are then
-unchanged. If a forward in training fails, `outputs` may have been written.""",
+unchanged. A call that is refused for its tensors leaves a forward that awaits its backward as it is. If a
+forward in training fails while it computes (a layer fails, an index is out of range, a state becomes
+infinite, memory runs out), `outputs` may have been written, and an earlier forward can no longer be
+followed by its backward.""",
     ),
     "denpa_trainer_backward": (
         c_int32,
