@@ -140,9 +140,9 @@ denpa_status denpa_graph_destroy(denpa_graph *graph);
  * `dim` holds the `rank` extents of one sample, without the batch axis; `rank` is 0 to 7. If `rank` is 0,
  * each sample is a single number and `dim` may be NULL. An extent may be DENPA_ANY: it is open (the length of
  * a sequence, the size of an image), and each call to which the input is passed says what it is. What depends
- * on it is open too, except for the shapes of parameters, which must not depend on it. DENPA_FLOAT32 and DENPA_FLOAT64 both stand for the
- * model's float type; integer types are kept. If `name` is NULL, the input is named "input_1", "input_2" and
- * so on.
+ * on it is open too, except for the shapes of parameters, which must not depend on it. DENPA_FLOAT32 and
+ * DENPA_FLOAT64 both stand for the model's float type; integer types are kept. If `name` is NULL, the input
+ * is named "input_1", "input_2" and so on.
  *
  * Returns DENPA_ALREADY_EXISTS if the name is taken, DENPA_BAD_DTYPE if `dtype` is not an element type,
  * DENPA_BAD_SHAPE if the rank or an extent is out of range. */
@@ -166,7 +166,8 @@ denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *n
                              int32_t input_count, denpa_value *outputs, int32_t output_count);
 
 /* Describes a value: its element type, its rank and its extents, of which dim[0] is the batch, DENPA_BATCH,
- * and those that depend on an open extent are DENPA_ANY. Any of the last three arguments may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
+ * and those that depend on an open extent are DENPA_ANY. Any of the last three arguments may be NULL; `dim`
+ * must have room for DENPA_MAX_RANK extents.
  *
  * Returns DENPA_BAD_ARGUMENT if `value` is not a value of this graph. */
 denpa_status denpa_graph_shape(denpa_graph *graph, denpa_value value, int32_t *dtype, int32_t *rank,
@@ -224,8 +225,9 @@ denpa_status denpa_model_output(denpa_model *model, int32_t index, denpa_port *p
 denpa_status denpa_model_parameter(denpa_model *model, int32_t index, denpa_port *port);
 
 /* Describes output number `index` for a batch of `inputs`, passed as to denpa_predict: its rank, and its
- * extents with the batch in front (1 for one sample), none of which is open. Only the types and shapes of `inputs` are read; their
- * data may be NULL. `rank` or `dim` may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
+ * extents with the batch in front (1 for one sample), none of which is open. Only the types and shapes of
+ * `inputs` are read; their data may be NULL. `rank` or `dim` may be NULL; `dim` must have room for
+ * DENPA_MAX_RANK extents.
  *
  * Returns the statuses of denpa_predict for inputs that do not suit the model, and DENPA_BAD_ARGUMENT if
  * `index` is out of range. */
@@ -288,15 +290,15 @@ denpa_status denpa_model_load_bytes(const void *data, int64_t size, denpa_model 
 typedef struct denpa_session_options {
   size_t struct_size;
   /* Rows for which memory is allocated at first, 1 to 2^31-1; 0: 1. A larger batch makes the session grow,
-   * unless it is a real-time session, for which it is the largest batch. If extents of inputs are open, memory is
-   * allocated when a batch says what they are. */
+   * unless it is a real-time session, for which it is the largest batch. If extents of inputs are open,
+   * memory is allocated when a batch says what they are. */
   int64_t max_batch;
   int32_t threads; /* 1 to 64; 0: denpa_thread_count(), or 1 if realtime is set */
   /* 1: denpa_predict takes no lock, allocates no memory and makes no system call, from its first call on, on
    * any thread, even when it fails. All memory for every batch size is touched when the session is created.
    * `threads` must be 0 or 1, max_batch at most 4096 (DENPA_LIMIT_EXCEEDED), and the model must have neither
-   * inputs with open extents nor a plugin layer, whose code may do anything (DENPA_NOT_SUPPORTED). If two threads call denpa_predict at the
-   * same time, the second call returns DENPA_BUSY. */
+   * inputs with open extents nor a plugin layer, whose code may do anything (DENPA_NOT_SUPPORTED). If two
+   * threads call denpa_predict at the same time, the second call returns DENPA_BUSY. */
   int32_t realtime;
 } denpa_session_options;
 
@@ -314,17 +316,18 @@ denpa_status denpa_session_destroy(denpa_session *session);
  * `inputs` and `outputs` are arrays of tensors in the model's order; a model with one input and one output
  * takes &x, 1, &y, 1. Each input has the shape (rows, ...), or is one sample without the batch axis. All
  * inputs have the same number of rows; a real-time session takes at most max_batch. Where extents are open,
- * the session compiles a plan for each combination of them and keeps the last 8. Inputs of the other float type are converted, and so
- * are integers passed to a float input. Each output is memory owned by the caller, in the model's type and in
- * the shape (rows, ...) reported by denpa_model_output. Outputs must not overlap one another or the inputs.
+ * the session compiles a plan for each combination of them and keeps the last 8. Inputs of the other float
+ * type are converted, and so are integers passed to a float input. Each output is memory owned by the caller,
+ * in the model's type and in the shape (rows, ...) reported by denpa_model_output. Outputs must not overlap
+ * one another or the inputs.
  *
  * The call uses the parameters that were published last. If another thread publishes meanwhile, it uses
  * either all of the old parameters or all of the new ones.
  *
  * Returns DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if a tensor does not fit, DENPA_BAD_ARGUMENT for a wrong number
  * of tensors, NULL data, overlapping memory, or an open extent that a layer cannot take (a slice that ends
- * behind it), DENPA_LIMIT_EXCEEDED for more than 2^47 elements, DENPA_BUSY if a real-time session is in use by another
- * thread. */
+ * behind it), DENPA_LIMIT_EXCEEDED for more than 2^47 elements, DENPA_BUSY if a real-time session is in use
+ * by another thread. */
 denpa_status denpa_predict(denpa_session *session, const denpa_tensor *inputs, int32_t input_count,
                            const denpa_tensor *outputs, int32_t output_count);
 
@@ -492,8 +495,8 @@ denpa_status denpa_fit_source(denpa_trainer *trainer, denpa_next_callback next, 
                               void *source, const denpa_fit_options *options, double *loss);
 
 /* Computes the loss, as in denpa_progress, and the accuracy over all rows without learning. The tensors may
- * have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown to. `loss` and `accuracy` may be NULL. The
- * accuracy is NaN unless the first loss takes class numbers.
+ * have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown
+ * to. `loss` and `accuracy` may be NULL. The accuracy is NaN unless the first loss takes class numbers.
  *
  * Returns DENPA_BAD_ARGUMENT if there are no rows, DENPA_BAD_STATE if the trainer has no loss. */
 denpa_status denpa_evaluate(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
@@ -530,8 +533,8 @@ denpa_status denpa_trainer_forward(denpa_trainer *trainer, const denpa_tensor *i
  *
  * An entry of `doutputs` whose data is NULL stands for zeros. If one value is an output twice, both of its
  * gradients count. `dinputs` receives the gradients with respect to the inputs, which are overwritten; it is
- * NULL, or an entry's data is NULL, if they are not needed. Its memory must not overlap that of `doutputs`, nor
- * that of another entry (DENPA_BAD_ARGUMENT).
+ * NULL, or an entry's data is NULL, if they are not needed. Its memory must not overlap that of `doutputs`,
+ * nor that of another entry (DENPA_BAD_ARGUMENT).
  *
  * Each forward in training allows one backward, with the weights that it used. Returns DENPA_BAD_STATE
  * without such a forward, or if `dinputs` asks for gradients and the trainer was not created with
@@ -545,8 +548,8 @@ denpa_status denpa_trainer_backward(denpa_trainer *trainer, const denpa_tensor *
  * each input, as there; its memory must not overlap that of inputs or targets. `loss` (may be NULL) receives
  * the loss.
  *
- * A loss or gradient that is not finite is returned for inspection. If the loss or the gradient of a parameter
- * that it depends on is not finite after the call, the states of layers are unchanged. Returns
+ * A loss or gradient that is not finite is returned for inspection. If the loss or the gradient of a
+ * parameter that it depends on is not finite after the call, the states of layers are unchanged. Returns
  * DENPA_BAD_STATE if the trainer has no loss. */
 denpa_status denpa_trainer_gradients(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                                      const denpa_tensor *targets, int32_t target_count,
@@ -570,8 +573,8 @@ denpa_status denpa_trainer_zero_gradients(denpa_trainer *trainer);
 denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, denpa_tensor *view);
 
 /* Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd
- * with momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer is
- * destroyed; together with denpa_trainer_step_count it is all that an optimizer remembers.
+ * with momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer
+ * is destroyed; together with denpa_trainer_step_count it is all that an optimizer remembers.
  *
  * Returns DENPA_NOT_FOUND if there is no such parameter or the optimizer keeps nothing of that name,
  * DENPA_BAD_STATE if the trainer has no optimizer. */

@@ -706,9 +706,9 @@ Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
 `dim` holds the `rank` extents of one sample, without the batch axis; `rank` is 0 to 7. If `rank` is 0,
 each sample is a single number and `dim` may be NULL. An extent may be DENPA_ANY: it is open (the length of
 a sequence, the size of an image), and each call to which the input is passed says what it is. What depends
-on it is open too, except for the shapes of parameters, which must not depend on it. DENPA_FLOAT32 and DENPA_FLOAT64 both stand for the
-model's float type; integer types are kept. If `name` is NULL, the input is named "input_1", "input_2" and
-so on.
+on it is open too, except for the shapes of parameters, which must not depend on it. DENPA_FLOAT32 and
+DENPA_FLOAT64 both stand for the model's float type; integer types are kept. If `name` is NULL, the input
+is named "input_1", "input_2" and so on.
 
 Returns DENPA_ALREADY_EXISTS if the name is taken, DENPA_BAD_DTYPE if `dtype` is not an element type,
 DENPA_BAD_SHAPE if the rank or an extent is out of range.""",
@@ -733,7 +733,8 @@ nodes.""",
         c_int32,
         [POINTER(Graph), c_int32, POINTER(c_int32), POINTER(c_int32), POINTER(c_int64)],
         """Describes a value: its element type, its rank and its extents, of which dim[0] is the batch, DENPA_BATCH,
-and those that depend on an open extent are DENPA_ANY. Any of the last three arguments may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
+and those that depend on an open extent are DENPA_ANY. Any of the last three arguments may be NULL; `dim`
+must have room for DENPA_MAX_RANK extents.
 
 Returns DENPA_BAD_ARGUMENT if `value` is not a value of this graph.""",
     ),
@@ -791,8 +792,9 @@ whose struct_size must be set. Returns DENPA_BAD_ARGUMENT if `index` is out of r
         c_int32,
         [POINTER(Model), POINTER(Tensor), c_int32, c_int32, POINTER(c_int32), POINTER(c_int64)],
         """Describes output number `index` for a batch of `inputs`, passed as to denpa_predict: its rank, and its
-extents with the batch in front (1 for one sample), none of which is open. Only the types and shapes of `inputs` are read; their
-data may be NULL. `rank` or `dim` may be NULL; `dim` must have room for DENPA_MAX_RANK extents.
+extents with the batch in front (1 for one sample), none of which is open. Only the types and shapes of
+`inputs` are read; their data may be NULL. `rank` or `dim` may be NULL; `dim` must have room for
+DENPA_MAX_RANK extents.
 
 Returns the statuses of denpa_predict for inputs that do not suit the model, and DENPA_BAD_ARGUMENT if
 `index` is out of range.""",
@@ -882,17 +884,18 @@ listed in denpa_session_options, and DENPA_BAD_ARGUMENT for other invalid option
 `inputs` and `outputs` are arrays of tensors in the model's order; a model with one input and one output
 takes &x, 1, &y, 1. Each input has the shape (rows, ...), or is one sample without the batch axis. All
 inputs have the same number of rows; a real-time session takes at most max_batch. Where extents are open,
-the session compiles a plan for each combination of them and keeps the last 8. Inputs of the other float type are converted, and so
-are integers passed to a float input. Each output is memory owned by the caller, in the model's type and in
-the shape (rows, ...) reported by denpa_model_output. Outputs must not overlap one another or the inputs.
+the session compiles a plan for each combination of them and keeps the last 8. Inputs of the other float
+type are converted, and so are integers passed to a float input. Each output is memory owned by the caller,
+in the model's type and in the shape (rows, ...) reported by denpa_model_output. Outputs must not overlap
+one another or the inputs.
 
 The call uses the parameters that were published last. If another thread publishes meanwhile, it uses
 either all of the old parameters or all of the new ones.
 
 Returns DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if a tensor does not fit, DENPA_BAD_ARGUMENT for a wrong number
 of tensors, NULL data, overlapping memory, or an open extent that a layer cannot take (a slice that ends
-behind it), DENPA_LIMIT_EXCEEDED for more than 2^47 elements, DENPA_BUSY if a real-time session is in use by another
-thread.""",
+behind it), DENPA_LIMIT_EXCEEDED for more than 2^47 elements, DENPA_BUSY if a real-time session is in use
+by another thread.""",
     ),
     "denpa_trainer_create": (
         c_int32,
@@ -961,8 +964,8 @@ failed, and otherwise the same statuses as denpa_fit.""",
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double), POINTER(c_double)],
         """Computes the loss, as in denpa_progress, and the accuracy over all rows without learning. The tensors may
-have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown to. `loss` and `accuracy` may be NULL. The
-accuracy is NaN unless the first loss takes class numbers.
+have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown
+to. `loss` and `accuracy` may be NULL. The accuracy is NaN unless the first loss takes class numbers.
 
 Returns DENPA_BAD_ARGUMENT if there are no rows, DENPA_BAD_STATE if the trainer has no loss.""",
     ),
@@ -1001,8 +1004,8 @@ denpa_trainer_zero_gradients was called.
 
 An entry of `doutputs` whose data is NULL stands for zeros. If one value is an output twice, both of its
 gradients count. `dinputs` receives the gradients with respect to the inputs, which are overwritten; it is
-NULL, or an entry's data is NULL, if they are not needed. Its memory must not overlap that of `doutputs`, nor
-that of another entry (DENPA_BAD_ARGUMENT).
+NULL, or an entry's data is NULL, if they are not needed. Its memory must not overlap that of `doutputs`,
+nor that of another entry (DENPA_BAD_ARGUMENT).
 
 Each forward in training allows one backward, with the weights that it used. Returns DENPA_BAD_STATE
 without such a forward, or if `dinputs` asks for gradients and the trainer was not created with
@@ -1017,8 +1020,8 @@ those accumulated so far, as by denpa_trainer_backward. `dinputs` is NULL, or an
 each input, as there; its memory must not overlap that of inputs or targets. `loss` (may be NULL) receives
 the loss.
 
-A loss or gradient that is not finite is returned for inspection. If the loss or the gradient of a parameter
-that it depends on is not finite after the call, the states of layers are unchanged. Returns
+A loss or gradient that is not finite is returned for inspection. If the loss or the gradient of a
+parameter that it depends on is not finite after the call, the states of layers are unchanged. Returns
 DENPA_BAD_STATE if the trainer has no loss.""",
     ),
     "denpa_trainer_step": (
@@ -1048,8 +1051,8 @@ Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable."""
         c_int32,
         [POINTER(Trainer), c_char_p, c_char_p, POINTER(Tensor)],
         """Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd
-with momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer is
-destroyed; together with denpa_trainer_step_count it is all that an optimizer remembers.
+with momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer
+is destroyed; together with denpa_trainer_step_count it is all that an optimizer remembers.
 
 Returns DENPA_NOT_FOUND if there is no such parameter or the optimizer keeps nothing of that name,
 DENPA_BAD_STATE if the trainer has no optimizer.""",
