@@ -65,8 +65,8 @@ typedef int32_t denpa_status;
 /* The extent of a batch axis whose size is not yet known. It is valid for axis 0 only, and only if the
  * description of a function or field mentions it. */
 #define DENPA_BATCH (-1)
-/* The extent of an axis that is open: each call may have another one. It is valid for axes of a graph's inputs
- * (denpa_graph_input), and is reported for values that depend on them. */
+/* The extent of an axis that is open: each call may have another one. It is valid for axes of a graph's
+ * inputs (denpa_graph_input), and is reported for values that depend on them. */
 #define DENPA_ANY (-2)
 
 /* A view of memory; it does not own `data`. `stride` is, for each axis, the number of elements from one index

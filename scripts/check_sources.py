@@ -8,6 +8,7 @@ import subprocess
 from checks import ROOT, check, finish, tracked
 
 LONGEST = 400
+WIDEST = 110  # of headers and documents; swift-format and ruff check the rest
 # Files that may be longer, each with its reason.
 LONG = {
     "include/denpa.h": "one header is the manual",
@@ -63,18 +64,24 @@ def examples_not_run():
 
 def main():
     check("each @_cdecl has @implementation", list(unchecked_exports()))
-    check("@_cdecl stands in Sources/Denpa alone", list(exports_elsewhere()))
-    long, places, endings = [], [], []
+    check("@_cdecl is in Sources/Denpa alone", list(exports_elsewhere()))
+    long, wide, places, endings = [], [], [], []
     for path, text in texts():
         lines = text.splitlines()
         if len(lines) > LONGEST and path.suffix in {".swift", ".c", ".h", ".py", ".sh"} and name_of(path) not in LONG:
             long.append(f"{name_of(path)} has {len(lines)} lines")
+        is_code = False
         for number, line in enumerate(lines):
+            is_code ^= line.lstrip().startswith("```")
+            is_text = path.suffix == ".md" and not is_code and not line.startswith("|") and "](" not in line
+            if len(line) > WIDEST and (is_text or name_of(path).startswith("include/")):
+                wide.append(f"{name_of(path)}:{number + 1} has {len(line)} columns")
             if PLACES.search(line):
                 places.append(f"{name_of(path)}:{number + 1}: {line.strip()[:120]}")
         if text and not text.endswith("\n") or "\r\n" in text:
             endings.append(name_of(path))
     check(f"no source file has more than {LONGEST} lines", long)
+    check(f"no line of a header or document has more than {WIDEST} columns", wide)
     check("no file names a path of one machine or a registry's host", places)
     check("every text file ends with one newline, without carriage returns", endings)
     check("every example is run by a test", list(examples_not_run()))
