@@ -77,6 +77,47 @@ static void bad_denpa_model_input(void) { PORT_ROWS(denpa_model_input, 1); }
 static void bad_denpa_model_output(void) { PORT_ROWS(denpa_model_output, 1); }
 static void bad_denpa_model_parameter(void) { PORT_ROWS(denpa_model_parameter, 4); }
 
+static void bad_denpa_model_output_shape(void) {
+  static const int32_t indices[] = {-1, 1, 2, INT32_MAX, INT32_MIN}, dtypes[] = {-1, 0, 5, INT32_MAX};
+  static const int64_t extents[] = {-1, -2, INT64_MIN, INT64_MAX};
+  int64_t dim[DENPA_MAX_RANK] = {-7};
+  int32_t rank = -7;
+  denpa_tensor x;
+  int i;
+  make_world();
+  x = w.X;
+  x.data = NULL; /* it is not read */
+  OK(denpa_model_output_shape(w.m, &x, 1, 0, &rank, NULL));
+  OK(denpa_model_output_shape(w.m, &x, 1, 0, NULL, dim));
+  CHECK(rank == 2 && dim[0] == ROWS && dim[1] == CLASSES);
+  rank = -7;
+  dim[0] = -7;
+  EACH_HANDLE(denpa_model, h, "m", BAD(denpa_model_output_shape(h, &x, 1, 0, &rank, dim), DENPA_BAD_HANDLE));
+  for (i = 0; i < COUNT(indices); i++)
+    BAD(denpa_model_output_shape(w.m, &x, 1, indices[i], &rank, dim), DENPA_BAD_ARGUMENT);
+  BAD(denpa_model_output_shape(w.m, NULL, 1, 0, &rank, dim), DENPA_BAD_ARGUMENT);
+  for (i = 0; i < COUNT(indices); i++)
+    if (indices[i] != 1) BAD(denpa_model_output_shape(w.m, &x, indices[i], 0, &rank, dim), DENPA_BAD_ARGUMENT);
+  for (i = 0; i < COUNT(dtypes); i++) {
+    x.dtype = dtypes[i];
+    BAD(denpa_model_output_shape(w.m, &x, 1, 0, &rank, dim), DENPA_BAD_DTYPE);
+  }
+  x = w.X;
+  for (i = 0; i < COUNT(extents); i++) {
+    x.dim[0] = extents[i];
+    REFUSED(denpa_model_output_shape(w.m, &x, 1, 0, &rank, dim));
+  }
+  x = w.X;
+  x.dim[1] = COLUMNS + 1;
+  BAD(denpa_model_output_shape(w.m, &x, 1, 0, &rank, dim), DENPA_BAD_SHAPE);
+  x.rank = 9;
+  REFUSED(denpa_model_output_shape(w.m, &x, 1, 0, &rank, dim));
+  x.rank = 3;
+  REFUSED(denpa_model_output_shape(w.m, &x, 1, 0, &rank, dim));
+  EQUAL(rank, -7);
+  EQUAL(dim[0], -7);
+}
+
 static void bad_denpa_model_view(void) {
   denpa_tensor view;
   make_world();
@@ -234,6 +275,7 @@ static const test_case tests[] = {
     BAD_TEST(denpa_model_counts),
     BAD_TEST(denpa_model_input),
     BAD_TEST(denpa_model_output),
+    BAD_TEST(denpa_model_output_shape),
     BAD_TEST(denpa_model_parameter),
     BAD_TEST(denpa_model_view),
     BAD_TEST(denpa_model_set),
