@@ -221,3 +221,40 @@ def test_arrays_that_are_held_show_what_was_published_during_predictions():
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def test_arrays_that_are_held_follow_the_network_while_others_predict(rng):
+    """What is published during predictions is in the arrays when the call returns."""
+    x, t = rng.normal(size=(64, 16)).astype("f4"), np.zeros((64, 3), "f4")
+    net, other, stop = make(), make(), threading.Event()
+    wanted = []
+    for seed in (5, 6):
+        other.initialize(seed)
+        wanted.append(other.parameters["dense_2.W"].copy())
+    held = net.parameters["dense_2.W"]
+
+    def predict():
+        while not stop.is_set():
+            net.predict(x)
+
+    threads = [threading.Thread(target=predict) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for turn in range(300):
+            net.initialize(5 + turn % 2)
+            assert_array_equal(held, wanted[turn % 2])
+            net.parameters["dense_2.W"] = np.full(held.shape, turn, "f4")
+            assert_array_equal(held, np.full(held.shape, turn, "f4"))
+        net.initialize(5)
+
+        def callback(network, epoch, logs):
+            assert np.isfinite(network.parameters["dense_1.W"]).all()
+
+        for _ in range(40):  # a callback that only reads is not taken for one that writes
+            net.fit(x, t, epochs=2, batch_size=16, loss="mse", callbacks=callback)
+            net.fit([(x, t)], epochs=2, loss="mse", callbacks=callback)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

@@ -92,7 +92,7 @@ class Run:
         if progress.end_of_epoch:
             self.weights.published(self.trainer)
             self.history.add(logs)
-            copies = self.weights.views.copies() if self.functions else {}
+            copies = self.weights.copies() if self.functions else {}
             for function in self.functions:
                 function(self.net, int(progress.epoch), logs)
             self.weights.refuse_writes(copies)
@@ -144,7 +144,7 @@ class Source:
         self.endless = self.iterator is batches  # an iterator cannot be restarted
         self.taken = 0
         self.held: Any = None
-        self.copies = weights.views.copies()
+        self.copies = weights.copies()
 
     def take(self) -> tuple[list[Array], list[Array]] | None:
         """Return the next batch as arrays, or None at the end."""
@@ -183,7 +183,7 @@ class Source:
 
     def rewind(self) -> int:
         self.taken = 0
-        self.copies = self.weights.views.copies()
+        self.copies = self.weights.copies()
         if self.steps is None:
             if self.endless:
                 raise InvalidArgument(

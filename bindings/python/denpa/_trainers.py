@@ -140,4 +140,5 @@ class Trainers:
             self.weights.require_idle()
             self.weights.publish()
             self.native.initialize(seed)
+            self.weights.settle()
             self.drop()

@@ -179,9 +179,19 @@ class Weights:
             self.publish()
             self.views.touched = True
             self.native.set(name, array)
+            self.settle()
+
+    def copies(self) -> dict[str, tuple[Array, Array]]:
+        """Return the arrays that the user holds, each with a copy of its values.
+
+        They show the published parameters first: otherwise those would appear in them later, and look like
+        something that the user has written.
+        """
+        self.settle()
+        return self.views.copies()
 
     def refuse_writes(self, copies: dict[str, tuple[Array, Array]]) -> None:
-        """Raise BadState if an array of `views.copies` has been written since.
+        """Raise BadState if an array of `copies` has been written since.
 
         Only a callback or an iterable of fit can have done so.
         """
