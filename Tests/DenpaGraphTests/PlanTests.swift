@@ -105,10 +105,10 @@ import Testing
     let output = try Array2(zeros, 2, 3), dx = try Array2(zeros, 2, 3)
     for (slot, description) in executor.plan.slots.enumerated() {
       switch description.kind {
-      case .input, .target: _ = try executor.bindInput(slot, given.view)
-      case .outputGradient: _ = try executor.bindInput(slot, dy.view)
-      case .output: try executor.bindOutput(slot, output.view, rows: 2)
-      case .inputGradient: try executor.bindOutput(slot, dx.view, rows: 2)
+      case .input, .target: try executor.bindInput(slot, given.view)
+      case .outputGradient: try executor.bindInput(slot, dy.view)
+      case .output: try executor.bindOutput(slot, output.view)
+      case .inputGradient: try executor.bindOutput(slot, dx.view)
       }
     }
     try executor.execute(rows: 2, parameters: try model.snapshot().base)
@@ -126,8 +126,8 @@ import Testing
       request.targets = [TensorType(.int64, [Shape.batch])]
       let gradients = try model.layout.makeBuffer(zeroed: true, "test")
       let executor = try Executor(try Plan(model, request), model: model, gradients: gradients)
-      _ = try executor.bindInput(0, x.view)
-      _ = try executor.bindInput(1, t.view)
+      try executor.bindInput(0, x.view)
+      try executor.bindInput(1, t.view)
       let weights = try model.snapshot()
       try executor.execute(rows: 4, parameters: weights.base)
       return (Array(UnsafeRawBufferPointer(start: gradients.base, count: gradients.byteCount)), executor.loss)

@@ -15,8 +15,8 @@ import Testing
     func run(_ count: Int) throws -> [Double] {
       let input = try Array2(Array(x[..<(3 * count)]), count, 3)
       let output = try Array2(Array(repeating: 0, count: 2 * count), count, 2)
-      _ = try executor.bindInput(0, input.view)
-      try executor.bindOutput(1, output.view, rows: count)
+      try executor.bindInput(0, input.view)
+      try executor.bindOutput(1, output.view)
       try executor.execute(rows: count, parameters: weights.base, training: false)
       return output.values
     }
