@@ -62,6 +62,13 @@ public struct BatchSizes: Sendable, Equatable {
   }
 }
 
+extension Plan {
+  /// Whether a batch of these sizes can be computed by the plan.
+  public func hasRoom(for sizes: BatchSizes) -> Bool {
+    extents == sizes.extents && sizes.rows <= maximumRows
+  }
+}
+
 extension Model {
   /// Returns the rows that a plan for a batch has room for: those `known` so far, or an eighth more than the
   /// batch has, so that batches that grow little by little do not need a plan each. Where extents are open,

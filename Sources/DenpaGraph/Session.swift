@@ -134,7 +134,7 @@ public final class Session: @unchecked Sendable {
       throw DenpaError(
         .badShape, "\(sizes.rows) rows are more than max_batch of this real-time session, \(maximumRows)")
     }
-    let known = executors.find { $0.plan.extents == sizes.extents && $0.plan.maximumRows >= sizes.rows }
+    let known = executors.find { $0.plan.hasRoom(for: sizes) }
     let executor = if let known { known } else { try makeExecutor(sizes) }
     try executor.check(inputs, outputs: outputs, rows: sizes.rows)
     try executor.bind(inputs, outputs, rows: sizes.rows, isWritten: true)

@@ -223,8 +223,7 @@ public final class Trainer: @unchecked Sendable {
     }
     let isSample = isSample(inputs)
     func fits(_ known: Executor) -> Bool {
-      known.plan.extents == sizes.extents && sizes.rows <= known.plan.maximumRows
-        && self.fits(known, targets, isSample: isSample)
+      known.plan.hasRoom(for: sizes) && self.fits(known, targets, isSample: isSample)
     }
     if let known = training ? lossExecutors.find(fits) : evaluationExecutors.find(fits) { return known }
     let graph = try model.graph.closed(sizes.extents)
