@@ -33,9 +33,8 @@ class Seat:
     """A session of the engine, used by one thread at a time, with a call prepared for inputs of one form."""
 
     def __init__(self, model: Handle, rows: int) -> None:
-        self.room = 1 << (rows - 1).bit_length()
         self.generation = _threads_generation
-        wanted = options(abi.SessionOptions, max_batch=self.room)
+        wanted = options(abi.SessionOptions, max_batch=rows)
         self.handle = create(abi.Session, "denpa_session_create", model.pointer, ctypes.byref(wanted))
         self.shape: tuple[int, ...] | None = None
         self.dtype: Any = None
@@ -99,9 +98,8 @@ class Prediction:
         ports = self.ports
         batch = ports.arrange(x)
         outputs = ports.buffers(batch)
-        rows = min(max(batch.rows, 1), CHUNK)
-        if seat is None or seat.room < rows or seat.generation != _threads_generation:
-            seat = Seat(self.native.handle, rows)
+        if seat is None or seat.generation != _threads_generation:
+            seat = Seat(self.native.handle, min(max(batch.rows, 1), CHUNK))
         inputs, results, first = batch.tensors, tensors(outputs), 0
         counts = len(batch.arrays), len(outputs)
         while True:
