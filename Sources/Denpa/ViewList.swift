@@ -52,14 +52,12 @@ final class ViewList {
     gaps: Bool = false, strided: Bool = false
   ) throws(DenpaError) -> TensorList {
     if let given, Int(count) == expected, expected == known, !strided {
-      var index = 0
-      while index < expected, isLike(given + index, tensors + index), !gaps || given[index].data != nil {
-        index += 1
+      var isKnown = true
+      for index in 0..<expected where isKnown {
+        isKnown = isLike(given + index, tensors + index) && (!gaps || given[index].data != nil)
+        views[index].data = given[index].data
       }
-      if index == expected {
-        for index in 0..<expected { views[index].data = given[index].data }
-        return list(expected)
-      }
+      if isKnown { return list(expected) }
     }
     try readAnew(given, count, what, expected: expected, gaps: gaps, strided: strided)
     return list(expected)

@@ -25,7 +25,6 @@ enum SGD<V: Vector>: RangeKernel {
     let decay = Decay<V>(a.pointee.weightDecay)
     let momentum = V.splat(a.pointee.momentum)
     guard let velocity = a.pointee.velocity else {
-      let rate = V.splat(a.pointee.weightDecay)
       if a.pointee.weightDecay == 0 {
         sweep(V.self, lower, upper) { i, n in
           V.fma(step, V.load(g + i, n), V.load(w + i, n)).store(w + i, n)
@@ -34,7 +33,7 @@ enum SGD<V: Vector>: RangeKernel {
       }
       sweep(V.self, lower, upper) { i, n in
         let weight = V.load(w + i, n)
-        V.fma(step, V.fma(rate, weight, V.load(g + i, n)), weight).store(w + i, n)
+        V.fma(step, decay.gradient(V.load(g + i, n), weight), weight).store(w + i, n)
       }
       return
     }
