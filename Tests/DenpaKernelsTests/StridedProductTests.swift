@@ -46,9 +46,21 @@ private struct Factor<T: Element> {
 
 private struct StridedCase<T: Element> {
   var m: Int, n: Int, k: Int
-  var transposeA = false, transposeB = false, accumulate = false, bias = false
+  let transposeA: Bool, transposeB: Bool, accumulate: Bool, bias: Bool
   var cGap = 0
-  var function = Function.identity
+  let function: Function
+
+  /// The lowest three bits say whether A and B are transposed and whether C is added to.
+  init(m: Int, n: Int, k: Int, bits: Int) {
+    self.m = m
+    self.n = n
+    self.k = k
+    transposeA = bits & 1 != 0
+    transposeB = bits & 2 != 0
+    accumulate = bits & 4 != 0
+    bias = (m + n + k) % 3 == 0
+    function = accumulate || bias ? .identity : .tanh
+  }
 
   /// Runs the product on the factors, or on copies of them; returns C without gaps.
   func run(
@@ -106,12 +118,7 @@ private struct StridedCase<T: Element> {
 private func checkStrides<T: Element>(_ m: Int, _ n: Int, _ k: Int, _: T.Type, threads: Bool = false) {
   for bits in 0..<8 {
     var random = Generator(UInt64(m * 1_000_003 + n * 1009 + k + bits))
-    var item = StridedCase<T>(m: m, n: n, k: k)
-    item.transposeA = bits & 1 != 0
-    item.transposeB = bits & 2 != 0
-    item.accumulate = bits & 4 != 0
-    item.bias = (m + n + k) % 3 == 0
-    item.function = item.accumulate || item.bias ? .identity : .tanh
+    var item = StridedCase<T>(m: m, n: n, k: k, bits: bits)
     item.cGap = n == 1 ? 0 : 1 + random.below(20)
     let aGap = item.transposeA && (m == 1 || k == 1) ? 0 : 1 + random.below(20)
     let bGap = n == 1 || item.transposeB && k == 1 ? 0 : 1 + random.below(20)
@@ -180,12 +187,7 @@ private func checkLoops<T: Element>(_ m: Int, _ n: Int, _ k: Int, _: T.Type, thr
   // All of them with few elements, otherwise every third.
   for bits in stride(from: 0, to: 16, by: threads ? 3 : 1) {
     var random = Generator(UInt64(m * 1_000_003 + n * 1009 + k + bits))
-    var item = StridedCase<T>(m: m, n: n, k: k)
-    item.transposeA = bits & 1 != 0
-    item.transposeB = bits & 2 != 0
-    item.accumulate = bits & 4 != 0
-    item.bias = (m + n + k) % 3 == 0
-    item.function = item.accumulate || item.bias ? .identity : .tanh
+    var item = StridedCase<T>(m: m, n: n, k: k, bits: bits)
     item.cGap = n == 1 ? 0 : random.below(2) * 5
     // Adjacent steps, adjacent lines, both, or neither.
     func factor(_ lines: Int, _ steps: Int) -> Factor<T> {

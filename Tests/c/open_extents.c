@@ -127,7 +127,7 @@ static void training(void) {
   OK(denpa_model_destroy(open));
 }
 
-/* Forward and backward of one's own: the forward that waits has its own length, whatever is predicted in between. */
+/* A custom loop: the forward that awaits its backward keeps its length, whatever is predicted in between. */
 static void open_loop(void) {
   denpa_model *m;
   denpa_trainer *t;
@@ -306,7 +306,7 @@ static void sessions_grow(void) {
   OK(denpa_model_destroy(m));
 }
 
-/* A call for a new length that runs out of memory changes nothing: the next one gives what it would have given. */
+/* A call for a new length that runs out of memory changes nothing: the next call returns what it would have. */
 static void allocations_fail(void) {
   denpa_model *m;
   denpa_trainer *t;
