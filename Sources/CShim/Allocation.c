@@ -43,10 +43,15 @@ void *__cxa_get_globals(void);
 void __real__ZdaPv(void *);
 void __real__ZdlPvSt11align_val_t(void *, size_t);
 
+static void count(void) {
+  denpa_thread.allocations++;
+  __atomic_fetch_add(&allocations_of_all, 1, __ATOMIC_RELAXED);
+}
+
 int denpa_count_and_ask(void) {
   struct denpa_thread *thread = &denpa_thread;
-  thread->allocations++;
-  __atomic_fetch_add(&allocations_of_all, 1, __ATOMIC_RELAXED);
+  if (thread->prefers_reserve) return 1;
+  count();
   if (thread->fail_first == 0) return 0;
   if (thread->fail_first > 1) {
     thread->fail_first--;
@@ -57,9 +62,17 @@ int denpa_count_and_ask(void) {
 }
 
 static void *from_reserve(size_t size, size_t alignment) {
-  denpa_thread.failed = 1;
-  return denpa_reserve_allocate(size, alignment);
+  void *pointer = denpa_reserve_allocate(size, alignment);
+  if (!denpa_thread.prefers_reserve) {
+    denpa_thread.failed = 1;
+  } else if (!pointer) {
+    count();
+    if (__real_posix_memalign(&pointer, alignment, size)) return NULL;
+  }
+  return pointer;
 }
+
+void denpa_shim_prefer_reserve(int32_t prefers) { denpa_thread.prefers_reserve = prefers; }
 
 void *__wrap_malloc(size_t size) {
   void *pointer = denpa_count_and_ask() ? NULL : __real_malloc(size);
@@ -211,6 +224,21 @@ void *denpa_shim_allocate(size_t size, size_t alignment) {
 }
 
 void denpa_shim_free(void *pointer) { denpa_plain_free(pointer); }
+
+void *denpa_shim_allocate_apart(size_t size, void **allocation) {
+  const size_t page = 4096;
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+  return *allocation = denpa_shim_allocate(size, 64);  // Room beside the block would hide overruns.
+#endif
+#endif
+  char *block = denpa_shim_allocate(size + page, 64);
+  *allocation = block;
+  if (!block) return NULL;
+  char *result = block + ((denpa_thread.place - (uintptr_t)block) & (page - 1));
+  denpa_thread.place = (denpa_thread.place + ((size + 63) & ~(size_t)63)) & (page - 1);
+  return result;
+}
 
 void denpa_shim_fail_allocations(int64_t first, int64_t count) {
   denpa_thread.fail_first = first > 0 && count != 0 ? first : 0;

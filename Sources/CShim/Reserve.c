@@ -1,4 +1,5 @@
-// The reserve: a static arena that serves Swift's allocations when the C library refuses them.
+// The reserve: a static arena that serves Swift's allocations when the C library refuses them, and the texts
+// of errors always.
 //
 // It is lock-free, so that a fork in the middle of an allocation leaves nothing locked in the child. Blocks
 // are powers of two, cut from the arena once and then kept in one free list per size. Each block begins with
@@ -19,7 +20,6 @@ struct header {
 
 static _Alignas(4096) unsigned char arena[ARENA_BYTES];
 static uint64_t used;           // Bytes of the arena that have been cut into blocks
-static uint64_t live;           // Blocks in use
 static uint64_t lists[classes];  // Tag << 32 | number + 1 of the first free block; the tag defeats ABA
 
 static struct header *at(uint32_t number) { return (struct header *)(arena + (size_t)number * unit); }
@@ -69,7 +69,6 @@ void *denpa_reserve_allocate(size_t size, size_t alignment) {
   // Wasting a large block is better than aborting.
   for (int larger = class + 1; !block && larger < classes; larger++) block = pop(larger);
   if (!block) return NULL;
-  __atomic_fetch_add(&live, 1, __ATOMIC_RELAXED);
   const uintptr_t first = (uintptr_t)(block + 1);
   const uintptr_t aligned = (first + alignment - 1) & ~(uintptr_t)(alignment - 1);
   if (aligned != first) {
@@ -93,8 +92,4 @@ size_t denpa_reserve_usable_size(const void *pointer) {
 void denpa_reserve_free(void *pointer) {
   struct header *block = at(((struct header *)pointer - 1)->start);
   push(block);
-  __atomic_fetch_sub(&live, 1, __ATOMIC_RELAXED);
 }
-
-uint64_t denpa_shim_reserve_live(void) { return __atomic_load_n(&live, __ATOMIC_RELAXED); }
-uint64_t denpa_shim_reserve_touched(void) { return __atomic_load_n(&used, __ATOMIC_RELAXED); }

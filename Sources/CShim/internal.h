@@ -14,6 +14,8 @@ struct denpa_thread {
   char *error;         // The error slot; NULL until first used
   int32_t failed;      // Set when the reserve served an allocation
   int32_t can_throw;   // Set when the C++ library can throw in this thread without allocating
+  int32_t prefers_reserve;  // Set while the reserve is asked first
+  size_t place;        // Where in a page the next block of denpa_shim_allocate_apart begins
 };
 extern __thread struct denpa_thread denpa_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
 

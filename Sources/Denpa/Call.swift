@@ -67,7 +67,16 @@ func withObject<Object: AnyObject>(
     throw Handles.invalid(pointer, kind.name)
   }
   defer { HandleTable.unpin(pinned) }
-  try body(unsafeDowncast(pinned.object.takeUnretainedValue(), to: Object.self))
+  // The pin keeps the object alive: retaining it as well would cost two atomic operations per call.
+  let failure: DenpaError? = pinned.object._withUnsafeGuaranteedRef { object in
+    do throws(DenpaError) {
+      try body(unsafeDowncast(object, to: Object.self))
+      return nil
+    } catch {
+      return error
+    }
+  }
+  if let failure { throw failure }
 }
 
 /// Makes an object and its handle; neither remains if memory runs out.

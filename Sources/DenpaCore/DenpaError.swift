@@ -1,3 +1,5 @@
+import CShim
+
 /// The reason a call failed. The raw values are the ABI's status codes (include/denpa_types.h) and never
 /// change their meaning.
 public enum Status: Int32, Error, Sendable, CaseIterable {
@@ -57,18 +59,27 @@ public enum Status: Int32, Error, Sendable, CaseIterable {
 
 /// The engine's only error: a status and a text that names the node, what was expected and what was given.
 ///
-/// The text is stored inline, so that throwing allocates nothing: a real-time session can reject bad input,
-/// and a call can report that memory ran out, without allocating.
+/// Two words, because every call that throws has code to pass it on: with the text inline that was a tenth of
+/// the library. The text is in the reserve, not in the C library's memory: a real-time session can reject bad
+/// input, and a call can report that memory ran out, without allocating.
 public struct DenpaError: Error, Sendable {
-  public var status: Status
-  public var message: Message
+  public let status: Status
+  public var message: Message { text.message }
+  private let text: Text
+
+  private final class Text: Sendable {
+    let message: Message
+    init(_ message: Message) { self.message = message }
+  }
 
   // Never inlined, like everything that makes messages: it runs once per failure, but its code would be in a
   // thousand places.
   @inline(never)
   public init(_ status: Status, _ message: Message) {
     self.status = status
-    self.message = message
+    denpa_shim_prefer_reserve(1)
+    text = Text(message)
+    denpa_shim_prefer_reserve(0)
   }
 
   /// Returns the error with what it is about in front: "dense "hidden": …".

@@ -300,6 +300,31 @@ static void controls(void) {
   EQUAL(denpa_test_handles(), 1);
 }
 
+/* Errors allocate nothing, those included that are composed of others; more of them than the reserve has room for leave nothing
+ * behind. Also with allocations that would fail. */
+static void errors_allocate_nothing(void) {
+  denpa_model *m = two_layers(16, 32, "relu", 4, DENPA_FLOAT32, 1);
+  denpa_session *s;
+  denpa_tensor X = denpa_f32(X64, 64, 15), Y = denpa_f32(Y64, 64, 4);
+  int i, fails;
+  int64_t before;
+  OPTIONS(denpa_session_options, o);
+  o.threads = o.realtime = 1;
+  o.max_batch = 64;
+  OK(denpa_session_create(m, &o, &s));
+  before = denpa_test_allocations();
+  for (fails = 0; fails < 2; fails++) {
+    if (fails) OK(denpa_test_fail_allocations(1, -1));
+    for (i = 0; i < 20000; i++) {
+      STATUS(denpa_predict(s, &X, 1, &Y, 1), DENPA_BAD_SHAPE);
+      STATUS(denpa_predict((denpa_session *)m, &X, 1, &Y, 1), DENPA_BAD_HANDLE);
+    }
+    CHECK(strstr(denpa_last_error(), "expected a session, got a model") != NULL);
+    OK(denpa_test_fail_allocations(0, 0));
+  }
+  EQUAL(denpa_test_allocations() - before, 0);
+}
+
 /* More than an address space of 2^47 bytes has in one piece: 120 TiB of weights, or for a batch of 2^31 - 1. And more than may
  * be asked for. */
 static void too_large(void) {
@@ -354,6 +379,7 @@ static const test_case tests[] = {
     {"few_per_fit", few_per_fit},
     {"none_per_prediction", none_per_prediction},
     {"none_in_real_time", none_in_real_time},
+    {"errors_allocate_nothing", errors_allocate_nothing},
     {"controls", controls},
     {"each_allocation_fails_once", each_allocation_fails_once},
     {"all_fail_from_one_on", all_fail_from_one_on},

@@ -74,11 +74,18 @@ class Batch:
         """The row with the mistake: rarely the first one."""
         return self.seed % max(self.rows, 1)
 
+    def extents(self, net, name, width):
+        """Returns the shape of a sample of an input; sequences are 1 to 3 long."""
+        return (1 + self.seed % 3, width) if name in net.sequences else (width,)
+
     def inputs(self, net):
         """Returns the values with which the reference computes."""
-        arrays = [numbers(self.seed + 100 * k, self.rows, width) for k, (_, width) in enumerate(net.inputs)]
+        arrays = [
+            numbers(self.seed + 100 * k, self.rows, *self.extents(net, name, width))
+            for k, (name, width) in enumerate(net.inputs)
+        ]
         if self.rows and self.poison in ("nan x", "inf x", "forward fails", "backward fails"):
-            arrays[0][self.place, self.seed % arrays[0].shape[1]] = {
+            arrays[0][self.place, ..., self.seed % arrays[0].shape[-1]] = {
                 "nan x": np.nan,
                 "inf x": np.inf,
                 "forward fails": FORWARD_FAILS,

@@ -68,6 +68,9 @@ def attributes(values):
             entry.value.i = value
         elif isinstance(value, float):
             entry.type, entry.value.f = abi.ATTRIBUTE_FLOAT, value
+        elif isinstance(value, tuple):
+            entry.type, entry.count = abi.ATTRIBUTE_INTS, len(value)
+            entry.value.ints = (ctypes.c_int64 * len(value))(*value)
         else:
             entry.type, entry.value.s = abi.ATTRIBUTE_STRING, value.encode()
     return found
@@ -138,10 +141,11 @@ class CApi:
             values[name] = value
 
         for name, width in net.inputs:
-            value, dim = ctypes.c_int32(), ctypes.c_int64(width)
+            extents = (abi.ANY, width) if name in net.sequences else (width,)
+            value, dims = ctypes.c_int32(), (ctypes.c_int64 * len(extents))(*extents)
             made.append(
                 library.denpa_graph_input(
-                    graph, name.encode(), abi.FLOAT64, 1, ctypes.byref(dim), ctypes.byref(value)
+                    graph, name.encode(), abi.FLOAT64, len(dims), dims, ctypes.byref(value)
                 )
             )
             values[name] = value
@@ -261,7 +265,9 @@ class CApi:
         """Returns memory for the gradients of all inputs, except input `gap` if there are several."""
         lead = () if batch.is_single else (batch.rows,)
         rooms = [
-            tensor(self.memory.room((*lead, width))) for k, (_, width) in enumerate(net.inputs) if k != gap
+            tensor(self.memory.room((*lead, *batch.extents(net, name, width))))
+            for k, (name, width) in enumerate(net.inputs)
+            if k != gap
         ]
         if len(rooms) < len(net.inputs):
             rooms.insert(gap, abi.Tensor())

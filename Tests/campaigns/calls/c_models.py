@@ -256,7 +256,7 @@ class ModelMachine(RuleBasedStateMachine):
         handle = self.api.create(
             "session", self.label("s"), text, "session_create", owner.handle.pointer, ctypes.byref(wanted)
         )
-        refused = realtime and owner.state.net.has_plugin
+        refused = realtime and not owner.state.net.can_be_realtime
         self.settle([(abi.NOT_SUPPORTED if refused else abi.OK, None)])
         if handle is not None:
             self.replace(self.sessions, slot, Owner(handle, (owner.state, rows if realtime else None)))

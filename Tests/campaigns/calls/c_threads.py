@@ -103,7 +103,7 @@ class ThreadMachine(CMachine):
         self.watched = owner.state
         self.note()
         sys.setswitchinterval(1e-4)
-        for realtime in [False] + [True] * (not net.has_plugin):
+        for realtime in [False] + [True] * net.can_be_realtime:
             self.predictors.append(Predictor(owner.handle, net, realtime))
             self.predictors[-1].start()
         self.new_trainer(0, 0, terms, opt, rows, dx)

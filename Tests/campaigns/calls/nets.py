@@ -56,11 +56,12 @@ MSE, CE = "mean_squared_error", "softmax_cross_entropy"
 
 class Net:
     """A fixed graph: inputs by name and width, nodes in order, the names of the values that are its
-    outputs.
+    outputs. Samples of the inputs in `sequences` have the shape (any, width).
     """
 
-    def __init__(self, name, inputs, nodes, outputs, losses):
+    def __init__(self, name, inputs, nodes, outputs, losses, sequences=()):
         self.name, self.inputs, self.nodes, self.outputs = name, inputs, nodes, outputs
+        self.sequences = sequences
         self.losses = losses  # the lists of terms with which trainers are made
         self.widths = dict(inputs)
         self.shapes, self.roles = {}, {}
@@ -80,6 +81,7 @@ class Net:
             for short, (shape, role) in own.items():
                 self.shapes[f"{node.name}.{short}"], self.roles[f"{node.name}.{short}"] = shape, role
         self.has_plugin = any("." in node.kind for node in nodes)
+        self.can_be_realtime = not self.has_plugin and not sequences
         self.is_random = any(node.kind == "dropout" and node.attributes["rate"] for node in nodes)
 
     def __repr__(self):
@@ -107,6 +109,8 @@ class Net:
                     factors = dropout(*key, number, x.size, dict(node.more)["rate"]).reshape(x.shape)
                 kept[node.name] = factors
                 values[node.name] = x * factors
+            elif node.kind == "reduce_mean":
+                values[node.name] = x.mean(axis=1)
             elif node.kind == "batch_norm":
                 values[node.name] = self.normalize(node, parameters, x, training, kept, states)
             elif node.kind == "dense":
@@ -169,6 +173,8 @@ class Net:
                 add(node.sources[1], dy * x)
             elif node.kind == "dropout":
                 add(node.sources[0], dy * centered[node.name])
+            elif node.kind == "reduce_mean":
+                add(node.sources[0], np.repeat(dy[:, None] / x.shape[1], x.shape[1], axis=1))
             elif node.kind == "batch_norm":
                 unit, deviation = centered[node.name]
                 gradients[node.name + ".gamma"] += (dy * unit).sum(axis=0)
@@ -179,9 +185,10 @@ class Net:
                 add(node.sources[0], g)
             elif node.kind == "dense":
                 du = dy * (1 - values[node.name] ** 2) if node.activation == "tanh" else dy
-                gradients[node.name + ".W"] += x.T @ du
+                rows, drows = x.reshape(-1, x.shape[-1]), du.reshape(-1, du.shape[-1])
+                gradients[node.name + ".W"] += rows.T @ drows
                 if node.name + ".b" in gradients:
-                    gradients[node.name + ".b"] += du.sum(axis=0)
+                    gradients[node.name + ".b"] += drows.sum(axis=0)
                 add(node.sources[0], du @ parameters[node.name + ".W"].T)
             else:
                 gradients[node.name + ".gain"] += (dy * centered[node.name]).sum(axis=0)
@@ -297,6 +304,19 @@ NETS = [
         [(Term(0, MSE), Term(1, MSE, 0.5)), (Term(1, MSE),), (Term(2, CE), Term(0, MSE)), ()],
     ),
     *(normalizing("norm", 0.25), normalizing("calm", 0.0)),
+    # An open extent: sequences whose length differs from batch to batch.
+    Net(
+        "sequence",
+        [("x", 3)],
+        [
+            dense("h", "x", 4, "tanh"),
+            Node("reduce_mean", "mean", ("h",), more=(("axes", (1,)),)),
+            dense("out", "mean", 3),
+        ],
+        ["out", "mean"],
+        [(Term(0, MSE),), (Term(0, CE), Term(1, MSE, 0.25)), (Term(1, MSE),), ()],
+        sequences=("x",),
+    ),
 ]
 
 

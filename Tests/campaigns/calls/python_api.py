@@ -53,7 +53,10 @@ class PythonApi:
 
 def build(net, seed):
     """Returns the network as a dp.Model."""
-    values = {name: dp.Input((width,), name=name) for name, width in net.inputs}
+    values = {
+        name: dp.Input((None, width) if name in net.sequences else (width,), name=name)
+        for name, width in net.inputs
+    }
     for node in net.nodes:
         values[node.name] = dp.create(node.kind, name=node.name, **node.attributes)(
             *[values[name] for name in node.sources]
