@@ -50,7 +50,7 @@ public enum RegistryListing {
       "minimum": spec.minimum.map { .number($0) } ?? .null,
       "maximum": spec.maximum.map { .number($0) } ?? .null,
       "choices": spec.choices.isEmpty ? .null : .strings(spec.choices),
-      "category": spec.type == .spec ? "initializers" : .null, "summary": .string(spec.summary),
+      "category": spec.type == .spec ? .string(spec.category) : .null, "summary": .string(spec.summary),
     ]
   }
 }

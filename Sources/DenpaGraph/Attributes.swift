@@ -71,14 +71,16 @@ public struct AttributeSpec: Sendable {
   public var defaultValue: AttributeValue?
   public var minimum: Double?
   public var maximum: Double?
-  /// The permitted strings; empty: any.
+  /// The permitted strings, or kinds of a spec; empty: any.
   public var choices: [String]
+  /// What a spec describes: initializers, or layers.
+  public var category: String
   public var summary: String
 
   public init(
     _ name: String, _ type: AttributeType, default defaultValue: AttributeValue? = nil,
     minimum: Double? = nil,
-    maximum: Double? = nil, choices: [String] = [], _ summary: String
+    maximum: Double? = nil, choices: [String] = [], category: String = "initializers", _ summary: String
   ) {
     self.name = name
     self.type = type
@@ -86,6 +88,7 @@ public struct AttributeSpec: Sendable {
     self.minimum = minimum
     self.maximum = maximum
     self.choices = choices
+    self.category = category
     self.summary = summary
   }
 
@@ -109,14 +112,19 @@ public struct AttributeSpec: Sendable {
     case .float(let number): try checkBounds(number, owner)
     case .ints(let numbers): for number in numbers { try checkBounds(Double(number), owner) }
     case .floats(let numbers): for number in numbers { try checkBounds(number, owner) }
-    case .string(let text):
-      guard choices.isEmpty || choices.contains(text) else {
-        throw DenpaError(
-          .badArgument, "\(owner): attribute \"\(name)\" expects one of \(list: choices), got \"\(text)\"")
-      }
-    case .bool, .strings, .tensor, .spec: break
+    case .string(let text): try checkChoice(text, owner)
+    case .spec(let spec): try checkChoice(spec.kind, owner)
+    case .bool, .strings, .tensor: break
     }
     return value
+  }
+
+  private func checkChoice(_ text: String, _ owner: Message) throws(DenpaError) {
+    guard choices.isEmpty || choices.contains(text) else {
+      throw DenpaError(
+        .badArgument,
+        "\(owner): attribute \"\(name)\" expects one of \(list: choices, limit: 32), got \"\(text)\"")
+    }
   }
 
   private func checkBounds(_ number: Double, _ owner: Message) throws(DenpaError) {

@@ -121,7 +121,7 @@ struct Passes {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard let map = ops[index].operation as? MapOperation, map.function.isActivation,
+      guard let map = ops[index].operation as? MapOperation, map.function.isFusable,
         let y = ops[index].writes[0]
       else { continue }
       let u = ops[index].reads[0]
@@ -143,7 +143,7 @@ struct Passes {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
     for index in ops.indices {
-      guard let map = ops[index].operation as? MapGradientOperation, map.function.isActivation,
+      guard let map = ops[index].operation as? MapGradientOperation, map.function.isFusable,
         let du = ops[index].writes[0]
       else { continue }
       let y = ops[index].reads[0], dy = ops[index].reads[1]

@@ -7,9 +7,9 @@ public typealias Const = UnsafeRawPointer
 public typealias Mutable = UnsafeMutableRawPointer
 public typealias Flag = UnsafeMutablePointer<Int32>
 
-/// Element-wise functions of one argument. Activations can be fused into the preceding product; those whose
-/// derivative can be computed from the value (`derivativeFromOutput`) even in training, since their argument
-/// is not needed afterwards.
+/// Element-wise functions of one argument; some have a parameter α. Some can be fused into the preceding
+/// product (`isFusable`); those whose derivative can be computed from the value (`derivativeFromOutput`) even
+/// in training, since their argument is not needed afterwards.
 public enum Function: Int32, Sendable, CaseIterable {
   case identity = 0
   case sigmoid = 1
@@ -23,13 +23,23 @@ public enum Function: Int32, Sendable, CaseIterable {
   case squareRoot = 9
   case magnitude = 10
   case square = 11
+  case step = 12
+  case leakyReLU = 13
+  case elu = 14
+  case celu = 15
+  case selu = 16
+  case silu = 17
+  case mish = 18
+  case softplus = 19
+  case softsign = 20
+  case logSigmoid = 21
+  case hardSigmoid = 22
+  case hardTanh = 23
+  case hardSwish = 24
+  case relu6 = 25
 
-  /// Those that the product kernels can apply to their result.
-  public static let activations: [Function] = [
-    .identity, .sigmoid, .tanh, .relu, .exp, .erf, .gelu, .geluTanh,
-  ]
-
-  public var isActivation: Bool { Function.activations.contains(self) }
+  /// Whether the product kernels can apply it to their result.
+  public var isFusable: Bool { rawValue <= Function.geluTanh.rawValue }
 
   /// Whether f'(x) is computed from y = f(x) rather than from x.
   public var derivativeFromOutput: Bool {
@@ -122,6 +132,7 @@ public struct DenseRowGradientArguments {
 /// y = f(x), element by element. x and y may be the same memory.
 public struct MapArguments {
   public var count = 0
+  public var alpha = 0.0
   public var function: Int32 = 0
   public var x: Const? = nil, y: Mutable? = nil
   public init() {}
@@ -131,6 +142,7 @@ public struct MapArguments {
 /// computed from x (`Function.derivativeFromOutput`), y holds x.
 public struct MapGradientArguments {
   public var count = 0
+  public var alpha = 0.0
   public var function: Int32 = 0
   public var accumulate: Int32 = 0
   public var y: Const? = nil, dy: Const? = nil, dx: Mutable? = nil

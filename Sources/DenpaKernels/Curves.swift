@@ -2,27 +2,38 @@ import DenpaKernelTypes
 
 /// A `Function` as a type, so that each loop is compiled per function without a branch inside.
 protocol Curve {
-  static func value<V: Vector>(_ x: V) -> V
+  static func value<V: Vector>(_ x: V, alpha: V) -> V
   /// Returns f'(x), computed from y = f(x), or from x if it must be (`Function.derivativeFromOutput`).
+  static func derivative<V: Vector>(_ y: V, alpha: V) -> V
+}
+
+/// A function without a parameter.
+protocol PlainCurve: Curve {
+  static func value<V: Vector>(_ x: V) -> V
   static func derivative<V: Vector>(_ y: V) -> V
 }
 
-enum Identity: Curve {
+extension PlainCurve {
+  @inline(__always) static func value<V: Vector>(_ x: V, alpha: V) -> V { value(x) }
+  @inline(__always) static func derivative<V: Vector>(_ y: V, alpha: V) -> V { derivative(y) }
+}
+
+enum Identity: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { x }
   @inline(__always) static func derivative<V: Vector>(_ y: V) -> V { V.one }
 }
 
-enum Sigmoid: Curve {
+enum Sigmoid: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.sigmoid(x) }
   @inline(__always) static func derivative<V: Vector>(_ y: V) -> V { y * (V.one - y) }
 }
 
-enum Tanh: Curve {
+enum Tanh: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.tanh(x) }
   @inline(__always) static func derivative<V: Vector>(_ y: V) -> V { V.one - y * y }
 }
 
-enum Relu: Curve {
+enum Relu: PlainCurve {
   /// Preserves NaN: `max` then returns its second operand.
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.max(V.zero, x) }
   /// 0 at 0.
@@ -31,37 +42,37 @@ enum Relu: Curve {
   }
 }
 
-enum Exponential: Curve {
+enum Exponential: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.exp(x) }
   @inline(__always) static func derivative<V: Vector>(_ y: V) -> V { y }
 }
 
-enum Erf: Curve {
+enum Erf: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.erf(x) }
   @inline(__always) static func derivative<V: Vector>(_ x: V) -> V { V.erfDerivative(x) }
 }
 
-enum Gelu: Curve {
+enum Gelu: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.gelu(x) }
   @inline(__always) static func derivative<V: Vector>(_ x: V) -> V { V.geluDerivative(x) }
 }
 
-enum GeluTanh: Curve {
+enum GeluTanh: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.geluTanh(x) }
   @inline(__always) static func derivative<V: Vector>(_ x: V) -> V { V.geluTanhDerivative(x) }
 }
 
-enum Logarithm: Curve {
+enum Logarithm: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { V.log(x) }
   @inline(__always) static func derivative<V: Vector>(_ x: V) -> V { V.one / x }
 }
 
-enum SquareRoot: Curve {
+enum SquareRoot: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { x.squareRoot }
   @inline(__always) static func derivative<V: Vector>(_ y: V) -> V { V.splat(0.5) / y }
 }
 
-enum Magnitude: Curve {
+enum Magnitude: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { x.magnitude }
   /// 0 at 0; preserves NaN.
   @inline(__always) static func derivative<V: Vector>(_ x: V) -> V {
@@ -70,7 +81,7 @@ enum Magnitude: Curve {
   }
 }
 
-enum Square: Curve {
+enum Square: PlainCurve {
   @inline(__always) static func value<V: Vector>(_ x: V) -> V { x * x }
   @inline(__always) static func derivative<V: Vector>(_ x: V) -> V { x + x }
 }
@@ -101,7 +112,7 @@ extension Vector {
     }
   }
 
-  /// `value` for every activation.
+  /// `value` for every function that is fused.
   @inline(__always) static func anyValue(_ function: Int32, _ x: Self) -> Self {
     switch function {
     case Function.exp.rawValue: Exponential.value(x)
@@ -112,7 +123,7 @@ extension Vector {
     }
   }
 
-  /// `derivative` for every activation.
+  /// `derivative` for every function that is fused.
   @inline(__always) static func anyDerivative(_ function: Int32, _ y: Self) -> Self {
     switch function {
     case Function.exp.rawValue: Exponential.derivative(y)

@@ -42,7 +42,7 @@ func denseRowFunction<V: Vector>(_: V.Type, _ arguments: UnsafeRawPointer) -> De
 
 /// Computes y = f(x·W + b), summed over k like `product`.
 @inline(__always)
-func denseRow<V: Vector, F: Curve>(_: V.Type, _: F.Type, _ arguments: UnsafeRawPointer) -> Int32 {
+func denseRow<V: Vector, F: PlainCurve>(_: V.Type, _: F.Type, _ arguments: UnsafeRawPointer) -> Int32 {
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
   let n = p.pointee.n
   let w = p.pointee.b.of(V.Scalar.self)

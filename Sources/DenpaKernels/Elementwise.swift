@@ -21,6 +21,20 @@ extension CurveUser {
     case Function.squareRoot.rawValue: use(SquareRoot.self)
     case Function.magnitude.rawValue: use(Magnitude.self)
     case Function.square.rawValue: use(Square.self)
+    case Function.step.rawValue: use(UnitStep.self)
+    case Function.leakyReLU.rawValue: use(LeakyReLU.self)
+    case Function.elu.rawValue: use(ELU.self)
+    case Function.celu.rawValue: use(CELU.self)
+    case Function.selu.rawValue: use(SELU.self)
+    case Function.silu.rawValue: use(SiLU.self)
+    case Function.mish.rawValue: use(Mish.self)
+    case Function.softplus.rawValue: use(Softplus.self)
+    case Function.softsign.rawValue: use(Softsign.self)
+    case Function.logSigmoid.rawValue: use(LogSigmoid.self)
+    case Function.hardSigmoid.rawValue: use(HardSigmoid.self)
+    case Function.hardTanh.rawValue: use(HardTanh.self)
+    case Function.hardSwish.rawValue: use(HardSwish.self)
+    case Function.relu6.rawValue: use(ReLU6.self)
     default: use(Identity.self)
     }
   }
@@ -40,7 +54,8 @@ enum Map<V: Vector>: RangeKernel {
 
     @inline(__always) func use<C: Curve>(_: C.Type) {
       let x = a.pointee.x.of(V.Scalar.self), y = a.pointee.y.of(V.Scalar.self)
-      sweep(V.self, lower, upper) { i, n in C.value(V.load(x + i, n)).store(y + i, n) }
+      let alpha = V.splat(a.pointee.alpha)
+      sweep(V.self, lower, upper) { i, n in C.value(V.load(x + i, n), alpha: alpha).store(y + i, n) }
     }
   }
 }
@@ -59,14 +74,15 @@ enum MapGradient<V: Vector>: RangeKernel {
 
     @inline(__always) func use<C: Curve>(_: C.Type) {
       let y = a.pointee.y.of(V.Scalar.self), dy = a.pointee.dy.of(V.Scalar.self)
-      let dx = a.pointee.dx.of(V.Scalar.self)
+      let dx = a.pointee.dx.of(V.Scalar.self), alpha = V.splat(a.pointee.alpha)
       if a.pointee.accumulate != 0 {
         sweep(V.self, lower, upper) { i, n in
-          V.fma(V.load(dy + i, n), C.derivative(V.load(y + i, n)), V.load(dx + i, n)).store(dx + i, n)
+          V.fma(V.load(dy + i, n), C.derivative(V.load(y + i, n), alpha: alpha), V.load(dx + i, n)).store(
+            dx + i, n)
         }
       } else {
         sweep(V.self, lower, upper) { i, n in
-          (V.load(dy + i, n) * C.derivative(V.load(y + i, n))).store(dx + i, n)
+          (V.load(dy + i, n) * C.derivative(V.load(y + i, n), alpha: alpha)).store(dx + i, n)
         }
       }
     }

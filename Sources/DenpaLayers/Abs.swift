@@ -8,7 +8,7 @@ import DenpaKernelTypes
 public struct Abs: UnaryLayer {
   public static let spec = Unary.spec(
     "abs", "The absolute value: y = |x|.", " The derivative at 0 is 0.", avoid: [0])
-  static let function = Function.magnitude
+  let function = ElementwiseFunction(.magnitude)
 
   public init(_ attributes: Attributes) {}
 }

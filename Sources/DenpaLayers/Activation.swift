@@ -2,36 +2,37 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// The element-wise functions by their names in `activation` attributes.
+/// The values of `activation` attributes: a layer that is a function of one value, with its attributes.
 enum Activation {
-  static let names = Function.activations.compactMap(name)
+  static let layers: [any UnaryLayer.Type] = [
+    Identity.self, Sigmoid.self, Tanh.self, ReLU.self, GELU.self, Erf.self, Exp.self, Step.self,
+    LeakyReLU.self, ELU.self, CELU.self, SELU.self, SiLU.self, Mish.self, Softplus.self, Softsign.self,
+    LogSigmoid.self, HardSigmoid.self, HardTanh.self, HardSwish.self, ReLU6.self,
+  ]
 
-  /// nil: a function that is no activation.
-  private static func name(_ function: Function) -> String? {
-    switch function {
-    case .identity: "identity"
-    case .sigmoid: "sigmoid"
-    case .tanh: "tanh"
-    case .relu: "relu"
-    case .exp: "exp"
-    case .erf: "erf"
-    case .gelu: "gelu"
-    case .geluTanh: "gelu_tanh"
-    default: nil
-    }
+  /// The attribute of a layer that applies one to its result.
+  static func attribute(_ summary: String) -> AttributeSpec {
+    AttributeSpec(
+      "activation", .spec, default: .spec(Spec("identity")),
+      choices: layers.map { $0.spec.kind }, category: "layers", summary)
   }
 
-  static func named(_ name: String) throws(DenpaError) -> Function {
-    for function in Function.activations where self.name(function) == name { return function }
-    throw DenpaError(.badArgument, "no activation is called \"\(name)\"; known are \(list: names)")
+  static func function(_ given: Spec) throws(DenpaError) -> ElementwiseFunction {
+    guard let layer = layers.first(where: { $0.spec.kind == given.kind }) else {
+      throw DenpaError(.badArgument, "no activation is called \"\(given.kind)\"")
+    }
+    return try layer.init(
+      Attributes(
+        checking: given.attributes, against: layer.spec.attributes, owner: "activation \"\(given.kind)\"")
+    ).function
   }
 
   /// The initializer of the weights before an activation; "auto" is He for those that pass about half of
   /// their input, which it compensates for, and Xavier otherwise.
-  static func initializer(_ given: Spec, before function: Function) -> Spec {
+  static func initializer(_ given: Spec, before function: ElementwiseFunction) -> Spec {
     guard given.kind == "auto" else { return given }
-    switch function {
-    case .relu, .gelu, .geluTanh: return Spec("he")
+    switch function.function {
+    case .relu, .gelu, .geluTanh, .leakyReLU, .elu, .celu, .silu, .mish, .hardSwish, .relu6: return Spec("he")
     default: return Spec("xavier")
     }
   }

@@ -35,9 +35,7 @@ public struct Conv2D: BuiltInLayer {
       AttributeSpec(
         "groups", .int, default: .int(1), minimum: 1, maximum: 65_535,
         "Channels and filters in so many groups that do not see each other."),
-      AttributeSpec(
-        "activation", .string, default: .string("identity"), choices: Activation.names,
-        "f, applied to windows(x)·W + b."),
+      Activation.attribute("f, applied to windows(x)·W + b."),
       AttributeSpec("bias", .bool, default: .bool(true), "Whether b is there."),
       AttributeSpec(
         "initializer", .spec, default: .spec(Spec("auto")),
@@ -52,7 +50,7 @@ public struct Conv2D: BuiltInLayer {
         [
           NamedAttribute("filters", .int(4)), NamedAttribute("kernel", .ints([3])),
           NamedAttribute("padding", .string("same")), NamedAttribute("strides", .ints([2, 1])),
-          NamedAttribute("activation", .string("tanh")),
+          NamedAttribute("activation", .spec(Spec("tanh"))),
         ], inputs: [TensorType(.float32, [2, 5, 6, 1])]),
       Sample(
         [
@@ -72,7 +70,7 @@ public struct Conv2D: BuiltInLayer {
   let pads: [Int]
   let dilation: [Int]
   let groups: Int
-  let activation: Function
+  let activation: ElementwiseFunction
   let hasBias: Bool
   let initializer: Spec
   let biasInitializer: Spec
@@ -94,7 +92,7 @@ public struct Conv2D: BuiltInLayer {
     guard filters % groups == 0 else {
       throw DenpaError(.badArgument, "\(filters) filters cannot be divided into \(groups) groups")
     }
-    activation = try Activation.named(attributes.string("activation"))
+    activation = try Activation.function(attributes.spec("activation"))
     hasBias = attributes.bool("bias")
     initializer = Activation.initializer(attributes.spec("initializer"), before: activation)
     biasInitializer = attributes.spec("bias_initializer")
@@ -183,7 +181,7 @@ public struct Conv2D: BuiltInLayer {
   }
 
   public func forward(_ r: Recipe) {
-    let u = activation == .identity ? r.y : r.saved("u", like: r.y)
+    let u = activation.isIdentity ? r.y : r.saved("u", like: r.y)
     let image = isPadded ? r.saved("padded", padded(r.shape(r.x))) : r.x
     if isPadded { r.copy(r.x, into: inside(r, of: image)) }
     for group in 0..<groups {
@@ -191,13 +189,15 @@ public struct Conv2D: BuiltInLayer {
       let bias = hasBias ? part(r, r["b"], group: group) : nil
       r.product(windows, part(r, r["W"], group: group), plus: bias, into: part(r, u, group: group))
     }
-    if activation != .identity { r.apply(activation, u, into: r.y) }
+    if !activation.isIdentity { r.apply(activation, u, into: r.y) }
   }
 
   public func backward(_ r: Recipe) {
-    let du = activation == .identity ? r.dy : r.saved("du", like: r.y)
-    let point = activation.derivativeFromOutput ? r.y : r.saved("u", like: r.y)
-    if activation != .identity { r.applyDerivative(activation, at: point, r.dy, into: du) }
+    let du = activation.isIdentity ? r.dy : r.saved("du", like: r.y)
+    if !activation.isIdentity {
+      let point = activation.point(r.saved("u", like: r.y), r.y)
+      r.applyDerivative(activation, at: point, r.dy, into: du)
+    }
     let image = isPadded ? r.saved("padded", padded(r.shape(r.x))) : r.x
     let dimage = isPadded ? r.saved("dpadded", padded(r.shape(r.x))) : r.dx
     for group in 0..<groups {

@@ -15,42 +15,45 @@ public struct Dense: BuiltInLayer {
     parameters: ["W", "b"],
     attributes: [
       AttributeSpec("units", .int, minimum: 1, maximum: 2_147_483_647, "How many outputs each row has."),
-      AttributeSpec(
-        "activation", .string, default: .string("identity"), choices: Activation.names,
-        "f, applied to x·W + b."),
+      Activation.attribute("f, applied to x·W + b."),
       AttributeSpec("bias", .bool, default: .bool(true), "Whether b is there."),
       AttributeSpec(
         "initializer", .spec, default: .spec(Spec("auto")),
-        "How W begins; \"auto\" is He for relu and gelu, Xavier otherwise."),
+        "How W begins; \"auto\" is He for relu and functions like it, Xavier otherwise."),
       AttributeSpec("bias_initializer", .spec, default: .spec(Spec("zeros")), "How b begins."),
     ],
     samples: [
       Sample([NamedAttribute("units", .int(3))], inputs: [TensorType(.float32, [4, 5])]),
       Sample(
-        [NamedAttribute("units", .int(17)), NamedAttribute("activation", .string("tanh"))],
+        [NamedAttribute("units", .int(17)), NamedAttribute("activation", .spec(Spec("tanh")))],
         inputs: [TensorType(.float32, [3, 2, 4])]),
       Sample(
         [
-          NamedAttribute("units", .int(2)), NamedAttribute("activation", .string("sigmoid")),
+          NamedAttribute("units", .int(2)), NamedAttribute("activation", .spec(Spec("sigmoid"))),
           NamedAttribute("bias", .bool(false)),
         ], inputs: [TensorType(.float32, [5, 3])]),
       Sample(
-        [NamedAttribute("units", .int(6)), NamedAttribute("activation", .string("relu"))],
+        [NamedAttribute("units", .int(6)), NamedAttribute("activation", .spec(Spec("relu")))],
         inputs: [TensorType(.float32, [4, 7])]),
       Sample(
-        [NamedAttribute("units", .int(5)), NamedAttribute("activation", .string("gelu"))],
+        [NamedAttribute("units", .int(5)), NamedAttribute("activation", .spec(Spec("gelu")))],
         inputs: [TensorType(.float32, [3, 6])]),
+      Sample(
+        [
+          NamedAttribute("units", .int(4)),
+          NamedAttribute("activation", .spec(Spec("elu", [NamedAttribute("alpha", .float(0.5))]))),
+        ], inputs: [TensorType(.float32, [3, 6])]),
     ])
 
   let units: Int
-  let activation: Function
+  let activation: ElementwiseFunction
   let hasBias: Bool
   let initializer: Spec
   let biasInitializer: Spec
 
   public init(_ attributes: Attributes) throws(DenpaError) {
     units = attributes.int("units")
-    activation = try Activation.named(attributes.string("activation"))
+    activation = try Activation.function(attributes.spec("activation"))
     hasBias = attributes.bool("bias")
     initializer = Activation.initializer(attributes.spec("initializer"), before: activation)
     biasInitializer = attributes.spec("bias_initializer")
@@ -73,15 +76,17 @@ public struct Dense: BuiltInLayer {
   }
 
   public func forward(_ r: Recipe) {
-    let u = activation == .identity ? r.y : r.saved("u", like: r.y)
+    let u = activation.isIdentity ? r.y : r.saved("u", like: r.y)
     r.product(r.x, r["W"], plus: hasBias ? r["b"] : nil, into: u)
-    if activation != .identity { r.apply(activation, u, into: r.y) }
+    if !activation.isIdentity { r.apply(activation, u, into: r.y) }
   }
 
   public func backward(_ r: Recipe) {
-    let du = activation == .identity ? r.dy : r.saved("du", like: r.y)
-    let point = activation.derivativeFromOutput ? r.y : r.saved("u", like: r.y)
-    if activation != .identity { r.applyDerivative(activation, at: point, r.dy, into: du) }
+    let du = activation.isIdentity ? r.dy : r.saved("du", like: r.y)
+    if !activation.isIdentity {
+      let point = activation.point(r.saved("u", like: r.y), r.y)
+      r.applyDerivative(activation, at: point, r.dy, into: du)
+    }
     r.product(du, r["W"].T, into: r.dx)
     r.product(r.x.T, du, into: r.d("W"))
     if hasBias { r.sumRows(du, into: r.d("b")) }

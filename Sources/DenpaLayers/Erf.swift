@@ -8,7 +8,7 @@ import DenpaKernelTypes
 public struct Erf: UnaryLayer {
   public static let spec = Unary.spec(
     "erf", "Squashes into (−1, 1) by the error function: y = erf x.", " Williams, 1996.", wide: -3...3)
-  static let function = Function.erf
+  let function = ElementwiseFunction(.erf)
 
   public init(_ attributes: Attributes) {}
 }

@@ -9,7 +9,7 @@ import DenpaKernelTypes
 public struct Exp: UnaryLayer {
   public static let spec = Unary.spec(
     "exp", "Makes positive numbers: y = e^x.", " Nelder & Wedderburn, 1972.")
-  static let function = Function.exp
+  let function = ElementwiseFunction(.exp)
 
   public init(_ attributes: Attributes) {}
 }

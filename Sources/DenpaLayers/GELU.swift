@@ -7,7 +7,7 @@ import DenpaKernelTypes
 /// With `approximate` "tanh": y = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), with its own derivative. Shapes:
 /// x any, y like x. gelu(−∞) = 0. Source: Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016; the
 /// attribute is PyTorch's.
-public struct GELU: BuiltInLayer {
+public struct GELU: UnaryLayer {
   public static let spec = LayerSpec(
     kind: "gelu", summary: "Weighs x by the probability that a normal number is below it: y = x·Φ(x).",
     details:
@@ -25,17 +25,9 @@ public struct GELU: BuiltInLayer {
         range: -6...6),
     ])
 
-  let function: Function
+  let function: ElementwiseFunction
 
   public init(_ attributes: Attributes) {
-    function = attributes.string("approximate") == "tanh" ? .geluTanh : .gelu
+    function = ElementwiseFunction(attributes.string("approximate") == "tanh" ? .geluTanh : .gelu)
   }
-
-  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
-    [try inputs[0].requireFloat("x")]
-  }
-
-  public func forward(_ r: Recipe) { r.apply(function, r.x, into: r.y) }
-
-  public func backward(_ r: Recipe) { r.applyDerivative(function, at: r.x, r.dy, into: r.dx) }
 }

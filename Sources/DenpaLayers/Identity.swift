@@ -8,7 +8,7 @@ import DenpaKernelTypes
 public struct Identity: UnaryLayer {
   public static let spec = Unary.spec(
     "identity", "The input as it is: y = x.", wide: -6...6)
-  static let function = Function.identity
+  let function = ElementwiseFunction(.identity)
 
   public init(_ attributes: Attributes) {}
 }

@@ -8,7 +8,7 @@ import DenpaKernelTypes
 public struct Log: UnaryLayer {
   public static let spec = Unary.spec(
     "log", "The natural logarithm: y = ln x.", " ln 0 is -infinity; NaN for negative x.", range: 0.25...3)
-  static let function = Function.log
+  let function = ElementwiseFunction(.log)
 
   public init(_ attributes: Attributes) {}
 }

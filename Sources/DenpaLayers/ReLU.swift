@@ -9,7 +9,7 @@ public struct ReLU: UnaryLayer {
   public static let spec = Unary.spec(
     "relu", "Lets positive values through: y = max(x, 0).",
     " The derivative at 0 is 0. NaN stays NaN. Nair & Hinton, 2010.", wide: -6...6, avoid: [0])
-  static let function = Function.relu
+  let function = ElementwiseFunction(.relu)
 
   public init(_ attributes: Attributes) {}
 }

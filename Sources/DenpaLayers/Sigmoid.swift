@@ -8,7 +8,7 @@ import DenpaKernelTypes
 public struct Sigmoid: UnaryLayer {
   public static let spec = Unary.spec(
     "sigmoid", "Squashes into (0, 1): y = 1 / (1 + e⁻ˣ).", " Safe from overflow at both ends.", wide: -6...6)
-  static let function = Function.sigmoid
+  let function = ElementwiseFunction(.sigmoid)
 
   public init(_ attributes: Attributes) {}
 }

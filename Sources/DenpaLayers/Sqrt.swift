@@ -9,7 +9,7 @@ public struct Sqrt: UnaryLayer {
   public static let spec = Unary.spec(
     "sqrt", "The square root: y = x^(1/2).", " NaN for negative x; the derivative at 0 is infinite.",
     range: 0.25...3)
-  static let function = Function.squareRoot
+  let function = ElementwiseFunction(.squareRoot)
 
   public init(_ attributes: Attributes) {}
 }

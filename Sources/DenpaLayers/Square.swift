@@ -8,7 +8,7 @@ import DenpaKernelTypes
 public struct Square: UnaryLayer {
   public static let spec = Unary.spec(
     "square", "The square: y = x².", range: -2...2)
-  static let function = Function.square
+  let function = ElementwiseFunction(.square)
 
   public init(_ attributes: Attributes) {}
 }

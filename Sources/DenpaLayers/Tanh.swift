@@ -8,7 +8,7 @@ import DenpaKernelTypes
 public struct Tanh: UnaryLayer {
   public static let spec = Unary.spec(
     "tanh", "Squashes into (−1, 1): y = tanh x.", wide: -6...6)
-  static let function = Function.tanh
+  let function = ElementwiseFunction(.tanh)
 
   public init(_ attributes: Attributes) {}
 }

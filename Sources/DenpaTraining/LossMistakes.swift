@@ -51,19 +51,18 @@ enum LossMistakes {
   /// Returns the words for the function of a node whose values are not confined to 0 … 1; nil for any other
   /// node.
   private static func unboundedFunction(_ node: Node) -> Message? {
-    switch node.kind {
-    case "relu", "tanh", "gelu", "erf": return ""
-    case "dense":
-      guard case .string(let activation)? = node.attributes.first(where: { $0.name == "activation" })?.value
-      else {
-        return nil
-      }
-      switch activation {
-      case "sigmoid", "exp": return nil
-      case "identity": return " without an activation"
-      default: return " with activation \(activation)"
-      }
-    default: return nil
+    if unbounded.contains(node.kind) { return "" }
+    guard case .spec(let activation)? = node.attributes.first(where: { $0.name == "activation" })?.value
+    else {
+      return nil
     }
+    if activation.kind == "identity" { return " without an activation" }
+    return unbounded.contains(activation.kind) ? " with activation \(activation.kind)" : nil
   }
+
+  /// The functions with values below 0, or above 1 for large arguments of either sign.
+  private static let unbounded: Set<String> = [
+    "relu", "tanh", "gelu", "erf", "leaky_relu", "elu", "celu", "selu", "silu", "mish", "softsign",
+    "log_sigmoid", "hard_tanh", "hard_swish", "relu6",
+  ]
 }

@@ -16,7 +16,7 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__in
 # From the ground up: a module imports modules of its own group and of those above it in this list.
 GROUPS = {
     "ground": ["errors", "_abi", "_call", "_arrays"],
-    "descriptions": ["_attributes", "_kinds", "_described", "_loss", "_optimizer"],
+    "descriptions": ["_suggestions", "_kinds", "_attributes", "_described", "_loss", "_optimizer"],
     "graph": ["_indexing", "_graph", "_layer", "_building"],
     "registry": ["layers", "losses", "optimizers", "initializers", "_registry"],
     "parts of networks": [

@@ -4,12 +4,14 @@ import DenpaKernelTypes
 /// y = function(x), element by element.
 struct MapOperation: Operation {
   var function: Function
+  var alpha: Double
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let y = op.writes[0]?.tensor else { return }
     var arguments = MapArguments()
     arguments.count = lowering.sizes.count(y)
     arguments.function = function.rawValue
+    arguments.alpha = alpha
     try lowering.emit(
       lowering.sizes.kernels[.map], arguments, [(\MapArguments.x, op.reads[0]), (\MapArguments.y, y)])
   }
@@ -19,6 +21,7 @@ struct MapOperation: Operation {
 /// (`Function.derivativeFromOutput`), and dy.
 struct MapGradientOperation: Operation {
   var function: Function
+  var alpha: Double
 
   func adds(to destination: Int) -> Bool { true }
 
@@ -27,6 +30,7 @@ struct MapGradientOperation: Operation {
     var arguments = MapGradientArguments()
     arguments.count = lowering.sizes.count(destination.tensor)
     arguments.function = function.rawValue
+    arguments.alpha = alpha
     try lowering.emit(
       lowering.sizes.kernels[.mapGradient], arguments,
       [
@@ -37,18 +41,24 @@ struct MapGradientOperation: Operation {
 }
 
 extension Recipe {
-  /// y = f(x)
-  public func apply(_ function: Function, _ x: Tensor, into y: Tensor) {
-    if function == .identity { copy(x, into: y) } else { emit(MapOperation(function: function), [x], y) }
+  /// y = f(x). `alpha` is the parameter of those that have one.
+  public func apply(_ function: Function, alpha: Double = 0, _ x: Tensor, into y: Tensor) {
+    if function == .identity {
+      copy(x, into: y)
+    } else {
+      emit(MapOperation(function: function, alpha: alpha), [x], y)
+    }
   }
 
   /// dx = dy ∘ f'(x), computed from y = f(x); where y does not determine the derivative
   /// (`Function.derivativeFromOutput`), `y` must be x.
-  public func applyDerivative(_ function: Function, at y: Tensor, _ dy: Tensor, into dx: Tensor) {
+  public func applyDerivative(
+    _ function: Function, alpha: Double = 0, at y: Tensor, _ dy: Tensor, into dx: Tensor
+  ) {
     if function == .identity {
       copy(dy, into: dx)
     } else {
-      emit(MapGradientOperation(function: function), [y, dy], dx)
+      emit(MapGradientOperation(function: function, alpha: alpha), [y, dy], dx)
     }
   }
 }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Iterable, Mapping
+from typing import Any, Mapping
 
 import numpy as np
 
 from . import _abi as abi
 from ._call import c_text
 from ._arrays import Array, as_array, fill
+from ._kinds import find
+from ._suggestions import closest
 from .errors import InvalidArgument, TypeMismatch
 
 Schema = Mapping[str, Any]
@@ -27,21 +29,12 @@ CODES = {
 }
 
 
-def closest(wrong: Any, names: Iterable[str]) -> str:
-    """Return the end of a sentence: `; did you mean "units"?`, or a full stop."""
-    import difflib  # only after an error: it would slow down every import of denpa
-
-    name = str(wrong)
-    known = list(names)
-    same = [candidate for candidate in known if candidate.lower() == name.lower()]
-    found = same or difflib.get_close_matches(name, known, 1)
-    return f'; did you mean "{found[0]}"?' if found else "."
-
-
 def read(kind: str, schema: Schema, value: Any) -> Any:
     """Convert `value` to the attribute's type: a number, tuple, string, array, or an object with a `kind`."""
     label = f'{kind}: attribute "{schema["name"]}"'
     type_name = schema["type"]
+    if type_name == "spec":
+        value = made(value, schema)
     try:
         result = READERS[type_name](value)
     except (TypeError, ValueError):
@@ -52,8 +45,10 @@ def read(kind: str, schema: Schema, value: Any) -> Any:
 
 def check_bounds(label: str, schema: Schema, value: Any) -> None:
     choices, low, high = schema.get("choices"), schema.get("minimum"), schema.get("maximum")
-    if choices and schema["type"] == "string" and value not in choices:
-        raise InvalidArgument(f"{label} must be one of {', '.join(choices)}, got {value!r}")
+    name = getattr(value, "kind", value) if schema["type"] == "spec" else value
+    if choices and schema["type"] in ("string", "spec") and name not in choices:
+        hint = closest(name, choices)
+        raise InvalidArgument(f"{label} must be one of {', '.join(choices)}, got {value!r}{hint}")
     if schema["type"] == "spec" and getattr(value, "category", schema.get("category")) != schema.get(
         "category"
     ):
@@ -105,6 +100,14 @@ def read_strings(value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(read_string(item) for item in value)
 
 
+def made(value: Any, schema: Schema) -> Any:
+    """Return an object for a dictionary with its kind and attributes, or for a class; other values as they are."""
+    if isinstance(value, Mapping):
+        attributes = dict(value)
+        return find(schema["category"], attributes.pop("kind", None))(**attributes)
+    return value() if isinstance(value, type) and hasattr(value, "kind") else value
+
+
 def read_spec(value: Any) -> Any:
     if not isinstance(value, str) and not hasattr(value, "kind"):
         raise TypeError
@@ -138,7 +141,7 @@ WORDS = {
     "floats": "a tuple of numbers",
     "strings": "a tuple of strings",
     "tensor": "an array",
-    "spec": "a name or an object such as denpa.Normal(scale=0.01)",
+    "spec": "a name, an object such as denpa.Normal(scale=0.01), its class, or a dictionary with its kind",
 }
 
 

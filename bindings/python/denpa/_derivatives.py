@@ -7,7 +7,7 @@ from typing import Any, Iterable, Sequence
 
 from . import _abi as abi
 from ._arrays import Array, items, real, tensors, whole
-from ._attributes import closest
+from ._suggestions import closest
 from ._call import failure, last_error, library
 from ._check import Checked, Report, row_of
 from ._interrupts import Interrupts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, ClassVar, Mapping
 
-from ._attributes import Encoded, closest, key, read
+from ._attributes import Encoded, key, read
+from ._suggestions import closest
 from ._kinds import find
 from .errors import BadState, InvalidArgument
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._attributes import closest
+from ._suggestions import closest
 from .errors import NotRegistered, TypeMismatch
 
 ALIASES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}

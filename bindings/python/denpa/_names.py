@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from ._attributes import closest
+from ._suggestions import closest
 from .errors import InvalidArgument, NotFound
 
 

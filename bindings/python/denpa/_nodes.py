@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Mapping
 
 from ._arrays import Array
-from ._attributes import closest
+from ._suggestions import closest
 from ._native import NativeModel
 from ._parameters import Parameters
 from ._trainers import Trainers

@@ -7,7 +7,8 @@ from typing import Any, Mapping, Protocol, runtime_checkable
 
 from . import _abi as abi
 from ._arrays import real
-from ._attributes import Encoded, closest, key, read
+from ._attributes import Encoded, key, read
+from ._suggestions import closest
 from ._call import c_text
 from ._described import Described
 from ._kinds import find

@@ -139,9 +139,10 @@ class Prediction:
                 f'{asked} needs at least one class: output "{ports.keys[0]}" has shape {y.shape}'
             )
         last = self.native.nodes().get(port.name)
-        ends = {last["kind"], (last.get("attributes") or {}).get("activation")} if last is not None else set()
-        if ends & {"softmax", "sigmoid"}:
-            return y
+        if last is not None:
+            activation = (last.get("attributes") or {}).get("activation") or {}
+            if {last["kind"], activation.get("kind")} & {"softmax", "sigmoid"}:
+                return y
         if self._is_single(y):
             return np.asarray(np.exp(-np.logaddexp(0, -y)), y.dtype)
         e = np.exp(y - y.max(axis=-1, keepdims=True))
