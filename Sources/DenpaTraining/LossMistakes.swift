@@ -52,7 +52,8 @@ enum LossMistakes {
   /// node.
   private static func unboundedFunction(_ node: Node) -> Message? {
     if unbounded.contains(node.kind) { return "" }
-    guard case .spec(let activation)? = node.attributes.first(where: { $0.name == "activation" })?.value
+    guard node.kind == "dense" || node.kind == "conv2d",
+      case .spec(let activation)? = node.attributes.first(where: { $0.name == "activation" })?.value
     else {
       return nil
     }

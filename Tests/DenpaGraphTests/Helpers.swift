@@ -38,6 +38,15 @@ final class Classes {
 }
 
 /// in → hidden (activation) → out, in float64.
+/// A kind, or one of the names used here for a kind with attributes.
+private func activationSpec(_ text: String) -> Spec {
+  switch text {
+  case "gelu_tanh": Spec("gelu", [NamedAttribute("approximate", .string("tanh"))])
+  case "elu_half": Spec("elu", [NamedAttribute("alpha", .float(0.5))])
+  default: Spec(text)
+  }
+}
+
 func mlp(_ sizes: [Int], activation: String, softmax: Bool = false, seed: UInt64 = 1) throws -> Model {
   var graph = Graph()
   var value = try graph.addInput(name: "x", dtype: .float64, sample: [sizes[0]])
@@ -47,7 +56,7 @@ func mlp(_ sizes: [Int], activation: String, softmax: Bool = false, seed: UInt64
       "dense", name: "d\(index + 1)",
       attributes: [
         NamedAttribute("units", .int(units)),
-        NamedAttribute("activation", .string(isLast ? "identity" : activation)),
+        NamedAttribute("activation", .spec(isLast ? Spec("identity") : activationSpec(activation))),
       ], inputs: [value], registry: registry)[0]
   }
   if softmax {

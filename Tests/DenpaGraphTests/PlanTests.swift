@@ -116,7 +116,7 @@ import Testing
   }
 
   /// Fused and unfused, with shared and with separate memory, the numbers are the same.
-  @Test(arguments: ["relu", "sigmoid", "tanh", "exp", "erf", "gelu", "gelu_tanh"])
+  @Test(arguments: ["relu", "sigmoid", "tanh", "exp", "erf", "gelu", "gelu_tanh", "elu_half", "mish"])
   func observedTrainingHasTheSameGradients(_ activation: String) throws {
     let model = try mlp([5, 7, 6, 3], activation: activation, softmax: true)
     let x = try Array2(random(20), 4, 5), t = try Classes([0, 2, 1, 1])

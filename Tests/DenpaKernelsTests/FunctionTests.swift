@@ -8,10 +8,13 @@ import Testing
   import Darwin
 #endif
 
-private func map<T: Element>(_ table: KernelTable, _ function: Function, _ x: [T]) -> [T] {
+private func map<T: Element>(
+  _ table: KernelTable, _ function: Function, _ x: [T], alpha: Double = 1
+) -> [T] {
   let input = Guarded(x), output = Guarded<T>(x.count)
   var arguments = MapArguments()
   arguments.count = x.count
+  arguments.alpha = alpha
   arguments.function = function.rawValue
   arguments.x = Const(input.base)
   arguments.y = Mutable(output.base)
@@ -20,11 +23,14 @@ private func map<T: Element>(_ table: KernelTable, _ function: Function, _ x: [T
 }
 
 /// f'(x) · 1, computed from `point`.
-private func derivative<T: Element>(_ table: KernelTable, _ function: Function, _ point: [T]) -> [T] {
+private func derivative<T: Element>(
+  _ table: KernelTable, _ function: Function, _ point: [T], alpha: Double = 1
+) -> [T] {
   let input = Guarded(point), one = Guarded([T](repeating: 1, count: point.count)),
     output = Guarded<T>(point.count)
   var arguments = MapGradientArguments()
   arguments.count = point.count
+  arguments.alpha = alpha
   arguments.function = function.rawValue
   arguments.y = Const(input.base)
   arguments.dy = Const(one.base)
@@ -126,6 +132,12 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
       Measured(name: "gelu derivative", limits: (4.5, 4), truth: Truth.geluDerivative),
       Measured(name: "gelu_tanh", limits: (3, 2.8), truth: Truth.geluTanh),
       Measured(name: "gelu_tanh derivative", limits: (4.5, 4.5), truth: Truth.geluTanhDerivative),
+      Measured(name: "elu", limits: (1.5, 1.5), truth: Truth.expMinusOne),
+      Measured(name: "softplus", limits: (3, 3), truth: Truth.softplus),
+      Measured(name: "silu", limits: (3, 3), truth: Truth.silu),
+      Measured(name: "silu derivative", limits: (5, 5), truth: Truth.siluDerivative),
+      Measured(name: "mish", limits: (6, 6), truth: Truth.mish),
+      Measured(name: "mish derivative", limits: (8, 8), truth: Truth.mishDerivative),
     ]
     for i in measured.indices { measured[i].largest = sets.map { _ in 0 } }
     // In parts, because all float32 at once are too many for memory.
@@ -148,6 +160,12 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
             case "gelu": map(table, .gelu, x)
             case "gelu derivative": derivative(table, .gelu, x)
             case "gelu_tanh": map(table, .geluTanh, x)
+            case "elu": map(table, .elu, x)
+            case "softplus": map(table, .softplus, x)
+            case "silu": map(table, .silu, x)
+            case "silu derivative": derivative(table, .silu, x)
+            case "mish": map(table, .mish, x)
+            case "mish derivative": derivative(table, .mish, x)
             default: derivative(table, .geluTanh, x)
             }
           measured[i].largest[number] = Swift.max(measured[i].largest[number], worst(y, truth))
@@ -170,6 +188,25 @@ private func logarithm<T: Element>(_ table: KernelTable, _ x: [T]) -> [T] {
 extension Function {
   /// f(−x) = f(x)
   fileprivate var isEven: Bool { self == .magnitude || self == .square }
+
+  fileprivate var hasFlatPieces: Bool {
+    switch self {
+    case .identity, .relu, .step, .leakyReLU, .hardSigmoid, .hardTanh, .hardSwish, .relu6: true
+    default: false
+    }
+  }
+
+  /// The limits at −∞ and ∞; nil: not one of those that have their own.
+  fileprivate var limits: (Double, Double)? {
+    switch self {
+    case .elu, .celu, .softsign, .hardTanh: (-1, self == .softsign || self == .hardTanh ? 1 : .infinity)
+    case .silu, .mish, .hardSwish, .softplus: (0, .infinity)
+    case .logSigmoid: (-.infinity, 0)
+    case .hardSigmoid, .step: (0, 1)
+    case .relu6: (0, 6)
+    default: nil
+    }
+  }
 }
 
 private func specialValues<T: Element>(_: T.Type) {
@@ -182,14 +219,21 @@ private func specialValues<T: Element>(_: T.Type) {
     for function in Function.allCases {
       let y = map(table, function, x)
       #expect(y[0].isNaN, "\(set.name) \(function)")
-      if apply(function, 0) == 0 {
+      if function == .step {
+        #expect(y[1...] == [0, 0, 0, 0, 1, 1])
+      } else if apply(function, 0, alpha: 1) == 0 {
         #expect(
           y[3] == 0 && y[3].sign == (function.isEven ? .plus : .minus) && y[4] == 0 && y[4].sign == .plus,
           "\(set.name) \(function)")
       }
+      if let (low, high) = function.limits {
+        #expect(y[1] == T(low) && y[6] == T(high), "\(set.name) \(function)")
+        let far = derivative(table, function, [-.infinity, .infinity] as [T])
+        #expect(far.allSatisfy { $0 == 0 || $0 == 1 }, "\(set.name) \(function)")
+      }
       let derivatives = derivative(table, function, function.derivativeFromOutput ? y : x)
-      // A comparison with NaN is false, so ReLU's derivative is 0 there.
-      #expect(function == .identity || function == .relu || derivatives[0].isNaN, "\(set.name) \(function)")
+      // A comparison with NaN is false, so the derivatives of functions of straight lines are finite there.
+      #expect(function.hasFlatPieces || derivatives[0].isNaN, "\(set.name) \(function)")
     }
     for function in [Function.gelu, .geluTanh] {
       let y = map(table, function, x), dy = derivative(table, function, x)
@@ -229,13 +273,15 @@ private func derivatives<T: Element>(_: T.Type) {
           var arguments = MapGradientArguments()
           arguments.count = count
           arguments.function = function.rawValue
+          arguments.alpha = 0.75
           arguments.accumulate = accumulate ? 1 : 0
           arguments.y = Const(y.base)
           arguments.dy = Const(dy.base)
           arguments.dx = Mutable(dx.base)
           call(T.table(set)[.mapGradient], arguments, parallel: backwards, threads: 3)
           let right = (0..<count).allSatisfy {
-            let expected = dy[$0] * derivativeOf(function, y[$0]) + (accumulate ? Double(before[$0]) : 0)
+            let expected =
+              dy[$0] * derivativeOf(function, y[$0], alpha: 0.75) + (accumulate ? Double(before[$0]) : 0)
             return near(dx.base[$0], expected, ulps: 4)
           }
           #expect(right, "\(set.name) \(function) \(count)")

@@ -7,7 +7,7 @@ import DenpaKernelTypes
 #endif
 
 /// A function computed from its definition, for sums whose own error is larger.
-func apply(_ function: Function, _ x: Double) -> Double {
+func apply(_ function: Function, _ x: Double, alpha: Double = 0) -> Double {
   switch function {
   case .identity: x
   case .sigmoid: 1 / (1 + exp(-x))
@@ -21,11 +21,26 @@ func apply(_ function: Function, _ x: Double) -> Double {
   case .squareRoot: x.squareRoot()
   case .magnitude: abs(x)
   case .square: x * x
+  case .step: x > 0 ? 1 : 0
+  case .leakyReLU: x > 0 ? x : alpha * x
+  case .elu: x > 0 ? x : alpha * expm1(x)
+  case .celu: x > 0 ? x : alpha * expm1(x / alpha)
+  case .selu: 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * expm1(x))
+  case .silu: x / (1 + exp(-x))
+  case .mish: x * tanh(log1p(exp(x)))
+  case .softplus: log1p(exp(x))
+  case .softsign: x / (1 + abs(x))
+  case .logSigmoid: -log1p(exp(-x))
+  case .hardSigmoid: min(1, max(0, (x + 3) / 6))
+  case .hardTanh: min(1, max(-1, x))
+  case .hardSwish: x * min(1, max(0, (x + 3) / 6))
+  case .relu6: min(6, max(0, x))
   }
 }
 
 /// f' at y = f(x), or at x if y does not determine it.
-func derivativeOf(_ function: Function, _ y: Double) -> Double {
+func derivativeOf(_ function: Function, _ y: Double, alpha: Double = 0) -> Double {
+  let sigmoid = 1 / (1 + exp(-y))
   switch function {
   case .identity: return 1
   case .sigmoid: return y * (1 - y)
@@ -41,6 +56,22 @@ func derivativeOf(_ function: Function, _ y: Double) -> Double {
   case .squareRoot: return 0.5 / y
   case .magnitude: return y == 0 ? 0 : y < 0 ? -1 : 1
   case .square: return 2 * y
+  case .step: return 0
+  case .leakyReLU: return y > 0 ? 1 : alpha
+  case .elu: return y > 0 ? 1 : alpha * exp(y)
+  case .celu: return y > 0 ? 1 : exp(y / alpha)
+  case .selu: return 1.0507009873554805 * (y > 0 ? 1 : 1.6732632423543772 * exp(y))
+  case .silu: return sigmoid * (1 + y * (1 - sigmoid))
+  case .mish:
+    let t = tanh(log1p(exp(y)))
+    return t + y * (1 - t * t) * sigmoid
+  case .softplus: return sigmoid
+  case .softsign: return 1 / ((1 + abs(y)) * (1 + abs(y)))
+  case .logSigmoid: return 1 - sigmoid
+  case .hardSigmoid: return abs(y) < 3 ? 1.0 / 6 : 0
+  case .hardTanh: return abs(y) < 1 ? 1 : 0
+  case .hardSwish: return abs(y) < 3 ? y / 3 + 0.5 : y > 0 ? 1 : 0
+  case .relu6: return y > 0 && y < 6 ? 1 : 0
   }
 }
 
@@ -79,6 +110,33 @@ func derivativeOf(_ function: Function, _ y: Double) -> Double {
     static func sigmoid(_ x: Double) -> Truth {
       let e = expl(-abs(Float80(x)))
       return Truth(x < 0 ? e / (1 + e) : 1 / (1 + e))
+    }
+
+    static func expMinusOne(_ x: Double) -> Truth { Truth(x > 0 ? Float80(x) : expm1l(Float80(x))) }
+
+    static func softplus(_ x: Double) -> Truth {
+      Truth(x.isNaN ? Float80(x) : max(Float80(x), 0) + log1pl(expl(-abs(Float80(x)))))
+    }
+
+    static func silu(_ x: Double) -> Truth {
+      x == -.infinity ? Truth(0) : Truth(Float80(x) * sigmoid(x).value)
+    }
+
+    static func siluDerivative(_ x: Double) -> Truth {
+      if abs(x) > 12_000 { return Truth(x > 0 ? 1 : 0) }
+      let below = sigmoid(x).value, rest = below * Float80(x) * sigmoid(-x).value
+      return Truth(below + rest, scale: below + abs(rest))
+    }
+
+    static func mish(_ x: Double) -> Truth {
+      x == -.infinity ? Truth(0) : Truth(Float80(x) * tanhl(softplus(x).value))
+    }
+
+    static func mishDerivative(_ x: Double) -> Truth {
+      if abs(x) > 12_000 { return Truth(x > 0 ? 1 : 0) }
+      let t = tanhl(softplus(x).value), c = coshl(softplus(min(x, 5_000)).value)
+      let rest = Float80(x) / (c * c) * sigmoid(x).value
+      return Truth(t + rest, scale: t + abs(rest))
     }
 
     static func erf(_ x: Double) -> Truth { Truth(erfl(Float80(x))) }

@@ -58,8 +58,8 @@ static void softmax_twice(void) {
 }
 
 static void logits_as_probabilities(void) {
-  static const char *const activations[] = {NULL, "identity", "relu", "tanh", "gelu", "gelu_tanh", "erf"};
-  static const char *const layers[] = {"relu", "tanh", "gelu", "erf"};
+  static const char *const activations[] = {NULL, "identity", "relu", "tanh", "gelu", "selu", "erf"};
+  static const char *const layers[] = {"relu", "tanh", "gelu", "erf", "mish", "log_sigmoid", "relu6"};
   int i, way;
   for (i = 0; i < COUNT(activations) + COUNT(layers); i++)
     for (way = 0; way < 3; way++) {

@@ -78,7 +78,15 @@ def test_function_forms():
 
 @pytest.mark.parametrize(
     ("activation", "value"),
-    [("gelu", gelu), ("gelu_tanh", gelu_tanh), ("erf", each(math.erf)), ("exp", np.exp)],
+    [
+        ("gelu", gelu),
+        ({"kind": "gelu", "approximate": "tanh"}, gelu_tanh),
+        ("erf", each(math.erf)),
+        ("exp", np.exp),
+        (dp.SiLU, lambda x: x / (1 + np.exp(-x))),
+        (dp.ELU(alpha=0.5), lambda x: np.where(x > 0, x, 0.5 * np.expm1(x))),
+    ],
+    ids=["gelu", "gelu tanh", "erf", "exp", "silu", "elu"],
 )
 @pytest.mark.parametrize("rows", [1, 33])
 def test_activation_of_a_network(activation, value, rows, rng):
@@ -96,9 +104,9 @@ def test_activation_of_a_network(activation, value, rows, rng):
 
 def test_layer_after_a_dense_one_is_the_activation(rng):
     x = rng.normal(size=(9, 4))
-    for kind, attributes in ("gelu", {}), ("gelu_tanh", {"approximate": "tanh"}):
-        one = dp.Sequential([dp.Dense(5, activation=kind, initializer="xavier")], (4,), seed=3)
-        two = dp.Sequential([dp.Dense(5, initializer="xavier"), dp.GELU(**attributes)], (4,), seed=3)
+    for activation in dp.GELU(), dp.GELU(approximate="tanh"), dp.LeakyReLU(0.2), dp.CELU(0.5), dp.Step():
+        one = dp.Sequential([dp.Dense(5, activation=activation, initializer="xavier")], (4,), seed=3)
+        two = dp.Sequential([dp.Dense(5, initializer="xavier"), activation], (4,), seed=3)
         np.testing.assert_array_equal(one.predict(x), two.predict(x))
 
 
@@ -108,9 +116,9 @@ def test_how_it_begins():
         f: np.std(
             next(iter(dp.Sequential([dp.Dense(400, activation=f)], (400,), seed=1).parameters.values()))
         )
-        for f in ("relu", "gelu", "gelu_tanh", "erf")
+        for f in ("relu", "gelu", "leaky_relu", "silu", "erf")
     }
-    assert_allclose([deviations["gelu"], deviations["gelu_tanh"]], deviations["relu"])
+    assert_allclose([deviations[f] for f in ("gelu", "leaky_relu", "silu")], deviations["relu"])
     assert deviations["erf"] < deviations["gelu"]
 
 
@@ -119,13 +127,88 @@ def test_wrong_attributes():
         dp.GELU(approximate="sigmoid")
     with pytest.raises(dp.TypeMismatch, match="approximate"):
         dp.GELU(approximate=True)
-    with pytest.raises(dp.InvalidArgument, match="gelu_tanh"):
+    with pytest.raises(dp.InvalidArgument, match='did you mean "gelu"'):
         dp.Dense(3, activation="gleu")
+    with pytest.raises(dp.InvalidArgument, match='"softmax" is a layer of its own: put it behind dense'):
+        dp.Dense(3, activation="softmax")
+    with pytest.raises(dp.InvalidArgument, match="a layer of its own"):
+        dp.Dense(3, activation=dp.Softmax())
+    with pytest.raises(dp.InvalidArgument, match='elu has no attribute "alfa"; did you mean "alpha"'):
+        dp.Dense(3, activation={"kind": "elu", "alfa": 1})
+    with pytest.raises(dp.InvalidArgument, match="at least 0"):
+        dp.Dense(3, activation={"kind": "elu", "alpha": -1})
+    with pytest.raises(dp.TypeMismatch, match="a kind is a string"):
+        dp.Dense(3, activation={"alpha": 1})
+    with pytest.raises(dp.TypeMismatch, match="its class, or a dictionary"):
+        dp.Dense(3, activation=3)
+
+
+RELU_LIKE = [
+    ("step", {}, lambda x: x > 0, lambda x: 0 * x),
+    ("leaky_relu", {}, lambda x: np.where(x > 0, x, 0.01 * x), lambda x: np.where(x > 0, 1, 0.01)),
+    ("leaky_relu", {"alpha": 0.2}, lambda x: np.where(x > 0, x, 0.2 * x), lambda x: np.where(x > 0, 1, 0.2)),
+    ("relu6", {}, lambda x: np.clip(x, 0, 6), lambda x: (x > 0) & (x < 6)),
+    ("hard_tanh", {}, lambda x: np.clip(x, -1, 1), lambda x: np.abs(x) < 1),
+    ("hard_sigmoid", {}, lambda x: np.clip(x / 6 + 0.5, 0, 1), lambda x: (np.abs(x) < 3) / 6),
+    (
+        "hard_swish",
+        {},
+        lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+        lambda x: np.where(np.abs(x) < 3, x / 3 + 0.5, x > 0),
+    ),
+]
+
+
+def elu(alpha, beta=1.0):
+    return (
+        lambda x: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / beta)),
+        lambda x: np.where(x > 0, 1, alpha / beta * np.exp(np.minimum(x, 0) / beta)),
+    )
+
+
+def logistic(x):
+    return each(lambda v: 1 / (1 + math.exp(-v)) if v > 0 else math.exp(v) / (1 + math.exp(v)))(x)
+
+
+def softplus(x):
+    return each(lambda v: max(v, 0) + math.log1p(math.exp(-abs(v))))(x)
+
+
+def mish_slope(x):
+    t = np.tanh(softplus(x))
+    return t + x * logistic(x) / each(lambda v: math.cosh(v) ** 2)(softplus(x))
+
+
+L, A = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+CURVED = [
+    ("elu", {}, *elu(1.0)),
+    ("elu", {"alpha": 0.3}, *elu(0.3)),
+    ("celu", {"alpha": 2.0}, *elu(2.0, 2.0)),
+    ("selu", {}, lambda x: L * elu(A)[0](x), lambda x: L * elu(A)[1](x)),
+    ("softplus", {}, softplus, logistic),
+    ("log_sigmoid", {}, lambda x: -softplus(-x), lambda x: logistic(-x)),
+    ("silu", {}, lambda x: x * logistic(x), lambda x: logistic(x) * (1 + x * logistic(-x))),
+    ("mish", {}, lambda x: x * np.tanh(softplus(x)), mish_slope),
+    ("softsign", {}, lambda x: x / (1 + np.abs(x)), lambda x: 1 / (1 + np.abs(x)) ** 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "value", "slope"), RELU_LIKE + CURVED, ids=lambda v: v if isinstance(v, str) else ""
+)
+def test_activation_against_formula(kind, attributes, value, slope):
+    x = np.concatenate([X, [0.0, 3.0, -3.0, 1.0, -1.0, 6.0, 100.0, -100.0]])
+    layer = dp.create(kind, **attributes)
+    assert_allclose(layer.forward(x), value(x), rtol=1e-13, atol=1e-300)
+    assert_allclose(layer.backward(np.ones_like(x)), slope(x), rtol=1e-12, atol=1e-15)
+    small = dp.create(kind, **attributes)
+    assert_allclose(small.forward(x.astype("f4")), value(x.astype("f4").astype(float)), rtol=2e-6, atol=1e-37)
 
 
 def test_saved_and_loaded(tmp_path, rng):
     x = rng.normal(size=(3, 4))
-    net = dp.Sequential([dp.Dense(5, activation="gelu"), dp.GELU(approximate="tanh")], (4,), seed=3)
+    layers = [dp.Dense(5, activation="gelu"), dp.GELU(approximate="tanh"), dp.Dense(5, activation=dp.ELU(0.3))]
+    net = dp.Sequential([*layers, dp.LeakyReLU(0.3)], (4,), seed=3)
     net.save(tmp_path / "gelu.safetensors")
     np.testing.assert_array_equal(dp.load(tmp_path / "gelu.safetensors").predict(x), net.predict(x))
 

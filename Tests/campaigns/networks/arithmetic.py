@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .reference import RELU_CORNER, Layer, Sigmoid
+from .functions import RELU_CORNER, Sigmoid
+from .layer import Layer
 from .shapes import resolve
 from .tracked import Tracked, growth
 

@@ -95,7 +95,8 @@ class Growing:
         if shapes is None:
             return False
         sizes = layer.size(attributes, [self.sizes[i] for i in inputs])
-        exponential = kind == "exp" or attributes.get("activation") == "exp"
+        activation = attributes.get("activation", [None])[0]
+        exponential = kind == "exp" or activation == "exp"
         if (
             max(sizes) > 40
             or (exponential and self.sizes[inputs[0]] > 1.6)
@@ -104,7 +105,7 @@ class Growing:
             return False
         self.nodes.append({"kind": kind, "attributes": attributes, "inputs": inputs})
         keeps = kind in KEEPS_SIGN and all(self.positive[i] for i in inputs)
-        positive = kind in POSITIVE or attributes.get("activation") in POSITIVE or keeps
+        positive = kind in POSITIVE or activation in POSITIVE or keeps
         for shape, size in zip(shapes, sizes):
             through = self.dtypes[inputs[0]] if integers is True and inputs else "float"
             self.note(shape, through, size, positive)

@@ -9,6 +9,7 @@ import collections
 import numpy as np
 
 from . import arithmetic, losses, normalization, plugins, reference, shapes, tables
+from .activations import UNBOUNDED
 from .tracked import Tracked
 
 LAYERS = {
@@ -20,6 +21,7 @@ LAYERS = {
     **plugins.LAYERS,
 }
 LOSSES = {**losses.LOSSES, **plugins.LOSSES}
+ACTIVATED = ("dense", "conv2d")  # whose results are no probabilities without an activation
 INTEGERS = ("int32", "int64", "uint8")
 
 Node = collections.namedtuple("Node", "name kind attributes inputs outputs layer")
@@ -102,11 +104,9 @@ class Net:
             return False
         if kind == "softmax_cross_entropy":
             return node.kind == "softmax"
-        unbounded = node.kind == "dense" and node.attributes.get("activation", "identity") not in (
-            "sigmoid",
-            "exp",
-        )
-        return kind == "cross_entropy" and (unbounded or node.kind in ("relu", "tanh", "gelu", "erf"))
+        function = node.attributes.get("activation", ["identity"])[0] if node.kind in ACTIVATED else node.kind
+        is_raw = node.kind in ACTIVATED and function == "identity"
+        return kind == "cross_entropy" and (is_raw or function in UNBOUNDED)
 
     def node_of(self, value):
         """Returns the node that computes a value; None for an input."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .reference import Layer
+from .layer import Layer
 from .shapes import resolve
 from .tracked import Tracked
 

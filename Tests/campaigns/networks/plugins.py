@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 from scipy.special import expit
 
-from .reference import Layer
+from .layer import Layer
 from .tracked import Tracked, matrix
 
 HERE = pathlib.Path(__file__).resolve().parent

@@ -9,6 +9,10 @@ from . import engine, opening
 
 # The number of standard errors by which an initializer's mean and variance may be off.
 DEVIATIONS = 7
+# The activations before which "auto" is He.
+HALVING = {
+    "relu", "gelu", "leaky_relu", "elu", "celu", "silu", "mish", "hard_swish", "relu6"
+}
 # The maximum number of rows for a real-time session, which prepares every number of rows.
 REALTIME = 200
 
@@ -30,7 +34,7 @@ def moments(kind, given, shape, activation):
     fan_in = shape[0] if len(shape) > 1 else int(np.prod(shape))
     fan_out = shape[-1] if shape else 1
     if kind == "auto":
-        kind = "he" if activation in ("relu", "gelu", "gelu_tanh") else "xavier"
+        kind = "he" if activation in HALVING else "xavier"
     low, high = given.get("low", 0.0), given.get("high", 1.0)
     return {
         "zeros": (0.0, 0.0),
@@ -54,7 +58,7 @@ def initial(case):
                 continue
             field, default = ("bias_initializer", "zeros") if values.ndim == 1 else ("initializer", "auto")
             kind, given = node.attributes.get(field, [default, {}])
-            mean, deviation = moments(kind, given, values.shape, node.attributes.get("activation"))
+            mean, deviation = moments(kind, given, values.shape, node.attributes.get("activation", [None])[0])
             n = values.size
             if not deviation:
                 if n and not (values == case.type(mean)).all():

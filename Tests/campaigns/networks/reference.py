@@ -17,193 +17,19 @@ A layer is a class with
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import erf, erfc, expit
 
+from .activations import FUNCTIONS, Activated
+from .layer import Layer
 from .tracked import Tracked, matrix
 
 # The known attributes: a layer with another attribute, or another choice, first needs its reference here.
 INITIALIZERS = ["auto", "zeros", "ones", "constant", "normal", "uniform", "xavier", "he"]
 
 
-class Layer:
-    """By default a layer has one input, one output of its shape, no parameters and no attributes."""
-
-    arity = 1
-    attributes: dict = {}  # name: choices, or None
-    states: tuple = ()
-    positive: tuple = ()
-    broadcasts = False  # inputs of other shapes and single numbers are broadcast
-    training = False  # whether forward and backward are those of training, if they differ; set by Pass
-
-    def shapes(self, attributes, shapes):
-        return [shapes[0]]
-
-    def parameters(self, attributes, shapes):
-        return []
-
-    def choose(self, draw):
-        return {}
-
-    def size(self, attributes, sizes):
-        """Returns the approximate size of the outputs for the given size of the inputs (root mean square)."""
-        return [sizes[0]]
-
-
-# -- functions -----------------------------------------------------------------------------------------------
-RELU_CORNER = 4
-
-
-def gauss(x):
-    return np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
-
-
-class Sigmoid(Layer):
-    def value(self, x):
-        y = expit(x.v)
-        return x.curve(y, y * expit(-x.v))
-
-    def slope(self, x, y):
-        return y * (1 - y)
-
-    def size(self, attributes, sizes):
-        return [0.6]
-
-    def forward(self, attributes, xs, ps):
-        return [self.value(xs[0])]
-
-    def backward(self, attributes, xs, ps, ys, dys):
-        return [dys[0] * self.slope(xs[0], ys[0])], {}
-
-
-class Tanh(Sigmoid):
-    def value(self, x):
-        y = np.tanh(x.v)
-        return x.curve(y, 1 - y * y)
-
-    def slope(self, x, y):
-        return 1 - y * y
-
-
-class Relu(Sigmoid):
-    def value(self, x):
-        return Tracked(np.maximum(x.v, 0), x.e)
-
-    def slope(self, x, y):
-        # If rounding decides on which side of the corner x is, both derivatives are right.
-        return Tracked(
-            (x.v > 0).astype(float), ((np.abs(x.v) <= RELU_CORNER * x.e) & (x.e > 0)).astype(float)
-        )
-
-    def size(self, attributes, sizes):
-        return [sizes[0]]
-
-
-class Exp(Sigmoid):
-    def value(self, x):
-        y = np.exp(x.v)
-        return x.curve(y, y)
-
-    def slope(self, x, y):
-        return y
-
-    def size(self, attributes, sizes):
-        return [3 * np.exp(sizes[0])]
-
-
-class Erf(Sigmoid):
-    def value(self, x):
-        return x.curve(erf(x.v), 2 / np.sqrt(np.pi) * np.exp(-(x.v**2)))
-
-    def slope(self, x, y):
-        slope = 2 / np.sqrt(np.pi) * np.exp(-(x.v**2))
-        return x.curve(slope, 2 * x.v * slope, slope * (1 + x.v**2))
-
-
-class Gelu(Sigmoid):
-    def value(self, x):
-        below = erfc(-x.v / np.sqrt(2)) / 2
-        y = x.v * below
-        return x.curve(y, below + x.v * gauss(x.v), y * (1 + x.v**2))
-
-    def slope(self, x, y):
-        below, density = erfc(-x.v / np.sqrt(2)) / 2, gauss(x.v)
-        size = below + np.abs(x.v) * density * (1 + x.v**2)
-        return x.curve(below + x.v * density, density * (2 - x.v**2), size)
-
-    def size(self, attributes, sizes):
-        return [sizes[0]]
-
-
-class GeluTanh(Gelu):
-    inner, cubic = np.sqrt(2 / np.pi), 0.044715
-
-    def parts(self, x):
-        z = self.inner * (x + self.cubic * x**3)
-        dz = self.inner * (1 + 3 * self.cubic * x**2)
-        return expit(2 * z), expit(-2 * z), dz, z
-
-    def value(self, x):
-        below, above, dz, z = self.parts(x.v)
-        y = x.v * below
-        return x.curve(y, below + 2 * x.v * below * above * dz, y * (1 + np.abs(z)))
-
-    def slope(self, x, y):
-        below, above, dz, z = self.parts(x.v)
-        bend = 2 * below * above * dz
-        second = 2 * bend + 2 * np.abs(x.v) * (
-            np.abs(bend) * dz + below * above * 6 * self.inner * self.cubic
-        )
-        size = below + np.abs(x.v) * bend * (1 + np.abs(z))
-        return x.curve(below + x.v * bend, second, size)
-
-
-class Identity(Sigmoid):
-    def value(self, x):
-        return x
-
-    def slope(self, x, y):
-        return Tracked(1.0)
-
-    def backward(self, attributes, xs, ps, ys, dys):
-        return [dys[0]], {}
-
-    def size(self, attributes, sizes):
-        return [sizes[0]]
-
-
-FUNCTIONS = {
-    "identity": Identity(),
-    "sigmoid": Sigmoid(),
-    "tanh": Tanh(),
-    "relu": Relu(),
-    "exp": Exp(),
-    "erf": Erf(),
-    "gelu": Gelu(),
-    "gelu_tanh": GeluTanh(),
-}
-
-
-# -- layers --------------------------------------------------------------------------------------------------
-class EitherGelu(Layer):
-    attributes = {"approximate": ["none", "tanh"]}
-
-    def function(self, attributes):
-        return FUNCTIONS["gelu_tanh" if attributes.get("approximate") == "tanh" else "gelu"]
-
-    def choose(self, draw):
-        return draw.choice([{}, {"approximate": "none"}, {"approximate": "tanh"}])
-
-    def forward(self, attributes, xs, ps):
-        return self.function(attributes).forward({}, xs, ps)
-
-    def backward(self, attributes, xs, ps, ys, dys):
-        return self.function(attributes).backward({}, xs, ps, ys, dys)
-
-
-class Dense(Layer):
+class Dense(Activated):
     attributes = {
         "units": None,
-        "activation": list(FUNCTIONS),
+        "activation": Activated.choices,
         "bias": None,
         "initializer": None,
         "bias_initializer": None,
@@ -220,7 +46,7 @@ class Dense(Layer):
     def choose(self, draw):
         attributes = {"units": draw.extent()}
         if draw.chance(0.6):
-            attributes["activation"] = draw.choice(list(FUNCTIONS))
+            attributes["activation"] = self.choose_activation(draw)
         if draw.chance(0.4):
             attributes["bias"] = draw.chance(0.4)
         if draw.chance(0.4):
@@ -229,23 +55,14 @@ class Dense(Layer):
             attributes["bias_initializer"] = draw.initializer(vector=True)
         return attributes
 
-    def size(self, attributes, sizes):
-        return FUNCTIONS[attributes.get("activation", "identity")].size({}, [0.9 * sizes[0] + 0.1])
-
     def before(self, attributes, x, ps):
         u = matrix(x) @ ps["W"]
         if "b" in ps:
             u = u + ps["b"]
         return u.reshape(*x.shape[:-1], attributes["units"])
 
-    def forward(self, attributes, xs, ps):
-        return [FUNCTIONS[attributes.get("activation", "identity")].value(self.before(attributes, xs[0], ps))]
-
     def backward(self, attributes, xs, ps, ys, dys):
-        function = FUNCTIONS[attributes.get("activation", "identity")]
-        du = dys[0]
-        if function is not FUNCTIONS["identity"]:
-            du = du * function.slope(self.before(attributes, xs[0], ps), ys[0])
+        du = self.through_activation(attributes, xs, ps, ys, dys)
         x, du = matrix(xs[0]), matrix(du)
         dps = {"W": x.T @ du}
         if "b" in ps:
@@ -294,18 +111,7 @@ class Softmax(Layer):
         return [ys[0] * (dys[0] - inner)], {}
 
 
-LAYERS: dict[str, Layer] = {
-    "dense": Dense(),
-    "erf": FUNCTIONS["erf"],
-    "exp": FUNCTIONS["exp"],
-    "flatten": Flatten(),
-    "gelu": EitherGelu(),
-    "identity": FUNCTIONS["identity"],
-    "relu": FUNCTIONS["relu"],
-    "sigmoid": FUNCTIONS["sigmoid"],
-    "softmax": Softmax(),
-    "tanh": FUNCTIONS["tanh"],
-}
+LAYERS: dict[str, Layer] = {**FUNCTIONS, "dense": Dense(), "flatten": Flatten(), "softmax": Softmax()}
 
 
 def unknown(registry):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from .activations import Activated
 from .arithmetic import collapsed, common, lifted
-from .reference import FUNCTIONS, Layer, matrix
+from .layer import Layer
 from .shapes import Slice, resolve
-from .tracked import Tracked, growth
+from .tracked import Tracked, growth, matrix
 
 
 class Matmul(Layer):
@@ -59,10 +60,10 @@ class Matmul(Layer):
         return [collapsed(da, xs[0]), collapsed(db, xs[1])], {}
 
 
-class Conv2D(Layer):
+class Conv2D(Activated):
     attributes = {
         "filters": None, "kernel": None, "strides": None, "padding": ["valid", "same"], "pads": None,
-        "dilation": None, "groups": None, "activation": list(FUNCTIONS), "bias": None, "initializer": None,
+        "dilation": None, "groups": None, "activation": Activated.choices, "bias": None, "initializer": None,
         "bias_initializer": None,
     }  # fmt: skip
 
@@ -117,13 +118,10 @@ class Conv2D(Layer):
         elif draw.chance(0.4):
             attributes["pads"] = [draw.choice([0, 1, 2]) for _ in range(4)]
         if draw.chance(0.4):
-            attributes["activation"] = draw.choice(list(FUNCTIONS))
+            attributes["activation"] = self.choose_activation(draw)
         if draw.chance(0.3):
             attributes["bias"] = draw.chance(0.4)
         return attributes
-
-    def size(self, attributes, sizes):
-        return FUNCTIONS[attributes.get("activation", "identity")].size({}, [0.9 * sizes[0] + 0.1])
 
     def work(self, attributes, shapes, shape):
         kernel = self.pair(attributes, "kernel")
@@ -169,14 +167,8 @@ class Conv2D(Layer):
         u = Tracked.joined(results, 3)
         return u + ps["b"] if "b" in ps else u
 
-    def forward(self, attributes, xs, ps):
-        return [FUNCTIONS[attributes.get("activation", "identity")].value(self.before(attributes, xs[0], ps))]
-
     def backward(self, attributes, xs, ps, ys, dys):
-        function = FUNCTIONS[attributes.get("activation", "identity")]
-        x, du, W = xs[0], dys[0], ps["W"]
-        if function is not FUNCTIONS["identity"]:
-            du = du * function.slope(self.before(attributes, x, ps), ys[0])
+        x, du, W = xs[0], self.through_activation(attributes, xs, ps, ys, dys), ps["W"]
         shape = self.padded(attributes, x).shape
         dx = Tracked(np.zeros(shape), np.zeros(shape))
         parts = []

@@ -10,7 +10,7 @@ import numpy as np
 from . import _abi as abi
 from ._call import c_text
 from ._arrays import Array, as_array, fill
-from ._kinds import find
+from ._kinds import classes, find
 from ._suggestions import closest
 from .errors import InvalidArgument, TypeMismatch
 
@@ -39,15 +39,17 @@ def read(kind: str, schema: Schema, value: Any) -> Any:
         result = READERS[type_name](value)
     except (TypeError, ValueError):
         raise TypeMismatch(f"{label} must be {WORDS[type_name]}, got {value!r}") from None
-    check_bounds(label, schema, result)
+    check_bounds(kind, label, schema, result)
     return result
 
 
-def check_bounds(label: str, schema: Schema, value: Any) -> None:
+def check_bounds(kind: str, label: str, schema: Schema, value: Any) -> None:
     choices, low, high = schema.get("choices"), schema.get("minimum"), schema.get("maximum")
     name = getattr(value, "kind", value) if schema["type"] == "spec" else value
     if choices and schema["type"] in ("string", "spec") and name not in choices:
         hint = closest(name, choices)
+        if schema.get("category") == "layers" and name in classes["layers"]:
+            hint = f': "{name}" is a layer of its own: put it behind {kind}'
         raise InvalidArgument(f"{label} must be one of {', '.join(choices)}, got {value!r}{hint}")
     if schema["type"] == "spec" and getattr(value, "category", schema.get("category")) != schema.get(
         "category"
