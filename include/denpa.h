@@ -403,7 +403,8 @@ typedef struct denpa_trainer_options {
  * DENPA_NOT_SUPPORTED if a gradient would have to pass through a layer without backward, and
  * DENPA_BAD_ARGUMENT for a loss that cannot be meaningful on its output: a cross-entropy of one class,
  * softmax_cross_entropy of a softmax, or cross_entropy of values that are not probabilities (the output of
- * relu, tanh, gelu or erf, or of a dense layer whose activation is not sigmoid or exp). */
+ * relu, tanh and other functions with values below 0 or above 1, or of a dense or conv2d layer with such an
+ * activation or with none). */
 denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options,
                                   denpa_trainer **trainer);
 
@@ -445,7 +446,7 @@ typedef struct denpa_progress {
 
 /* Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
  * batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
- * may use the model and its sessions, but not the trainer. */
+ * may use the model and its sessions, but of the trainer only the learning rate. */
 typedef denpa_status (*denpa_progress_callback)(void *user_data, const denpa_progress *progress);
 
 typedef struct denpa_fit_options {
@@ -581,13 +582,13 @@ denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, de
 denpa_status denpa_trainer_optimizer_state(denpa_trainer *trainer, const char *name, const char *state,
                                            denpa_tensor *view);
 
-/* Sets the optimizer's learning rate; those of parameter groups change in proportion. Returns
- * DENPA_BAD_STATE if the trainer has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or
- * not a number. */
+/* Sets the optimizer's learning rate; those of parameter groups change in proportion. A callback of denpa_fit
+ * or denpa_fit_source may call it too: the next step has the new rate. Returns DENPA_BAD_STATE if the trainer
+ * has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number. */
 denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double learning_rate);
 
-/* Stores the optimizer's learning rate in `learning_rate`. Returns DENPA_BAD_STATE if the trainer has no
- * optimizer. */
+/* Stores the optimizer's learning rate in `learning_rate`; also in a callback of denpa_fit. Returns
+ * DENPA_BAD_STATE if the trainer has no optimizer. */
 denpa_status denpa_trainer_learning_rate(denpa_trainer *trainer, double *learning_rate);
 
 /* Stores in `steps` the number of steps that the optimizer has taken since the trainer was created: one for

@@ -150,6 +150,22 @@ final class TrainerHandle {
       try body(trainer)
     }
   }
+
+  /// Set while a callback of fit runs: nothing of the trainer is in use then, except fit itself. Only the thread
+  /// that has the turn reads or writes it.
+  private var isBetweenSteps = false
+
+  /// Runs a callback of fit, within which `exclusivelyOrBetweenSteps` is allowed.
+  func betweenSteps<R>(_ callback: () throws(DenpaError) -> R) throws(DenpaError) -> R {
+    isBetweenSteps = true
+    defer { isBetweenSteps = false }
+    return try callback()
+  }
+
+  /// Runs `body` in one thread at a time, or at once in a callback of fit.
+  func exclusivelyOrBetweenSteps(_ body: (Trainer) throws(DenpaError) -> Void) throws(DenpaError) {
+    if turn.isMine, isBetweenSteps { try body(trainer) } else { try exclusively(body) }
+  }
 }
 
 /// Runs `body` while no other call uses the trainer.
@@ -160,6 +176,17 @@ func withTrainer(
   perform { () throws(DenpaError) in
     try withObject(of: pointer, Handles.trainer) { handle throws(DenpaError) in
       try handle.exclusively { trainer throws(DenpaError) in try body(handle, trainer) }
+    }
+  }
+}
+
+/// Likewise, but also in a callback of fit.
+func withTrainerBetweenSteps(
+  _ pointer: OpaquePointer?, _ body: (Trainer) throws(DenpaError) -> Void
+) -> denpa_status {
+  perform { () throws(DenpaError) in
+    try withObject(of: pointer, Handles.trainer) { handle throws(DenpaError) in
+      try handle.exclusivelyOrBetweenSteps(body)
     }
   }
 }

@@ -10,10 +10,13 @@ private struct FitCall {
   var options: FitOptions
   let callback: denpa_progress_callback?
   let userData: UnsafeMutableRawPointer?
+  let handle: TrainerHandle
   let validationInputs = ViewList()
   let validationTargets = ViewList()
 
-  init(_ given: UnsafePointer<denpa_fit_options>?, _ trainer: Trainer) throws(DenpaError) {
+  init(_ given: UnsafePointer<denpa_fit_options>?, _ handle: TrainerHandle) throws(DenpaError) {
+    let trainer = handle.trainer
+    self.handle = handle
     let chosen = try Denpa.options(given, default: denpa_fit_options(), "denpa_fit_options")
     var result = FitOptions()
     guard chosen.epochs >= 0 else {
@@ -54,7 +57,7 @@ private struct FitCall {
   /// The callback in the trainer's form; holds nothing beyond the call.
   var progress: ProgressCallback? {
     guard let callback else { return nil }
-    return { [userData] progress throws(DenpaError) in
+    return { [userData, handle] progress throws(DenpaError) in
       var told = denpa_progress()
       told.struct_size = MemoryLayout<denpa_progress>.size
       told.epoch = Int64(progress.epoch)
@@ -67,8 +70,10 @@ private struct FitCall {
       told.validation_loss = progress.validationLoss
       told.validation_accuracy = progress.validationAccuracy
       told.end_of_epoch = progress.endOfEpoch ? 1 : 0
-      return try Callback.ofProgram("the progress callback") { note, place in
-        denpa_shim_progress(Callback.address(callback), userData, &told, note, place)
+      return try handle.betweenSteps { () throws(DenpaError) in
+        try Callback.ofProgram("the progress callback") { note, place in
+          denpa_shim_progress(Callback.address(callback), userData, &told, note, place)
+        }
       } == DENPA_OK
     }
   }
@@ -81,7 +86,7 @@ public func denpa_fit(
   _ loss: UnsafeMutablePointer<Double>!
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
-    let chosen = try FitCall(given, trainer)
+    let chosen = try FitCall(given, handle)
     // The options refer to validation data that `chosen` holds.
     defer { withExtendedLifetime(chosen) {} }
     let result = try trainer.fit(
@@ -129,8 +134,10 @@ private final class CallbackSource: BatchSource {
     guard let rewind else {
       throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")
     }
-    let status = try Callback.ofProgram("the rewind callback") { note, place in
-      denpa_shim_rewind(Callback.address(rewind), source, note, place)
+    let status = try handle.betweenSteps { () throws(DenpaError) in
+      try Callback.ofProgram("the rewind callback") { note, place in
+        denpa_shim_rewind(Callback.address(rewind), source, note, place)
+      }
     }
     guard status == DENPA_OK else { throw CallbackSource.failure("the rewind callback", status) }
   }
@@ -143,8 +150,10 @@ private final class CallbackSource: BatchSource {
   }
 
   func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> Batch? {
-    let status = try Callback.ofProgram("the data callback") { note, place in
-      denpa_shim_next(Callback.address(next_), source, tensors, tensors + inputCount, note, place)
+    let status = try handle.betweenSteps { () throws(DenpaError) in
+      try Callback.ofProgram("the data callback") { note, place in
+        denpa_shim_next(Callback.address(next_), source, tensors, tensors + inputCount, note, place)
+      }
     }
     guard status != DENPA_END_OF_DATA else { return nil }
     guard status == DENPA_OK else { throw CallbackSource.failure("the data callback", status) }
@@ -167,7 +176,7 @@ public func denpa_fit_source(
       throw DenpaError(
         .badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
-    let chosen = try FitCall(given, trainer)
+    let chosen = try FitCall(given, handle)
     guard chosen.options.batchSize == nil else {
       throw DenpaError(
         .badArgument, "batch_size is 0 where a source gives the batches: it says how many rows they have")

@@ -235,7 +235,7 @@ public func denpa_trainer_optimizer_state(
 public func denpa_trainer_set_learning_rate(_ trainer: OpaquePointer!, _ learning_rate: Double)
   -> denpa_status
 {
-  withTrainer(trainer) { _, trainer throws(DenpaError) in
+  withTrainerBetweenSteps(trainer) { trainer throws(DenpaError) in
     guard trainer.options.optimizer != nil else {
       throw DenpaError(.badState, "the trainer has no optimizer")
     }
@@ -250,7 +250,7 @@ public func denpa_trainer_set_learning_rate(_ trainer: OpaquePointer!, _ learnin
 public func denpa_trainer_learning_rate(
   _ trainer: OpaquePointer!, _ learning_rate: UnsafeMutablePointer<Double>!
 ) -> denpa_status {
-  withTrainer(trainer) { _, trainer throws(DenpaError) in
+  withTrainerBetweenSteps(trainer) { trainer throws(DenpaError) in
     guard trainer.options.optimizer != nil else {
       throw DenpaError(.badState, "the trainer has no optimizer")
     }

@@ -14,6 +14,9 @@ public final class Turn: @unchecked Sendable {
 
   deinit { owner.deallocate() }
 
+  /// Whether this thread has the turn.
+  public var isMine: Bool { denpa_atomic_load_relaxed_u64(owner) == UInt64(pthread_self()) }
+
   /// Waits for the turn; returns false if this thread already has it.
   @inlinable @inline(__always)
   public func begin() -> Bool {

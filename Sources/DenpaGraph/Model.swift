@@ -14,13 +14,10 @@ public struct Parameter: Sendable {
 }
 
 extension ParameterSpec {
-  /// Returns a function that draws an element by its index. Throws if the initializer cannot draw this
-  /// parameter.
-  func drawing(_ registry: Registry, _ random: Random = Random(seed: 0, stream: 0)) throws(DenpaError) -> (
-    Int
-  ) ->
-    Double
-  {
+  /// Returns what draws this parameter. Throws if its initializer cannot.
+  func drawing(
+    _ registry: Registry, _ random: Random = Random(seed: 0, stream: 0)
+  ) throws(DenpaError) -> (values: InitializerDefinition.Values, context: InitializerDefinition.Context) {
     let definition = try registry.initializer(initializer.kind)
     let attributes = try Attributes(
       checking: initializer.attributes, against: definition.attributes,
@@ -29,7 +26,7 @@ extension ParameterSpec {
       shape: shape, fanIn: shape.rank >= 2 ? shape.count / max(shape.last ?? 1, 1) : shape.count,
       fanOut: shape.last ?? 1, random: random, attributes: attributes)
     try definition.check(context)
-    return { definition.element(context, $0) }
+    return (definition.values, context)
   }
 }
 
@@ -148,14 +145,24 @@ public final class Model: @unchecked Sendable {
     _ parameter: Parameter, _ index: Int, _ seed: UInt64, _ registry: Registry,
     into memory: UnsafeMutableRawPointer
   ) throws(DenpaError) {
-    let draw = try parameter.spec.drawing(registry, Random(seed: seed, stream: UInt64(index)))
-    for element in 0..<parameter.type.shape.count {
-      let value = draw(element)
+    let drawing = try parameter.spec.drawing(registry, Random(seed: seed, stream: UInt64(index)))
+    let count = parameter.type.shape.count
+    func store(_ value: Double, _ element: Int) {
       if dtype == .float64 {
         memory.storeBytes(of: value, toByteOffset: element * 8, as: Double.self)
       } else {
         memory.storeBytes(of: Float(value), toByteOffset: element * 4, as: Float.self)
       }
+    }
+    switch drawing.values {
+    case .element(let value):
+      for element in 0..<count { store(value(drawing.context, element), element) }
+    case .whole(let fill):
+      let buffer = try Buffer(byteCount: count * 8, "a parameter's initial values")
+      let values = UnsafeMutableBufferPointer(
+        start: buffer.base.bindMemory(to: Double.self, capacity: count), count: count)
+      try fill(drawing.context, values)
+      for element in 0..<count { store(values[element], element) }
     }
   }
 

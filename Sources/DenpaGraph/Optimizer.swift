@@ -109,12 +109,12 @@ public struct OptimizerDefinition: Sendable {
   }
 }
 
-/// How a parameter is initialized. `element` returns the value of element `index`, computed from random
-/// numbers of its own.
+/// How a parameter is initialized.
 public struct InitializerDefinition: Sendable {
   public struct Context: Sendable {
     public var shape: Shape
-    /// The fan-in and fan-out: the two extents of W (in, out); for a vector, both are its extent.
+    /// The fan-in and fan-out: the two extents of W (in, out), the fan-in times the area of a kernel; for a
+    /// vector, both are its extent.
     public var fanIn: Int
     public var fanOut: Int
     public var random: Random
@@ -127,18 +127,36 @@ public struct InitializerDefinition: Sendable {
   public var attributes: [AttributeSpec]
   /// Checks what the schema cannot express: the shape of a given tensor.
   public var check: @Sendable (Context) throws(DenpaError) -> Void
-  public var element: @Sendable (Context, _ index: Int) -> Double
+  public var values: Values
+
+  /// What draws the values.
+  public enum Values: Sendable {
+    /// The value of an element by its index, computed from random numbers of its own.
+    case element(@Sendable (Context, _ index: Int) -> Double)
+    /// All elements, in order.
+    case whole(@Sendable (Context, UnsafeMutableBufferPointer<Double>) throws(DenpaError) -> Void)
+  }
 
   public init(
     kind: String, summary: String, details: String = "", attributes: [AttributeSpec] = [],
     check: @escaping @Sendable (Context) throws(DenpaError) -> Void = { (_) throws(DenpaError) in },
-    element: @escaping @Sendable (Context, Int) -> Double
+    values: Values
   ) {
     self.kind = kind
     self.summary = summary
     self.details = details
     self.attributes = attributes
     self.check = check
-    self.element = element
+    self.values = values
+  }
+
+  public init(
+    kind: String, summary: String, details: String = "", attributes: [AttributeSpec] = [],
+    check: @escaping @Sendable (Context) throws(DenpaError) -> Void = { (_) throws(DenpaError) in },
+    element: @escaping @Sendable (Context, Int) -> Double
+  ) {
+    self.init(
+      kind: kind, summary: summary, details: details, attributes: attributes, check: check,
+      values: .element(element))
   }
 }

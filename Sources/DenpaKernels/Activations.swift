@@ -130,7 +130,7 @@ enum HardSwish: PlainCurve {
   }
   /// 0 up to −3, 1 from 3 on.
   @inline(__always) static func derivative<V: Vector>(_ x: V) -> V {
-    let inside = V.fma(x, V.splat(1.0 / 3), V.splat(0.5))
+    let inside = (x + x + V.splat(3.0)) * V.splat(1.0 / 6)
     return V.select(
       V.splat(3.0), greaterThan: x.magnitude, inside, V.select(x, greaterThan: V.zero, V.one, V.zero))
   }

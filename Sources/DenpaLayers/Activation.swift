@@ -11,9 +11,9 @@ enum Activation {
   ]
 
   /// The attribute of a layer that applies one to its result.
-  static func attribute(_ summary: String) -> AttributeSpec {
+  static func attribute(_ summary: String, default kind: String = "identity") -> AttributeSpec {
     AttributeSpec(
-      "activation", .spec, default: .spec(Spec("identity")),
+      "activation", .spec, default: .spec(Spec(kind)),
       choices: layers.map { $0.spec.kind }, category: "layers", summary)
   }
 

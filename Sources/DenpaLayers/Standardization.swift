@@ -2,11 +2,13 @@ import DenpaCore
 import DenpaGraph
 
 /// Shared by the layers that make values have a mean of 0 and a variance of 1: x̂ = (x − μ)/√(σ² + epsilon),
-/// where μ and σ² are the mean and the variance of x over some axes.
+/// where μ and σ² are the mean and the variance of x over some axes. Without centering μ is 0 everywhere, and σ²
+/// the mean of the squares.
 struct Standardization {
   let r: Recipe
   /// Over which axes of x.
   let axes: [Int]
+  var centers = true
 
   private var rest: Shape { Reductions.remaining(r.shape(r.x), axes) }
 
@@ -21,9 +23,11 @@ struct Standardization {
 
   /// Computes mean, variance and x̂.
   func forward(epsilon: Double) {
-    let centered = r.saved("centered", like: r.x), squares = r.saved("squares", like: r.x)
-    r.mean(r.x, over: axes, into: mean)
-    r.apply(.subtract, r.x, spread(mean), into: centered)
+    let centered = centers ? r.saved("centered", like: r.x) : r.x, squares = r.saved("squares", like: r.x)
+    if centers {
+      r.mean(r.x, over: axes, into: mean)
+      r.apply(.subtract, r.x, spread(mean), into: centered)
+    }
     r.apply(.square, centered, into: squares)
     r.mean(squares, over: axes, into: variance)
     root(variance, epsilon)
@@ -44,16 +48,18 @@ struct Standardization {
     r.apply(.squareRoot, shifted, into: deviation)
   }
 
-  /// dx = (dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂))/√(σ² + epsilon)
+  /// dx = (dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂))/√(σ² + epsilon), without mean(dx̂) if x is not centered.
   func backward(_ gradient: Tensor) {
-    let products = r.saved("dx̂·x̂", like: r.x)
-    let first = r.saved("mean of dx̂", rest), second = r.saved("mean of dx̂·x̂", rest)
-    let along = r.saved("x̂·mean(dx̂·x̂)", like: r.x), centered = r.saved("dx̂ - mean(dx̂)", like: r.x)
-    let difference = r.saved("dx·deviation", like: r.x)
-    r.mean(gradient, over: axes, into: first)
+    let products = r.saved("dx̂·x̂", like: r.x), second = r.saved("mean of dx̂·x̂", rest)
+    let along = r.saved("x̂·mean(dx̂·x̂)", like: r.x), difference = r.saved("dx·deviation", like: r.x)
+    let centered = centers ? r.saved("dx̂ - mean(dx̂)", like: r.x) : gradient
+    if centers {
+      let first = r.saved("mean of dx̂", rest)
+      r.mean(gradient, over: axes, into: first)
+      r.apply(.subtract, gradient, spread(first), into: centered)
+    }
     r.apply(.multiply, gradient, standardized, into: products)
     r.mean(products, over: axes, into: second)
-    r.apply(.subtract, gradient, spread(first), into: centered)
     r.apply(.multiply, standardized, spread(second), into: along)
     r.apply(.subtract, centered, along, into: difference)
     r.apply(.divide, difference, spread(deviation), into: r.dx)

@@ -236,7 +236,45 @@ static void the_log_from_within(void) {
   OK(denpa_set_log(NULL, NULL));
 }
 
+/* A schedule: the rate is halved after each epoch, as a callback of fit may; nothing else of the trainer may be used there. */
+static denpa_trainer *scheduled;
+static denpa_status halve(void *user, const denpa_progress *p) {
+  double rate = 0;
+  (void)user;
+  OK(denpa_trainer_learning_rate(scheduled, &rate));
+  NEAR(rate, ldexp(0.5, -(int)p->epoch), 0);
+  STATUS(denpa_trainer_set_learning_rate(scheduled, -1), DENPA_BAD_ARGUMENT);
+  STATUS(denpa_trainer_step(scheduled), DENPA_BAD_STATE);
+  return denpa_trainer_set_learning_rate(scheduled, rate / 2);
+}
+
+static void schedule(void) {
+  float x[8], target[4];
+  double rate;
+  int i;
+  denpa_model *m = two_layers(2, 4, "tanh", 1, DENPA_FLOAT32, 5), *same = two_layers(2, 4, "tanh", 1, DENPA_FLOAT32, 5);
+  denpa_trainer *t = new_trainer(same, "mean_squared_error", NULL, "sgd", 0.5, 4);
+  denpa_tensor X = denpa_f32(x, 4, 2), T = denpa_f32(target, 4, 1);
+  OPTIONS(denpa_fit_options, o);
+  fill(x, 8, 1);
+  fill(target, 4, 2);
+  scheduled = new_trainer(m, "mean_squared_error", NULL, "sgd", 0.5, 4);
+  o.epochs = 6;
+  o.no_shuffle = 1;
+  o.callback = halve;
+  OK(denpa_fit(scheduled, &X, 1, &T, 1, &o, NULL));
+  for (i = 0; i < 6; i++) {
+    OK(denpa_trainer_set_learning_rate(t, ldexp(0.5, -i)));
+    OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
+  }
+  OK(denpa_publish(t));
+  EQUAL(model_hash(m), model_hash(same));
+  OK(denpa_trainer_learning_rate(scheduled, &rate));
+  NEAR(rate, ldexp(0.5, -6), 0);
+}
+
 static const test_case tests[] = {
+    {"schedule", schedule},
     {"a_session_from_within", a_session_from_within},   {"an_instance_from_within", an_instance_from_within},
     {"a_trainer_from_within", a_trainer_from_within},   {"a_graph_from_within", a_graph_from_within},
     {"parameters_from_within", parameters_from_within}, {"the_log_from_within", the_log_from_within},

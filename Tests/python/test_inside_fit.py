@@ -33,7 +33,6 @@ REFUSED = {
     "fitting": lambda net: net.fit(np.zeros((1, 3)), np.zeros((1, 1))),
     "forward in training": lambda net: net.forward(np.zeros((1, 3)), training=True),
     "a step": lambda net: dp.SGD().step(net),
-    "a rate": lambda net: setattr(net, "learning_rate", 0.1),
     "closing": lambda net: net.close(),
 }
 
@@ -74,6 +73,41 @@ def test_what_would_be_undone_is_refused(net, data, deed, where):
     for name in other.parameters:
         assert_array_equal(net.parameters[name], other.parameters[name])
     REFUSED[deed](net)  # afterwards it is nobody's business
+
+
+@pytest.mark.parametrize("where", ["callback", "iterable"])
+def test_a_rate_that_is_set_in_fit_applies_from_the_next_step_on(net, data, where):
+    """Like training with the same rates, one step at a time."""
+    rates = [0.1, 0.03, 0.0, 0.2, 0.01, 0.5, 0.02, 0.3]
+    net.compile("mse", dp.SGD(0.1, momentum=0.5))
+    other = dp.Sequential([dp.Dense(4, activation="tanh"), dp.Dense(1)], (3,), dtype="float64", seed=2)
+    other.compile("mse", dp.SGD(0.1, momentum=0.5))
+    seen, left = [], iter(rates[1:])
+    if where == "callback":
+
+        def do(net, epoch, logs):
+            seen.append(net.learning_rate)
+            net.learning_rate = next(left, 1.0)
+
+        net.fit(*data, batch_size=20, epochs=len(rates), shuffle=False, callbacks=do)
+        parts = [slice(0, 20)] * len(rates)
+    else:
+
+        def pieces():
+            for number, rate in enumerate(rates):
+                seen.append(net.learning_rate)
+                net.learning_rate = rate
+                yield data[0][number : number + 3], data[1][number : number + 3]
+
+        net.fit(pieces())
+        parts = [slice(number, number + 3) for number in range(len(rates))]
+    for rate, part in zip(rates, parts):
+        other.learning_rate = rate
+        other.train_batch(data[0][part], data[1][part])
+    for name in other.parameters:
+        assert_array_equal(net.parameters[name], other.parameters[name])
+    assert seen == (rates if where == "callback" else [0.1, *rates[:-1]])
+    assert net.learning_rate == (1.0 if where == "callback" else rates[-1])
 
 
 def list_of(x, t, do):

@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from .functions import RELU_CORNER, EitherGelu, Erf, Exp, Identity, Relu, Sigmoid, Tanh
 from .layer import Layer
-from .tracked import Tracked
+from .tracked import Tracked, matrix
 
 
 def near(x, corner):
@@ -258,6 +258,28 @@ class Step(Lines):
         return Tracked(np.zeros(x.shape))
 
 
+class PReLU(Layer):
+    attributes = {"initializer": None}
+
+    def shapes(self, attributes, shapes):
+        return [shapes[0]] if shapes[0] else None
+
+    def parameters(self, attributes, shapes):
+        return [("alpha", (shapes[0][-1],), 0.5)]
+
+    def forward(self, attributes, xs, ps):
+        x = xs[0]
+        below = Tracked(np.minimum(x.v, 0), x.e) * ps["alpha"]
+        return [Tracked(np.maximum(x.v, 0), x.e * (x.v > -x.e)) + below]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        x, (dy,) = xs[0], dys
+        scaled = dy * ps["alpha"]
+        above = Tracked((x.v > 0) * 1.0, near(x, 0) * 1.0)
+        products = matrix(dy * Tracked(np.minimum(x.v, 0), x.e))
+        return [scaled + (dy - scaled) * above], {"alpha": products.sum(axis=0)}
+
+
 FUNCTIONS = {
     "celu": CELU(),
     "elu": ELU(),
@@ -313,3 +335,38 @@ class Activated(Layer):
         if isinstance(function, Identity):
             return dys[0]
         return dys[0] * function.slope(self.before(attributes, xs[0], ps), ys[0])
+
+
+class GLU(Activated):
+    attributes = {"activation": Activated.choices}
+
+    def shapes(self, attributes, shapes):
+        if not shapes[0] or shapes[0][-1] % 2:
+            return None
+        return [[*shapes[0][:-1], shapes[0][-1] // 2]]
+
+    def choose(self, draw):
+        return {"activation": self.choose_activation(draw)} if draw.chance(0.6) else {}
+
+    def size(self, attributes, sizes):
+        return [sizes[0] * self.gate(attributes).size({}, sizes)[0]]
+
+    def gate(self, attributes):
+        return self.activation(attributes if attributes else {"activation": ["sigmoid", {}]})
+
+    def halves(self, x):
+        n = x.shape[-1] // 2
+        return x[..., :n], x[..., n:]
+
+    def forward(self, attributes, xs, ps):
+        a, b = self.halves(xs[0])
+        return [a * self.gate(attributes).value(b)]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        (a, b), gate = self.halves(xs[0]), self.gate(attributes)
+        value = gate.value(b)
+        db = dys[0] * a if isinstance(gate, Identity) else dys[0] * a * gate.slope(b, value)
+        return [Tracked.joined([dys[0] * value, db], a.v.ndim - 1)], {}
+
+
+LAYERS = {**FUNCTIONS, "glu": GLU(), "prelu": PReLU()}

@@ -47,10 +47,13 @@ class Draw(random.Random):
         return max(1, threshold + self.choice([-spread, 0, 0, spread, spread, self.randint(-3, 9)]))
 
     def initializer(self, vector=False):
-        kinds = ["zeros", "ones", "constant", "normal", "uniform", "xavier", "he"]
+        kinds = ["zeros", "ones", "constant", "normal", "uniform", "xavier", "he", "truncated_normal", "lecun"]
+        kinds += ["xavier_uniform", "he_uniform", "lecun_uniform", "fan_uniform"]
+        kinds += [] if vector else ["orthogonal"]
         return {
             "constant": ["constant", {"value": self.choice([0.25, -0.1])}],
             "normal": ["normal", self.choice([{}, {"scale": 0.3}, {"scale": 0.1, "mean": 0.05}])],
+            "truncated_normal": ["truncated_normal", {"scale": 0.2}],
             "uniform": ["uniform", self.choice([{}, {"low": -0.2, "high": 0.2}])],
         }.get(kind := self.choice(kinds + ([] if vector else ["auto"])), [kind, {}])
 

@@ -72,6 +72,38 @@ class LayerNorm(Layer):
         return [((g - mean - y * along) / deviation).reshape(*xs[0].shape)], dps
 
 
+class RMSNorm(LayerNorm):
+    attributes = {"axis": None, "epsilon": None, "scale": None}
+
+    def parameters(self, attributes, shapes):
+        return [entry for entry in super().parameters(attributes, shapes) if entry[0] == "gamma"]
+
+    def choose(self, draw):
+        attributes = super().choose(draw)
+        attributes.pop("center", None)
+        return attributes
+
+    def parts(self, attributes, x):
+        first = self.first(attributes, x.v.ndim)
+        n = int(np.prod(x.shape[first:]))
+        x = x.reshape(-1, n)
+        share = Tracked(1 / n, Tracked.unit / n)
+        epsilon = attributes.get("epsilon", 1e-5)
+        shifted = (x * x).sum(axis=1, keepdims=True) * share + Tracked(epsilon, Tracked.unit * epsilon)
+        root = np.sqrt(shifted.v)
+        deviation = shifted.curve(root, 0.5 / root)
+        return x / deviation, deviation, share
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        y, deviation, share = self.parts(attributes, xs[0])
+        g, dps = dys[0].reshape(*y.shape), {}
+        if "gamma" in ps:
+            dps["gamma"] = (g * y).sum(axis=0).reshape(*ps["gamma"].shape)
+            g = g * ps["gamma"].reshape(1, -1)
+        along = (g * y).sum(axis=1, keepdims=True) * share
+        return [((g - y * along) / deviation).reshape(*xs[0].shape)], dps
+
+
 class BatchNorm(LayerNorm):
     """In training like LayerNorm, but all elements of a channel are standardized together."""
 
@@ -157,4 +189,5 @@ LAYERS: dict[str, Layer] = {
     "batch_norm": BatchNorm(),
     "dropout": Dropout(),
     "layer_norm": LayerNorm(),
+    "rms_norm": RMSNorm(),
 }

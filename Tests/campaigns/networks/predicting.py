@@ -44,6 +44,13 @@ def moments(kind, given, shape, activation):
         "uniform": ((low + high) / 2, (high - low) / 12**0.5),
         "xavier": (0.0, (2 / max(fan_in + fan_out, 1)) ** 0.5),
         "he": (0.0, (2 / max(fan_in, 1)) ** 0.5),
+        "xavier_uniform": (0.0, (2 / max(fan_in + fan_out, 1)) ** 0.5),
+        "he_uniform": (0.0, (2 / max(fan_in, 1)) ** 0.5),
+        "lecun": (0.0, (1 / max(fan_in, 1)) ** 0.5),
+        "lecun_uniform": (0.0, (1 / max(fan_in, 1)) ** 0.5),
+        "fan_uniform": (0.0, (1 / (3 * max(fan_in, 1))) ** 0.5),
+        "truncated_normal": (given.get("mean", 0.0), 0.8796256610342398 * given.get("scale", 0.01)),
+        "orthogonal": (0.0, 1 / max(fan_in, fan_out, 1) ** 0.5),
     }[kind]
 
 

@@ -18,12 +18,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from .activations import FUNCTIONS, Activated
+from .activations import LAYERS as activations
+from .activations import Activated
 from .layer import Layer
 from .tracked import Tracked, matrix
 
 # The known attributes: a layer with another attribute, or another choice, first needs its reference here.
-INITIALIZERS = ["auto", "zeros", "ones", "constant", "normal", "uniform", "xavier", "he"]
+INITIALIZERS = [
+    "auto", "zeros", "ones", "constant", "normal", "uniform", "truncated_normal", "integers", "xavier",
+    "xavier_uniform", "he", "he_uniform", "lecun", "lecun_uniform", "fan_uniform", "orthogonal", "identity",
+    "given",
+]
 
 
 class Dense(Activated):
@@ -111,7 +116,7 @@ class Softmax(Layer):
         return [ys[0] * (dys[0] - inner)], {}
 
 
-LAYERS: dict[str, Layer] = {**FUNCTIONS, "dense": Dense(), "flatten": Flatten(), "softmax": Softmax()}
+LAYERS: dict[str, Layer] = {**activations, "dense": Dense(), "flatten": Flatten(), "softmax": Softmax()}
 
 
 def unknown(registry):

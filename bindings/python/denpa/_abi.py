@@ -387,7 +387,7 @@ PluginEntry = CFUNCTYPE(c_int32, POINTER(Host), POINTER(Plugin))
 LogCallback = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 # Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
 # batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
-# may use the model and its sessions, but not the trainer.
+# may use the model and its sessions, but of the trainer only the learning rate.
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
 # Provides the next batch. The callback points the tensors `inputs` and `targets` (arrays with room for the
 # model's inputs and the losses' targets) to memory that remains valid until its next call. It returns
@@ -908,7 +908,8 @@ targets are passed. Returns DENPA_NOT_REGISTERED if there is no loss or optimize
 DENPA_NOT_SUPPORTED if a gradient would have to pass through a layer without backward, and
 DENPA_BAD_ARGUMENT for a loss that cannot be meaningful on its output: a cross-entropy of one class,
 softmax_cross_entropy of a softmax, or cross_entropy of values that are not probabilities (the output of
-relu, tanh, gelu or erf, or of a dense layer whose activation is not sigmoid or exp).""",
+relu, tanh and other functions with values below 0 or above 1, or of a dense or conv2d layer with such an
+activation or with none).""",
     ),
     "denpa_trainer_destroy": (
         c_int32,
@@ -1060,15 +1061,15 @@ DENPA_BAD_STATE if the trainer has no optimizer.""",
     "denpa_trainer_set_learning_rate": (
         c_int32,
         [POINTER(Trainer), c_double],
-        """Sets the optimizer's learning rate; those of parameter groups change in proportion. Returns
-DENPA_BAD_STATE if the trainer has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or
-not a number.""",
+        """Sets the optimizer's learning rate; those of parameter groups change in proportion. A callback of denpa_fit
+or denpa_fit_source may call it too: the next step has the new rate. Returns DENPA_BAD_STATE if the trainer
+has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number.""",
     ),
     "denpa_trainer_learning_rate": (
         c_int32,
         [POINTER(Trainer), POINTER(c_double)],
-        """Stores the optimizer's learning rate in `learning_rate`. Returns DENPA_BAD_STATE if the trainer has no
-optimizer.""",
+        """Stores the optimizer's learning rate in `learning_rate`; also in a callback of denpa_fit. Returns
+DENPA_BAD_STATE if the trainer has no optimizer.""",
     ),
     "denpa_trainer_step_count": (
         c_int32,

@@ -103,7 +103,12 @@ def read_strings(value: Any) -> tuple[str, ...]:
 
 
 def made(value: Any, schema: Schema) -> Any:
-    """Return an object for a dictionary with its kind and attributes, or for a class; other values as they are."""
+    """Return an object for a dictionary with its kind and attributes, for a class, and for given initial values.
+
+    Other values are returned as they are.
+    """
+    if schema["category"] == "initializers" and (isinstance(value, list) or hasattr(value, "__array__")):
+        return find("initializers", "given")(value)
     if isinstance(value, Mapping):
         attributes = dict(value)
         return find(schema["category"], attributes.pop("kind", None))(**attributes)

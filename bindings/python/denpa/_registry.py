@@ -26,6 +26,8 @@ WORDS = {
     "celu": "CELU",
     "gelu": "GELU",
     "silu": "SiLU",
+    "relu6": "ReLU6",
+    "glu": "GLU",
     "rnn": "RNN",
     "lstm": "LSTM",
     "gru": "GRU",
