@@ -177,6 +177,7 @@ def losses(draw, grown, net, wanted):
                 if net.dtypes[value] == "float"
                 and LOSSES[kind].forms(net.shapes[value])
                 and (LOSSES[kind].needs != "positive" or grown.positive[value])
+                and (LOSSES[kind].needs != "share" or net.is_share(value))
                 and not net.is_mistake(kind, value)
             ]
             if not fitting:

@@ -57,6 +57,7 @@ class Net:
             require(0 <= loss["output"] < len(self.outputs))
             value = self.outputs[loss["output"]]
             require(not self.is_mistake(loss["kind"], value))
+            require(LOSSES[loss["kind"]].needs != "share" or self.is_share(value))
             require(
                 self.dtypes[value] == "float"
                 and loss["form"] in LOSSES[loss["kind"]].forms(self.shapes[value])
@@ -102,11 +103,24 @@ class Net:
             return False
         if kind == "softmax_cross_entropy":
             return node.kind == "softmax"
+        if kind in ("sigmoid_cross_entropy", "focal"):
+            return node.kind in ("sigmoid", "softmax") or node.attributes.get("activation") == "sigmoid"
         unbounded = node.kind == "dense" and node.attributes.get("activation", "identity") not in (
             "sigmoid",
             "exp",
         )
-        return kind == "cross_entropy" and (unbounded or node.kind in ("relu", "tanh", "gelu", "erf"))
+        return kind in ("cross_entropy", "kl_divergence") and (
+            unbounded or node.kind in ("relu", "tanh", "gelu", "erf")
+        )
+
+    def is_share(self, value):
+        """Whether a value is computed by a function whose values are 0 to 1."""
+        node = self.node_of(value)
+        while node and node.kind in ("identity", "flatten"):
+            node = self.node_of(node.inputs[0])
+        return bool(node) and (
+            node.kind in ("sigmoid", "softmax") or node.attributes.get("activation") == "sigmoid"
+        )
 
     def node_of(self, value):
         """Returns the node that computes a value; None for an input."""
