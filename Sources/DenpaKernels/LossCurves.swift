@@ -22,10 +22,12 @@ extension Vector {
     select(weight, equals: zero, zero, weight * value)
   }
 
-  /// Returns ln(1 + z) for z ≥ −1, without the rounding of 1 + z. −∞ at −1, NaN below it.
-  @inline(__always) fileprivate static func logOfOnePlus(_ z: Self) -> Self {
-    let sum = one + z
-    return log(sum) + (z - (sum - one)) / max(leastNormal, sum)
+  /// Returns ln(1 − y + ε) for 0 ≤ y ≤ 1 and ε ≥ 0: what rounding 1 − y and the sum lose is added again, to
+  /// first order. −∞ for y = 1 and ε = 0, NaN beyond that.
+  @inline(__always) fileprivate static func logOfRest(_ y: Self, plus epsilon: Self) -> Self {
+    let rest = one - y, sum = rest + epsilon
+    let lost = min(rest, epsilon) - (sum - max(rest, epsilon))
+    return log(sum) + (((one - rest) - y) + lost) / max(leastNormal, sum)
   }
 
   /// Returns softplus(x) and softplus(−x): −ln σ(−x) and −ln σ(x).
@@ -97,7 +99,7 @@ enum SquaredHingeLoss: LossCurve {
 enum BinaryCrossEntropy: LossCurve {
   @inline(__always) static func value<V: Vector>(_ y: V, _ t: V, alpha: V) -> V {
     let yes = V.weighted(t, V.log(y + alpha))
-    return V.zero - (yes + V.weighted(V.one - t, V.logOfOnePlus(alpha - y)))
+    return V.zero - (yes + V.weighted(V.one - t, V.logOfRest(y, plus: alpha)))
   }
   @inline(__always) static func derivative<V: Vector>(_ y: V, _ t: V, alpha: V) -> V {
     V.weighted(V.one - t, V.one / ((V.one - y) + alpha)) - V.weighted(t, V.one / (y + alpha))

@@ -31,9 +31,9 @@ ELEMENTWISE = [kind for kind in KINDS if kind not in BY_ROWS]
 
 def loss_and_gradient(loss, y, t, dtype):
     """The loss of predictions that are the input of a network, and the gradient with respect to them."""
-    x = dp.Input(np.shape(y)[1:])
+    x = dp.Input(np.shape(y)[1:], name="x")
     net = dp.Model([x], dp.Identity()(x), dtype=dtype)
-    gradient = net.gradients(y, t, loss=loss, wrt=["input"])["input"]
+    gradient = net.gradients(y, t, loss=loss, wrt=["x"])["x"]
     return net.loss(y, t, loss=loss), gradient
 
 
@@ -99,10 +99,19 @@ def test_extremes(kind, attributes, y, t, loss, slope):
 
 
 def test_certain_and_wrong_costs_infinity():
-    with pytest.raises(dp.DenpaError, match="not finite|infinite|inf"):
-        dp.Sequential([dp.Identity()], input_shape=(1,), dtype="float64").loss_and_gradients(
-            [[0.0]], [[1.0]], loss="binary_cross_entropy"
-        )
+    assert value("binary_cross_entropy", 0.0, 1.0) == (math.inf, -math.inf)
+    assert value("binary_cross_entropy", 1.0, 0.0) == (math.inf, math.inf)
+    assert value("poisson", 0.0, 2.0) == (math.inf, -math.inf)
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 1e-7, 1e-12])
+def test_epsilon_counts_in_float32(epsilon):
+    """1 − y + epsilon is rounded after 1 − y: epsilon − y would lose an epsilon below 6e-8."""
+    loss = dp.BinaryCrossEntropy(epsilon=epsilon)
+    for y, t in ((1.0, 0.0), (0.0, 1.0)):
+        got, gradient = loss_and_gradient(loss, np.array([[y]]), np.array([[t]]), "float32")
+        assert_allclose(got, -math.log(epsilon), rtol=1e-6)
+        assert_allclose(gradient, [[(1 - 2 * t) / epsilon]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -202,6 +202,8 @@ def attempt(seed, registry, variant, only, kind=None):
     theme = draw.choices([theme for theme, _ in THEMES], [weight for _, weight in THEMES])[0]
     theme = next((known for known, _ in THEMES if known.__name__ == only), theme)
     wanted = theme(draw)
+    if kind in LOSSES:
+        wanted, kind = {**wanted, "loss": kind}, None
     net = Growing(draw, registry, [kind] if kind else wanted.get("kinds", ()))
     rows = wanted["rows"]
     for _ in range(1 if wanted["shape"] else wanted.get("inputs") or draw.choice([1, 1, 1, 2, 3])):
@@ -286,7 +288,7 @@ def attempt(seed, registry, variant, only, kind=None):
 
 def network(seed, registry, theme=None, kind=None):
     """Returns the network of a seed; with `theme`, the one of that theme; with `kind`, one with many layers
-    of that kind.
+    of that kind, or with that loss.
     """
     for variant in range(100):
         try:
