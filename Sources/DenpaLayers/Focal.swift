@@ -5,8 +5,8 @@ import DenpaKernelTypes
 /// Focal loss from logits: p = σ(x), E = mean of −t·(1 − p)^γ·log p − (1 − t)·p^γ·log(1 − p);
 /// dx = (1 − t)·p^γ·(p − γ·(1 − p)·log(1 − p)) − t·(1 − p)^γ·(1 − p − γ·p·log p)
 ///
-/// Shapes, targets and reduction as in `SigmoidCrossEntropy`, which it is for γ = 0. γ is the `gamma`: what is
-/// right already counts less. Lin et al., "Focal Loss for Dense Object Detection", 2017.
+/// Shapes, targets and reduction as in `SigmoidCrossEntropy`, which it is for γ = 0. γ is the `gamma`: what
+/// is right already counts less. Lin et al., "Focal Loss for Dense Object Detection", 2017.
 public struct Focal: ElementLossLayer {
   public static let spec = ElementLosses.spec(
     "focal",

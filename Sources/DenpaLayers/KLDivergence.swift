@@ -5,9 +5,9 @@ import DenpaKernelTypes
 /// Kullback–Leibler divergence: E = Σ t·(log t − log(y + ε)); dy = −t / (y + ε)
 ///
 /// Shapes: y (rows, …, classes) with rows that sum to 1 (after a softmax); t in y's shape, rows of
-/// probabilities. E: one number (`reduction` mean: over rows, as in `CrossEntropy`), or one per row. A target of
-/// 0 makes its term 0. ε is the `epsilon`, 0 by default. Its gradient is that of cross_entropy; its minimum
-/// is 0. Kullback & Leibler, 1951.
+/// probabilities. E: one number (`reduction` mean: over rows, as in `CrossEntropy`), or one per row. A target
+/// of 0 makes its term 0. ε is the `epsilon`, 0 by default. Its gradient is that of cross_entropy; its
+/// minimum is 0. Kullback & Leibler, 1951.
 public struct KLDivergence: ElementLossLayer {
   public static let spec = ElementLosses.spec(
     "kl_divergence", "How far distributions are from those wanted: E = Σ t·(log t − log(y + epsilon)).",

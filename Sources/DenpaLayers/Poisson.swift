@@ -5,9 +5,9 @@ import DenpaKernelTypes
 /// Poisson loss: E = mean of y − t·log(y + ε); dy = 1 − t / (y + ε). With `log`, y is the logarithm of the
 /// rate: E = mean of e^y − t·y; dy = e^y − t
 ///
-/// Shapes, reduction and integer targets as in `MeanSquaredError`; t are counts. The likelihood without log t!,
-/// which has no gradient. A count of 0 makes its term 0, so y = t = 0 costs nothing. ε is the `epsilon`, 0 by
-/// default. Poisson, 1837; Nelder & Wedderburn, 1972.
+/// Shapes, reduction and integer targets as in `MeanSquaredError`; t are counts. The likelihood without log
+/// t!, which has no gradient. A count of 0 makes its term 0, so y = t = 0 costs nothing. ε is the `epsilon`,
+/// 0 by default. Poisson, 1837; Nelder & Wedderburn, 1972.
 public struct Poisson: ElementLossLayer {
   public static let spec = ElementLosses.spec(
     "poisson", "How unlikely counts are for predicted rates: E = mean y − t·log(y + epsilon).",

@@ -2,11 +2,11 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// Quantile (pinball) loss: E = mean of q·(t − y) for y < t, else (1 − q)·(y − t); dy = −q for y < t, 1 − q for
-/// y > t, 0 where they are equal
+/// Quantile (pinball) loss: E = mean of q·(t − y) for y < t, else (1 − q)·(y − t); dy = −q for y < t, 1 − q
+/// for y > t, 0 where they are equal
 ///
-/// Shapes, reduction and integer targets as in `MeanSquaredError`. q is the `q`: the minimum is the q-quantile
-/// of the targets, for ½ the median (½ the absolute error). Koenker & Bassett, 1978.
+/// Shapes, reduction and integer targets as in `MeanSquaredError`. q is the `q`: the minimum is the
+/// q-quantile of the targets, for ½ the median (½ the absolute error). Koenker & Bassett, 1978.
 public struct Quantile: ElementLossLayer {
   public static let spec = ElementLosses.spec(
     "quantile",

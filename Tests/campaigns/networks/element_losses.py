@@ -227,7 +227,7 @@ class CosineSimilarity(ElementLoss):
         reach = np.sqrt((np.broadcast_to(y.e, y.shape) ** 2).sum(axis=-1, keepdims=True))
         cosine = product / length / other
         slope = (y * cosine / length - t / other) / length
-        # A row of zeros has no direction. One whose direction rounding decides may have any, and any gradient.
+        # A row of zeros has no direction. If rounding decides the direction, any gradient is right.
         lost = (squares.v == 0) & (reach == 0)
         open_ = (np.sqrt(squares.v) <= 16 * reach) & (reach > 0)
         e = np.where(open_, 2.0, np.where(lost, 0.0, cosine.e + 4 * Tracked.unit))

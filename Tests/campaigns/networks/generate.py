@@ -232,6 +232,9 @@ def attempt(seed, registry, variant, only, kind=None):
         for _ in range(4):
             if net.grow():
                 break
+    # A loss of probabilities rarely finds any by chance.
+    if wanted.get("loss") and LOSSES[wanted["loss"]].needs != "any" and net.dtypes[-1] == "float":
+        net.add(draw.choice(["sigmoid", "softmax"]), [len(net.shapes) - 1], {})
     floats = [i for i, dtype in enumerate(net.dtypes) if dtype == "float" and net.shapes[i] is not None]
     outputs = [floats[-1]]
     for _ in range(wanted.get("outputs") or draw.choice([0, 0, 1, 1, 2, 3])):
