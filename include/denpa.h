@@ -402,9 +402,10 @@ typedef struct denpa_trainer_options {
  * targets are passed. Returns DENPA_NOT_REGISTERED if there is no loss or optimizer of a given name,
  * DENPA_NOT_SUPPORTED if a gradient would have to pass through a layer without backward, and
  * DENPA_BAD_ARGUMENT for a loss that cannot be meaningful on its output: a cross-entropy of one class,
- * softmax_cross_entropy of a softmax, or cross_entropy of values that are not probabilities (the output of
- * relu, tanh and other functions with values below 0 or above 1, or of a dense or conv2d layer with such an
- * activation or with none). */
+ * softmax_cross_entropy of a softmax, sigmoid_cross_entropy or focal of a sigmoid, cross_entropy,
+ * binary_cross_entropy or kl_divergence of values that are not probabilities (the output of relu, tanh and
+ * other functions with values below 0 or above 1, or of a dense or conv2d layer with such an activation or
+ * with none), or poisson of rates below 0. */
 denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_options *options,
                                   denpa_trainer **trainer);
 

@@ -1,5 +1,5 @@
-/// The kernels in a table. Their arguments are in `Arguments.swift` and
-/// `Arithmetic.swift`.
+/// The kernels in a table. Their arguments are in `Arguments.swift`, `Arithmetic.swift` and
+/// `LossFunctions.swift`.
 public enum Kernel: Int, Sendable, CaseIterable {
   case product
   case map, mapGradient
@@ -12,6 +12,7 @@ public enum Kernel: Int, Sendable, CaseIterable {
   case softmax, softmaxGradient
   case crossEntropy, crossEntropyGradient
   case squaredError, squaredErrorGradient
+  case elementLoss, cosineLoss
   case sgd, adam
   case sumSquares, clip
 }

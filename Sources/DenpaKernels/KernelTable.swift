@@ -86,6 +86,10 @@ private func step(_ kernel: Kernel) -> Step {
     return {
       divide(SquaredErrorGradient<V>.self, $0, $1) { c, k, _ in runChunk(SquaredErrorGradient<V>.self, c, k) }
     }
+  case .elementLoss:
+    return { ElementLoss<V>.call($0, $1) { c, k, _ in runLossChunk(ElementLoss<V>.self, c, k) } }
+  case .cosineLoss:
+    return { CosineLoss<V>.call($0, $1) { c, k, _ in runLossChunk(CosineLoss<V>.self, c, k) } }
   case .sgd: return { divide(SGD<V>.self, $0, $1) { c, k, _ in runChunk(SGD<V>.self, c, k) } }
   case .adam: return { divide(Adam<V>.self, $0, $1) { c, k, _ in runChunk(Adam<V>.self, c, k) } }
   case .sumSquares:

@@ -21,6 +21,16 @@ enum Losses {
     return [TensorType(prediction.dtype, [prediction.shape[0]])]
   }
 
+  /// Checks targets like the prediction, where (rows,) and (rows, 1) are equal.
+  static func checkValues(_ prediction: TensorType, _ target: TensorType) throws(DenpaError) {
+    let y = prediction.shape, t = target.shape
+    let columns = (y.rank == 2 && y[1] == 1 && t.rank == 1) || (t.rank == 2 && t[1] == 1 && y.rank == 1)
+    guard y == t || (columns && y[0] == t[0]) else {
+      throw DenpaError(
+        .badShape, "expected targets \(y) like the predictions, got \(t); targets are never broadcast")
+    }
+  }
+
   /// Checks class indices, one per row of the prediction (rows, …, classes), or probabilities in its shape.
   static func checkClasses(_ prediction: TensorType, _ target: TensorType) throws(DenpaError) {
     let shape = prediction.shape

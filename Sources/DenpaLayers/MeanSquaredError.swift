@@ -38,12 +38,7 @@ public struct MeanSquaredError: BuiltInLayer {
   }
 
   public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
-    let y = try inputs[0].requireFloat("y").shape, t = try inputs[1].requireFloat("t").shape
-    let columns = (y.rank == 2 && y[1] == 1 && t.rank == 1) || (t.rank == 2 && t[1] == 1 && y.rank == 1)
-    guard y == t || (columns && y[0] == t[0]) else {
-      throw DenpaError(
-        .badShape, "expected targets \(y) like the predictions, got \(t); targets are never broadcast")
-    }
+    try Losses.checkValues(try inputs[0].requireFloat("y"), try inputs[1].requireFloat("t"))
     return try Losses.output(inputs[0], reduction)
   }
 

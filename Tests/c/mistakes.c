@@ -74,6 +74,33 @@ static void logits_as_probabilities(void) {
     }
 }
 
+/* Losses of one answer, on values that cannot be what they take. */
+static void answers_of_the_wrong_kind(void) {
+  static const struct { const char *loss, *activation, *words; } wrong[] = {
+      {"binary_cross_entropy", NULL, "use sigmoid_cross_entropy"},
+      {"binary_cross_entropy", "relu", "no probabilities"},
+      {"kl_divergence", "tanh", "put a softmax behind it"},
+      {"sigmoid_cross_entropy", "sigmoid", "leave the sigmoid out"},
+      {"focal", "sigmoid", "leave the sigmoid out"},
+      {"poisson", NULL, "a rate is never negative"},
+  };
+  int i;
+  for (i = 0; i < COUNT(wrong); i++) {
+    denpa_graph *g = new_graph();
+    STATUS(trainer_on(g, add_dense(g, "end", add_input(g, "x", 3), 4, wrong[i].activation), wrong[i].loss), DENPA_BAD_ARGUMENT);
+    SAYS("dense \"end\"");
+    SAYS(wrong[i].words);
+  }
+  {
+    static const char *const right[][2] = {{"binary_cross_entropy", "sigmoid"}, {"sigmoid_cross_entropy", NULL}, {"focal", "tanh"},
+                                           {"poisson", "exp"}, {"poisson", "relu"}, {"kl_divergence", "exp"}, {"huber", NULL}};
+    for (i = 0; i < COUNT(right); i++) {
+      denpa_graph *g = new_graph();
+      OK(trainer_on(g, dense(g, add_input(g, "x", 3), 4, right[i][1]), right[i][0]));
+    }
+  }
+}
+
 /* What may be meant is nobody's business. */
 static void perhaps_meant(void) {
   static const char *const layers[] = {"softmax", "sigmoid", "exp", "identity", "flatten"};
@@ -222,6 +249,7 @@ static void names_of_statuses(void) {
 static const test_case tests[] = {
     {"one_class", one_class},
     {"softmax_twice", softmax_twice},
+    {"answers_of_the_wrong_kind", answers_of_the_wrong_kind},
     {"logits_as_probabilities", logits_as_probabilities},
     {"perhaps_meant", perhaps_meant},
     {"row_of_the_data", row_of_the_data},

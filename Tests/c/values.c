@@ -192,6 +192,29 @@ static void cross_entropies(void) {
   NEAR(loss_of("cross_entropy", listed(denpa_float("epsilon", 1e-7), denpa_end()), p, t, 1, 3), 0.69314698055996529, 1e-13);
 }
 
+/* Losses of one prediction and one target, with the constants of their closed formulas. */
+static void losses_of_elements(void) {
+  static const double y[] = {1, -2, 3, 4}, t[] = {0, 1, 2.5, 4}, signs[] = {1, 1, -1, 1};
+  static const double p[] = {.25, .5, .75, .5}, answers[] = {1, 0, 1, 0}, half[] = {.5, .5, .5, .5};
+  static const double logits[] = {0, 1000, -1000, 1000}, sure[] = {1, 1, 0, 0}, counts[] = {0, 2, 1, 3}, right[] = {2, 0, 0, 5};
+  static const double ln2 = 0.69314718055994529, ln3 = 1.0986122886681098;
+  NEAR(loss_of("mean_absolute_error", NULL, y, t, 2, 2), 4.5 / 4, 1e-15);
+  NEAR(loss_of("mean_absolute_error", listed(denpa_string("reduction", "batch_mean"), denpa_end()), y, t, 2, 2), 4.5 / 2, 1e-15);
+  NEAR(loss_of("huber", NULL, y, t, 2, 2), (.5 + 2.5 + .125) / 4, 1e-15);
+  NEAR(loss_of("huber", listed(denpa_float("delta", 2), denpa_string("reduction", "sum")), y, t, 2, 2), .5 + 4 + .125, 1e-15);
+  NEAR(loss_of("quantile", listed(denpa_float("q", .75), denpa_string("reduction", "sum")), y, t, 2, 2), .25 + 2.25 + .125, 1e-15);
+  NEAR(loss_of("hinge", NULL, y, signs, 2, 2), (0 + 3 + 4 + 0) / 4., 1e-15);
+  NEAR(loss_of("squared_hinge", NULL, y, signs, 2, 2), (9 + 16) / 4., 1e-15);
+  NEAR(loss_of("binary_cross_entropy", NULL, p, answers, 2, 2), (2 * ln2 + ln2 + (2 * ln2 - ln3) + ln2) / 4, 1e-15);
+  NEAR(loss_of("sigmoid_cross_entropy", NULL, logits, sure, 2, 2), (ln2 + 0 + 0 + 1000) / 4, 1e-12);
+  NEAR(loss_of("focal", NULL, logits, sure, 2, 2), (ln2 / 4 + 0 + 0 + 1000) / 4, 1e-12);
+  NEAR(loss_of("poisson", NULL, half, counts, 2, 2), (.5 * 4 + 6 * ln2) / 4, 1e-15);
+  NEAR(loss_of("poisson", listed(denpa_bool("log", 1), denpa_end()), y, answers, 2, 2),
+       (1.7182818284590453 + 0.13533528323661270 + 17.085536923187668 + 54.598150033144236) / 4, 1e-14);
+  NEAR(loss_of("kl_divergence", NULL, p, half, 2, 2), (ln2 - ln3 / 2) / 2, 1e-15);
+  NEAR(loss_of("cosine_similarity", NULL, right, signs, 2, 2), 1 - 0.70710678118654757, 1e-15);
+}
+
 /* dW2 = z1' dy and so on, beside the same sums written out in C. */
 static void two_layer_gradients(void) {
   static const double x[] = {.5, -.2, 1.5, .7, -1.1, .4};
@@ -346,6 +369,7 @@ static const test_case tests[] = {
     {"softmax_is_shifted", softmax_is_shifted},
     {"squared_errors", squared_errors},
     {"cross_entropies", cross_entropies},
+    {"losses_of_elements", losses_of_elements},
     {"two_layer_gradients", two_layer_gradients},
     {"softmax_is_per_row", softmax_is_per_row},
     {"softmax_of_large_logits", softmax_of_large_logits},

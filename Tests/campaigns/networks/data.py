@@ -45,6 +45,14 @@ def target(form, shape, draw):
         weights = draw.random(shape, np.float32) * (draw.random(shape, np.float32) < 0.8)
         share = np.maximum(weights.sum(axis=-1, keepdims=True), np.float32(1e-3))
         return (weights / share).astype(np.float64)
+    if form == "signs":
+        return draw.choice(np.array([-1, 1], np.int32), shape)
+    if form == "answers":
+        return draw.integers(0, 2, shape)
+    if form == "parts":
+        return draw.integers(0, 9, shape) / 8
+    if form == "counts":
+        return draw.integers(0, 6, shape).astype(np.int32)
     numbers = draw.integers(0, shape[-1], shape[:-1])
     if form == "one-hot":
         rows = np.zeros(shape, np.int64)

@@ -9,6 +9,7 @@ from denpa.errors import DenpaError
 
 from . import engine
 from .data import output_gradients
+from .losses import OF_CLASSES
 from .tracked import FLOORS, Precision
 
 
@@ -29,7 +30,7 @@ def refused(case, trainer, inputs, targets):
     """Passes an invalid class number in the last row, and targets with too few rows."""
     for number, (term, target) in enumerate(zip(case.net.losses, targets)):
         shape = (*target.shape[:1], *case.net.shapes[case.net.outputs[term["output"]]])
-        is_numbers = term["kind"].endswith("cross_entropy") and target.dtype.kind in "iu"
+        is_numbers = term["kind"] in OF_CLASSES and target.dtype.kind in "iu"
         if not is_numbers or not target.size or (target.shape == shape and shape[-1] != 1) or shape[-1] > 255:
             continue
         bad = [array.copy() for array in targets]

@@ -181,6 +181,7 @@ def losses(draw, grown, net, wanted):
                 if net.dtypes[value] == "float"
                 and LOSSES[kind].forms(net.shapes[value])
                 and (LOSSES[kind].needs != "positive" or grown.positive[value])
+                and (LOSSES[kind].needs != "share" or net.is_share(value))
                 and not net.is_mistake(kind, value)
             ]
             if not fitting:
@@ -205,6 +206,8 @@ def attempt(seed, registry, variant, only, kind=None):
     theme = draw.choices([theme for theme, _ in THEMES], [weight for _, weight in THEMES])[0]
     theme = next((known for known, _ in THEMES if known.__name__ == only), theme)
     wanted = theme(draw)
+    if kind in LOSSES:
+        wanted, kind = {**wanted, "loss": kind}, None
     net = Growing(draw, registry, [kind] if kind else wanted.get("kinds", ()))
     rows = wanted["rows"]
     for _ in range(1 if wanted["shape"] else wanted.get("inputs") or draw.choice([1, 1, 1, 2, 3])):
@@ -233,6 +236,9 @@ def attempt(seed, registry, variant, only, kind=None):
         for _ in range(4):
             if net.grow():
                 break
+    # A loss of probabilities rarely finds any by chance.
+    if wanted.get("loss") and LOSSES[wanted["loss"]].needs != "any" and net.dtypes[-1] == "float":
+        net.add(draw.choice(["sigmoid", "softmax"]), [len(net.shapes) - 1], {})
     floats = [i for i, dtype in enumerate(net.dtypes) if dtype == "float" and net.shapes[i] is not None]
     outputs = [floats[-1]]
     for _ in range(wanted.get("outputs") or draw.choice([0, 0, 1, 1, 2, 3])):
@@ -289,7 +295,7 @@ def attempt(seed, registry, variant, only, kind=None):
 
 def network(seed, registry, theme=None, kind=None):
     """Returns the network of a seed; with `theme`, the one of that theme; with `kind`, one with many layers
-    of that kind.
+    of that kind, or with that loss.
     """
     for variant in range(100):
         try:

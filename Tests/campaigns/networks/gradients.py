@@ -7,7 +7,7 @@ import numpy as np
 from denpa.errors import NotFound
 
 from .data import output_gradients
-from .losses import one_hot
+from .losses import OF_CLASSES, one_hot
 from .tracked import Precision, Tracked
 
 
@@ -153,9 +153,7 @@ def target_forms(case, trainer, inputs, first, rows):
         given = []
         for term, target in zip(case.net.losses, targets):
             shape = (rows, *case.net.shapes[case.net.outputs[term["output"]]])
-            is_numbers = (
-                term["kind"].endswith("cross_entropy") and target.dtype.kind in "iu" and target.shape != shape
-            )
+            is_numbers = term["kind"] in OF_CLASSES and target.dtype.kind in "iu" and target.shape != shape
             if is_numbers and form == 0:
                 target = target.astype(np.int64 if target.dtype != np.int64 else np.int32).reshape(
                     target.shape[:-1] if target.ndim == len(shape) else (*target.shape, 1)

@@ -59,6 +59,7 @@ class Net:
             require(0 <= loss["output"] < len(self.outputs))
             value = self.outputs[loss["output"]]
             require(not self.is_mistake(loss["kind"], value))
+            require(LOSSES[loss["kind"]].needs != "share" or self.is_share(value))
             require(
                 self.dtypes[value] == "float"
                 and loss["form"] in LOSSES[loss["kind"]].forms(self.shapes[value])
@@ -104,9 +105,23 @@ class Net:
             return False
         if kind == "softmax_cross_entropy":
             return node.kind == "softmax"
-        function = node.attributes.get("activation", ["identity"])[0] if node.kind in ACTIVATED else node.kind
+        function = self.function_of(node)
+        if kind in ("sigmoid_cross_entropy", "focal"):
+            return function in ("sigmoid", "softmax")
         is_raw = node.kind in ACTIVATED and function == "identity"
-        return kind == "cross_entropy" and (is_raw or function in UNBOUNDED)
+        return kind in ("cross_entropy", "kl_divergence") and (is_raw or function in UNBOUNDED)
+
+    @staticmethod
+    def function_of(node):
+        """Returns the kind of the function whose values a node has: its activation, or itself."""
+        return node.attributes.get("activation", ["identity"])[0] if node.kind in ACTIVATED else node.kind
+
+    def is_share(self, value):
+        """Whether a value is computed by a function whose values are 0 to 1."""
+        node = self.node_of(value)
+        while node and node.kind in ("identity", "flatten"):
+            node = self.node_of(node.inputs[0])
+        return bool(node) and self.function_of(node) in ("sigmoid", "softmax")
 
     def node_of(self, value):
         """Returns the node that computes a value; None for an input."""

@@ -5,27 +5,20 @@ A loss is a class with
     forms(shape)                         the forms of targets (data.py) that it takes for predictions of a
     sample shape value(attributes, y, t, rows)        (loss, dy), tracked, for a tracked prediction and
     targets as data.py makes them choose(draw)                         attributes for a random network needs
-    what predictions must be: "any", "positive" and its kind in LOSSES.
+    what predictions must be: "any", "positive", or "share" (0 to 1) and its kind in LOSSES.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from .element_losses import ELEMENT_LOSSES
+from .reductions import REDUCTIONS, reduction, scale
 from .reference import Softmax
 from .tracked import CURVE, Tracked
 
-REDUCTIONS = ["mean", "sum", "batch_mean"]  # "none" gives no single number, so nothing can be trained on it
-
-
-def scale(attributes, elements, rows):
-    """Returns the factor of a sum of `elements` terms, from the given number of samples."""
-    reduction = attributes.get("reduction", "mean")
-    return {"mean": 1 / max(elements, 1), "batch_mean": 1 / max(rows, 1), "sum": 1.0}[reduction]
-
-
-def reduction(draw):
-    return {} if draw.chance(0.4) else {"reduction": draw.choice(REDUCTIONS)}
+# Losses whose targets may be class numbers.
+OF_CLASSES = ("cross_entropy", "softmax_cross_entropy")
 
 
 class MeanSquaredError:
@@ -112,4 +105,5 @@ LOSSES = {
     "mean_squared_error": MeanSquaredError(),
     "cross_entropy": CrossEntropy(),
     "softmax_cross_entropy": SoftmaxCrossEntropy(),
+    **ELEMENT_LOSSES,
 }

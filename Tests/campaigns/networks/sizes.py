@@ -129,7 +129,7 @@ class Census:
             self.mark("squared error: elements, a block", count, AT["square block"])
             self.mark("squared error: elements, a chunk", count, AT["chunk"])
             self.mark("squared error: elements, all chunks", count, AT["chunk"] * AT["loss chunks"], 4096)
-        elif kind.endswith("cross_entropy"):
+        elif kind in ("cross_entropy", "softmax_cross_entropy"):
             self.rows("cross-entropy", rows, columns)
             chunk = max(1, AT["chunk"] // max(columns, 1))
             self.mark("cross-entropy: rows, all chunks", rows, chunk * AT["loss chunks"])

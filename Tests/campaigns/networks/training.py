@@ -7,6 +7,7 @@ import numpy as np
 from . import engine
 from .disturbing import disturb, otherwise, published, shuffled
 from .graph import Pass
+from .losses import OF_CLASSES
 from .optimizers import OPTIMIZERS
 from .tracked import FLOORS, UNITS, Precision, Tracked
 
@@ -141,7 +142,7 @@ def evaluate(case):
                 reference, targets = case.reference(first, count), case.part(case.targets, first, count)
                 total = total + reference.loss(targets, rows)[0]
                 loss = case.net.losses[0]
-                if loss["kind"].endswith("cross_entropy"):
+                if loss["kind"] in OF_CLASSES:
                     y = reference.values[case.net.outputs[loss["output"]]]
                     sure, open_, all_ = right(y, targets[0], FLOORS[case.dtype])
                     hits, unsure, decisions = hits + sure, unsure + open_, decisions + all_

@@ -32,6 +32,7 @@ WORDS = {
     "lstm": "LSTM",
     "gru": "GRU",
     "rms": "RMS",
+    "kl": "KL",
     "sgd": "SGD",
     "adamw": "AdamW",
     "rmsprop": "RMSProp",

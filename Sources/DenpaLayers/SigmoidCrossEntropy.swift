@@ -1,0 +1,19 @@
+import DenpaCore
+import DenpaGraph
+import DenpaKernelTypes
+
+/// Binary cross-entropy from logits: p = σ(x), E = mean of −t·log p − (1 − t)·log(1 − p); dx = p − t
+///
+/// Shapes and reduction as in `MeanSquaredError`: each element is a question of its own (multi-label). x are
+/// any numbers, t 0 … 1; integers are converted. Computed as |x|·(t or 1 − t) + log(1 + e^−|x|), so logits of
+/// any size are safe and nothing cancels. Good, 1952; the form: Cox, 1958.
+public struct SigmoidCrossEntropy: ElementLossLayer {
+  public static let spec = ElementLosses.spec(
+    "sigmoid_cross_entropy",
+    "Binary cross-entropy of the sigmoid of logits: E = mean −t·log σ(x) − (1 − t)·log(1 − σ(x)).",
+    "x any shape, logits; t like x, 0 … 1; several labels a row may be 1. It never overflows.",
+    prediction: "x", range: -3...3, targets: [0, 1, 1, 0, 0.25])
+  let loss: ElementLoss
+
+  public init(_ attributes: Attributes) { loss = ElementLoss(.sigmoidCrossEntropy, attributes) }
+}
