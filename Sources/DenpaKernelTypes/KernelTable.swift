@@ -12,7 +12,7 @@ public enum Kernel: Int, Sendable, CaseIterable {
   case softmax, softmaxGradient
   case crossEntropy, crossEntropyGradient
   case squaredError, squaredErrorGradient
-  case sgd, adam
+  case sgd, adam, update
   case sumSquares, clip
 }
 

@@ -1,7 +1,7 @@
 import DenpaKernelTypes
 
 /// Weight decay as a part of the gradient.
-private struct Decay<V: Vector> {
+struct Decay<V: Vector> {
   private let rate: V
 
   @inline(__always) init(_ rate: Double) { self.rate = V.splat(rate) }
@@ -54,8 +54,47 @@ extension Vector {
   /// This vector with 0 wherever |x| is below the least normal number. An optimizer's state for a weight
   /// without a gradient (in a dead unit) decays until it is subnormal, and arithmetic on that takes a hundred
   /// times as long.
-  @inline(__always) fileprivate var withoutSubnormals: Self {
+  @inline(__always) var withoutSubnormals: Self {
     Self.select(Self.leastNormal, greaterThan: magnitude, Self.zero, self)
+  }
+}
+
+/// What an optimizer keeps of a span of weights.
+struct Kept<V: Vector> {
+  private let memory: UnsafeMutablePointer<V.Scalar>
+
+  @inline(__always) init(_ memory: Mutable?) { self.memory = memory.of(V.Scalar.self) }
+
+  @inline(__always) func load(_ i: Int, _ n: Int) -> V { V.load(memory + i, n) }
+
+  @inline(__always) func set(_ value: V, _ i: Int, _ n: Int) -> V {
+    value.store(memory + i, n)
+    return value
+  }
+}
+
+/// A running mean, kept for each weight: beta·mean + (1 − beta)·x.
+struct Mean<V: Vector> {
+  private let mean: Kept<V>, share: V, rest: V
+
+  @inline(__always) init(_ memory: Mutable?, _ beta: Double) {
+    mean = Kept(memory)
+    share = V.splat(beta)
+    rest = V.splat(1 - beta)
+  }
+
+  @inline(__always) func load(_ i: Int, _ n: Int) -> V { mean.load(i, n) }
+
+  /// Returns the mean as it would be with x, and leaves it as it is.
+  @inline(__always) func with(_ x: V, _ i: Int, _ n: Int) -> V { V.fma(share, load(i, n), rest * x) }
+
+  @inline(__always) func add(_ x: V, _ i: Int, _ n: Int) -> V {
+    mean.set(with(x, i, n).withoutSubnormals, i, n)
+  }
+
+  /// Adds x², where (1 − beta)·x comes first: it does not overflow before x² does.
+  @inline(__always) func addSquare(of x: V, _ i: Int, _ n: Int) -> V {
+    mean.set(V.fma(share, load(i, n), rest * x * x).withoutSubnormals, i, n)
   }
 }
 
@@ -67,10 +106,8 @@ enum Adam<V: Vector>: RangeKernel {
   @inline(__always) static func run(_ a: UnsafePointer<AdamArguments>, _ lower: Int, _ upper: Int) {
     let w = a.pointee.weights.of(V.Scalar.self)
     let g = a.pointee.gradient.of(V.Scalar.self)
-    let first = a.pointee.first.of(V.Scalar.self)
-    let second = a.pointee.second.of(V.Scalar.self)
-    let beta1 = V.splat(a.pointee.beta1), rest1 = V.splat(1 - a.pointee.beta1)
-    let beta2 = V.splat(a.pointee.beta2), rest2 = V.splat(1 - a.pointee.beta2)
+    let first = Mean<V>(a.pointee.first, a.pointee.beta1)
+    let second = Mean<V>(a.pointee.second, a.pointee.beta2)
     let step = V.splat(-a.pointee.learningRate * a.pointee.correction1)
     let correction2 = V.splat(a.pointee.correction2)
     let epsilon = V.splat(a.pointee.epsilon)
@@ -80,10 +117,8 @@ enum Adam<V: Vector>: RangeKernel {
     sweep(V.self, lower, upper) { i, n in
       let weight = V.load(w + i, n)
       let gradient = decay.gradient(V.load(g + i, n), weight)
-      let m = V.fma(beta1, V.load(first + i, n), rest1 * gradient).withoutSubnormals
-      let v = V.fma(beta2, V.load(second + i, n), rest2 * gradient * gradient).withoutSubnormals
-      m.store(first + i, n)
-      v.store(second + i, n)
+      let m = first.add(gradient, i, n)
+      let v = second.addSquare(of: gradient, i, n)
       let scale = step / ((v * correction2).squareRoot + epsilon)
       V.fma(m, scale, weight * kept).store(w + i, n)
     }
