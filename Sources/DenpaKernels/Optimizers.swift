@@ -67,13 +67,12 @@ struct Kept<V: Vector> {
 
   @inline(__always) func load(_ i: Int, _ n: Int) -> V { V.load(memory + i, n) }
 
-  @inline(__always) func set(_ value: V, _ i: Int, _ n: Int) -> V {
-    value.store(memory + i, n)
-    return value
-  }
+  @inline(__always) func set(_ value: V, _ i: Int, _ n: Int) { value.store(memory + i, n) }
 }
 
-/// A running mean, kept for each weight: beta·mean + (1 − beta)·x.
+/// A running mean, kept for each weight: beta·mean + (1 − beta)·x. It is set in the end, after everything has
+/// been loaded: a load that follows a store costs Adam a seventh, because the processor takes addresses a
+/// multiple of 4 KiB apart for the same.
 struct Mean<V: Vector> {
   private let mean: Kept<V>, share: V, rest: V
 
@@ -85,16 +84,15 @@ struct Mean<V: Vector> {
 
   @inline(__always) func load(_ i: Int, _ n: Int) -> V { mean.load(i, n) }
 
-  /// Returns the mean as it would be with x, and leaves it as it is.
-  @inline(__always) func with(_ x: V, _ i: Int, _ n: Int) -> V { V.fma(share, load(i, n), rest * x) }
+  @inline(__always) func set(_ value: V, _ i: Int, _ n: Int) { mean.set(value, i, n) }
 
-  @inline(__always) func add(_ x: V, _ i: Int, _ n: Int) -> V {
-    mean.set(with(x, i, n).withoutSubnormals, i, n)
+  /// Returns the mean as it will be with x.
+  @inline(__always) func with(_ x: V, _ i: Int, _ n: Int) -> V {
+    V.fma(share, load(i, n), rest * x).withoutSubnormals
   }
 
-  /// Adds x², where (1 − beta)·x comes first: it does not overflow before x² does.
-  @inline(__always) func addSquare(of x: V, _ i: Int, _ n: Int) -> V {
-    mean.set(V.fma(share, load(i, n), rest * x * x).withoutSubnormals, i, n)
+  @inline(__always) func withSquare(of x: V, _ i: Int, _ n: Int) -> V {
+    V.fma(share, load(i, n), rest * x * x).withoutSubnormals
   }
 }
 
@@ -117,8 +115,10 @@ enum Adam<V: Vector>: RangeKernel {
     sweep(V.self, lower, upper) { i, n in
       let weight = V.load(w + i, n)
       let gradient = decay.gradient(V.load(g + i, n), weight)
-      let m = first.add(gradient, i, n)
-      let v = second.addSquare(of: gradient, i, n)
+      let m = first.with(gradient, i, n)
+      let v = second.withSquare(of: gradient, i, n)
+      first.set(m, i, n)
+      second.set(v, i, n)
       let scale = step / ((v * correction2).squareRoot + epsilon)
       V.fma(m, scale, weight * kept).store(w + i, n)
     }

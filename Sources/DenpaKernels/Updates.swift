@@ -59,9 +59,13 @@ private struct AMSGrad<V: Vector>: Rule {
   }
 
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
-    let m = first.add(gradient, i, n)
-    let v = greatest.set(V.max(greatest.load(i, n), second.addSquare(of: gradient, i, n)), i, n)
-    return m / ((v * correction2).squareRoot + epsilon)
+    let m = first.with(gradient, i, n)
+    let v = second.withSquare(of: gradient, i, n)
+    let most = V.max(greatest.load(i, n), v)
+    first.set(m, i, n)
+    second.set(v, i, n)
+    greatest.set(most, i, n)
+    return m / ((most * correction2).squareRoot + epsilon)
   }
 }
 
@@ -78,8 +82,10 @@ private struct NAdam<V: Vector>: Rule {
   }
 
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
-    let m = first.add(gradient, i, n)
-    let v = second.addSquare(of: gradient, i, n)
+    let m = first.with(gradient, i, n)
+    let v = second.withSquare(of: gradient, i, n)
+    first.set(m, i, n)
+    second.set(v, i, n)
     return V.fma(meanShare, m, gradientShare * gradient) / ((v * correction2).squareRoot + epsilon)
   }
 }
@@ -95,8 +101,10 @@ private struct RAdam<V: Vector>: Rule {
   }
 
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
-    let m = first.add(gradient, i, n)
-    let v = second.addSquare(of: gradient, i, n)
+    let m = first.with(gradient, i, n)
+    let v = second.withSquare(of: gradient, i, n)
+    first.set(m, i, n)
+    second.set(v, i, n)
     return m / V.select(correction2, greaterThan: V.zero, v.squareRoot + epsilon, V.one)
   }
 }
@@ -113,8 +121,11 @@ private struct Adamax<V: Vector>: Rule {
   }
 
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
-    let m = first.add(gradient, i, n)
-    return m / norm.set(V.max(share * norm.load(i, n), gradient.magnitude + epsilon), i, n)
+    let m = first.with(gradient, i, n)
+    let u = V.max(share * norm.load(i, n), gradient.magnitude + epsilon)
+    first.set(m, i, n)
+    norm.set(u, i, n)
+    return m / u
   }
 }
 
@@ -130,15 +141,19 @@ private struct RMSProp<V: Vector>: Rule {
   }
 
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
-    var variance = square.addSquare(of: gradient, i, n)
+    var variance = square.withSquare(of: gradient, i, n)
+    square.set(variance, i, n)
     if let mean {
-      let m = mean.add(gradient, i, n)
+      let m = mean.with(gradient, i, n)
+      mean.set(m, i, n)
       // Rounding may make it negative for gradients that hardly vary.
       variance = V.max(V.zero, variance - m * m)
     }
     let change = gradient / (variance.squareRoot + epsilon)
     guard let velocity else { return change }
-    return velocity.set(V.fma(momentum, velocity.load(i, n), change).withoutSubnormals, i, n)
+    let speed = V.fma(momentum, velocity.load(i, n), change).withoutSubnormals
+    velocity.set(speed, i, n)
+    return speed
   }
 }
 
@@ -151,7 +166,8 @@ private struct Adagrad<V: Vector>: Rule {
   }
 
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
-    let total = sum.set(V.fma(gradient, gradient, sum.load(i, n)).withoutSubnormals, i, n)
+    let total = V.fma(gradient, gradient, sum.load(i, n)).withoutSubnormals
+    sum.set(total, i, n)
     return gradient / (total.squareRoot + epsilon)
   }
 }
@@ -166,9 +182,11 @@ private struct Adadelta<V: Vector>: Rule {
   }
 
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
-    let root = (square.addSquare(of: gradient, i, n) + epsilon).squareRoot
-    let change = (changes.load(i, n) + epsilon).squareRoot / root * gradient
-    _ = changes.addSquare(of: change, i, n)
+    let v = square.withSquare(of: gradient, i, n)
+    let change = (changes.load(i, n) + epsilon).squareRoot / (v + epsilon).squareRoot * gradient
+    let u = changes.withSquare(of: change, i, n)
+    square.set(v, i, n)
+    changes.set(u, i, n)
     return change
   }
 }
@@ -190,9 +208,11 @@ private struct Rprop<V: Vector>: Rule {
     let turn = gradient.sign * last.load(i, n).sign
     let factor = V.select(turn, greaterThan: V.zero, growing, V.one)
     let step = steps.load(i, n) * V.select(V.zero, greaterThan: turn, shrinking, factor)
-    let bounded = steps.set(V.max(V.min(step, greatest), least), i, n)
+    let bounded = V.max(V.min(step, greatest), least)
     // Where the sign changed, the weight waits, and the next gradient counts as the first one.
-    let kept = last.set(V.select(V.zero, greaterThan: turn, V.zero, gradient), i, n)
+    let kept = V.select(V.zero, greaterThan: turn, V.zero, gradient)
+    steps.set(bounded, i, n)
+    last.set(kept, i, n)
     return kept.sign * bounded
   }
 }
@@ -207,7 +227,7 @@ private struct Lion<V: Vector>: Rule {
 
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
     let sign = ahead.with(gradient, i, n).sign
-    _ = first.add(gradient, i, n)
+    first.set(first.with(gradient, i, n), i, n)
     return sign
   }
 }

@@ -2,8 +2,8 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// Adadelta: v ← rho·v + (1 − rho)·g²; d = g·√(u + epsilon) / √(v + epsilon); u ← rho·u + (1 − rho)·d²; w ← w −
-/// learning_rate·d, where g includes weight_decay·w.
+/// Adadelta: v ← rho·v + (1 − rho)·g²; d = g·√(u + epsilon) / √(v + epsilon); u ← rho·u + (1 − rho)·d²; w ← w
+/// − learning_rate·d, where g includes weight_decay·w.
 ///
 /// Source: Zeiler, 2012, who has no learning rate (it is 1); the defaults are PyTorch's.
 struct Adadelta: Optimizer {

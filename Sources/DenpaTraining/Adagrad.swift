@@ -2,8 +2,9 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// Adagrad: s ← s + g²; w ← w − rate·g / (√s + epsilon), rate = learning_rate / (1 + (t − 1)·learning_rate_decay)
-/// in step t, where g includes weight_decay·w and s is `initial_accumulator` at first.
+/// Adagrad: s ← s + g²; w ← w − rate·g / (√s + epsilon), rate = learning_rate / (1 + (t −
+/// 1)·learning_rate_decay) in step t, where g includes weight_decay·w and s is `initial_accumulator` at
+/// first.
 ///
 /// Source: Duchi, Hazan & Singer, 2011; the form and the defaults are PyTorch's.
 struct Adagrad: Optimizer {

@@ -5,9 +5,10 @@ import DenpaKernelTypes
 /// Adam: m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; w ← w − learning_rate·m̂ / (√v̂ + epsilon), m̂ = m / (1 −
 /// β₁ᵗ), v̂ = v / (1 − β₂ᵗ).
 ///
-/// `weight_decay` is added to g as weight_decay·w (L2). With `amsgrad`, v̂ is computed from the greatest v so far,
-/// which is kept only then. It is an attribute, not a kind, because adamw has it too, and because whoever uses
-/// it compares it with the same optimizer without it. Sources: Kingma & Ba, 2015; Reddi, Kale & Kumar, 2018.
+/// `weight_decay` is added to g as weight_decay·w (L2). With `amsgrad`, v̂ is computed from the greatest v so
+/// far, which is kept only then. It is an attribute, not a kind, because adamw has it too, and because
+/// whoever uses it compares it with the same optimizer without it. Sources: Kingma & Ba, 2015; Reddi, Kale &
+/// Kumar, 2018.
 struct Adam: Optimizer {
   static let definition = OptimizerDefinition(
     kind: "adam",

@@ -2,10 +2,11 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// LAMB: with Adam's m̂ and v̂, u = m̂ / (√v̂ + epsilon) + weight_decay·w; w ← w − learning_rate·(‖w‖ / ‖u‖)·u, where the
-/// norms are those of the whole parameter, and the ratio is 1 if one of them is 0.
+/// LAMB: with Adam's m̂ and v̂, u = m̂ / (√v̂ + epsilon) + weight_decay·w; w ← w − learning_rate·(‖w‖ /
+/// ‖u‖)·u, where the norms are those of the whole parameter, and the ratio is 1 if one of them is 0.
 ///
-/// For large batches. It is made of the kernels that exist, so u is kept beside m and v. Source: You et al., 2020.
+/// For large batches. It is made of the kernels that exist, so u is kept beside m and v. Source: You et al.,
+/// 2020.
 struct LAMB: Optimizer {
   static let definition = OptimizerDefinition(
     kind: "lamb", summary: "Adam whose steps are as large as each parameter's norm says: for large batches.",
@@ -48,8 +49,8 @@ struct LAMB: Optimizer {
     var all = Memory(
       adamStep: kernels[.adam], decayStep: kernels[.scale], descentStep: kernels[.sgd],
       squaresStep: kernels[.sumSquares])
-    // Adam's kernel writes the direction: a step of rate −1 from weights of which nothing is kept, because all
-    // of them decay.
+    // Adam's kernel writes the direction: a step of rate −1 from weights of which nothing is kept, because
+    // all of them decay.
     all.adam.count = span.count
     all.adam.weights = span.state[2]
     all.adam.gradient = span.gradient

@@ -4,8 +4,8 @@ import DenpaKernelTypes
 
 /// Lion: c = β₁m + (1 − β₁)g; w ← w − learning_rate·(sign(c) + weight_decay·w); m ← β₂m + (1 − β₂)g.
 ///
-/// The weight decay is decoupled, as in AdamW. Rates are to be 3 to 10 times smaller than Adam's. Source: Chen et
-/// al., 2023, with their defaults.
+/// The weight decay is decoupled, as in AdamW. Rates are to be 3 to 10 times smaller than Adam's. Source:
+/// Chen et al., 2023, with their defaults.
 struct Lion: Optimizer {
   static let definition = OptimizerDefinition(
     kind: "lion",

@@ -3,11 +3,11 @@ import DenpaGraph
 import DenpaKernelTypes
 import Glibc
 
-/// NAdam, Adam with Nesterov's momentum: with Adam's m and v, μₜ = β₁(1 − ½·0.96^(t·momentum_decay)) and Πₜ = μ₁⋯μₜ,
-/// w ← w − learning_rate·(μₜ₊₁m / (1 − Πₜ₊₁) + (1 − μₜ)g / (1 − Πₜ)) / (√(v / (1 − β₂ᵗ)) + epsilon).
+/// NAdam, Adam with Nesterov's momentum: with Adam's m and v, μₜ = β₁(1 − ½·0.96^(t·momentum_decay)) and Πₜ =
+/// μ₁⋯μₜ, w ← w − learning_rate·(μₜ₊₁m / (1 − Πₜ₊₁) + (1 − μₜ)g / (1 − Πₜ)) / (√(v / (1 − β₂ᵗ)) + epsilon).
 ///
-/// `weight_decay` is added to g as weight_decay·w, or, if decoupled, subtracted as in AdamW. Source: Dozat, 2016;
-/// the defaults are PyTorch's.
+/// `weight_decay` is added to g as weight_decay·w, or, if decoupled, subtracted as in AdamW. Source: Dozat,
+/// 2016; the defaults are PyTorch's.
 struct NAdam: Optimizer {
   static let definition = OptimizerDefinition(
     kind: "nadam", summary: "Adam with Nesterov's momentum, which grows in the first steps.",
@@ -39,10 +39,21 @@ struct NAdam: Optimizer {
   private struct Momentum {
     var beta1: Double
     var decay: Double
-    /// The product of the momenta of all steps so far.
+    /// The product of the momenta of the first `count` steps.
     var product = 1.0
+    var count: Int64 = 0
 
     func value(_ t: Int64) -> Double { beta1 * (1 - 0.5 * pow(0.96, Double(t) * decay)) }
+
+    /// Returns that of t steps. It depends on t alone: what is kept only saves multiplications.
+    mutating func product(of t: Int64) -> Double {
+      if count > t { (product, count) = (1, 0) }
+      while count < t {
+        count += 1
+        product *= value(count)
+      }
+      return product
+    }
   }
 
   var state: [OptimizerState] { [OptimizerState("first"), OptimizerState("second")] }
@@ -61,8 +72,7 @@ struct NAdam: Optimizer {
     return OptimizerSweep(kernels, prepared, at: memory) { memory, t, learningRate in
       let prepared = memory.assumingMemoryBound(to: Prepared<Momentum>.self)
       let now = prepared.pointee.own.value(t), next = prepared.pointee.own.value(t + 1)
-      prepared.pointee.own.product *= now
-      let product = prepared.pointee.own.product
+      let product = prepared.pointee.own.product(of: t)
       prepared.pointee.set(step: learningRate, learningRate: learningRate)
       prepared.pointee.arguments.gradientShare = (1 - now) / (1 - product)
       prepared.pointee.arguments.meanShare = next / (1 - product * next)

@@ -2,12 +2,12 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// RAdam, rectified Adam: with Adam's m and v, m̂ = m / (1 − β₁ᵗ), ρ∞ = 2 / (1 − β₂) − 1 and ρ = ρ∞ − 2tβ₂ᵗ / (1 − β₂ᵗ),
-/// w ← w − learning_rate·r·m̂·√(1 − β₂ᵗ) / (√v + epsilon), r = √((ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ)), if ρ > 5;
-/// in the first steps, where v says too little, w ← w − learning_rate·m̂.
+/// RAdam, rectified Adam: with Adam's m and v, m̂ = m / (1 − β₁ᵗ), ρ∞ = 2 / (1 − β₂) − 1 and ρ = ρ∞ − 2tβ₂ᵗ /
+/// (1 − β₂ᵗ), w ← w − learning_rate·r·m̂·√(1 − β₂ᵗ) / (√v + epsilon), r = √((ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ −
+/// 2)ρ)), if ρ > 5; in the first steps, where v says too little, w ← w − learning_rate·m̂.
 ///
-/// `weight_decay` is added to g as weight_decay·w, or, if decoupled, subtracted as in AdamW. Source: Liu et al.,
-/// 2020; the place of epsilon and the defaults are PyTorch's.
+/// `weight_decay` is added to g as weight_decay·w, or, if decoupled, subtracted as in AdamW. Source: Liu et
+/// al., 2020; the place of epsilon and the defaults are PyTorch's.
 struct RAdam: Optimizer {
   static let definition = OptimizerDefinition(
     kind: "radam", summary: "Adam that trusts v only as far as it has seen gradients: no warm-up is needed.",

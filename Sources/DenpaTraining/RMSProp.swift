@@ -6,9 +6,9 @@ import DenpaKernelTypes
 /// weight_decay·w.
 ///
 /// If it is `centered`, v is replaced by v − m², an estimate of g's variance, where m ← rho·m + (1 − rho)·g.
-/// With a momentum, u ← momentum·u + g / (√v + epsilon) and w ← w − learning_rate·u. Sources: Tieleman & Hinton,
-/// 2012 (lecture 6.5 of "Neural Networks for Machine Learning"); centered: Graves, 2013; the form and the
-/// defaults are PyTorch's, whose alpha is rho.
+/// With a momentum, u ← momentum·u + g / (√v + epsilon) and w ← w − learning_rate·u. Sources: Tieleman &
+/// Hinton, 2012 (lecture 6.5 of "Neural Networks for Machine Learning"); centered: Graves, 2013; the form and
+/// the defaults are PyTorch's, whose alpha is rho.
 struct RMSProp: Optimizer {
   static let definition = OptimizerDefinition(
     kind: "rmsprop", summary: "Gradients divided by the root of their running mean square.",

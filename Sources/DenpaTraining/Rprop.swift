@@ -2,9 +2,10 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// Rprop, resilient backpropagation: each weight has a step of its own. It grows by `eta_plus` if the sign of g is
-/// that of the last step, and shrinks by `eta_minus` if it is the opposite one, within `step_min` and `step_max`.
-/// w ← w − sign(g)·step; after a change of sign, w stays, and the next step leaves its step as it is.
+/// Rprop, resilient backpropagation: each weight has a step of its own. It grows by `eta_plus` if the sign of
+/// g is that of the last step, and shrinks by `eta_minus` if it is the opposite one, within `step_min` and
+/// `step_max`. w ← w − sign(g)·step; after a change of sign, w stays, and the next step leaves its step as it
+/// is.
 ///
 /// Steps are initially `learning_rate`; another learning rate that is set later scales all of them. For full
 /// batches: the signs of mini-batches' gradients change at random. Source: Riedmiller & Braun, 1993; the form

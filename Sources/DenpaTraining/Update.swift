@@ -20,8 +20,8 @@ extension UpdateArguments {
   }
 }
 
-/// What a sweep of the kernel `update` has in its memory: the kernel's arguments, which come first, and what the
-/// next step's are computed from.
+/// What a sweep of the kernel `update` has in its memory: the kernel's arguments, which come first, and what
+/// the next step's are computed from.
 struct Prepared<Own> {
   var arguments: UpdateArguments
   /// What is subtracted from a weight in a step, times the learning rate and the weight.

@@ -4,8 +4,8 @@ import Testing
 
 private let counts = [0, 1, 3, 4, 5, 8, 9, 15, 16, 17, 33, 16_384, 16_385, 40_001]
 
-/// A rule with its constants, and its formula for one element: from the gradient and what is kept to the change
-/// and what is kept then.
+/// A rule with its constants, and its formula for one element: from the gradient and what is kept to the
+/// change and what is kept then.
 private struct Case: Sendable {
   var name: String
   var rule: UpdateRule

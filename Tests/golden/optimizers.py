@@ -193,6 +193,8 @@ def follow(make, options, groups):
 
 
 def main():
+    # Otherwise the product of NAdam's momenta would be in float32.
+    torch.set_default_dtype(torch.float64)
     cases = [(kind, attributes, make, options, {}) for kind, attributes, make, options in CASES]
     for kind, attributes, make, groups in GROUPED:
         cases.append((kind, attributes, make, {TORCH[key]: v for key, v in attributes.items()}, groups))

@@ -18,12 +18,12 @@ def title(case):
     return "-".join([case["kind"], *given, *case["groups"]])
 
 
-def network(case):
+def network(case, dtype):
     """The golden network, with its initial weights and the case's optimizer."""
     net = dp.Sequential(
         [dp.Dense(4, activation="tanh", name="first"), dp.Dense(2, name="second")],
         input_shape=3,
-        dtype="float64",
+        dtype=dtype,
     )
     for name, value in GOLDEN["weights"].items():
         net.parameters[name] = value
@@ -41,7 +41,7 @@ def batches():
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=title)
 def test_as_pytorch(case):
     """Batches grow in the first steps, and the trainer with them; what the optimizer keeps stays."""
-    net = network(case)
+    net = network(case, "float64")
     for step, (x, t) in enumerate(batches()):
         net.train_batch(x, t)
         for name, value in case["after"].get(str(step + 1), {}).items():
@@ -52,12 +52,7 @@ def test_as_pytorch(case):
 @pytest.mark.parametrize("case", GOLDEN["cases"][:: len(GOLDEN["cases"]) // 8], ids=title)
 def test_the_same_in_float32(case):
     """The weights are near those in float64 after ten steps, before rounding errors have grown."""
-    net = dp.Sequential(
-        [dp.Dense(4, activation="tanh", name="first"), dp.Dense(2, name="second")], input_shape=3
-    )
-    for name, value in GOLDEN["weights"].items():
-        net.parameters[name] = value
-    net.compile("mean_squared_error", network(case).optimizer)
+    net = network(case, "float32")
     for (x, t), _ in zip(batches(), range(10)):
         net.train_batch(x, t)
     for name, value in case["after"]["10"].items():
