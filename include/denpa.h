@@ -473,7 +473,8 @@ typedef struct denpa_fit_options {
  * Memory use beyond the data and the trainer: the values of one batch, allocated at the first batch; a copy
  * of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; and
  * 8 bytes per row for the order, if it is shuffled. Nothing else grows with the data. A trainer holds the
- * parameters twice (weights and gradients), plus once for the momentum of sgd or twice for adam. */
+ * parameters twice (weights and gradients), plus what the optimizer keeps: for sgd with momentum once more,
+ * for adam twice, for adam with amsgrad three times. */
 denpa_status denpa_fit(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                        const denpa_tensor *targets, int32_t target_count, const denpa_fit_options *options,
                        double *loss);
@@ -575,8 +576,9 @@ denpa_status denpa_trainer_zero_gradients(denpa_trainer *trainer);
 denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, denpa_tensor *view);
 
 /* Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd
- * with momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer
- * is destroyed; together with denpa_trainer_step_count it is all that an optimizer remembers.
+ * with momentum, "first" or "second" for adam and adamw, and with amsgrad also "greatest"; the error for
+ * another name lists those of the optimizer. It is writable and remains valid until the trainer is destroyed;
+ * together with denpa_trainer_step_count it is all that an optimizer remembers.
  *
  * Returns DENPA_NOT_FOUND if there is no such parameter or the optimizer keeps nothing of that name,
  * DENPA_BAD_STATE if the trainer has no optimizer. */

@@ -39,14 +39,19 @@ public struct OptimizerSpan {
   }
 }
 
-/// A tensor that an optimizer keeps for each parameter: a moment, a counter. It is initially zero.
+/// A tensor that an optimizer keeps for each parameter: a moment, a counter.
 public struct OptimizerState: Sendable {
   public var name: String
+  /// What its elements are before the first step.
+  public var initial: Double
   /// Computes its shape from the parameter's.
   public var shape: @Sendable (Shape) -> Shape
 
-  public init(_ name: String, shape: @escaping @Sendable (Shape) -> Shape = { $0 }) {
+  public init(
+    _ name: String, initial: Double = 0, shape: @escaping @Sendable (Shape) -> Shape = { $0 }
+  ) {
     self.name = name
+    self.initial = initial
     self.shape = shape
   }
 }
@@ -54,8 +59,7 @@ public struct OptimizerState: Sendable {
 /// How weights are updated from gradients.
 public protocol Optimizer: Sendable {
   var learningRate: Double { get }
-  /// What the optimizer keeps for each parameter: "velocity", or "first" and "second". A span may have more
-  /// than that, if another group of parameters needs more.
+  /// What the optimizer keeps for each parameter: "velocity", or "first" and "second".
   var state: [OptimizerState] { get }
   /// Whether each element of a parameter is updated from the same elements of the gradient and the state
   /// alone. If so, adjacent parameters are swept together, and the state has their shapes.

@@ -297,6 +297,41 @@ public struct AdamArguments {
   public init() {}
 }
 
+/// The rules of `Kernel.update`, each a file in DenpaTraining, which has the whole formula.
+public enum UpdateRule: Int32, Sendable {
+  case amsgrad = 0
+  case nadam = 1
+  case radam = 2
+  case adamax = 3
+  case rmsprop = 4
+  case adagrad = 5
+  case adadelta = 6
+  case rprop = 7
+  case lion = 8
+}
+
+/// w = kept·w − step·change, where the change is computed by the rule from g + weightDecay·w and from what is
+/// kept of w: first, second, third, in the order of the optimizer's `state`.
+public struct UpdateArguments {
+  public var count = 0
+  public var weights: Mutable? = nil, gradient: Const? = nil
+  public var first: Mutable? = nil, second: Mutable? = nil, third: Mutable? = nil
+  /// Raw value of `UpdateRule`.
+  public var rule: Int32 = 0
+  public var step = 0.0, kept = 1.0, weightDecay = 0.0
+  /// The means' shares of what they were; beta2 is that of the squares.
+  public var beta1 = 0.0, beta2 = 0.0, epsilon = 0.0
+  /// 1/(1 − beta2ᵗ). radam: 0 as long as steps are not divided by the root of the squares.
+  public var correction2 = 1.0
+  /// nadam: the shares of the mean and of the gradient in the change.
+  public var meanShare = 0.0, gradientShare = 0.0
+  /// rmsprop: the velocity's share of what it was.
+  public var momentum = 0.0
+  /// rprop: the factors of steps, and their bounds.
+  public var shrinking = 0.0, growing = 0.0, leastStep = 0.0, greatestStep = 0.0
+  public init() {}
+}
+
 /// Adds Σ x² to `total`.
 public struct SumSquaresArguments {
   public var count = 0

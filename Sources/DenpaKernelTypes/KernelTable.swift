@@ -13,7 +13,7 @@ public enum Kernel: Int, Sendable, CaseIterable {
   case crossEntropy, crossEntropyGradient
   case squaredError, squaredErrorGradient
   case elementLoss, cosineLoss
-  case sgd, adam
+  case sgd, adam, update
   case sumSquares, clip
 }
 

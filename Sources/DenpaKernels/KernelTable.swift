@@ -92,6 +92,7 @@ private func step(_ kernel: Kernel) -> Step {
     return { CosineLoss<V>.call($0, $1) { c, k, _ in runLossChunk(CosineLoss<V>.self, c, k) } }
   case .sgd: return { divide(SGD<V>.self, $0, $1) { c, k, _ in runChunk(SGD<V>.self, c, k) } }
   case .adam: return { divide(Adam<V>.self, $0, $1) { c, k, _ in runChunk(Adam<V>.self, c, k) } }
+  case .update: return { divide(Update<V>.self, $0, $1) { c, k, _ in runChunk(Update<V>.self, c, k) } }
   case .sumSquares:
     return { SumSquares<V>.call($0, $1) { c, k, _ in runLossChunk(SumSquares<V>.self, c, k) } }
   case .clip: return { divide(Clip<V>.self, $0, $1) { c, k, _ in runChunk(Clip<V>.self, c, k) } }

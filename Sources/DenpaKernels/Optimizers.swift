@@ -1,7 +1,7 @@
 import DenpaKernelTypes
 
 /// Weight decay as a part of the gradient.
-private struct Decay<V: Vector> {
+struct Decay<V: Vector> {
   private let rate: V
 
   @inline(__always) init(_ rate: Double) { self.rate = V.splat(rate) }
@@ -54,8 +54,45 @@ extension Vector {
   /// This vector with 0 wherever |x| is below the least normal number. An optimizer's state for a weight
   /// without a gradient (in a dead unit) decays until it is subnormal, and arithmetic on that takes a hundred
   /// times as long.
-  @inline(__always) fileprivate var withoutSubnormals: Self {
+  @inline(__always) var withoutSubnormals: Self {
     Self.select(Self.leastNormal, greaterThan: magnitude, Self.zero, self)
+  }
+}
+
+/// What an optimizer keeps of a span of weights.
+struct Kept<V: Vector> {
+  private let memory: UnsafeMutablePointer<V.Scalar>
+
+  @inline(__always) init(_ memory: Mutable?) { self.memory = memory.of(V.Scalar.self) }
+
+  @inline(__always) func load(_ i: Int, _ n: Int) -> V { V.load(memory + i, n) }
+
+  @inline(__always) func set(_ value: V, _ i: Int, _ n: Int) { value.store(memory + i, n) }
+}
+
+/// A running mean, kept for each weight: beta·mean + (1 − beta)·x. It is set in the end, after everything has
+/// been loaded: a load that follows a store costs Adam a seventh, because the processor takes addresses a
+/// multiple of 4 KiB apart for the same.
+struct Mean<V: Vector> {
+  private let mean: Kept<V>, share: V, rest: V
+
+  @inline(__always) init(_ memory: Mutable?, _ beta: Double) {
+    mean = Kept(memory)
+    share = V.splat(beta)
+    rest = V.splat(1 - beta)
+  }
+
+  @inline(__always) func load(_ i: Int, _ n: Int) -> V { mean.load(i, n) }
+
+  @inline(__always) func set(_ value: V, _ i: Int, _ n: Int) { mean.set(value, i, n) }
+
+  /// Returns the mean as it will be with x.
+  @inline(__always) func with(_ x: V, _ i: Int, _ n: Int) -> V {
+    V.fma(share, load(i, n), rest * x).withoutSubnormals
+  }
+
+  @inline(__always) func withSquare(of x: V, _ i: Int, _ n: Int) -> V {
+    V.fma(share, load(i, n), rest * x * x).withoutSubnormals
   }
 }
 
@@ -67,10 +104,8 @@ enum Adam<V: Vector>: RangeKernel {
   @inline(__always) static func run(_ a: UnsafePointer<AdamArguments>, _ lower: Int, _ upper: Int) {
     let w = a.pointee.weights.of(V.Scalar.self)
     let g = a.pointee.gradient.of(V.Scalar.self)
-    let first = a.pointee.first.of(V.Scalar.self)
-    let second = a.pointee.second.of(V.Scalar.self)
-    let beta1 = V.splat(a.pointee.beta1), rest1 = V.splat(1 - a.pointee.beta1)
-    let beta2 = V.splat(a.pointee.beta2), rest2 = V.splat(1 - a.pointee.beta2)
+    let first = Mean<V>(a.pointee.first, a.pointee.beta1)
+    let second = Mean<V>(a.pointee.second, a.pointee.beta2)
     let step = V.splat(-a.pointee.learningRate * a.pointee.correction1)
     let correction2 = V.splat(a.pointee.correction2)
     let epsilon = V.splat(a.pointee.epsilon)
@@ -80,10 +115,10 @@ enum Adam<V: Vector>: RangeKernel {
     sweep(V.self, lower, upper) { i, n in
       let weight = V.load(w + i, n)
       let gradient = decay.gradient(V.load(g + i, n), weight)
-      let m = V.fma(beta1, V.load(first + i, n), rest1 * gradient).withoutSubnormals
-      let v = V.fma(beta2, V.load(second + i, n), rest2 * gradient * gradient).withoutSubnormals
-      m.store(first + i, n)
-      v.store(second + i, n)
+      let m = first.with(gradient, i, n)
+      let v = second.withSquare(of: gradient, i, n)
+      first.set(m, i, n)
+      second.set(v, i, n)
       let scale = step / ((v * correction2).squareRoot + epsilon)
       V.fma(m, scale, weight * kept).store(w + i, n)
     }

@@ -1,34 +1,29 @@
 import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
-import Glibc
 
 /// Adam: m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; w ← w − learning_rate·m̂ / (√v̂ + epsilon), m̂ = m / (1 −
 /// β₁ᵗ), v̂ = v / (1 − β₂ᵗ).
 ///
-/// `weight_decay` is added to g as weight_decay·w (L2). Source: Kingma & Ba, 2015.
+/// `weight_decay` is added to g as weight_decay·w (L2). With `amsgrad`, v̂ is computed from the greatest v so
+/// far, which is kept only then. It is an attribute, not a kind, because adamw has it too, and because
+/// whoever uses it compares it with the same optimizer without it. Sources: Kingma & Ba, 2015; Reddi, Kale &
+/// Kumar, 2018.
 struct Adam: Optimizer {
   static let definition = OptimizerDefinition(
     kind: "adam",
     summary: "Steps of each weight's own size, from running means of its gradient and of its square.",
-    details: "Kingma & Ba, \"Adam: A Method for Stochastic Optimization\", 2015.",
+    details:
+      "Kingma & Ba, \"Adam: A Method for Stochastic Optimization\", 2015; amsgrad: Reddi, Kale & Kumar, \"On the Convergence of Adam and Beyond\", 2018.",
     attributes: [
-      AttributeSpec("learning_rate", .float, default: .float(0.001), minimum: 0, maximum: 1e30, "Step size."),
-      AttributeSpec(
-        "beta1", .float, default: .float(0.9), minimum: 0, maximum: 0.999_999_9, "How much of m is kept."),
-      AttributeSpec(
-        "beta2", .float, default: .float(0.999), minimum: 0, maximum: 0.999_999_999, "How much of v is kept."),
-      AttributeSpec(
-        "epsilon", .float, default: .float(1e-8), minimum: 1e-30, maximum: 1, "Keeps the divisor above 0."),
-      AttributeSpec(
-        "weight_decay", .float, default: .float(0), minimum: 0, maximum: 1e30, "Added to g as weight_decay·w."
-      ),
+      .learningRate(0.001), .beta1(0.9), .beta2(0.999), .epsilon(1e-8), .weightDecay(0),
+      AttributeSpec("amsgrad", .bool, default: .bool(false), "Divide by the root of the greatest v so far."),
     ]
   ) { (attributes) throws(DenpaError) in
     Adam(
       learningRate: attributes.float("learning_rate"), beta1: attributes.float("beta1"),
       beta2: attributes.float("beta2"), epsilon: attributes.float("epsilon"),
-      weightDecay: attributes.float("weight_decay"))
+      weightDecay: attributes.float("weight_decay"), amsgrad: attributes.bool("amsgrad"))
   }
 
   let learningRate: Double
@@ -36,15 +31,19 @@ struct Adam: Optimizer {
   let beta2: Double
   let epsilon: Double
   let weightDecay: Double
+  let amsgrad: Bool
 
   /// Whether the weight decay bypasses the moments, as in AdamW.
   var isDecoupled = false
 
-  var state: [OptimizerState] { [OptimizerState("first"), OptimizerState("second")] }
+  var state: [OptimizerState] {
+    ["first", "second"].map { OptimizerState($0) } + (amsgrad ? [OptimizerState("greatest")] : [])
+  }
 
   func sweep(
     _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
   ) -> OptimizerSweep {
+    if amsgrad { return amsgradSweep(kernels, over: span, arguments: memory) }
     var arguments = AdamArguments()
     arguments.count = span.count
     arguments.weights = span.weights
@@ -60,8 +59,25 @@ struct Adam: Optimizer {
     return OptimizerSweep(step: kernels[.adam]) { memory, t, learningRate in
       let arguments = memory.assumingMemoryBound(to: AdamArguments.self)
       arguments.pointee.learningRate = learningRate
-      arguments.pointee.correction1 = 1 / (1 - pow(arguments.pointee.beta1, Double(t)))
-      arguments.pointee.correction2 = 1 / (1 - pow(arguments.pointee.beta2, Double(t)))
+      arguments.pointee.correction1 = correction(arguments.pointee.beta1, t)
+      arguments.pointee.correction2 = correction(arguments.pointee.beta2, t)
+    }
+  }
+
+  private func amsgradSweep(
+    _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
+  ) -> OptimizerSweep {
+    var arguments = UpdateArguments(.amsgrad, span)
+    arguments.beta1 = beta1
+    arguments.beta2 = beta2
+    arguments.epsilon = epsilon
+    arguments.weightDecay = isDecoupled ? 0 : weightDecay
+    let prepared = Prepared(arguments: arguments, decoupledDecay: isDecoupled ? weightDecay : 0, own: ())
+    return OptimizerSweep(kernels, prepared, at: memory) { memory, t, learningRate in
+      let prepared = memory.assumingMemoryBound(to: Prepared<Void>.self)
+      let beta1 = prepared.pointee.arguments.beta1
+      prepared.pointee.set(step: learningRate * correction(beta1, t), learningRate: learningRate)
+      prepared.pointee.arguments.correction2 = correction(prepared.pointee.arguments.beta2, t)
     }
   }
 }

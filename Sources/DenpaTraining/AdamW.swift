@@ -21,6 +21,6 @@ enum AdamW {
     Adam(
       learningRate: attributes.float("learning_rate"), beta1: attributes.float("beta1"),
       beta2: attributes.float("beta2"), epsilon: attributes.float("epsilon"),
-      weightDecay: attributes.float("weight_decay"), isDecoupled: true)
+      weightDecay: attributes.float("weight_decay"), amsgrad: attributes.bool("amsgrad"), isDecoupled: true)
   }
 }

@@ -75,14 +75,24 @@ final class Optimization {
     let set = try Kernels.chosen()
     let kernels = model.dtype == .float64 ? set.float64 : set.float32
     var state: [(OptimizerState, ParameterLayout, Buffer)] = []
-    let all = [settings.optimizer] + settings.groups.map(\.optimizer)
-    for description in all.map(\.state).max(by: { $0.count < $1.count }) ?? [] {
+    // Groups may keep different tensors of their parameters. Each is kept of all of them, under one name.
+    let kept = ([settings.optimizer] + settings.groups.map(\.optimizer)).flatMap(\.state)
+    for description in kept where !state.contains(where: { $0.0.name == description.name }) {
       let types = parameters.map { TensorType(model.dtype, description.shape($0.type.shape)) }
       let layout = try ParameterLayout(types)
       state.append((description, layout, try layout.makeBuffer(zeroed: true, "the optimizer's memory")))
     }
     self.state = state
     let groups = try settings.groups(of: parameters)
+    for (index, parameter) in parameters.enumerated() {
+      let optimizer = groups[index].map { settings.groups[$0].optimizer } ?? settings.optimizer
+      for own in optimizer.state where own.initial != 0 {
+        for (description, layout, memory) in state where description.name == own.name {
+          let count = description.shape(parameter.type.shape).count
+          model.dtype.fill(memory.base + layout.offsets[index], count, with: own.initial)
+        }
+      }
+    }
     let isElementwise = settings.optimizer.isElementwise
     let spans = Optimization.spans(parameters, groups, model.layout, merging: isElementwise)
     let argumentBytes = spans.count * OptimizerLimits.argumentBytes
@@ -103,7 +113,11 @@ final class Optimization {
           shape: isAlone ? parameters[span.first].type.shape : nil,
           weights: weights.base + span.bytes.lowerBound,
           gradient: UnsafeRawPointer(gradients.base + span.bytes.lowerBound),
-          state: state.map { _, layout, memory in memory.base + layout.offsets[span.first] }),
+          state: optimizer.state.flatMap { own in
+            state.filter { $0.0.name == own.name }.map { _, layout, memory in
+              memory.base + layout.offsets[span.first]
+            }
+          }),
         arguments: arguments)
       let base = settings.optimizer.learningRate
       let rate = optimizer.learningRate == base ? 1 : optimizer.learningRate / base
@@ -227,5 +241,16 @@ final class Clipping {
     isDouble
       ? memory.load(fromByteOffset: 8 * index, as: Double.self)
       : Double(memory.load(fromByteOffset: 4 * index, as: Float.self))
+  }
+}
+
+extension DType {
+  /// Sets `count` elements to a number.
+  fileprivate func fill(_ memory: UnsafeMutableRawPointer, _ count: Int, with value: Double) {
+    if self == .float64 {
+      memory.initializeMemory(as: Double.self, repeating: value, count: count)
+    } else {
+      memory.initializeMemory(as: Float.self, repeating: Float(value), count: count)
+    }
   }
 }

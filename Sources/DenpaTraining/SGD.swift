@@ -13,12 +13,10 @@ struct SGD: Optimizer {
     details:
       "v ← momentum·v + g, w ← w − learning_rate·v. Robbins & Monro, 1951; Polyak, 1964; Nesterov, 1983.",
     attributes: [
-      AttributeSpec("learning_rate", .float, default: .float(0.01), minimum: 0, maximum: 1e30, "Step size."),
+      .learningRate(0.01),
       AttributeSpec("momentum", .float, default: .float(0), minimum: 0, maximum: 1, "How much of v is kept."),
       AttributeSpec("nesterov", .bool, default: .bool(false), "Look ahead along v."),
-      AttributeSpec(
-        "weight_decay", .float, default: .float(0), minimum: 0, maximum: 1e30, "Added to g as weight_decay·w."
-      ),
+      .weightDecay(0),
     ]
   ) { (attributes) throws(DenpaError) in
     let result = SGD(

@@ -80,6 +80,119 @@ def test_adamw():
     assert dp.AdamW().weight_decay == 0.01
 
 
+def test_lion():
+    """PyTorch has no Lion: w ← w − rate·(sign(β₁m + (1 − β₁)g) + decay·w), m ← β₂m + (1 − β₂)g."""
+    m = {}
+
+    def update(w, g):
+        result = {}
+        for name, value in w.items():
+            kept = m.get(name, 0.0)
+            direction = np.sign(0.8 * kept + (1 - 0.8) * g[name])
+            m[name] = 0.95 * kept + (1 - 0.95) * g[name]
+            result[name] = value - RATE * (direction + 0.3 * value)
+        return result
+
+    net = network(dp.Lion(RATE, beta1=0.8, beta2=0.95, weight_decay=0.3))
+    follow(net, update)
+    assert_allclose(net.optimizer_state("first.W", "first"), m["first.W"], rtol=1e-9)
+    assert (dp.Lion().beta1, dp.Lion().beta2, dp.Lion().weight_decay) == (0.9, 0.99, 0.0)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_lamb(decay):
+    """Adam's direction, as long as the parameter; a parameter of zeros is given the direction itself."""
+    m, v, steps = {}, {}, [0]
+
+    def update(w, g):
+        steps[0] += 1
+        result = {}
+        for name, value in w.items():
+            m[name] = 0.9 * m.get(name, 0.0) + (1 - 0.9) * g[name]
+            v[name] = 0.999 * v.get(name, 0.0) + (1 - 0.999) * g[name] ** 2
+            first, second = m[name] / (1 - 0.9 ** steps[0]), v[name] / (1 - 0.999 ** steps[0])
+            u = first / (np.sqrt(second) + 1e-6) + decay * value
+            norm = np.linalg.norm(value)
+            result[name] = value - RATE * (norm / np.linalg.norm(u) if norm else 1.0) * u
+        return result
+
+    net = network(dp.LAMB(RATE, weight_decay=decay))
+    assert not weights(net)["first.b"].any()
+    follow(net, update)
+    assert_allclose(net.optimizer_state("first.W", "first"), m["first.W"], rtol=1e-9)
+
+
+def test_another_rate_scales_the_steps_of_rprop():
+    """A rate that is set later would have no effect if it only made the first step."""
+    nets = [network(dp.Rprop(RATE)) for _ in range(2)]
+    nets[1].learning_rate = RATE / 2
+    before = weights(nets[0])
+    for net in nets:
+        net.train_batch(numbers(7, 3), numbers(7, 2, seed=1))
+    for name, value in before.items():
+        assert_allclose(np.abs(weights(nets[0])[name] - value), RATE, rtol=1e-9)
+        assert_allclose(np.abs(weights(nets[1])[name] - value), RATE / 2, rtol=1e-9)
+
+
+def test_what_is_kept_at_first_and_by_groups():
+    """An optimizer keeps what its attributes need, and what a group needs has a name of its own."""
+
+    def kept(optimizer, names, parameter="first.W"):
+        net = network(optimizer)
+        net.train_batch(numbers(7, 3), numbers(7, 2, seed=1))
+        found = [net.optimizer_state(parameter, name) for name in names]
+        with pytest.raises(dp.NotFound, match=f"it keeps {', '.join(names)}$"):
+            net.optimizer_state(parameter, "nothing")
+        return found
+
+    kept(dp.Adam(), ["first", "second"])
+    kept(dp.Adam(amsgrad=True), ["first", "second", "greatest"])
+    kept(dp.AdamW(groups={"*.b": {"amsgrad": True}}), ["first", "second", "greatest"])
+    kept(dp.RMSProp(), ["square"])
+    kept(dp.RMSProp(centered=True), ["square", "mean"])
+    groups = {"*.b": {"centered": False, "momentum": 0.5}}
+    square, mean, velocity = kept(dp.RMSProp(centered=True, groups=groups), ["square", "mean", "velocity"])
+    assert mean.any() and not velocity.any()
+    square, mean, velocity = kept(
+        dp.RMSProp(centered=True, groups=groups), ["square", "mean", "velocity"], "first.b"
+    )
+    assert velocity.any() and not mean.any()
+    (total,) = kept(dp.Adagrad(0.0, initial_accumulator=0.5), ["sum"])
+    assert (total > 0.5).all() and (total < 3).all()
+    gradient, step = kept(dp.Rprop(0.02, groups={"*.b": {"learning_rate": 0.005}}), ["gradient", "step"])
+    assert gradient.any() and (step == 0.02).all()
+    _, step = kept(dp.Rprop(0.02, groups={"*.b": {"learning_rate": 0.005}}), ["gradient", "step"], "first.b")
+    assert (step == 0.005).all()
+
+
+@pytest.mark.parametrize(
+    "kind, attributes, message",
+    [
+        ("RMSProp", {"rho": 1.0}, "rho"),
+        ("RMSProp", {"momentum": -0.1}, "momentum"),
+        ("RMSProp", {"centred": True}, 'did you mean "centered"'),
+        ("Adagrad", {"initial_accumulator": -1.0}, "initial_accumulator"),
+        ("Adagrad", {"learning_rate_decay": float("nan")}, "learning_rate_decay"),
+        ("Adadelta", {"epsilon": 0.0}, "epsilon"),
+        ("Adamax", {"beta1": 1.0}, "beta1"),
+        ("NAdam", {"momentum_decay": -1.0}, "momentum_decay"),
+        ("RAdam", {"beta2": 1.0}, "beta2"),
+        ("Rprop", {"learning_rate": 0.0}, "learning_rate"),
+        ("Rprop", {"eta_minus": 1.5}, "eta_minus"),
+        ("Rprop", {"eta_plus": 0.5}, "eta_plus"),
+        ("Rprop", {"step_min": 1.0, "step_max": 0.5}, "step_min is larger than step_max"),
+        ("Rprop", {"groups": {"*.b": {"step_min": 60.0}}}, "step_min is larger than step_max"),
+        ("Lion", {"weight_decay": -1.0}, "weight_decay"),
+        ("LAMB", {"epsilon": 2.0}, "epsilon"),
+    ],
+)
+def test_attributes_that_are_refused(kind, attributes, message):
+    with pytest.raises(dp.InvalidArgument, match=message):
+        network(getattr(dp, kind)(**attributes)).train_batch(numbers(2, 3), numbers(2, 2))
+    with pytest.raises(dp.TypeMismatch):
+        getattr(dp, kind)(learning_rate="fast")
+
+
 def test_groups():
     """The first pattern that matches applies; what a group does not set is the optimizer's."""
     groups = {"second.b": {"learning_rate": 0.05}, "*.b": {"weight_decay": 0.0}, "f?rst.*": {"beta1": BETA1}}

@@ -51,7 +51,9 @@ class Rule:
 
     @property
     def moments(self):
-        return 2 if self.kind.startswith("adam") else 1 if self.value("momentum") else 0
+        if self.kind == "sgd":
+            return 1 if self.value("momentum") else 0
+        return {"adagrad": 1, "rmsprop": 3, "adam": 3}.get(self.kind, 2)
 
     def apply(self, weight, gradient, moments, step, rate):
         """Returns the new weight; `moments` are changed in place. `step` counts from 1."""
@@ -59,17 +61,33 @@ class Rule:
             weight = weight * (1 - rate * self.value("weight_decay"))
         elif self.value("weight_decay"):  # added only if not 0, because 0 · inf is NaN
             gradient = gradient + self.value("weight_decay") * weight
+        if self.kind == "adagrad":
+            moments[0] = moments[0] + gradient**2
+            return weight - rate * gradient / (np.sqrt(moments[0]) + self.value("epsilon"))
+        if self.kind == "rmsprop":
+            return weight - rate * self.rmsprop(gradient, moments)
         if self.kind.startswith("adam"):
             beta1, beta2 = 0.9, 0.999
             moments[0] = beta1 * moments[0] + (1 - beta1) * gradient
             moments[1] = beta2 * moments[1] + (1 - beta2) * gradient**2
-            first, second = moments[0] / (1 - beta1**step), moments[1] / (1 - beta2**step)
+            second = moments[1]
+            if self.value("amsgrad"):
+                second = moments[2] = np.maximum(moments[2], second)
+            first, second = moments[0] / (1 - beta1**step), second / (1 - beta2**step)
             return weight - rate * first / (np.sqrt(second) + self.value("epsilon"))
         if not moments:
             return weight - rate * gradient
         momentum = self.value("momentum")
         moments[0] = momentum * moments[0] + gradient
         return weight - rate * (gradient + momentum * moments[0] if self.value("nesterov") else moments[0])
+
+    def rmsprop(self, gradient, moments):
+        rho, epsilon = self.value("rho"), self.value("epsilon")
+        moments[0] = rho * moments[0] + (1 - rho) * gradient**2
+        moments[1] = rho * moments[1] + (1 - rho) * gradient
+        variance = np.maximum(moments[0] - moments[1] ** 2, 0) if self.value("centered") else moments[0]
+        moments[2] = self.value("momentum") * moments[2] + gradient / (np.sqrt(variance) + epsilon)
+        return moments[2]
 
 
 # Rates small enough for training not to diverge, since rounding errors would grow as well. A large epsilon
@@ -91,5 +109,12 @@ RULES = [
         (("learning_rate", 0.03), ("momentum", 0.5)),
         groups=(("*.W", (("frozen", True),)), ("*", (("momentum", 0.5),))),
     ),
+    Rule("adam", (("learning_rate", 0.02), ("epsilon", 1e-3), ("amsgrad", True))),
+    Rule(
+        "rmsprop",
+        (("learning_rate", 0.005), ("rho", 0.9), ("epsilon", 0.1), ("momentum", 0.5)),
+        groups=(("*.b", (("momentum", 0.0), ("weight_decay", 0.1))),),
+    ),
+    Rule("adagrad", (("learning_rate", 0.02), ("epsilon", 1e-2)), clip_norm=0.5),
     None,
 ]

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from .updates import LAMB, Adadelta, Adagrad, Adamax, Lion, NAdam, RAdam, RMSProp, Rprop
+
 
 class SGD:
     """v ← momentum·v + g, w ← w − rate·v (Nesterov: − rate·(g + momentum·v)), g with weight_decay·w in it."""
 
+    continuous = True
     attributes = {"learning_rate": None, "momentum": None, "nesterov": None, "weight_decay": None}
     defaults = {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
 
@@ -53,12 +56,20 @@ class SGD:
 class Adam:
     """m and v: running means of g and g²; w ← w − rate·m̂ / (√v̂ + epsilon), g with weight_decay·w in it."""
 
-    attributes = {"learning_rate": None, "beta1": None, "beta2": None, "epsilon": None, "weight_decay": None}
-    defaults = {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0}
+    defaults = {
+        "learning_rate": 0.001,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "epsilon": 1e-8,
+        "weight_decay": 0.0,
+        "amsgrad": False,
+    }
+    attributes = dict.fromkeys(defaults)
+    continuous = True
 
     def __init__(self, given):
         self.of = {**self.defaults, **given}
-        self.first, self.second, self.sizes, self.t = {}, {}, {}, 0
+        self.first, self.second, self.greatest, self.sizes, self.t = {}, {}, {}, {}, 0
 
     @staticmethod
     def choose(draw):
@@ -71,6 +82,8 @@ class Adam:
             given["epsilon"] = draw.choice([1e-4, 0.1])
         if draw.chance(0.3):
             given["weight_decay"] = draw.choice([1e-4, 0.1])
+        if draw.chance(0.3):
+            given["amsgrad"] = True
         return given
 
     def begin(self):
@@ -86,6 +99,8 @@ class Adam:
         rate, beta1, beta2 = self.of["learning_rate"], self.of["beta1"], self.of["beta2"]
         m = self.first[name] = beta1 * self.first.get(name, 0.0) + (1 - beta1) * g
         v = self.second[name] = beta2 * self.second.get(name, 0.0) + (1 - beta2) * g * g
+        if self.of["amsgrad"]:
+            v = self.greatest[name] = np.maximum(self.greatest.get(name, 0.0), v)
         size = self.sizes[name] = beta1 * self.sizes.get(name, 0.0) + (1 - beta1) * summands
         divisor = np.sqrt(v / (1 - beta2**self.t)) + self.of["epsilon"]
         correction = 1 - beta1**self.t
@@ -106,4 +121,17 @@ class AdamW(Adam):
         return result
 
 
-OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+OPTIMIZERS = {
+    "adadelta": Adadelta,
+    "adagrad": Adagrad,
+    "adam": Adam,
+    "adamax": Adamax,
+    "adamw": AdamW,
+    "lamb": LAMB,
+    "lion": Lion,
+    "nadam": NAdam,
+    "radam": RAdam,
+    "rmsprop": RMSProp,
+    "rprop": Rprop,
+    "sgd": SGD,
+}

@@ -235,7 +235,7 @@ def fit(case):
         case.same("fit", "source", loss, again, "loss", rows=batch)
         if not case.spec["large"]:
             shuffled(case)
-        if case.dtype == "float64" and not case.spec["large"]:
+        if case.dtype == "float64" and not case.spec["large"] and OPTIMIZERS[case.optimizer[0]].continuous:
             in_numpy(case, batch, epochs, weights)
 
 

@@ -950,7 +950,8 @@ data has no rows, DENPA_BAD_STATE if the trainer has no loss or no optimizer.
 Memory use beyond the data and the trainer: the values of one batch, allocated at the first batch; a copy
 of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; and
 8 bytes per row for the order, if it is shuffled. Nothing else grows with the data. A trainer holds the
-parameters twice (weights and gradients), plus once for the momentum of sgd or twice for adam.""",
+parameters twice (weights and gradients), plus what the optimizer keeps: for sgd with momentum once more,
+for adam twice, for adam with amsgrad three times.""",
     ),
     "denpa_fit_source": (
         c_int32,
@@ -1053,8 +1054,9 @@ Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable."""
         c_int32,
         [POINTER(Trainer), c_char_p, c_char_p, POINTER(Tensor)],
         """Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd
-with momentum, "first" or "second" for adam and adamw. It is writable and remains valid until the trainer
-is destroyed; together with denpa_trainer_step_count it is all that an optimizer remembers.
+with momentum, "first" or "second" for adam and adamw, and with amsgrad also "greatest"; the error for
+another name lists those of the optimizer. It is writable and remains valid until the trainer is destroyed;
+together with denpa_trainer_step_count it is all that an optimizer remembers.
 
 Returns DENPA_NOT_FOUND if there is no such parameter or the optimizer keeps nothing of that name,
 DENPA_BAD_STATE if the trainer has no optimizer.""",

@@ -1,0 +1,109 @@
+import DenpaCore
+import DenpaGraph
+import DenpaKernelTypes
+
+/// LAMB: with Adam's m̂ and v̂, u = m̂ / (√v̂ + epsilon) + weight_decay·w; w ← w − learning_rate·(‖w‖ /
+/// ‖u‖)·u, where the norms are those of the whole parameter, and the ratio is 1 if one of them is 0.
+///
+/// For large batches. It is made of the kernels that exist, so u is kept beside m and v. Source: You et al.,
+/// 2020.
+struct LAMB: Optimizer {
+  static let definition = OptimizerDefinition(
+    kind: "lamb", summary: "Adam whose steps are as large as each parameter's norm says: for large batches.",
+    details: "You et al., \"Large Batch Optimization for Deep Learning: Training BERT in 76 Minutes\", 2020.",
+    attributes: [
+      .learningRate(0.001), .beta1(0.9), .beta2(0.999), .epsilon(1e-6),
+      .weightDecay(0.01, "How much of a weight is added to its direction."),
+    ]
+  ) { (attributes) throws(DenpaError) in
+    LAMB(
+      learningRate: attributes.float("learning_rate"), beta1: attributes.float("beta1"),
+      beta2: attributes.float("beta2"), epsilon: attributes.float("epsilon"),
+      weightDecay: attributes.float("weight_decay"))
+  }
+
+  let learningRate: Double
+  let beta1: Double
+  let beta2: Double
+  let epsilon: Double
+  let weightDecay: Double
+
+  var isElementwise: Bool { false }
+
+  var state: [OptimizerState] { ["first", "second", "direction"].map { OptimizerState($0) } }
+
+  /// The kernels of a step with their arguments, in their order.
+  private struct Memory {
+    var adam = AdamArguments()
+    var adamStep: Step
+    var decay = ScaleArguments()
+    var decayStep: Step
+    var descent = SGDArguments()
+    var descentStep: Step
+    var squaresStep: Step
+  }
+
+  func sweep(
+    _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
+  ) -> OptimizerSweep {
+    var all = Memory(
+      adamStep: kernels[.adam], decayStep: kernels[.scale], descentStep: kernels[.sgd],
+      squaresStep: kernels[.sumSquares])
+    // Adam's kernel writes the direction: a step of rate −1 from weights of which nothing is kept, because
+    // all of them decay.
+    all.adam.count = span.count
+    all.adam.weights = span.state[2]
+    all.adam.gradient = span.gradient
+    all.adam.first = span.state[0]
+    all.adam.second = span.state[1]
+    all.adam.learningRate = -1
+    all.adam.beta1 = beta1
+    all.adam.beta2 = beta2
+    all.adam.epsilon = epsilon
+    all.adam.decoupled = 1
+    all.adam.weightDecay = -1
+    all.decay.count = weightDecay > 0 ? span.count : 0
+    all.decay.scale = weightDecay
+    all.decay.accumulate = 1
+    all.decay.x = UnsafeRawPointer(span.weights)
+    all.decay.y = span.state[2]
+    all.descent.count = span.count
+    all.descent.weights = span.weights
+    all.descent.gradient = UnsafeRawPointer(span.state[2])
+    memory.initializeMemory(as: Memory.self, to: all)
+    return OptimizerSweep(
+      step: { memory, run in
+        LAMB.step(UnsafeMutableRawPointer(mutating: memory).assumingMemoryBound(to: Memory.self), run)
+      },
+      prepare: { memory, t, learningRate in
+        let all = memory.assumingMemoryBound(to: Memory.self)
+        all.pointee.descent.learningRate = learningRate
+        all.pointee.adam.correction1 = correction(all.pointee.adam.beta1, t)
+        all.pointee.adam.correction2 = correction(all.pointee.adam.beta2, t)
+      })
+  }
+
+  private static func step(_ all: UnsafeMutablePointer<Memory>, _ run: UnsafeMutableRawPointer) -> Int32 {
+    _ = all.pointee.adamStep(&all.pointee.adam, run)
+    _ = all.pointee.decayStep(&all.pointee.decay, run)
+    let size = squares(all.pointee.descent.weights, all, run)
+    let length = squares(all.pointee.adam.weights, all, run)
+    let rate = all.pointee.descent.learningRate
+    if size > 0, length > 0 { all.pointee.descent.learningRate = rate * (size / length).squareRoot() }
+    return all.pointee.descentStep(&all.pointee.descent, run)
+  }
+
+  private static func squares(
+    _ x: UnsafeMutableRawPointer?, _ all: UnsafeMutablePointer<Memory>, _ run: UnsafeMutableRawPointer
+  ) -> Double {
+    var total = 0.0
+    var arguments = SumSquaresArguments()
+    arguments.count = all.pointee.adam.count
+    arguments.x = x.map { UnsafeRawPointer($0) }
+    withUnsafeMutablePointer(to: &total) {
+      arguments.total = $0
+      _ = all.pointee.squaresStep(&arguments, run)
+    }
+    return total
+  }
+}
