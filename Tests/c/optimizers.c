@@ -84,9 +84,10 @@ static void groups(void) {
 
 /* Without weight decay an infinite weight, whose gradient is finite, remains what it is. */
 static void infinite_weight(void) {
-  static const char *const kinds[] = {"sgd", "sgd", "adam", "adamw"};
+  static const char *const kinds[] = {"sgd",     "sgd",     "adam",     "adamw", "nadam", "radam",
+                                      "adamax",  "rmsprop", "adadelta", "rprop", "lion",  "adagrad"};
   size_t k;
-  for (k = 0; k < 4; k++) {
+  for (k = 0; k < sizeof kinds / sizeof *kinds; k++) {
     denpa_model *m = make();
     denpa_trainer *t = NULL;
     denpa_trainer_options o = options_for_sgd();

@@ -8,6 +8,7 @@ import pickle
 import denpa as dp
 import numpy as np
 import pytest
+from denpa._call import library
 from numpy.testing import assert_allclose, assert_array_equal
 
 RATE, BETA1, BETA2, EPSILON = 0.01, 0.9, 0.999, 1e-8
@@ -151,9 +152,9 @@ def test_what_is_kept_at_first_and_by_groups():
     kept(dp.RMSProp(), ["square"])
     kept(dp.RMSProp(centered=True), ["square", "mean"])
     groups = {"*.b": {"centered": False, "momentum": 0.5}}
-    square, mean, velocity = kept(dp.RMSProp(centered=True, groups=groups), ["square", "mean", "velocity"])
+    _, mean, velocity = kept(dp.RMSProp(centered=True, groups=groups), ["square", "mean", "velocity"])
     assert mean.any() and not velocity.any()
-    square, mean, velocity = kept(
+    _, mean, velocity = kept(
         dp.RMSProp(centered=True, groups=groups), ["square", "mean", "velocity"], "first.b"
     )
     assert velocity.any() and not mean.any()
@@ -272,6 +273,42 @@ def test_limits_leave_frozen_parameters_out():
     net.train_batch(x, t)
     for name, value in g.items():
         assert_allclose(weights(net)[name], before[name] - 0.5 * value * 0.01 / norm, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        dp.Adadelta(),
+        dp.Adagrad(),
+        dp.Adam(amsgrad=True),
+        dp.Adamax(),
+        dp.LAMB(),
+        dp.Lion(),
+        dp.NAdam(),
+        dp.RAdam(),
+        dp.RMSProp(momentum=0.5, centered=True),
+        dp.Rprop(),
+    ],
+    ids=repr,
+)
+def test_threads_make_no_difference_and_steps_allocate_nothing(optimizer):
+    x, t = numbers(5, 300).astype("f"), numbers(5, 2, seed=1).astype("f")
+    before, found = dp.threads(), set()
+    try:
+        for threads in (1, 2, 3):
+            dp.set_threads(threads)
+            net = dp.Sequential([dp.Dense(257, activation="tanh"), dp.Dense(2)], input_shape=300, seed=1)
+            net.compile("mean_squared_error", optimizer)
+            for _ in range(3):
+                net.train_batch(x, t)
+            allocations = library.denpa_test_allocations()
+            for _ in range(7):
+                net.train_batch(x, t)
+            assert library.denpa_test_allocations() == allocations
+            found.add(b"".join(value.tobytes() for value in weights(net).values()))
+    finally:
+        dp.set_threads(before)
+    assert len(found) == 1
 
 
 def test_optimizer_state_is_what_an_optimizer_keeps():
