@@ -104,6 +104,8 @@ private func check<T: Element>(_: T.Type, _ body: (Case<T>, KernelTable, String)
   for set in availableKernelSets() { body(item, T.table(set), "\(set.name)") }
 }
 
+private let fusable = Function.allCases.filter(\.isFusable)
+
 private func everyOption<T: Element>(_ m: Int, _ n: Int, _ k: Int, _: T.Type) {
   for bits in 0..<8 {
     var item = Case<T>(m: m, n: n, k: k)
@@ -117,9 +119,9 @@ private func everyOption<T: Element>(_ m: Int, _ n: Int, _ k: Int, _: T.Type) {
       extra.flag = true
       extra.bias = (m + n) % 2 == 0
       extra.derivative = (m + k) % 2 == 0
-      extra.derivativeFunction = Function.activations[(m + n + k) % Function.activations.count]
+      extra.derivativeFunction = fusable[(m + n + k) % fusable.count]
       if !item.accumulate {
-        extra.function = Function.activations[(m + 2 * n + k) % Function.activations.count]
+        extra.function = fusable[(m + 2 * n + k) % fusable.count]
       }
       extra.check(table, "\(set.name)")
     }

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from .reductions import REDUCTIONS, reduction, scale
-from .reference import RELU_CORNER
+from .functions import RELU_CORNER
 from .tracked import CURVE, Tracked
 
 
