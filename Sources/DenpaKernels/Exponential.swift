@@ -14,11 +14,11 @@ extension Vector {
 
   /// Returns eˣ − 1 for x ≤ 0 without cancellation, as 2ⁿ·(eʳ − 1) + (2ⁿ − 1).
   ///
-  /// Error: float32 < 1.5 ulp, float64 < 1.5 ulp. −1 at −∞; NaN is preserved. Not meant for x > 0.
+  /// Error: float32 < 1.5 ulp, float64 < 1.5 ulp. −1 at −∞; NaN and −0 are preserved. Not meant for x > 0.
   @inline(__always) static func expMinusOne(_ x: Self) -> Self {
     let (n, q) = reduced(min(zero, max(splat(-80.0), x)))
     let power = powerOfTwo(n)
-    return fma(power, q, power - one)
+    return fma(power, q, power - one).withSign(of: x)
   }
 
   /// Returns ln(1 + z) for 0 ≤ z ≤ 1: what rounding 1 + z loses is added again, to first order.

@@ -118,25 +118,30 @@ func derivativeOf(_ function: Function, _ y: Double, alpha: Double = 0) -> Doubl
       Truth(x.isNaN ? Float80(x) : max(Float80(x), 0) + log1pl(expl(-abs(Float80(x)))))
     }
 
+    /// Far out e^x is subnormal, and its rounding is multiplied by x: values below 10⁻³⁵ count as that large.
+    private static let tail: Float80 = 1e-35
+
     static func silu(_ x: Double) -> Truth {
-      x == -.infinity ? Truth(0) : Truth(Float80(x) * sigmoid(x).value)
+      let value = x == -.infinity ? 0 : Float80(x) * sigmoid(x).value
+      return Truth(value, scale: max(abs(value), tail))
     }
 
     static func siluDerivative(_ x: Double) -> Truth {
       if abs(x) > 12_000 { return Truth(x > 0 ? 1 : 0) }
       let below = sigmoid(x).value, rest = below * Float80(x) * sigmoid(-x).value
-      return Truth(below + rest, scale: below + abs(rest))
+      return Truth(below + rest, scale: max(below + abs(rest), tail))
     }
 
     static func mish(_ x: Double) -> Truth {
-      x == -.infinity ? Truth(0) : Truth(Float80(x) * tanhl(softplus(x).value))
+      let value = x == -.infinity ? 0 : Float80(x) * tanhl(softplus(x).value)
+      return Truth(value, scale: max(abs(value), tail))
     }
 
     static func mishDerivative(_ x: Double) -> Truth {
       if abs(x) > 12_000 { return Truth(x > 0 ? 1 : 0) }
       let t = tanhl(softplus(x).value), c = coshl(softplus(min(x, 5_000)).value)
       let rest = Float80(x) / (c * c) * sigmoid(x).value
-      return Truth(t + rest, scale: t + abs(rest))
+      return Truth(t + rest, scale: max(t + abs(rest), tail))
     }
 
     static func erf(_ x: Double) -> Truth { Truth(erfl(Float80(x))) }

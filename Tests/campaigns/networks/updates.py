@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .tracked import UNITS, Tracked
+
 MOMENTS = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0}
 
 
@@ -125,6 +127,8 @@ class RAdam(Rule):
             return m, size_of_m
         r = np.sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length))
         scale = r * np.sqrt(1 - beta2**self.t)
+        # The length is the small difference of large numbers, in double; its rounding is that of r.
+        size_of_m = size_of_m * (1 + limit / (length - 4) * UNITS["float64"] / Tracked.unit)
         return quotient(scale * m, scale * size_of_m, np.sqrt(v) + self.of["epsilon"], np.sqrt(size_of_v))
 
 
