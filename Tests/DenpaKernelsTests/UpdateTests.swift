@@ -111,7 +111,9 @@ private func check<T: Element>(_: T.Type, _ test: Case) {
       a.greatestStep = 1.5
       test.set(&a)
       let w0 = w.values, kept0 = kept.map(\.values)
-      call(T.table(set)[.update], a, parallel: backwards, threads: 2)
+      withExtendedLifetime((w, g, kept)) {
+        _ = call(T.table(set)[.update], a, parallel: backwards, threads: 2)
+      }
       let right = (0..<count).allSatisfy { i in
         let before = kept0.map { Double($0[i]) }
         let (change, after) = test.formula(g[i] + a.weightDecay * Double(w0[i]), before, a)
@@ -124,7 +126,9 @@ private func check<T: Element>(_: T.Type, _ test: Case) {
       let bits = w.values.map { Double($0).bitPattern }
       for i in 0..<count { w.base[i] = w0[i] }
       for (place, values) in zip(kept, kept0) { for i in 0..<count { place.base[i] = values[i] } }
-      call(T.table(set)[.update], a, parallel: threaded, threads: 3)
+      withExtendedLifetime((w, g, kept)) {
+        _ = call(T.table(set)[.update], a, parallel: threaded, threads: 3)
+      }
       #expect(w.values.map { Double($0).bitPattern } == bits, "\(set.name) \(test.name) \(count): threads")
     }
   }
@@ -153,10 +157,11 @@ private func check<T: Element>(_: T.Type, _ test: Case) {
       a.beta2 = 0.5
       a.momentum = 0.5
       a.epsilon = 1e-8
-      call(set.float32[.update], a)
+      withExtendedLifetime((w, g, kept)) { _ = call(set.float32[.update], a) }
       let subnormal = kept.prefix(2).contains { $0.values.contains(where: \.isSubnormal) }
       #expect(!subnormal, "\(set.name) \(rule)")
-      #expect(w.values.allSatisfy(\.isFinite))
+      let finite = w.values.allSatisfy { $0.isFinite }
+      #expect(finite, "\(set.name) \(rule)")
     }
   }
 }
@@ -177,7 +182,10 @@ private func check<T: Element>(_: T.Type, _ test: Case) {
     a.beta2 = 0.5
     a.epsilon = 0.01
     a.step = 1e-3
-    for _ in 0..<100 { call(set.float32[.update], a) }
-    #expect(w.values.allSatisfy(\.isFinite), "\(set.name)")
+    withExtendedLifetime((w, g, kept)) {
+      for _ in 0..<100 { _ = call(set.float32[.update], a) }
+    }
+    let finite = w.values.allSatisfy { $0.isFinite }
+    #expect(finite, "\(set.name)")
   }
 }
