@@ -2,6 +2,7 @@ import CDenpa
 import CShim
 import DenpaCore
 import DenpaGraph
+import DenpaPlugins
 import DenpaTraining
 import Glibc
 
@@ -155,11 +156,13 @@ final class TrainerHandle {
   /// that has the turn reads or writes it.
   private var isBetweenSteps = false
 
-  /// Runs a callback of fit, within which `exclusivelyOrBetweenSteps` is allowed.
-  func betweenSteps<R>(_ callback: () throws(DenpaError) -> R) throws(DenpaError) -> R {
+  /// Runs a callback of fit, within which `exclusivelyOrBetweenSteps` is allowed, and returns its result.
+  func callBack(
+    _ name: StaticString, _ body: (Callback.Note, UnsafeMutableRawPointer) -> denpa_status
+  ) throws(DenpaError) -> denpa_status {
     isBetweenSteps = true
     defer { isBetweenSteps = false }
-    return try callback()
+    return try Callback.ofProgram(name, body)
   }
 
   /// Runs `body` in one thread at a time, or at once in a callback of fit.

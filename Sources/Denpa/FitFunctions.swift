@@ -70,10 +70,8 @@ private struct FitCall {
       told.validation_loss = progress.validationLoss
       told.validation_accuracy = progress.validationAccuracy
       told.end_of_epoch = progress.endOfEpoch ? 1 : 0
-      return try handle.betweenSteps { () throws(DenpaError) in
-        try Callback.ofProgram("the progress callback") { note, place in
-          denpa_shim_progress(Callback.address(callback), userData, &told, note, place)
-        }
+      return try handle.callBack("the progress callback") { note, place in
+        denpa_shim_progress(Callback.address(callback), userData, &told, note, place)
       } == DENPA_OK
     }
   }
@@ -134,10 +132,8 @@ private final class CallbackSource: BatchSource {
     guard let rewind else {
       throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")
     }
-    let status = try handle.betweenSteps { () throws(DenpaError) in
-      try Callback.ofProgram("the rewind callback") { note, place in
-        denpa_shim_rewind(Callback.address(rewind), source, note, place)
-      }
+    let status = try handle.callBack("the rewind callback") { note, place in
+      denpa_shim_rewind(Callback.address(rewind), source, note, place)
     }
     guard status == DENPA_OK else { throw CallbackSource.failure("the rewind callback", status) }
   }
@@ -150,10 +146,8 @@ private final class CallbackSource: BatchSource {
   }
 
   func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> Batch? {
-    let status = try handle.betweenSteps { () throws(DenpaError) in
-      try Callback.ofProgram("the data callback") { note, place in
-        denpa_shim_next(Callback.address(next_), source, tensors, tensors + inputCount, note, place)
-      }
+    let status = try handle.callBack("the data callback") { note, place in
+      denpa_shim_next(Callback.address(next_), source, tensors, tensors + inputCount, note, place)
     }
     guard status != DENPA_END_OF_DATA else { return nil }
     guard status == DENPA_OK else { throw CallbackSource.failure("the data callback", status) }

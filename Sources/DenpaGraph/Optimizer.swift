@@ -135,7 +135,7 @@ public struct InitializerDefinition: Sendable {
 
   /// What draws the values.
   public enum Values: Sendable {
-    /// The value of an element by its index, computed from random numbers of its own.
+    /// The value of an element, computed from its index and from random numbers that no other element uses.
     case element(@Sendable (Context, _ index: Int) -> Double)
     /// All elements, in order.
     case whole(@Sendable (Context, UnsafeMutableBufferPointer<Double>) throws(DenpaError) -> Void)

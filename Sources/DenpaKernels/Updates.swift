@@ -46,66 +46,76 @@ enum Update<V: Vector>: RangeKernel {
   }
 }
 
-/// Adam divided by the root of the greatest mean of squares so far.
-private struct AMSGrad<V: Vector>: Rule {
-  let first: Mean<V>, second: Mean<V>, greatest: Kept<V>, correction2: V, epsilon: V
+/// Adam's two running means, and the constants of its divisor. Rules that keep more load it before `set`; see
+/// `Mean`.
+private struct Moments<V: Vector> {
+  private let first: Mean<V>, second: Mean<V>
+  let correction2: V, epsilon: V
 
   @inline(__always) init(_ a: UpdateArguments) {
     first = Mean(a.first, a.beta1)
     second = Mean(a.second, a.beta2)
-    greatest = Kept(a.third)
     correction2 = V.splat(a.correction2)
     epsilon = V.splat(a.epsilon)
   }
 
+  /// Returns the means as they will be with a gradient.
+  @inline(__always) func with(_ gradient: V, _ i: Int, _ n: Int) -> (m: V, v: V) {
+    (first.with(gradient, i, n), second.withSquare(of: gradient, i, n))
+  }
+
+  @inline(__always) func set(_ means: (m: V, v: V), _ i: Int, _ n: Int) {
+    first.set(means.m, i, n)
+    second.set(means.v, i, n)
+  }
+}
+
+/// Adam divided by the root of the greatest mean of squares so far.
+private struct AMSGrad<V: Vector>: Rule {
+  let moments: Moments<V>, greatest: Kept<V>
+
+  @inline(__always) init(_ a: UpdateArguments) {
+    moments = Moments(a)
+    greatest = Kept(a.third)
+  }
+
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
-    let m = first.with(gradient, i, n)
-    let v = second.withSquare(of: gradient, i, n)
-    let most = V.max(greatest.load(i, n), v)
-    first.set(m, i, n)
-    second.set(v, i, n)
+    let means = moments.with(gradient, i, n)
+    let most = V.max(greatest.load(i, n), means.v)
+    moments.set(means, i, n)
     greatest.set(most, i, n)
-    return m / ((most * correction2).squareRoot + epsilon)
+    return means.m / ((most * moments.correction2).squareRoot + moments.epsilon)
   }
 }
 
 private struct NAdam<V: Vector>: Rule {
-  let first: Mean<V>, second: Mean<V>, correction2: V, epsilon: V, meanShare: V, gradientShare: V
+  let moments: Moments<V>, meanShare: V, gradientShare: V
 
   @inline(__always) init(_ a: UpdateArguments) {
-    first = Mean(a.first, a.beta1)
-    second = Mean(a.second, a.beta2)
-    correction2 = V.splat(a.correction2)
-    epsilon = V.splat(a.epsilon)
+    moments = Moments(a)
     meanShare = V.splat(a.meanShare)
     gradientShare = V.splat(a.gradientShare)
   }
 
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
-    let m = first.with(gradient, i, n)
-    let v = second.withSquare(of: gradient, i, n)
-    first.set(m, i, n)
-    second.set(v, i, n)
-    return V.fma(meanShare, m, gradientShare * gradient) / ((v * correction2).squareRoot + epsilon)
+    let means = moments.with(gradient, i, n)
+    moments.set(means, i, n)
+    return V.fma(meanShare, means.m, gradientShare * gradient)
+      / ((means.v * moments.correction2).squareRoot + moments.epsilon)
   }
 }
 
 private struct RAdam<V: Vector>: Rule {
-  let first: Mean<V>, second: Mean<V>, correction2: V, epsilon: V
+  let moments: Moments<V>
 
-  @inline(__always) init(_ a: UpdateArguments) {
-    first = Mean(a.first, a.beta1)
-    second = Mean(a.second, a.beta2)
-    correction2 = V.splat(a.correction2)
-    epsilon = V.splat(a.epsilon)
-  }
+  @inline(__always) init(_ a: UpdateArguments) { moments = Moments(a) }
 
   @inline(__always) func change(_ gradient: V, _ i: Int, _ n: Int) -> V {
-    let m = first.with(gradient, i, n)
-    let v = second.withSquare(of: gradient, i, n)
-    first.set(m, i, n)
-    second.set(v, i, n)
-    return m / V.select(correction2, greaterThan: V.zero, v.squareRoot + epsilon, V.one)
+    let means = moments.with(gradient, i, n)
+    moments.set(means, i, n)
+    return means.m
+      / V.select(
+        moments.correction2, greaterThan: V.zero, means.v.squareRoot + moments.epsilon, V.one)
   }
 }
 

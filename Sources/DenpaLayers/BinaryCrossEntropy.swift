@@ -5,7 +5,7 @@ import DenpaKernelTypes
 /// Binary cross-entropy of probabilities: E = mean of −t·log(y + ε) − (1 − t)·log(1 − y + ε);
 /// dy = (1 − t) / (1 − y + ε) − t / (y + ε)
 ///
-/// Shapes and reduction as in `MeanSquaredError`: each element is a question of its own (multi-label). y are
+/// Shapes and reduction as in `MeanSquaredError`: each element is a separate question (multi-label). y are
 /// probabilities (after a sigmoid), t 0 … 1; integers are converted. ε is the `epsilon`, 0 by default. A
 /// weight t or 1 − t of 0 makes its term 0, so y = t = 0 and y = t = 1 cost nothing; a wrong certainty
 /// without ε costs infinity, which `sigmoid_cross_entropy` avoids. Good, 1952.

@@ -57,29 +57,30 @@ enum Initializers {
     ) { context, index in
       Double(context.random.below(UInt64(context.attributes.int("below")), UInt64(index)))
     },
-    normal(
-      "xavier", "2 / (fan_in + fan_out)",
+    scaled(
+      .normal, "xavier", "2 / (fan_in + fan_out)",
       "Keeps the variance of values and gradients through sigmoid-like layers. Glorot & Bengio, 2010."
     ) { 2 / ($0 + $1) },
-    uniform("xavier_uniform", "√(6 / (fan_in + fan_out))", "Variance as xavier. Glorot & Bengio, 2010.") {
-      6 / ($0 + $1)
-    },
-    normal(
-      "he", "2 / fan_in", "Keeps the variance of values through ReLU layers. He, Zhang, Ren & Sun, 2015."
+    scaled(
+      .uniform, "xavier_uniform", "√(6 / (fan_in + fan_out))", "Variance as xavier. Glorot & Bengio, 2010."
+    ) { 6 / ($0 + $1) },
+    scaled(
+      .normal, "he", "2 / fan_in",
+      "Keeps the variance of values through ReLU layers. He, Zhang, Ren & Sun, 2015."
     ) { fanIn, _ in 2 / fanIn },
-    uniform("he_uniform", "√(6 / fan_in)", "Variance as he. He, Zhang, Ren & Sun, 2015.") { fanIn, _ in
-      6 / fanIn
+    scaled(.uniform, "he_uniform", "√(6 / fan_in)", "Variance as he. He, Zhang, Ren & Sun, 2015.") {
+      fanIn, _ in 6 / fanIn
     },
-    normal(
-      "lecun", "1 / fan_in",
+    scaled(
+      .normal, "lecun", "1 / fan_in",
       "Keeps the variance of values through linear and selu layers. LeCun, Bottou, Orr & Müller, 1998."
     ) { fanIn, _ in 1 / fanIn },
-    uniform(
-      "lecun_uniform", "√(3 / fan_in)", "Variance as lecun. LeCun, Bottou, Orr & Müller, 1998."
+    scaled(
+      .uniform, "lecun_uniform", "√(3 / fan_in)", "Variance as lecun. LeCun, Bottou, Orr & Müller, 1998."
     ) { fanIn, _ in 3 / fanIn },
-    uniform(
-      "fan_uniform", "1 / √fan_in", "How PyTorch draws the weights of Linear and Conv2d."
-    ) { fanIn, _ in 1 / fanIn },
+    scaled(.uniform, "fan_uniform", "1 / √fan_in", "How PyTorch draws the weights of Linear and Conv2d.") {
+      fanIn, _ in 1 / fanIn
+    },
     InitializerDefinition(
       kind: "orthogonal", summary: "Random orthonormal rows or columns, times `gain`.",
       details:
@@ -112,29 +113,31 @@ enum Initializers {
 
   private static let gain = AttributeSpec("gain", .float, default: .float(1), "The factor.")
 
-  private static func normal(
-    _ kind: String, _ formula: String, _ details: String,
-    _ variance: @escaping @Sendable (_ fanIn: Double, _ fanOut: Double) -> Double
-  ) -> InitializerDefinition {
-    InitializerDefinition(kind: kind, summary: "Normal with variance \(formula).", details: details) {
-      context, index in
-      sqrt(variance(Double(max(context.fanIn, 1)), Double(context.fanOut)))
-        * context.random.normal(UInt64(index))
+  private enum Distribution: String, Sendable {
+    case normal = "Normal with variance"
+    case uniform = "Uniform between ±"
+
+    /// Returns a number of variance 1, or between ±1.
+    func draw(_ random: Random, _ index: Int) -> Double {
+      self == .normal ? random.normal(UInt64(index)) : 2 * random.uniform(UInt64(index)) - 1
     }
   }
 
-  private static func uniform(
-    _ kind: String, _ formula: String, _ details: String,
-    _ square: @escaping @Sendable (_ fanIn: Double, _ fanOut: Double) -> Double
+  /// Numbers times the root of `square`: of the variance, or of the square of the bound.
+  private static func scaled(
+    _ distribution: Distribution, _ kind: String, _ formula: String, _ details: String,
+    by square: @escaping @Sendable (_ fanIn: Double, _ fanOut: Double) -> Double
   ) -> InitializerDefinition {
-    InitializerDefinition(kind: kind, summary: "Uniform between ±\(formula).", details: details) {
-      context, index in
+    InitializerDefinition(
+      kind: kind, summary: "\(distribution.rawValue)\(distribution == .normal ? " " : "")\(formula).",
+      details: details
+    ) { context, index in
       sqrt(square(Double(max(context.fanIn, 1)), Double(context.fanOut)))
-        * (2 * context.random.uniform(UInt64(index)) - 1)
+        * distribution.draw(context.random, index)
     }
   }
 
-  /// Each attempt has random numbers of its own: elements have less than 2⁴⁸ numbers.
+  /// Each attempt draws another number: the indices of elements are below 2⁴⁸.
   private static func truncatedNormal(_ context: InitializerDefinition.Context, _ index: Int) -> Double {
     for attempt in 0..<UInt64(64) {
       let z = context.random.normal(UInt64(index) | attempt << 48)

@@ -6,7 +6,7 @@ import DenpaGraph
 ///
 /// Shapes: x (rows, …), y like x; gamma and beta have the extents of these axes. σ² divides by their number.
 /// Errors: axes that do not exist, integers. Source: Ba, Kiros & Hinton, "Layer Normalization", 2016.
-public struct LayerNorm: BuiltInLayer {
+public struct LayerNorm: SampleNorm {
   public static let spec = LayerSpec(
     kind: "layer_norm",
     summary:
@@ -25,6 +25,8 @@ public struct LayerNorm: BuiltInLayer {
       Sample([NamedAttribute("scale", .bool(false))], inputs: [TensorType(.float32, [2, 3, 6])]),
     ])
 
+  static let centers = true
+
   let axis: Int
   let epsilon: Double
   let hasGamma: Bool
@@ -35,39 +37,5 @@ public struct LayerNorm: BuiltInLayer {
     epsilon = attributes.float("epsilon")
     hasGamma = attributes.bool("scale")
     hasBeta = attributes.bool("center")
-  }
-
-  private func axes(_ shape: Shape) throws(DenpaError) -> [Int] {
-    Array(try Axis.resolve(axis, rank: shape.rank)..<shape.rank)
-  }
-
-  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
-    let x = try inputs[0].requireFloat("x")
-    _ = try axes(x.shape)
-    return [x]
-  }
-
-  public func parameters(_ inputs: [TensorType]) throws(DenpaError) -> [ParameterSpec] {
-    var shape = Shape()
-    for axis in try axes(inputs[0].shape) { shape.append(inputs[0].shape[axis]) }
-    return Affine.parameters(shape, hasGamma: hasGamma, hasBeta: hasBeta)
-  }
-
-  private func parts(_ r: Recipe) throws(DenpaError) -> (Standardization, Affine) {
-    let axes = try axes(r.shape(r.x))
-    return (
-      Standardization(r: r, axes: axes), Affine(r: r, axes: axes, hasGamma: hasGamma, hasBeta: hasBeta)
-    )
-  }
-
-  public func forward(_ r: Recipe) throws(DenpaError) {
-    let (standardization, affine) = try parts(r)
-    standardization.forward(epsilon: epsilon)
-    affine.forward(standardization.standardized)
-  }
-
-  public func backward(_ r: Recipe) throws(DenpaError) {
-    let (standardization, affine) = try parts(r)
-    standardization.backward(affine.backward(standardization.standardized))
   }
 }

@@ -6,7 +6,7 @@ import DenpaGraph
 ///
 /// Shapes: x (rows, …), y like x; gamma has the extents of these axes. Errors: axes that do not exist, integers.
 /// Source: Zhang & Sennrich, "Root Mean Square Layer Normalization", 2019.
-public struct RMSNorm: BuiltInLayer {
+public struct RMSNorm: SampleNorm {
   public static let spec = LayerSpec(
     kind: "rms_norm",
     summary: "Scales each sample over its last axes: y = gamma*x/sqrt(mean(x^2) + epsilon).",
@@ -25,48 +25,16 @@ public struct RMSNorm: BuiltInLayer {
       Sample([NamedAttribute("scale", .bool(false))], inputs: [TensorType(.float32, [2, 3, 6])]),
     ])
 
+  static let centers = false
+
   let axis: Int
   let epsilon: Double
   let hasGamma: Bool
+  let hasBeta = false
 
   public init(_ attributes: Attributes) {
     axis = attributes.int("axis")
     epsilon = attributes.float("epsilon")
     hasGamma = attributes.bool("scale")
-  }
-
-  private func axes(_ shape: Shape) throws(DenpaError) -> [Int] {
-    Array(try Axis.resolve(axis, rank: shape.rank)..<shape.rank)
-  }
-
-  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
-    let x = try inputs[0].requireFloat("x")
-    _ = try axes(x.shape)
-    return [x]
-  }
-
-  public func parameters(_ inputs: [TensorType]) throws(DenpaError) -> [ParameterSpec] {
-    var shape = Shape()
-    for axis in try axes(inputs[0].shape) { shape.append(inputs[0].shape[axis]) }
-    return Affine.parameters(shape, hasGamma: hasGamma, hasBeta: false)
-  }
-
-  private func parts(_ r: Recipe) throws(DenpaError) -> (Standardization, Affine) {
-    let axes = try axes(r.shape(r.x))
-    return (
-      Standardization(r: r, axes: axes, centers: false),
-      Affine(r: r, axes: axes, hasGamma: hasGamma, hasBeta: false)
-    )
-  }
-
-  public func forward(_ r: Recipe) throws(DenpaError) {
-    let (standardization, affine) = try parts(r)
-    standardization.forward(epsilon: epsilon)
-    affine.forward(standardization.standardized)
-  }
-
-  public func backward(_ r: Recipe) throws(DenpaError) {
-    let (standardization, affine) = try parts(r)
-    standardization.backward(affine.backward(standardization.standardized))
   }
 }

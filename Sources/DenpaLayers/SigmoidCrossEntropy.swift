@@ -4,7 +4,7 @@ import DenpaKernelTypes
 
 /// Binary cross-entropy from logits: p = σ(x), E = mean of −t·log p − (1 − t)·log(1 − p); dx = p − t
 ///
-/// Shapes and reduction as in `MeanSquaredError`: each element is a question of its own (multi-label). x are
+/// Shapes and reduction as in `MeanSquaredError`: each element is a separate question (multi-label). x are
 /// any numbers, t 0 … 1; integers are converted. Computed as |x|·(t or 1 − t) + log(1 + e^−|x|), so logits of
 /// any size are safe and nothing cancels. Good, 1952; the form: Cox, 1958.
 public struct SigmoidCrossEntropy: ElementLossLayer {

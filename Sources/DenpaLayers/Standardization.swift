@@ -107,3 +107,50 @@ struct Affine {
     return gradient
   }
 }
+
+/// A layer that standardizes each sample over `axis` and all axes behind it, and scales and shifts the result.
+protocol SampleNorm: BuiltInLayer {
+  /// Whether the mean is subtracted.
+  static var centers: Bool { get }
+  var axis: Int { get }
+  var epsilon: Double { get }
+  var hasGamma: Bool { get }
+  var hasBeta: Bool { get }
+}
+
+extension SampleNorm {
+  private func axes(_ shape: Shape) throws(DenpaError) -> [Int] {
+    Array(try Axis.resolve(axis, rank: shape.rank)..<shape.rank)
+  }
+
+  public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
+    let x = try inputs[0].requireFloat("x")
+    _ = try axes(x.shape)
+    return [x]
+  }
+
+  public func parameters(_ inputs: [TensorType]) throws(DenpaError) -> [ParameterSpec] {
+    var shape = Shape()
+    for axis in try axes(inputs[0].shape) { shape.append(inputs[0].shape[axis]) }
+    return Affine.parameters(shape, hasGamma: hasGamma, hasBeta: hasBeta)
+  }
+
+  private func parts(_ r: Recipe) throws(DenpaError) -> (Standardization, Affine) {
+    let axes = try axes(r.shape(r.x))
+    return (
+      Standardization(r: r, axes: axes, centers: Self.centers),
+      Affine(r: r, axes: axes, hasGamma: hasGamma, hasBeta: hasBeta)
+    )
+  }
+
+  public func forward(_ r: Recipe) throws(DenpaError) {
+    let (standardization, affine) = try parts(r)
+    standardization.forward(epsilon: epsilon)
+    affine.forward(standardization.standardized)
+  }
+
+  public func backward(_ r: Recipe) throws(DenpaError) {
+    let (standardization, affine) = try parts(r)
+    standardization.backward(affine.backward(standardization.standardized))
+  }
+}

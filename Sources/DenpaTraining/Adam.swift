@@ -20,21 +20,13 @@ struct Adam: Optimizer {
       AttributeSpec("amsgrad", .bool, default: .bool(false), "Divide by the root of the greatest v so far."),
     ]
   ) { (attributes) throws(DenpaError) in
-    Adam(
-      learningRate: attributes.float("learning_rate"), beta1: attributes.float("beta1"),
-      beta2: attributes.float("beta2"), epsilon: attributes.float("epsilon"),
-      weightDecay: attributes.float("weight_decay"), amsgrad: attributes.bool("amsgrad"))
+    Adam(moments: Moments(attributes), amsgrad: attributes.bool("amsgrad"))
   }
 
-  let learningRate: Double
-  let beta1: Double
-  let beta2: Double
-  let epsilon: Double
-  let weightDecay: Double
+  let moments: Moments
   let amsgrad: Bool
 
-  /// Whether the weight decay bypasses the moments, as in AdamW.
-  var isDecoupled = false
+  var learningRate: Double { moments.learningRate }
 
   var state: [OptimizerState] {
     ["first", "second"].map { OptimizerState($0) } + (amsgrad ? [OptimizerState("greatest")] : [])
@@ -44,36 +36,23 @@ struct Adam: Optimizer {
     _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
   ) -> OptimizerSweep {
     if amsgrad { return amsgradSweep(kernels, over: span, arguments: memory) }
-    var arguments = AdamArguments()
-    arguments.count = span.count
+    var arguments = AdamArguments(moments, span)
     arguments.weights = span.weights
-    arguments.gradient = span.gradient
-    arguments.first = span.state[0]
-    arguments.second = span.state[1]
-    arguments.decoupled = isDecoupled ? 1 : 0
-    arguments.beta1 = beta1
-    arguments.beta2 = beta2
-    arguments.epsilon = epsilon
-    arguments.weightDecay = weightDecay
+    arguments.decoupled = moments.isDecoupled ? 1 : 0
+    arguments.weightDecay = moments.weightDecay
     memory.initializeMemory(as: AdamArguments.self, to: arguments)
     return OptimizerSweep(step: kernels[.adam]) { memory, t, learningRate in
       let arguments = memory.assumingMemoryBound(to: AdamArguments.self)
       arguments.pointee.learningRate = learningRate
-      arguments.pointee.correction1 = correction(arguments.pointee.beta1, t)
-      arguments.pointee.correction2 = correction(arguments.pointee.beta2, t)
+      arguments.pointee.correct(t)
     }
   }
 
   private func amsgradSweep(
     _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
   ) -> OptimizerSweep {
-    var arguments = UpdateArguments(.amsgrad, span)
-    arguments.beta1 = beta1
-    arguments.beta2 = beta2
-    arguments.epsilon = epsilon
-    arguments.weightDecay = isDecoupled ? 0 : weightDecay
-    let prepared = Prepared(arguments: arguments, decoupledDecay: isDecoupled ? weightDecay : 0, own: ())
-    return OptimizerSweep(kernels, prepared, at: memory) { memory, t, learningRate in
+    OptimizerSweep(kernels, moments.prepared(.amsgrad, span, own: ()), at: memory) {
+      memory, t, learningRate in
       let prepared = memory.assumingMemoryBound(to: Prepared<Void>.self)
       let beta1 = prepared.pointee.arguments.beta1
       prepared.pointee.set(step: learningRate * correction(beta1, t), learningRate: learningRate)

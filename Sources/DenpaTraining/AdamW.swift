@@ -18,9 +18,6 @@ enum AdamW {
       return own
     }
   ) { (attributes) throws(DenpaError) in
-    Adam(
-      learningRate: attributes.float("learning_rate"), beta1: attributes.float("beta1"),
-      beta2: attributes.float("beta2"), epsilon: attributes.float("epsilon"),
-      weightDecay: attributes.float("weight_decay"), amsgrad: attributes.bool("amsgrad"), isDecoupled: true)
+    Adam(moments: Moments(attributes, isDecoupled: true), amsgrad: attributes.bool("amsgrad"))
   }
 }

@@ -15,29 +15,19 @@ struct Adamax: Optimizer {
       .weightDecay(0),
     ]
   ) { (attributes) throws(DenpaError) in
-    Adamax(
-      learningRate: attributes.float("learning_rate"), beta1: attributes.float("beta1"),
-      beta2: attributes.float("beta2"), epsilon: attributes.float("epsilon"),
-      weightDecay: attributes.float("weight_decay"))
+    Adamax(moments: Moments(attributes))
   }
 
-  let learningRate: Double
-  let beta1: Double
-  let beta2: Double
-  let epsilon: Double
-  let weightDecay: Double
+  let moments: Moments
+
+  var learningRate: Double { moments.learningRate }
 
   var state: [OptimizerState] { [OptimizerState("first"), OptimizerState("norm")] }
 
   func sweep(
     _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
   ) -> OptimizerSweep {
-    var arguments = UpdateArguments(.adamax, span)
-    arguments.beta1 = beta1
-    arguments.beta2 = beta2
-    arguments.epsilon = epsilon
-    arguments.weightDecay = weightDecay
-    return OptimizerSweep(kernels, Prepared(arguments: arguments, own: ()), at: memory) { memory, t, rate in
+    OptimizerSweep(kernels, moments.prepared(.adamax, span, own: ()), at: memory) { memory, t, rate in
       let arguments = memory.assumingMemoryBound(to: UpdateArguments.self)
       arguments.pointee.step = rate * correction(arguments.pointee.beta1, t)
     }

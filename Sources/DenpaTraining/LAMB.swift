@@ -16,17 +16,12 @@ struct LAMB: Optimizer {
       .weightDecay(0.01, "How much of a weight is added to its direction."),
     ]
   ) { (attributes) throws(DenpaError) in
-    LAMB(
-      learningRate: attributes.float("learning_rate"), beta1: attributes.float("beta1"),
-      beta2: attributes.float("beta2"), epsilon: attributes.float("epsilon"),
-      weightDecay: attributes.float("weight_decay"))
+    LAMB(moments: Moments(attributes))
   }
 
-  let learningRate: Double
-  let beta1: Double
-  let beta2: Double
-  let epsilon: Double
-  let weightDecay: Double
+  let moments: Moments
+
+  var learningRate: Double { moments.learningRate }
 
   var isElementwise: Bool { false }
 
@@ -34,7 +29,7 @@ struct LAMB: Optimizer {
 
   /// The kernels of a step with their arguments, in their order.
   private struct Memory {
-    var adam = AdamArguments()
+    var adam: AdamArguments
     var adamStep: Step
     var decay = ScaleArguments()
     var decayStep: Step
@@ -47,23 +42,17 @@ struct LAMB: Optimizer {
     _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
   ) -> OptimizerSweep {
     var all = Memory(
-      adamStep: kernels[.adam], decayStep: kernels[.scale], descentStep: kernels[.sgd],
+      adam: AdamArguments(moments, span), adamStep: kernels[.adam], decayStep: kernels[.scale],
+      descentStep: kernels[.sgd],
       squaresStep: kernels[.sumSquares])
     // Adam's kernel writes the direction: a step of rate −1 from weights of which nothing is kept, because
     // all of them decay.
-    all.adam.count = span.count
     all.adam.weights = span.state[2]
-    all.adam.gradient = span.gradient
-    all.adam.first = span.state[0]
-    all.adam.second = span.state[1]
     all.adam.learningRate = -1
-    all.adam.beta1 = beta1
-    all.adam.beta2 = beta2
-    all.adam.epsilon = epsilon
     all.adam.decoupled = 1
     all.adam.weightDecay = -1
-    all.decay.count = weightDecay > 0 ? span.count : 0
-    all.decay.scale = weightDecay
+    all.decay.count = moments.weightDecay > 0 ? span.count : 0
+    all.decay.scale = moments.weightDecay
     all.decay.accumulate = 1
     all.decay.x = UnsafeRawPointer(span.weights)
     all.decay.y = span.state[2]
@@ -78,8 +67,7 @@ struct LAMB: Optimizer {
       prepare: { memory, t, learningRate in
         let all = memory.assumingMemoryBound(to: Memory.self)
         all.pointee.descent.learningRate = learningRate
-        all.pointee.adam.correction1 = correction(all.pointee.adam.beta1, t)
-        all.pointee.adam.correction2 = correction(all.pointee.adam.beta2, t)
+        all.pointee.adam.correct(t)
       })
   }
 

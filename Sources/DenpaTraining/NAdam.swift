@@ -21,19 +21,14 @@ struct NAdam: Optimizer {
     ]
   ) { (attributes) throws(DenpaError) in
     NAdam(
-      learningRate: attributes.float("learning_rate"), beta1: attributes.float("beta1"),
-      beta2: attributes.float("beta2"), epsilon: attributes.float("epsilon"),
-      momentumDecay: attributes.float("momentum_decay"), weightDecay: attributes.float("weight_decay"),
-      isDecoupled: attributes.bool("decoupled_weight_decay"))
+      moments: Moments(attributes, isDecoupled: attributes.bool("decoupled_weight_decay")),
+      momentumDecay: attributes.float("momentum_decay"))
   }
 
-  let learningRate: Double
-  let beta1: Double
-  let beta2: Double
-  let epsilon: Double
+  let moments: Moments
   let momentumDecay: Double
-  let weightDecay: Double
-  let isDecoupled: Bool
+
+  var learningRate: Double { moments.learningRate }
 
   /// The momentum, which changes from step to step.
   private struct Momentum {
@@ -61,14 +56,8 @@ struct NAdam: Optimizer {
   func sweep(
     _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
   ) -> OptimizerSweep {
-    var arguments = UpdateArguments(.nadam, span)
-    arguments.beta1 = beta1
-    arguments.beta2 = beta2
-    arguments.epsilon = epsilon
-    arguments.weightDecay = isDecoupled ? 0 : weightDecay
-    let prepared = Prepared(
-      arguments: arguments, decoupledDecay: isDecoupled ? weightDecay : 0,
-      own: Momentum(beta1: beta1, decay: momentumDecay))
+    let prepared = moments.prepared(
+      .nadam, span, own: Momentum(beta1: moments.beta1, decay: momentumDecay))
     return OptimizerSweep(kernels, prepared, at: memory) { memory, t, learningRate in
       let prepared = memory.assumingMemoryBound(to: Prepared<Momentum>.self)
       let now = prepared.pointee.own.value(t), next = prepared.pointee.own.value(t + 1)

@@ -17,31 +17,20 @@ struct RAdam: Optimizer {
       .decoupledWeightDecay,
     ]
   ) { (attributes) throws(DenpaError) in
-    RAdam(
-      learningRate: attributes.float("learning_rate"), beta1: attributes.float("beta1"),
-      beta2: attributes.float("beta2"), epsilon: attributes.float("epsilon"),
-      weightDecay: attributes.float("weight_decay"), isDecoupled: attributes.bool("decoupled_weight_decay"))
+    RAdam(moments: Moments(attributes, isDecoupled: attributes.bool("decoupled_weight_decay")))
   }
 
-  let learningRate: Double
-  let beta1: Double
-  let beta2: Double
-  let epsilon: Double
-  let weightDecay: Double
-  let isDecoupled: Bool
+  let moments: Moments
+
+  var learningRate: Double { moments.learningRate }
 
   var state: [OptimizerState] { [OptimizerState("first"), OptimizerState("second")] }
 
   func sweep(
     _ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer
   ) -> OptimizerSweep {
-    var arguments = UpdateArguments(.radam, span)
-    arguments.beta1 = beta1
-    arguments.beta2 = beta2
-    arguments.epsilon = epsilon
-    arguments.weightDecay = isDecoupled ? 0 : weightDecay
-    let prepared = Prepared(arguments: arguments, decoupledDecay: isDecoupled ? weightDecay : 0, own: ())
-    return OptimizerSweep(kernels, prepared, at: memory) { memory, t, learningRate in
+    OptimizerSweep(kernels, moments.prepared(.radam, span, own: ()), at: memory) {
+      memory, t, learningRate in
       let prepared = memory.assumingMemoryBound(to: Prepared<Void>.self)
       let beta1 = prepared.pointee.arguments.beta1, beta2 = prepared.pointee.arguments.beta2
       let rectification = RAdam.rectification(beta2, t)

@@ -2,7 +2,7 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// Rprop, resilient backpropagation: each weight has a step of its own. It grows by `eta_plus` if the sign of
+/// Rprop, resilient backpropagation: each weight has an individual step. It grows by `eta_plus` if the sign of
 /// g is that of the last step, and shrinks by `eta_minus` if it is the opposite one, within `step_min` and
 /// `step_max`. w ← w − sign(g)·step; after a change of sign, w stays, and the next step leaves its step as it
 /// is.

@@ -20,6 +20,56 @@ extension UpdateArguments {
   }
 }
 
+/// The attributes that Adam and its relatives have in common.
+struct Moments: Sendable {
+  let learningRate: Double
+  let beta1: Double
+  let beta2: Double
+  let epsilon: Double
+  let weightDecay: Double
+  /// Whether the weight decay bypasses the moments, as in AdamW.
+  let isDecoupled: Bool
+
+  init(_ attributes: Attributes, isDecoupled: Bool = false) {
+    learningRate = attributes.float("learning_rate")
+    beta1 = attributes.float("beta1")
+    beta2 = attributes.float("beta2")
+    epsilon = attributes.float("epsilon")
+    weightDecay = attributes.float("weight_decay")
+    self.isDecoupled = isDecoupled
+  }
+
+  /// What the kernel `update` is given of them, and of what the optimizer's own steps are computed from.
+  func prepared<Own>(_ rule: UpdateRule, _ span: OptimizerSpan, own: Own) -> Prepared<Own> {
+    var arguments = UpdateArguments(rule, span)
+    arguments.beta1 = beta1
+    arguments.beta2 = beta2
+    arguments.epsilon = epsilon
+    arguments.weightDecay = isDecoupled ? 0 : weightDecay
+    return Prepared(arguments: arguments, decoupledDecay: isDecoupled ? weightDecay : 0, own: own)
+  }
+}
+
+extension AdamArguments {
+  /// The arguments for a span of which the first two of `state` are the moments.
+  init(_ moments: Moments, _ span: OptimizerSpan) {
+    self.init()
+    count = span.count
+    gradient = span.gradient
+    first = span.state[0]
+    second = span.state[1]
+    beta1 = moments.beta1
+    beta2 = moments.beta2
+    epsilon = moments.epsilon
+  }
+
+  /// Sets the corrections for step `t`.
+  mutating func correct(_ t: Int64) {
+    correction1 = correction(beta1, t)
+    correction2 = correction(beta2, t)
+  }
+}
+
 /// What a sweep of the kernel `update` has in its memory: the kernel's arguments, which come first, and what
 /// the next step's are computed from.
 struct Prepared<Own> {

@@ -16,9 +16,9 @@
 void *denpa_shim_allocate(size_t size, size_t alignment);
 void denpa_shim_free(void *pointer);
 
-// The same for a small block, in cache lines of its own: blocks that a thread allocates one after another begin
+// The same for a small block, which shares no cache line: blocks that a thread allocates one after another begin
 // at addresses that follow each other modulo the page size. A processor that compares the lower 12 bits of
-// addresses takes a load for dependent on a store at the same place of another page; where weights, gradients
+// addresses treats a load as dependent on a store at the same place of another page; where weights, gradients
 // and values of a small network collided by chance, a step took up to 12 % longer. Free `*allocation`.
 void *denpa_shim_allocate_apart(size_t size, void **allocation);
 
