@@ -117,7 +117,7 @@ private final class CallbackSource: BatchSource {
     self.source = source
     self.handle = handle
     inputCount = handle.trainer.model.graph.inputs.count
-    targetCount = handle.trainer.options.losses.count
+    targetCount = handle.trainer.targetCount
     tensors = .allocate(capacity: inputCount + targetCount)
     tensors.initialize(repeating: denpa_tensor(), count: inputCount + targetCount)
   }
@@ -166,7 +166,7 @@ public func denpa_fit_source(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     guard let next else { throw DenpaError(.badArgument, "the data callback is NULL") }
-    guard trainer.targetCount > 0 else {
+    guard !trainer.options.losses.isEmpty else {
       throw DenpaError(
         .badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }

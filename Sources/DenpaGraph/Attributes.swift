@@ -187,6 +187,9 @@ public struct Attributes: Sendable, Equatable {
 
   public func int(_ name: String) -> Int { if case .int(let value)? = self[name] { value } else { 0 } }
   public func ints(_ name: String) -> [Int] { if case .ints(let value)? = self[name] { value } else { [] } }
+  public func floats(_ name: String) -> [Double] {
+    if case .floats(let value)? = self[name] { value } else { [] }
+  }
   public func float(_ name: String) -> Double { if case .float(let value)? = self[name] { value } else { 0 } }
   public func bool(_ name: String) -> Bool { if case .bool(let value)? = self[name] { value } else { false } }
   public func string(_ name: String) -> String {

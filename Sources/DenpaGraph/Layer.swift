@@ -26,6 +26,8 @@ public struct LayerSpec: Sendable {
   public var rowsIndependent = true
   /// Whether a loss's targets may be class numbers; if not, integers are converted to the float dtype.
   public var classTargets = false
+  /// Whether a loss's mean is over the rows of the prediction's last axis, not over its elements.
+  public var averagesRows = false
   public var dtypes: [DType] = [.float32, .float64]
   /// What the samples of a foreign layer, and thus its proof, show about each input. If empty, the shape rule
   /// decides.
@@ -39,7 +41,7 @@ public struct LayerSpec: Sendable {
     kind: String, role: Role = .layer, summary: String, details: String = "", inputs: [String] = ["x"],
     variadic: Bool = false, outputs: [String] = ["y"], variadicOutputs: Bool = false,
     parameters: [String] = [], attributes: [AttributeSpec] = [],
-    rowsIndependent: Bool = true, classTargets: Bool = false, samples: [Sample]
+    rowsIndependent: Bool = true, classTargets: Bool = false, averagesRows: Bool = false, samples: [Sample]
   ) {
     self.kind = kind
     self.role = role
@@ -53,6 +55,7 @@ public struct LayerSpec: Sendable {
     self.attributes = attributes
     self.rowsIndependent = rowsIndependent
     self.classTargets = classTargets
+    self.averagesRows = averagesRows
     self.samples = samples
   }
 }
@@ -158,6 +161,8 @@ public protocol Layer: Sendable {
   func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType]
   /// Returns the parameters, which must not depend on the batch.
   func parameters(_ inputs: [TensorType]) throws(DenpaError) -> [ParameterSpec]
+  /// What training adds to the loss for the layer's first output.
+  var penalties: [Penalty] { get }
   /// Writes the ops of y = f(x).
   func forward(_ r: Recipe) throws(DenpaError)
   /// Writes the ops of every gradient. The plan decides which gradients are wanted, and which are stored or
@@ -167,6 +172,19 @@ public protocol Layer: Sendable {
 
 extension Layer {
   public func parameters(_ inputs: [TensorType]) throws(DenpaError) -> [ParameterSpec] { [] }
+  public var penalties: [Penalty] { [] }
+}
+
+/// A term of the loss that a layer brings along: weight · Σ kind(y), averaged over the batch.
+public struct Penalty: Sendable {
+  /// A layer of one value: abs, square.
+  public var kind: String
+  public var weight: Double
+
+  public init(_ kind: String, weight: Double) {
+    self.kind = kind
+    self.weight = weight
+  }
 }
 
 /// A layer that is part of the library: one type, one file.

@@ -15,23 +15,6 @@ public struct Slot: Sendable {
   public var tensor: TensorID
 }
 
-/// One term of a loss: weight · kind(output, target).
-public struct LossTerm: Sendable {
-  public var definition: LayerDefinition
-  public var attributes: [NamedAttribute]
-  public var weight: Double
-  public var output: Int
-
-  public init(
-    _ definition: LayerDefinition, _ attributes: [NamedAttribute] = [], weight: Double = 1, output: Int = 0
-  ) {
-    self.definition = definition
-    self.attributes = attributes
-    self.weight = weight
-    self.output = output
-  }
-}
-
 /// What a plan is to be compiled for.
 public struct PlanRequest: Sendable {
   public var mode: PlanMode
@@ -39,7 +22,8 @@ public struct PlanRequest: Sendable {
   public var threads: Int32
   /// The extents of the open axes of the model's inputs, in order.
   public var extents: [Int] = []
-  /// The losses on the model's outputs; `targets` has the types of their targets as they are passed in.
+  /// The losses on the model's outputs; `targets` has the types of their targets and of the weights of their
+  /// samples, as they are passed in (`LossTerm.tensors`).
   /// Without losses, outputs are written to the caller's memory, and in training the gradients with respect
   /// to the outputs are passed in.
   public var losses: [LossTerm] = []
@@ -70,7 +54,7 @@ public final class Plan: Sendable {
   public let slots: [Slot]
   /// The number of ops that belong to forward, including the losses.
   public let forwardCount: Int
-  /// The scalar of each loss term, in order, and its weight.
+  /// The scalar of each loss term, in order, and its weight; behind them those of the layers' penalties.
   public let losses: [(tensor: TensorID, weight: Double)]
   /// The tensors of the model's outputs, from which the accuracy is computed.
   public let outputTensors: [TensorID]
@@ -111,25 +95,7 @@ public final class Plan: Sendable {
       guard let spec = node.spec, !spec.dtypes.contains(dtype) else { continue }
       throw DenpaError(.notSupported, "\(node.kind) \"\(node.name)\" does not support \(dtype)")
     }
-    var lossValues: [ValueID] = []
-    for (index, term) in request.losses.enumerated() {
-      guard model.outputs.indices.contains(term.output) else {
-        throw DenpaError(
-          .badArgument, "loss \(index) is on output \(term.output); the model has \(model.outputs.count)")
-      }
-      let name = try graph.checkedName(nil, kind: term.definition.spec.kind)
-      let target = try graph.addInput(name: "target of \(name)", type: request.targets[index])
-      let outputs = try graph.add(
-        term.definition, name: name, attributes: term.attributes,
-        inputs: [model.outputs[term.output], target])
-      guard let loss = outputs.first, graph.values[loss].type.shape.rank == 0 else {
-        throw DenpaError(
-          .badArgument,
-          "\(term.definition.spec.kind) \"\(name)\": training needs one number, not one for each sample: use another reduction"
-        )
-      }
-      lossValues.append(loss)
-    }
+    let losses = try graph.add(request.losses, request.targets, to: model)
     var numbers = model.parameterNumbers
     for _ in numbers.count..<graph.nodes.count { numbers.append([]) }
     let builder = PlanBuilder(
@@ -175,7 +141,7 @@ public final class Plan: Sendable {
         }
       }
     }
-    for value in lossValues { roots.insert(builder.valueTensors[value]) }
+    for loss in losses { roots.insert(builder.valueTensors[loss.value]) }
     if !request.losses.isEmpty {
       for value in model.outputs { roots.insert(builder.valueTensors[value]) }
     }
@@ -195,12 +161,12 @@ public final class Plan: Sendable {
           addSlot(.outputGradient, index, model.outputNames[index], seed)
         }
       } else {
-        for (index, value) in lossValues.enumerated() {
-          let node = graph.values[value].node
+        for loss in losses {
+          let node = graph.values[loss.value].node
           let seed = builder.add(
-            TensorType(dtype, []), .constant(request.losses[index].weight), node: node, label: "weight")
-          builder.setGradient(value, seed)
-          builder.needsGradient[value] = true
+            TensorType(dtype, []), .constant(loss.weight), node: node, label: "weight")
+          builder.setGradient(loss.value, seed)
+          builder.needsGradient[loss.value] = true
         }
       }
       try builder.emitBackward()
@@ -252,14 +218,14 @@ public final class Plan: Sendable {
     self.tensors = forward.tensors
     self.slots = slots
     self.forwardCount = split
-    self.losses = lossValues.enumerated().map { (builder.valueTensors[$1], request.losses[$0].weight) }
+    self.losses = losses.map { (builder.valueTensors[$0.value], $0.weight) }
     self.outputTensors = outputTensors
 
     isGuarded = GuardMode.isOn
     let sizes = Sizes(
       tensors: tensors, rows: request.maximumRows, kernels: kernels, threads: request.threads)
     let (arena, workspaces) = try Plan.layOut(
-      ops, sizes, keep: Set(outputTensors).union(lossValues.map { builder.valueTensors[$0] }),
+      ops, sizes, keep: Set(outputTensors).union(self.losses.map(\.tensor)),
       isGuarded ? .guarded : observes ? .none : .lifetimes)
     offsets = Array(arena.offsets[..<tensors.count])
     arenaBytes = arena.byteCount

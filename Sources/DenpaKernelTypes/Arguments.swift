@@ -248,6 +248,31 @@ public struct CrossEntropyGradientArguments {
   public init() {}
 }
 
+/// Rows of targets for a cross-entropy: y = w ∘ ((1 − smoothing)·t + smoothing / columns), t given as rows or
+/// as class indices; the row of an ignored class is 0.
+///
+/// Returns 1 (and writes `badRow`) if a class index is outside 0..<columns and not ignored; nothing else is
+/// written then.
+public struct ClassTargetsArguments {
+  public var rows = 0, columns = 0
+  /// Raw value of `TargetKind`.
+  public var targetKind: Int32 = 0
+  /// Whether rows that are not ignored are multiplied by rows / their number, so that a mean over all rows is
+  /// one over them.
+  public var isMean: Int32 = 0
+  public var smoothing = 0.0
+  /// One weight for each class; nil: all are 1. It belongs to the operation.
+  public var weights: UnsafePointer<Double>? = nil
+  /// Class indices whose rows do not count. They belong to the operation.
+  public var ignored: UnsafePointer<Int64>? = nil
+  public var ignoredCount = 0
+  /// Computed by the kernel: the factor of rows that are not ignored.
+  public var factor = 1.0
+  public var target: Const? = nil, y: Mutable? = nil
+  public var badRow: UnsafeMutablePointer<Int64>? = nil
+  public init() {}
+}
+
 /// scale·Σ(y − t)² over rows×columns; with `perRow`, per row.
 public struct SquaredErrorArguments {
   public var rows = 0, columns = 0

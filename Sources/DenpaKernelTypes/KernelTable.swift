@@ -10,7 +10,7 @@ public enum Kernel: Int, Sendable, CaseIterable {
   case dropout
   case addRows
   case softmax, softmaxGradient
-  case crossEntropy, crossEntropyGradient
+  case crossEntropy, crossEntropyGradient, classTargets
   case squaredError, squaredErrorGradient
   case elementLoss, cosineLoss
   case sgd, adam, update

@@ -20,6 +20,10 @@ public enum LossFunction: Int32, Sendable, CaseIterable {
   /// 1 − the cosine of the angle between two rows. Its kernel is `cosineLoss`, that of all others
   /// `elementLoss`.
   case cosine = 11
+  /// The prediction itself; there is no target.
+  case value = 12
+  /// The prediction times the target, which is its weight.
+  case weighted = 13
 
   /// Whether its terms are rows, so that a mean is over rows and not over elements.
   public var isOfRows: Bool { self == .divergence || self == .cosine }

@@ -43,6 +43,8 @@ enum ElementLoss<V: Vector>: LossKernel {
     case LossFunction.poisson.rawValue: sum(PoissonLoss.self, a, number, lower, upper)
     case LossFunction.poissonOfLog.rawValue: sum(PoissonLossOfLog.self, a, number, lower, upper)
     case LossFunction.divergence.rawValue: sum(Divergence.self, a, number, lower, upper)
+    case LossFunction.value.rawValue: sum(OwnValue.self, a, number, lower, upper)
+    case LossFunction.weighted.rawValue: sum(WeightedValue.self, a, number, lower, upper)
     default: sum(AbsoluteError.self, a, number, lower, upper)
     }
   }

@@ -80,6 +80,8 @@ private func step(_ kernel: Kernel) -> Step {
         runChunk(CrossEntropyGradient<V>.self, c, k)
       }
     }
+  case .classTargets:
+    return { ClassTargets<V>.call($0, $1) { c, k, _ in runChunk(ClassTargets<V>.self, c, k) } }
   case .squaredError:
     return { SquaredError<V>.call($0, $1) { c, k, _ in runLossChunk(SquaredError<V>.self, c, k) } }
   case .squaredErrorGradient:

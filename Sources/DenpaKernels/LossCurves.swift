@@ -174,3 +174,15 @@ enum Divergence: LossCurve {
     V.zero - V.weighted(t, V.one / (y + alpha))
   }
 }
+
+/// y: the prediction is the loss.
+enum OwnValue: LossCurve {
+  @inline(__always) static func value<V: Vector>(_ y: V, _ t: V, alpha: V) -> V { y }
+  @inline(__always) static func derivative<V: Vector>(_ y: V, _ t: V, alpha: V) -> V { V.one }
+}
+
+/// t·y: t is the weight of a loss.
+enum WeightedValue: LossCurve {
+  @inline(__always) static func value<V: Vector>(_ y: V, _ t: V, alpha: V) -> V { V.weighted(t, y) }
+  @inline(__always) static func derivative<V: Vector>(_ y: V, _ t: V, alpha: V) -> V { t }
+}

@@ -5,6 +5,7 @@ import DenpaGraph
 public enum BuiltIn {
   public static let layers: [LayerDefinition] = [
     LayerDefinition(Abs.self),
+    LayerDefinition(ActivityPenalty.self),
     LayerDefinition(Add.self),
     LayerDefinition(BatchNorm.self),
     LayerDefinition(BinaryCrossEntropy.self),
@@ -73,6 +74,7 @@ public enum BuiltIn {
     LayerDefinition(Subtract.self),
     LayerDefinition(Tanh.self),
     LayerDefinition(Transpose.self),
+    LayerDefinition(Value.self),
   ]
 
   /// Adds them to a registry; has no effect if they are already there.

@@ -16,11 +16,10 @@ public struct CrossEntropy: BuiltInLayer {
     inputs: ["y", "t"], outputs: ["loss"],
     attributes: [
       AttributeSpec(
-        "epsilon", .float, default: .float(0), minimum: 0, maximum: 1, "Added to y inside the log."),
-      Losses.reduction,
-    ],
-    rowsIndependent: false, classTargets: true,
-    samples: Losses.classSamples + [
+        "epsilon", .float, default: .float(0), minimum: 0, maximum: 1, "Added to y inside the log.")
+    ] + ClassLosses.attributes + [Losses.reduction],
+    rowsIndependent: false, classTargets: true, averagesRows: true,
+    samples: Losses.classSamples + ClassLosses.samples + [
       Sample(
         [NamedAttribute("epsilon", .float(1e-3))],
         inputs: [TensorType(.float32, [4, 5]), TensorType(.int64, [4])], range: 0.05...1, classes: 5,
@@ -30,23 +29,29 @@ public struct CrossEntropy: BuiltInLayer {
 
   let epsilon: Double
   let reduction: Reduction
+  let targets: ClassTargets?
 
-  public init(_ attributes: Attributes) {
+  public init(_ attributes: Attributes) throws(DenpaError) {
     epsilon = attributes.float("epsilon")
     reduction = Losses.reduction(attributes)
+    targets = try ClassLosses.targets(attributes)
   }
 
   public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
     try Losses.checkClasses(try inputs[0].requireFloat("y"), inputs[1])
-    return try Losses.output(inputs[0], reduction)
+    try ClassLosses.check(targets, inputs[0])
+    return Losses.output(inputs[0], reduction)
   }
 
   public func forward(_ r: Recipe) {
-    r.crossEntropy(r.input(0), r.input(1), epsilon: epsilon, reduction, probabilities: nil, into: r.output(0))
+    r.crossEntropy(
+      r.input(0), ClassLosses.forward(r, targets, reduction), epsilon: epsilon, reduction, probabilities: nil,
+      into: r.output(0))
   }
 
   public func backward(_ r: Recipe) {
     r.crossEntropyGradient(
-      r.input(0), r.input(1), fromLogits: false, epsilon: epsilon, reduction, r.dOutput(0), into: r.dInput(0))
+      r.input(0), ClassLosses.backward(r, targets), fromLogits: false, epsilon: epsilon, reduction,
+      r.dOutput(0), into: r.dInput(0))
   }
 }

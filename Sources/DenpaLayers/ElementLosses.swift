@@ -29,15 +29,16 @@ extension ElementLossLayer {
     try ElementLosses.outputs(inputs, loss)
   }
 
-  public func forward(_ r: Recipe) {
-    r.elementLoss(
-      loss.function, alpha: loss.alpha, r.input(0), r.input(1), loss.reduction, into: r.output(0))
+  public func forward(_ r: Recipe) { forward(r, target: r.input(1)) }
+  public func backward(_ r: Recipe) { backward(r, target: r.input(1)) }
+
+  func forward(_ r: Recipe, target: Tensor) {
+    r.elementLoss(loss.function, alpha: loss.alpha, r.input(0), target, loss.reduction, into: r.output(0))
   }
 
-  public func backward(_ r: Recipe) {
+  func backward(_ r: Recipe, target: Tensor) {
     r.elementLossGradient(
-      loss.function, alpha: loss.alpha, r.input(0), r.input(1), loss.reduction, r.dOutput(0),
-      into: r.dInput(0))
+      loss.function, alpha: loss.alpha, r.input(0), target, loss.reduction, r.dOutput(0), into: r.dInput(0))
   }
 }
 
@@ -68,6 +69,7 @@ enum ElementLosses {
     return LayerSpec(
       kind: kind, role: .loss, summary: summary, details: details, inputs: [prediction, "t"],
       outputs: ["loss"], attributes: attributes + [Losses.reduction], rowsIndependent: false,
+      averagesRows: rows,
       samples: samples.map { sample($0, [4, 5], [4, 5], .mean) } + [
         sample(last, [3, 2, 3], [3, 2, 3], .batchMean),
         rows ? sample(last, [4, 3], [4, 3], .sum) : sample(last, [4, 1], [4], .sum),
@@ -88,6 +90,6 @@ enum ElementLosses {
       }
     }
     try Losses.checkValues(y, t)
-    return try Losses.output(y, loss.reduction)
+    return Losses.output(y, loss.reduction)
   }
 }

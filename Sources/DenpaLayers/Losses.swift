@@ -5,20 +5,18 @@ import DenpaGraph
 enum Losses {
   static let reduction = AttributeSpec(
     "reduction", .string, default: .string("mean"), choices: Reduction.allCases.map(\.rawValue),
-    "mean, sum, batch_mean (summed per sample, averaged over samples) or none (one loss a sample).")
+    "mean, sum, batch_mean (summed per sample, averaged over samples) or none (a loss for each row).")
 
   static func reduction(_ attributes: Attributes) -> Reduction {
     Reduction(rawValue: attributes.string("reduction")) ?? .mean
   }
 
-  /// Returns one number, or one for each row of the prediction.
-  static func output(_ prediction: TensorType, _ reduction: Reduction) throws(DenpaError) -> [TensorType] {
+  /// Returns one number, or one for each row of the prediction's last axis.
+  static func output(_ prediction: TensorType, _ reduction: Reduction) -> [TensorType] {
     guard reduction == .none else { return [TensorType(prediction.dtype, [])] }
-    guard prediction.shape.rank <= 2 else {
-      throw DenpaError(
-        .badShape, "reduction \"none\" takes predictions (rows, columns), got \(prediction.shape)")
-    }
-    return [TensorType(prediction.dtype, [prediction.shape[0]])]
+    var rows = Shape()
+    for axis in 0..<max(prediction.shape.rank - 1, 1) { rows.append(prediction.shape[axis]) }
+    return [TensorType(prediction.dtype, rows)]
   }
 
   /// Checks targets like the prediction, where (rows,) and (rows, 1) are equal.

@@ -39,7 +39,7 @@ public struct MeanSquaredError: BuiltInLayer {
 
   public func outputs(_ inputs: [TensorType]) throws(DenpaError) -> [TensorType] {
     try Losses.checkValues(try inputs[0].requireFloat("y"), try inputs[1].requireFloat("t"))
-    return try Losses.output(inputs[0], reduction)
+    return Losses.output(inputs[0], reduction)
   }
 
   public func forward(_ r: Recipe) {

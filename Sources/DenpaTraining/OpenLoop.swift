@@ -43,7 +43,7 @@ extension Trainer {
   private func openLoop(training: Bool, _ sizes: BatchSizes) throws(DenpaError) -> Executor {
     func hasRoom(_ known: Executor) -> Bool { known.plan.hasRoom(for: sizes) }
     if let known = training ? openExecutors.find(hasRoom) : inferExecutors.find(hasRoom) { return known }
-    let executor = try makeExecutor(training ? .train : .infer, targets: [], sizes, waits: training)
+    let executor = try makeExecutor(training ? .train : .infer, targets: nil, sizes, waits: training)
     if training { openExecutors.insert(executor) } else { inferExecutors.insert(executor) }
     return executor
   }

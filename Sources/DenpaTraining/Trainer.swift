@@ -21,7 +21,8 @@ public final class Trainer: @unchecked Sendable {
   public let model: Model
   public let options: TrainerOptions
   public let inputCount: Int
-  public let targetCount: Int
+  /// What is passed with each batch besides the inputs, and for which loss.
+  let targets: [(loss: Int, role: LossTerm.TensorRole)]
   /// The parameters in `weights`, with the trainable flags that they had when the trainer was made.
   public let parameters: [Parameter]
   let weights: Buffer
@@ -68,7 +69,7 @@ public final class Trainer: @unchecked Sendable {
     self.model = model
     self.options = options
     inputCount = model.graph.inputs.count
-    targetCount = options.losses.count
+    targets = options.losses.enumerated().flatMap { index, term in term.tensors.map { (index, $0) } }
     var parameters = model.parameters
     if let settings = options.optimizer {
       for (index, group) in try settings.groups(of: parameters).enumerated() {
@@ -102,7 +103,7 @@ public final class Trainer: @unchecked Sendable {
     if !model.isOpen, model.graph.nodes.contains(where: { $0.spec?.differentiable == false }) {
       // If a gradient has to pass through a layer without a backward, compiling a plan throws an error that
       // names it.
-      _ = try Plan(model, request(.train, targets: [], BatchSizes(rows: maximumRows)))
+      _ = try Plan(model, request(.train, targets: nil, BatchSizes(rows: maximumRows)))
     }
   }
 
@@ -123,15 +124,24 @@ public final class Trainer: @unchecked Sendable {
   }
 
   public var outputCount: Int { model.outputs.count }
+  public var targetCount: Int { targets.count }
 
   // MARK: Plans
 
-  /// Returns the type of a loss's target in a plan for targets like the given one.
+  /// Returns the type of a target in a plan for targets like the given one.
   private func targetType(
-    _ term: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
+    _ index: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
   ) throws(DenpaError) -> TensorType {
-    let spec = options.losses[term].definition.spec
-    let dtype: DType = isClassNumbers(term, view, graph, isSample: isSample) ? view.type.dtype : .float32
+    let spec = options.losses[targets[index].loss].definition.spec
+    guard targets[index].role == .target else {
+      guard isSample || view.type.shape.rank == 1 else {
+        throw DenpaError(
+          .badShape,
+          "sample weights of \(spec.kind): expected one for each row, (rows,), got \(view.type.shape)")
+      }
+      return TensorType(.float32, Shape.batched([]))
+    }
+    let dtype: DType = isClassNumbers(index, view, graph, isSample: isSample) ? view.type.dtype : .float32
     let sample = isSample ? view.type.shape : view.type.shape.sample
     guard sample.rank < Shape.maximumRank, isSample || view.type.shape.rank > 0 else {
       throw DenpaError(
@@ -140,11 +150,12 @@ public final class Trainer: @unchecked Sendable {
     return TensorType(dtype, Shape.batched(sample))
   }
 
-  func request(_ mode: PlanMode, targets: [TensorType], _ sizes: BatchSizes) -> PlanRequest {
+  /// `targets`: nil for a plan without losses.
+  func request(_ mode: PlanMode, targets: [TensorType]?, _ sizes: BatchSizes) -> PlanRequest {
     var request = PlanRequest(mode, maximumRows: sizes.rows, threads: options.threads)
     request.extents = sizes.extents
-    request.losses = targets.isEmpty ? [] : options.losses
-    request.targets = targets
+    request.losses = targets == nil ? [] : options.losses
+    request.targets = targets ?? []
     request.inputGradients = options.inputGradients && mode != .infer
     // The model's trainable flags may have changed since the optimizer's sweeps were made.
     request.trainable = parameters.map(\.isTrained)
@@ -156,7 +167,7 @@ public final class Trainer: @unchecked Sendable {
   ///
   /// All executors share one arena, except those whose forward waits for its backward, which share another.
   func makeExecutor(
-    _ mode: PlanMode, targets: [TensorType], _ sizes: BatchSizes, waits: Bool = false
+    _ mode: PlanMode, targets: [TensorType]?, _ sizes: BatchSizes, waits: Bool = false
   ) throws(DenpaError) -> Executor {
     let room = model.room(for: sizes, known: maximumRows)
     let wanted = BatchSizes(rows: room, extents: sizes.extents)
@@ -181,10 +192,13 @@ public final class Trainer: @unchecked Sendable {
   /// Returns whether a target holds class numbers. Integers do, unless they have the predictions' own shape;
   /// then they are one-hot rows.
   private func isClassNumbers(
-    _ term: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
+    _ index: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
   ) -> Bool {
-    guard !view.type.dtype.isFloat, options.losses[term].definition.spec.classTargets else { return false }
-    let prediction = graph.values[model.outputs[options.losses[term].output]].type.shape
+    let term = options.losses[targets[index].loss]
+    guard !view.type.dtype.isFloat, term.definition.spec.classTargets, targets[index].role == .target else {
+      return false
+    }
+    let prediction = graph.values[model.outputs[term.output]].type.shape
     let given = view.type.shape
     let skip = isSample ? 0 : 1
     guard given.rank + 1 - skip == prediction.rank, prediction.last != 1 else { return true }
@@ -217,9 +231,8 @@ public final class Trainer: @unchecked Sendable {
       throw DenpaError(
         .badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
-    guard targets.count == options.losses.count else {
-      throw DenpaError(
-        .badArgument, "the trainer has \(options.losses.count) target(s), got \(targets.count)")
+    guard targets.count == targetCount else {
+      throw DenpaError(.badArgument, "the trainer has \(targetCount) target(s), got \(targets.count)")
     }
     let isSample = isSample(inputs)
     func fits(_ known: Executor) -> Bool {
