@@ -57,6 +57,7 @@ let package = Package(
     .target(
       name: "DenpaGraph", dependencies: ["CShim", "DenpaKernelTypes", "DenpaCore"], swiftSettings: hot),
     .target(name: "DenpaLayers", dependencies: engine, swiftSettings: cold),
+    .target(name: "DenpaMetrics", dependencies: engine, swiftSettings: cold),
     .target(name: "DenpaFormats", dependencies: engine + ["CShim"], swiftSettings: cold),
     .target(name: "DenpaTraining", dependencies: engine + ["CShim"], swiftSettings: hot),
     .target(name: "DenpaInspect", dependencies: engine + ["DenpaTraining"], swiftSettings: cold),
@@ -65,7 +66,8 @@ let package = Package(
     .target(
       name: "Denpa",
       dependencies: engine + [
-        "CShim", "CDenpa", "DenpaLayers", "DenpaTraining", "DenpaInspect", "DenpaFormats", "DenpaPlugins",
+        "CShim", "CDenpa", "DenpaLayers", "DenpaMetrics", "DenpaTraining", "DenpaInspect", "DenpaFormats",
+        "DenpaPlugins",
       ],
       swiftSettings: hot,
       // lld: gold leaves local names in the dynamic symbol table. The flags stand in Sources/CShim/link.txt.

@@ -114,8 +114,8 @@ typedef void (*denpa_log_callback)(void *user_data, int32_t level, const char *m
 denpa_status denpa_set_log(denpa_log_callback callback, void *user_data);
 
 /* Writes a JSON text that lists everything that can be added to a graph or named as a loss, optimizer or
- * initializer. It is an object with the arrays "layers", "losses", "optimizers" and "initializers". Each
- * entry has "kind", "summary", "version", "plugin" (null if built in), "inputs" and "outputs" (names),
+ * initializer. It is an object with the arrays "layers", "losses", "optimizers", "initializers", "metrics" and
+ * "schedules". Each entry has "kind", "summary", "version", "plugin" (null if built in), "inputs" and "outputs" (names),
  * "attributes" (name, type, required, default, minimum, maximum, choices, summary) and "parameters" (names).
  *
  * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
@@ -349,8 +349,12 @@ typedef struct denpa_loss {
   const char *kind;                  /* one of the registry's losses */
   const denpa_attribute *attributes; /* NULL for the defaults */
   double weight;
-  int32_t output;    /* index of the model's output */
-  int32_t reserved0; /* 0 */
+  int32_t output; /* index of the model's output */
+  /* 1: each sample's loss may be multiplied by a weight of its own: wherever targets are passed, the weights
+   * (rows,) of all such terms follow behind the targets of all terms, or are left out together. A mean is still
+   * over the number of samples, so that a weight of 2 counts like a sample that is there twice. Validation data
+   * has no weights. */
+  int32_t weighted;
   uint64_t reserved[2];
 } denpa_loss;
 
@@ -361,7 +365,7 @@ static inline denpa_loss denpa_loss_on(int32_t output, const char *kind, const d
   l.attributes = attributes;
   l.weight = 1.0;
   l.output = output;
-  l.reserved0 = 0;
+  l.weighted = 0;
   l.reserved[0] = l.reserved[1] = 0;
   return l;
 }
@@ -376,6 +380,24 @@ typedef struct denpa_parameter_group {
   int32_t reserved0;                 /* 0 */
   uint64_t reserved[2];
 } denpa_parameter_group;
+
+/* Computes a metric of the program's own for one batch and stores it in `value`: from the model's output and
+ * the target of its loss, as the trainer has them, with the batch in front. Both are borrowed for the duration
+ * of the call. Any status other than DENPA_OK ends the call that measures. */
+typedef denpa_status (*denpa_metric_callback)(void *user_data, const denpa_tensor *prediction,
+                                              const denpa_tensor *target, double *value);
+
+/* A number that denpa_fit and denpa_evaluate compute besides the loss: one of the registry's metrics, or one of
+ * the program's own. Its size, 48 bytes, never changes. */
+typedef struct denpa_metric {
+  const char *kind; /* one of the registry's metrics; with a callback, the metric's name */
+  const denpa_attribute *attributes; /* NULL for the defaults, and with a callback */
+  denpa_metric_callback callback;    /* NULL: the registry's. Its values are averaged over the samples */
+  void *user_data;                   /* kept, and passed to the callback */
+  int32_t output;                    /* index of the model's output; its target is that of the first loss on it */
+  int32_t lower_is_better;           /* with a callback: 1 if a smaller value is better */
+  uint64_t reserved;                 /* 0 */
+} denpa_metric;
 
 typedef struct denpa_trainer_options {
   size_t struct_size;
@@ -393,13 +415,20 @@ typedef struct denpa_trainer_options {
    * clip_value, then all of them together to a norm of clip_norm, by one factor (Pascanu, Mikolov & Bengio,
    * 2013). 0: no limit. */
   double clip_norm, clip_value;
+  denpa_spec schedule;         /* one of the registry's schedules; kind NULL: the learning rate stays */
+  const denpa_metric *metrics; /* what denpa_fit and denpa_evaluate measure; need a loss; may be NULL */
+  int32_t metric_count;        /* up to 64 */
+  /* Batches of denpa_train_batch and denpa_fit after which the optimizer takes a step with the mean of their
+   * gradients; 0: 1. At the end of an epoch, it takes one with those that are left. */
+  int32_t accumulation;
 } denpa_trainer_options;
 
 /* Creates a trainer with a copy of the model's parameters. It keeps the model's memory alive. `options` must
  * not be NULL. The caller destroys the trainer with denpa_trainer_destroy.
  *
  * The names and attributes of losses and optimizer are checked at once, the shapes of targets when the first
- * targets are passed. Returns DENPA_NOT_REGISTERED if there is no loss or optimizer of a given name,
+ * targets are passed. Returns DENPA_NOT_REGISTERED if there is no loss, optimizer, metric or schedule of a
+ * given name,
  * DENPA_NOT_SUPPORTED if a gradient would have to pass through a layer without backward, and
  * DENPA_BAD_ARGUMENT for a loss that cannot be meaningful on its output: a cross-entropy of one class,
  * softmax_cross_entropy of a softmax, sigmoid_cross_entropy or focal of a sigmoid, cross_entropy,
@@ -412,7 +441,7 @@ denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_option
 /* Destroys a trainer. NULL is allowed. Parameters that were not published are lost. */
 denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
 
-/* Takes one training step: forward, loss, backward, optimizer. `loss` (may be NULL) receives the loss before
+/* Takes one training step: forward, loss, backward, optimizer (with accumulation, after so many calls). `loss` (may be NULL) receives the loss before
  * the step. A batch of 0 rows changes nothing and has the loss 0.
  *
  * Inputs are passed as to denpa_predict, but may have any number of rows. A target consists of class numbers,
@@ -431,16 +460,20 @@ denpa_status denpa_train_batch(denpa_trainer *trainer, const denpa_tensor *input
                                const denpa_tensor *targets, int32_t target_count, double *loss);
 
 /* The progress that denpa_fit reports to its callback: after each epoch, and within an epoch at most every 50
- * ms. */
+ * ms, or after every `callback_every` batches. Metrics are those of the predictions before each step. */
 typedef struct denpa_progress {
   size_t struct_size;
   int64_t epoch, epochs;  /* the current epoch, from 0; the number of epochs */
   int64_t batch, batches; /* completed in this epoch; in the epoch (-1: unknown, denpa_fit_source) */
   int64_t samples;        /* processed in this epoch */
   double loss;            /* of this epoch so far: mean over its samples; the sum if reduction is "sum" */
-  /* Of the predictions before each step. NaN unless the first loss takes class numbers. */
-  double accuracy;
-  double validation_loss, validation_accuracy; /* NaN before the end of an epoch or without validation data */
+  double validation_loss; /* NaN within an epoch, and after one without validation */
+  double learning_rate;   /* of the next step */
+  /* What each term adds to the loss, in the order of the trainer's losses: `loss_count` of them. Penalties of
+   * layers are part of the loss, but of no term. Borrowed for the callback, as all arrays here. */
+  const double *losses, *validation_losses;    /* the latter is NULL where validation_loss is NaN */
+  const double *metrics, *validation_metrics;  /* likewise, in the order of the trainer's metrics */
+  int32_t loss_count, metric_count;
   int32_t end_of_epoch; /* 1: the epoch is complete and its parameters are published */
   int32_t reserved;
 } denpa_progress;
@@ -450,16 +483,41 @@ typedef struct denpa_progress {
  * may use the model and its sessions, but of the trainer only the learning rate. */
 typedef denpa_status (*denpa_progress_callback)(void *user_data, const denpa_progress *progress);
 
+/* How denpa_fit chooses the rows of an epoch, by the model's seed and the trainer's number of the epoch. */
+#define DENPA_SHUFFLED 0         /* each row once, in an order that is new for each epoch */
+#define DENPA_IN_ORDER 1         /* each row once, in the given order */
+#define DENPA_WITH_REPLACEMENT 2 /* any row at any time, all of them equally likely */
+#define DENPA_WEIGHTED 3         /* likewise, with a probability in proportion to row_weights */
+
 typedef struct denpa_fit_options {
   size_t struct_size;
   int64_t epochs;     /* 0: 1 */
   int64_t batch_size; /* 1 to 2^31-1; 0: the max_batch that the trainer was created with */
-  /* 1: keeps the given order. 0: shuffles each epoch anew by the model's seed and the trainer's epoch. */
-  int32_t no_shuffle;
-  int32_t validation_count; /* 1: the next two fields are set; 0: no validation */
+  int32_t sampling;   /* DENPA_SHUFFLED, DENPA_IN_ORDER, DENPA_WITH_REPLACEMENT, DENPA_WEIGHTED */
+  int32_t validation_count; /* 1: the next two fields are set; 0: no validation data */
   const denpa_tensor *validation_inputs, *validation_targets; /* arrays like inputs and targets */
   denpa_progress_callback callback; /* may be NULL */
   void *user_data;
+  int64_t callback_every;   /* batches between two calls of the callback within an epoch; 0: by the clock */
+  int64_t validation_every; /* epochs between two validations; 0: 1. The last epoch always has one */
+  /* The part of the rows that is held out and serves as validation data, above 0 and below 1; 0: none. The rows
+   * are drawn by the model's seed. */
+  double validation_fraction;
+  int32_t stratified;   /* 1: the same part of each class; the first targets are class numbers */
+  int32_t restore_best; /* 1: at the end, the parameters are those of the epoch in which `monitor` was best */
+  const denpa_tensor *row_weights; /* (rows,), floats: for DENPA_WEIGHTED; otherwise NULL */
+  int64_t epoch_rows;              /* rows in an epoch; 0: all */
+  /* Early stopping: denpa_fit returns after `patience` epochs in which the number called `monitor` has not
+   * become better by more than min_delta; 0: it goes on to the last. The number is "loss", "validation_loss", or
+   * a metric's name with or without "validation_" in front. NULL: "validation_loss" with validation data,
+   * otherwise "loss". */
+  const char *monitor;
+  int64_t patience;
+  double min_delta;
+  const char *checkpoint;   /* a path to which the model is saved after epochs; NULL: none */
+  int64_t checkpoint_every; /* epochs between two savings; 0: 1 */
+  int32_t checkpoint_best;  /* 1: it is saved only if the number called `monitor` was better than ever before */
+  int32_t reserved;         /* 0 */
 } denpa_fit_options;
 
 /* Trains on data in memory. The tensors may have any number of rows, any convertible element type and any
@@ -468,11 +526,13 @@ typedef struct denpa_fit_options {
  *
  * If training ends early (DENPA_STOPPED, DENPA_NOT_FINITE, a class number out of range in a later batch),
  * everything learned before is kept and published. Returns DENPA_BAD_ARGUMENT if the data or the validation
- * data has no rows, DENPA_BAD_STATE if the trainer has no loss or no optimizer.
+ * data has no rows, or for contradictory options, DENPA_BAD_STATE if the trainer has no loss or no optimizer, and
+ * the statuses of denpa_model_save for a checkpoint. Training that early stopping ends returns DENPA_OK.
  *
  * Memory use beyond the data and the trainer: the values of one batch, allocated at the first batch; a copy
- * of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; and
- * 8 bytes per row for the order, if it is shuffled. Nothing else grows with the data. A trainer holds the
+ * of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; 8 bytes
+ * per row for the order, unless it is the given one; 16 more with a validation_fraction, 8 more for weights; and
+ * what metrics keep ("auc": 9 bytes for each decision of an epoch). Nothing else grows with the data. A trainer holds the
  * parameters twice (weights and gradients), plus what the optimizer keeps: for sgd with momentum once more,
  * for adam twice, for adam with amsgrad three times. */
 denpa_status denpa_fit(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
@@ -480,7 +540,8 @@ denpa_status denpa_fit(denpa_trainer *trainer, const denpa_tensor *inputs, int32
                        double *loss);
 
 /* Provides the next batch. The callback points the tensors `inputs` and `targets` (arrays with room for the
- * model's inputs and the losses' targets) to memory that remains valid until its next call. It returns
+ * model's inputs and the losses' targets, and the weights of samples) to memory that remains valid until its
+ * next call. It returns
  * DENPA_END_OF_DATA to end the epoch. Any other status ends the training; denpa_fit_source returns it, and
  * what was learned is published. */
 typedef denpa_status (*denpa_next_callback)(void *user_data, denpa_tensor *inputs, denpa_tensor *targets);
@@ -489,22 +550,25 @@ typedef denpa_status (*denpa_next_callback)(void *user_data, denpa_tensor *input
 typedef denpa_status (*denpa_rewind_callback)(void *user_data);
 
 /* Trains on batches provided by a callback, for data larger than memory. `source` is passed to both callbacks
- * as their user_data. `rewind` may be NULL for a single epoch. Of `options` (may be NULL), epochs, validation
- * and callback apply; batch_size must be 0. `loss` (may be NULL) receives the loss of the last epoch.
+ * as their user_data. `rewind` may be NULL for a single epoch. `options` may be NULL; batch_size and what
+ * chooses rows (sampling, validation_fraction, row_weights, epoch_rows) must be 0. `loss` (may be NULL) receives
+ * the loss of the last epoch.
  *
- * Returns DENPA_BAD_ARGUMENT if `rewind` is missing or batch_size is not 0, the status of a callback that
+ * Returns DENPA_BAD_ARGUMENT if `rewind` is missing or such an option is not 0, the status of a callback that
  * failed, and otherwise the same statuses as denpa_fit. */
 denpa_status denpa_fit_source(denpa_trainer *trainer, denpa_next_callback next, denpa_rewind_callback rewind,
                               void *source, const denpa_fit_options *options, double *loss);
 
-/* Computes the loss, as in denpa_progress, and the accuracy over all rows without learning. The tensors may
- * have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown
- * to. `loss` and `accuracy` may be NULL. The accuracy is NaN unless the first loss takes class numbers.
+/* Computes the loss and the trainer's metrics, as in denpa_progress, over all rows without learning. The tensors
+ * may have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown
+ * to. `loss` may be NULL. `metrics` receives `metric_count` numbers, exactly as many as the trainer has metrics,
+ * or is NULL with a count of 0.
  *
- * Returns DENPA_BAD_ARGUMENT if there are no rows, DENPA_BAD_STATE if the trainer has no loss. */
+ * Returns DENPA_BAD_ARGUMENT if there are no rows or for another count, DENPA_BAD_STATE if the trainer has no
+ * loss. */
 denpa_status denpa_evaluate(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
-                            const denpa_tensor *targets, int32_t target_count, double *loss,
-                            double *accuracy);
+                            const denpa_tensor *targets, int32_t target_count, double *loss, double *metrics,
+                            int32_t metric_count);
 
 /* Copies the trainer's parameters to the model. All its sessions see the change at the same instant.
  * Predictions that are running are not disturbed and do not block the call. */
@@ -585,13 +649,14 @@ denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, de
 denpa_status denpa_trainer_optimizer_state(denpa_trainer *trainer, const char *name, const char *state,
                                            denpa_tensor *view);
 
-/* Sets the optimizer's learning rate; those of parameter groups change in proportion. A callback of denpa_fit
- * or denpa_fit_source may call it too: the next step has the new rate. Returns DENPA_BAD_STATE if the trainer
+/* Sets the optimizer's learning rate, which a schedule multiplies; those of parameter groups change in
+ * proportion. A callback of denpa_fit or denpa_fit_source may call it too: the next step has the new rate. Returns DENPA_BAD_STATE if the trainer
  * has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number. */
 denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double learning_rate);
 
-/* Stores the optimizer's learning rate in `learning_rate`; also in a callback of denpa_fit. Returns
- * DENPA_BAD_STATE if the trainer has no optimizer. */
+/* Stores the learning rate of the next step in `learning_rate`: the optimizer's, multiplied by the factor of the
+ * schedule. It may be called in a callback of denpa_fit too. Returns DENPA_BAD_STATE if the trainer has no
+ * optimizer. */
 denpa_status denpa_trainer_learning_rate(denpa_trainer *trainer, double *learning_rate);
 
 /* Stores in `steps` the number of steps that the optimizer has taken since the trainer was created: one for

@@ -97,6 +97,11 @@ void denpa_shim_log(const void *callback, const void *user_data, int32_t level, 
   Guarded<denpa_log_callback>::call(callback, note, place, user_data, level, static_cast<const void *>(message));
 }
 
+int32_t denpa_shim_metric(const void *callback, const void *user_data, const void *prediction, const void *target,
+                          const void *value, denpa_shim_note note, void *place) {
+  return Guarded<denpa_metric_callback>::call(callback, note, place, user_data, prediction, target, value);
+}
+
 int32_t denpa_shim_progress(const void *callback, const void *user_data, const void *progress, denpa_shim_note note,
                             void *place) {
   return Guarded<denpa_progress_callback>::call(callback, note, place, user_data, progress);

@@ -32,7 +32,9 @@ public func denpa_check_gradients(
     check.inputs = chosen.inputs != 0
     try GradientCheck.run(
       trainer, try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount).views,
-      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount).views, check
+      try handle.targets.read(
+        targets, target_count, "target", expected: trainer.targetCount(given: Int(target_count))
+      ).views, check
     ) { result throws(DenpaError) in
       guard let callback else { return }
       guard try tell(result, callback, user_data) == DENPA_OK else {

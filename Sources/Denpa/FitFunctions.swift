@@ -1,9 +1,13 @@
 import CDenpa
 import CShim
 import DenpaCore
+import DenpaFormats
 import DenpaGraph
 import DenpaPlugins
 import DenpaTraining
+
+/// The size of denpa_fit_options before sampling and early stopping were added.
+private let formerFitOptions = [64]
 
 /// Reads the options of `fit`; validation tensors are in lists that live as long as the call.
 private struct FitCall {
@@ -17,17 +21,41 @@ private struct FitCall {
   init(_ given: UnsafePointer<denpa_fit_options>?, _ handle: TrainerHandle) throws(DenpaError) {
     let trainer = handle.trainer
     self.handle = handle
-    let chosen = try Denpa.options(given, default: denpa_fit_options(), "denpa_fit_options")
+    let chosen = try Denpa.options(
+      given, default: denpa_fit_options(), "denpa_fit_options", former: formerFitOptions)
+    try requireZero(chosen.reserved == 0, "denpa_fit_options")
     var result = FitOptions()
-    guard chosen.epochs >= 0 else {
-      throw DenpaError(.badArgument, "epochs is 0 (1) or more, got \(chosen.epochs)")
+    func count(_ number: Int64, _ name: StaticString, _ otherwise: StaticString) throws(DenpaError) -> Int? {
+      guard number >= 0 else {
+        throw DenpaError(.badArgument, "\(name) is 0 (\(otherwise)) or more, got \(number)")
+      }
+      return number == 0 ? nil : Int(number)
     }
-    guard chosen.batch_size >= 0 else {
-      throw DenpaError(.badArgument, "batch_size is 0 (max_batch) or more, got \(chosen.batch_size)")
+    result.epochs = try count(chosen.epochs, "epochs", "1") ?? 1
+    result.batchSize = try count(chosen.batch_size, "batch_size", "max_batch")
+    result.callbackEvery = try count(chosen.callback_every, "callback_every", "by the clock")
+    result.validationEvery = try count(chosen.validation_every, "validation_every", "1") ?? 1
+    result.epochRows = try count(chosen.epoch_rows, "epoch_rows", "all")
+    guard let sampling = Sampling(rawValue: chosen.sampling) else {
+      throw DenpaError(.badArgument, "sampling is 0 (shuffled) to 3 (weighted), got \(chosen.sampling)")
     }
-    result.epochs = max(Int(chosen.epochs), 1)
-    result.batchSize = chosen.batch_size == 0 ? nil : Int(chosen.batch_size)
-    result.shuffle = chosen.no_shuffle == 0
+    result.sampling = sampling
+    guard (sampling == .weighted) == (chosen.row_weights != nil) else {
+      throw DenpaError(.badArgument, "row_weights belong to weighted sampling: give both or neither")
+    }
+    if let weights = chosen.row_weights {
+      result.rowWeights = try view(weights, "row_weights", 0, strided: true)
+    }
+    guard chosen.validation_fraction >= 0, chosen.validation_fraction < 1 else {
+      throw DenpaError(
+        .badArgument, "validation_fraction is 0 (none) or more and below 1, got \(chosen.validation_fraction)"
+      )
+    }
+    guard chosen.stratified == 0 || chosen.validation_fraction > 0 else {
+      throw DenpaError(.badArgument, "stratified is for a validation_fraction")
+    }
+    result.validationFraction = chosen.validation_fraction
+    result.isStratified = chosen.stratified != 0
     callback = chosen.callback
     userData = chosen.user_data
     guard chosen.validation_count == 0 || chosen.validation_count == 1 else {
@@ -47,11 +75,50 @@ private struct FitCall {
         strided: true
       ).views
       result.validationTargets = try validationTargets.read(
-        chosen.validation_targets, Int32(trainer.targetCount), "validation target",
-        expected: trainer.targetCount, strided: true
+        chosen.validation_targets, Int32(trainer.lossTensors.targetCount), "validation target",
+        expected: trainer.lossTensors.targetCount, strided: true
       ).views
     }
+    try FitCall.readRules(chosen, trainer, &result)
     options = result
+  }
+
+  /// Reads what depends on the numbers of an epoch: early stopping, checkpoints.
+  private static func readRules(
+    _ chosen: denpa_fit_options, _ trainer: Trainer, _ result: inout FitOptions
+  ) throws(DenpaError) {
+    let validates = chosen.validation_count == 1 || chosen.validation_fraction > 0
+    let name =
+      chosen.monitor == nil
+      ? validates ? "validation_loss" : "loss" : try requireName(chosen.monitor, "the monitor")
+    let monitor = try trainer.monitor(name)
+    guard validates || !monitor.isOfValidation else {
+      throw DenpaError(.badArgument, "monitor \"\(name)\": there is no validation data")
+    }
+    guard chosen.patience >= 0, chosen.min_delta >= 0, chosen.min_delta.isFinite else {
+      throw DenpaError(
+        .badArgument,
+        "patience is 0 (none) or more and min_delta is 0 or more, got \(chosen.patience) and \(chosen.min_delta)"
+      )
+    }
+    if chosen.patience > 0 || chosen.restore_best != 0 {
+      result.stopping = EarlyStopping(
+        monitor, patience: Int(chosen.patience), minimumDelta: chosen.min_delta,
+        restoresBest: chosen.restore_best != 0)
+    }
+    guard chosen.checkpoint_every >= 0 else {
+      throw DenpaError(.badArgument, "checkpoint_every is 0 (1) or more, got \(chosen.checkpoint_every)")
+    }
+    guard let path = chosen.checkpoint else {
+      guard chosen.checkpoint_every == 0, chosen.checkpoint_best == 0 else {
+        throw DenpaError(.badArgument, "checkpoint_every and checkpoint_best need the path of a checkpoint")
+      }
+      return
+    }
+    let file = try CText.read(path, limit: pathLimit, "the path of the checkpoint")
+    result.checkpoint = CheckpointRule(
+      every: max(Int(chosen.checkpoint_every), 1), ifBest: chosen.checkpoint_best != 0 ? monitor : nil
+    ) { model throws(DenpaError) in try ModelFile.save(model, to: file) }
   }
 
   /// The callback in the trainer's form; holds nothing beyond the call.
@@ -65,14 +132,29 @@ private struct FitCall {
       told.batch = Int64(progress.batch)
       told.batches = Int64(progress.batches ?? -1)
       told.samples = Int64(progress.samples)
-      told.loss = progress.loss
-      told.accuracy = progress.accuracy
-      told.validation_loss = progress.validationLoss
-      told.validation_accuracy = progress.validationAccuracy
+      told.loss = progress.training.loss
+      told.validation_loss = progress.validation?.loss ?? .nan
+      told.learning_rate = progress.learningRate
+      told.loss_count = Int32(progress.training.terms.count)
+      told.metric_count = Int32(progress.training.metrics.count)
       told.end_of_epoch = progress.endOfEpoch ? 1 : 0
-      return try handle.callBack("the progress callback") { note, place in
-        denpa_shim_progress(Callback.address(callback), userData, &told, note, place)
-      } == DENPA_OK
+      // Arrays that the callback borrows: the numbers of training, then those of validation.
+      let training = progress.training.terms + progress.training.metrics
+      let all = training + (progress.validation.map { $0.terms + $0.metrics } ?? [])
+      try checkMemory("a report of progress")
+      return try all.withUnsafeBufferPointer { (numbers) throws(DenpaError) in
+        told.losses = numbers.baseAddress
+        told.metrics = numbers.baseAddress.map { $0 + progress.training.terms.count }
+        if progress.validation != nil {
+          told.validation_losses = numbers.baseAddress.map { $0 + training.count }
+          told.validation_metrics = numbers.baseAddress.map {
+            $0 + training.count + progress.training.terms.count
+          }
+        }
+        return try handle.callBack("the progress callback") { note, place in
+          denpa_shim_progress(Callback.address(callback), userData, &told, note, place)
+        } == DENPA_OK
+      }
     }
   }
 }
@@ -89,8 +171,11 @@ public func denpa_fit(
     defer { withExtendedLifetime(chosen) {} }
     let result = try trainer.fit(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true).views,
-      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount, strided: true)
-        .views,
+      try handle.targets.read(
+        targets, target_count, "target", expected: trainer.targetCount(given: Int(target_count)),
+        strided: true
+      )
+      .views,
       chosen.options, progress: chosen.progress)
     loss?.pointee = result
   }
@@ -105,6 +190,8 @@ private final class CallbackSource: BatchSource {
   private let tensors: UnsafeMutablePointer<denpa_tensor>
   private let inputCount: Int
   private let targetCount: Int
+  /// The number of targets and of weights of samples.
+  private let tensorCount: Int
   private var isFirst = true
 
   init(
@@ -117,9 +204,10 @@ private final class CallbackSource: BatchSource {
     self.source = source
     self.handle = handle
     inputCount = handle.trainer.model.graph.inputs.count
-    targetCount = handle.trainer.targetCount
-    tensors = .allocate(capacity: inputCount + targetCount)
-    tensors.initialize(repeating: denpa_tensor(), count: inputCount + targetCount)
+    targetCount = handle.trainer.lossTensors.targetCount
+    tensorCount = handle.trainer.lossTensors.all.count
+    tensors = .allocate(capacity: inputCount + tensorCount)
+    tensors.initialize(repeating: denpa_tensor(), count: inputCount + tensorCount)
   }
 
   deinit { tensors.deallocate() }
@@ -151,9 +239,12 @@ private final class CallbackSource: BatchSource {
     }
     guard status != DENPA_END_OF_DATA else { return nil }
     guard status == DENPA_OK else { throw CallbackSource.failure("the data callback", status) }
+    // The callback may leave the weights of samples out.
+    let hasWeights = tensorCount > targetCount && tensors[inputCount + targetCount].data != nil
+    let count = hasWeights ? tensorCount : targetCount
     return try trainer.bindBatch(
       try handle.inputs.read(tensors, Int32(inputCount), "input", expected: inputCount),
-      try handle.targets.read(tensors + inputCount, Int32(targetCount), "target", expected: targetCount),
+      try handle.targets.read(tensors + inputCount, Int32(count), "target", expected: count),
       training: training)
   }
 }
@@ -174,6 +265,10 @@ public func denpa_fit_source(
     guard chosen.options.batchSize == nil else {
       throw DenpaError(
         .badArgument, "batch_size is 0 where a source gives the batches: it says how many rows they have")
+    }
+    guard chosen.options.sampling == .shuffled, chosen.options.epochRows == nil else {
+      throw DenpaError(
+        .badArgument, "a source of batches chooses the rows itself: sampling and epoch_rows are 0")
     }
     guard chosen.options.epochs == 1 || rewind != nil else {
       throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")

@@ -4,6 +4,7 @@ import DenpaCore
 import DenpaFormats
 import DenpaGraph
 import DenpaLayers
+import DenpaMetrics
 import DenpaPlugins
 import DenpaTraining
 
@@ -15,6 +16,8 @@ enum Library {
     try state.mutex.withLock { () throws(DenpaError) in
       // If memory runs out here, the next call starts over.
       Optimizers.register()
+      Schedules.register()
+      Metrics.register()
       try BuiltIn.register()
       try checkMemory("the registry")
       denpa_atomic_store_u32(state.isPrepared, 1)

@@ -270,7 +270,7 @@ public func denpa_model_json(
 }
 
 /// At least as long as any path that a system accepts.
-private let pathLimit = 4096
+let pathLimit = 4096
 
 @implementation @_cdecl("denpa_model_save")
 public func denpa_model_save(_ model: OpaquePointer!, _ path: UnsafePointer<CChar>!) -> denpa_status {

@@ -4,13 +4,13 @@ import DenpaGraph
 import DenpaPlugins
 
 /// Copies a caller's struct of options after checking its size. Fields of later versions must be 0. If the
-/// struct is that of the first version, which had `first` bytes, fields added since have their defaults.
+/// struct is that of a former version, whose size is in `former`, fields added since have their defaults.
 func options<T>(
   _ pointer: UnsafePointer<T>?, default defaults: T, _ name: StaticString,
-  first: Int = MemoryLayout<T>.size
+  former: [Int] = []
 ) throws(DenpaError) -> T {
   guard let pointer else { return defaults }
-  let size = try checkStruct(pointer, MemoryLayout<T>.size, first, name)
+  let size = try checkStruct(pointer, MemoryLayout<T>.size, former, name)
   guard size < MemoryLayout<T>.size else { return pointer.pointee }
   var result = defaults
   withUnsafeMutablePointer(to: &result) {
@@ -22,9 +22,9 @@ func options<T>(
 /// Not generic, so that it is compiled only once.
 @inline(never)
 private func checkStruct(
-  _ pointer: UnsafeRawPointer, _ known: Int, _ first: Int, _ name: StaticString
+  _ pointer: UnsafeRawPointer, _ known: Int, _ former: [Int], _ name: StaticString
 ) throws(DenpaError) -> Int {
-  let size = try structSize(pointer, known, first: first, name)
+  let size = try structSize(pointer, known, former: former, name)
   guard StructTail.isZero(pointer, from: known, to: size) else {
     throw DenpaError(
       .badArgument,
@@ -36,10 +36,10 @@ private func checkStruct(
 
 /// Returns the size that a struct declares; throws if it is invalid.
 func structSize(
-  _ pointer: UnsafeRawPointer, _ known: Int, first: Int? = nil, _ name: StaticString
+  _ pointer: UnsafeRawPointer, _ known: Int, former: [Int] = [], _ name: StaticString
 ) throws(DenpaError) -> Int {
   let size = pointer.load(as: Int.self)
-  guard size >= known || size == first, size <= StructTail.absurd else {
+  guard size >= known || former.contains(size), size <= StructTail.absurd else {
     throw DenpaError(
       .badArgument, "\(name).struct_size is \(size): set it to sizeof(\(name)), \(known) in this version")
   }

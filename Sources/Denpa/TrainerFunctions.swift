@@ -4,17 +4,16 @@ import DenpaGraph
 import DenpaPlugins
 import DenpaTraining
 
-/// The size of denpa_trainer_options before groups and limits were added: up to `group_count`, whose place
-/// was reserved.
-private let denpaTrainerOptionsBytes = 56
+/// The sizes of denpa_trainer_options before groups and limits were added, up to `group_count`, whose place was
+/// reserved; and before schedules and metrics were.
+private let formerTrainerOptions = [56, 80]
 
 private func trainerOptions(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaError)
   -> TrainerOptions
 {
   guard given != nil else { throw DenpaError(.badArgument, "the trainer's options are NULL") }
-  // The first version had neither groups nor limits.
   let chosen = try options(
-    given, default: denpa_trainer_options(), "denpa_trainer_options", first: denpaTrainerOptionsBytes)
+    given, default: denpa_trainer_options(), "denpa_trainer_options", former: formerTrainerOptions)
   guard chosen.loss_count != 0 || chosen.losses == nil else {
     throw DenpaError(.badArgument, "losses are given, but loss_count is 0: set it, or losses to NULL")
   }
@@ -32,16 +31,81 @@ private func trainerOptions(_ given: UnsafePointer<denpa_trainer_options>?) thro
     guard let losses = chosen.losses else { throw DenpaError(.badArgument, "the array of losses is NULL") }
     for index in 0..<Int(chosen.loss_count) {
       let loss = losses[index]
-      try requireZero(loss.reserved0 == 0 && loss.reserved.0 == 0 && loss.reserved.1 == 0, "denpa_loss")
+      try requireZero(loss.reserved.0 == 0 && loss.reserved.1 == 0, "denpa_loss")
+      guard loss.weighted == 0 || loss.weighted == 1 else {
+        throw DenpaError(.badArgument, "loss \(index): weighted is 0 or 1, got \(loss.weighted)")
+      }
       let definition = try Registry.shared.loss(try requireName(loss.kind, "the kind of loss \(index)"))
       result.losses.append(
         LossTerm(
           definition, try AttributeReader.list(loss.attributes, "loss \"\(definition.spec.kind)\""),
           weight: loss.weight,
-          output: Int(loss.output)))
+          output: Int(loss.output), isWeighted: loss.weighted != 0))
     }
   }
+  let tensors = LossTensors(result.losses).all.count
+  guard tensors <= ViewList.capacity else {
+    throw DenpaError(
+      .limitExceeded, "the losses have \(tensors) targets and weights together; at most \(ViewList.capacity)")
+  }
   result.optimizer = try optimizer(chosen)
+  result.schedule = try schedule(chosen)
+  result.metrics = try metrics(chosen)
+  guard chosen.accumulation >= 0 else {
+    throw DenpaError(.badArgument, "accumulation is 0 (1) or more, got \(chosen.accumulation)")
+  }
+  result.accumulation = max(Int(chosen.accumulation), 1)
+  return result
+}
+
+private func schedule(_ chosen: denpa_trainer_options) throws(DenpaError) -> ScheduleSettings? {
+  guard chosen.schedule.kind != nil else {
+    guard chosen.schedule.attributes == nil else {
+      throw DenpaError(.badArgument, "the schedule has attributes but no kind")
+    }
+    return nil
+  }
+  guard chosen.optimizer.kind != nil else {
+    throw DenpaError(.badArgument, "a schedule needs an optimizer, whose learning rate it changes")
+  }
+  let kind = try requireName(chosen.schedule.kind, "the schedule's kind")
+  let given = try AttributeReader.list(chosen.schedule.attributes, "schedule \"\(kind)\"")
+  return try ScheduleSettings(Spec(kind, given))
+}
+
+private func metrics(_ chosen: denpa_trainer_options) throws(DenpaError) -> [MetricTerm] {
+  guard (0...64).contains(chosen.metric_count) else {
+    throw DenpaError(.badArgument, "a trainer has 0 to 64 metrics, got \(chosen.metric_count)")
+  }
+  guard (chosen.metric_count > 0) == (chosen.metrics != nil) else {
+    throw DenpaError(.badArgument, "metrics and metric_count contradict each other: set both or neither")
+  }
+  var result: [MetricTerm] = []
+  for index in 0..<Int(chosen.metric_count) {
+    let metric = chosen.metrics[index]
+    try requireZero(metric.reserved == 0, "denpa_metric")
+    let kind = try requireName(metric.kind, "the kind of metric \(index)")
+    let term: MetricTerm
+    if let callback = metric.callback {
+      guard metric.attributes == nil else {
+        throw DenpaError(.badArgument, "metric \"\(kind)\": a metric with a callback has no attributes")
+      }
+      term = MetricTerm(
+        kind, CallbackMetric(callback, metric.user_data), isBetterHigher: metric.lower_is_better == 0,
+        output: Int(metric.output))
+    } else {
+      guard metric.user_data == nil, metric.lower_is_better == 0 else {
+        throw DenpaError(.badArgument, "metric \"\(kind)\": user_data and lower_is_better need a callback")
+      }
+      term = try MetricTerm(
+        try Registry.shared.metric(kind), try AttributeReader.list(metric.attributes, "metric \"\(kind)\""),
+        output: Int(metric.output))
+    }
+    guard !result.contains(where: { $0.name == term.name && $0.output == term.output }) else {
+      throw DenpaError(.badArgument, "metric \"\(kind)\" is given twice")
+    }
+    result.append(term)
+  }
   return result
 }
 
@@ -115,7 +179,8 @@ public func denpa_train_batch(
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let result = try trainer.trainBatch(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
-      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount))
+      try handle.targets.read(
+        targets, target_count, "target", expected: trainer.targetCount(given: Int(target_count))))
     loss?.pointee = result
   }
 }
@@ -124,15 +189,23 @@ public func denpa_train_batch(
 public func denpa_evaluate(
   _ trainer: OpaquePointer!, _ inputs: UnsafePointer<denpa_tensor>!, _ input_count: Int32,
   _ targets: UnsafePointer<denpa_tensor>!, _ target_count: Int32, _ loss: UnsafeMutablePointer<Double>!,
-  _ accuracy: UnsafeMutablePointer<Double>!
+  _ metrics: UnsafeMutablePointer<Double>!, _ metric_count: Int32
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
+    let known = trainer.options.metrics.count
+    guard metrics == nil ? metric_count == 0 : Int(metric_count) == known else {
+      throw DenpaError(
+        .badArgument, "metric_count: expected \(known), or 0 without metrics, got \(metric_count)")
+    }
     let result = try trainer.evaluate(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount, strided: true).views,
-      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount, strided: true)
-        .views)
+      try handle.targets.read(
+        targets, target_count, "target", expected: trainer.targetCount(given: Int(target_count)),
+        strided: true
+      )
+      .views)
     loss?.pointee = result.loss
-    accuracy?.pointee = result.accuracy
+    if let metrics { for (index, value) in result.metrics.enumerated() { metrics[index] = value } }
   }
 }
 
@@ -190,7 +263,8 @@ public func denpa_trainer_gradients(
         dinputs, input_count, "input gradient", expected: trainer.inputCount, gaps: true)
     let result = try trainer.addGradients(
       try handle.inputs.read(inputs, input_count, "input", expected: trainer.inputCount),
-      try handle.targets.read(targets, target_count, "target", expected: trainer.targetCount),
+      try handle.targets.read(
+        targets, target_count, "target", expected: trainer.targetCount(given: Int(target_count))),
       inputGradients: wanted?.views)
     loss?.pointee = result
   }
@@ -255,7 +329,7 @@ public func denpa_trainer_learning_rate(
       throw DenpaError(.badState, "the trainer has no optimizer")
     }
     guard let learning_rate else { throw DenpaError(.badArgument, "the place for the learning rate is NULL") }
-    learning_rate.pointee = trainer.learningRate
+    learning_rate.pointee = trainer.currentRate
   }
 }
 

@@ -12,6 +12,9 @@ public enum RegistryListing {
         registry.optimizers.map { entry($0.kind, $0.summary, $0.details, $0.attributes) }.map(JSON.object)),
       "initializers": .array(
         registry.initializers.map { entry($0.kind, $0.summary, $0.details, $0.attributes) }.map(JSON.object)),
+      "metrics": .array(registry.metrics.map(metric)),
+      "schedules": .array(
+        registry.schedules.map { entry($0.kind, $0.summary, $0.details, $0.attributes) }.map(JSON.object)),
     ]
   }
 
@@ -24,6 +27,12 @@ public enum RegistryListing {
     object["doc"] = .string(details)
     object["attributes"] = .array(attributes.map(attribute))
     return object
+  }
+
+  private static func metric(_ definition: MetricDefinition) -> JSON {
+    var object = entry(definition.kind, definition.summary, definition.details, definition.attributes)
+    object["higher_is_better"] = .bool(definition.isBetterHigher)
+    return .object(object)
   }
 
   private static func layer(_ definition: LayerDefinition) -> JSON {
@@ -39,6 +48,7 @@ public enum RegistryListing {
     object["outputs"] = .strings(spec.outputs)
     object["variadic_outputs"] = .bool(spec.variadicOutputs)
     object["parameters"] = .strings(spec.parameters)
+    if spec.role == .loss { object["decisions"] = spec.decisions.map { .string($0.rawValue) } ?? .null }
     return .object(object)
   }
 

@@ -32,6 +32,9 @@ extension Executor {
     return sum
   }
 
+  /// The number of loss terms, and of the penalties of layers behind them.
+  public var lossCount: Int { lossCells.count }
+
   /// Returns the weighted value of one loss term of the last run.
   public func loss(ofTerm index: Int) -> Double {
     let cell = lossCells[index]

@@ -26,6 +26,9 @@ public struct LayerSpec: Sendable {
   public var rowsIndependent = true
   /// Whether a loss's targets may be class numbers; if not, integers are converted to the float dtype.
   public var classTargets = false
+  /// What a loss's predictions decide, if they do; and whether they are logits, not probabilities.
+  public var decisions: Decisions? = nil
+  public var fromLogits = false
   /// Whether a loss's mean is over the rows of the prediction's last axis, not over its elements.
   public var averagesRows = false
   public var dtypes: [DType] = [.float32, .float64]
@@ -41,7 +44,8 @@ public struct LayerSpec: Sendable {
     kind: String, role: Role = .layer, summary: String, details: String = "", inputs: [String] = ["x"],
     variadic: Bool = false, outputs: [String] = ["y"], variadicOutputs: Bool = false,
     parameters: [String] = [], attributes: [AttributeSpec] = [],
-    rowsIndependent: Bool = true, classTargets: Bool = false, averagesRows: Bool = false, samples: [Sample]
+    rowsIndependent: Bool = true, classTargets: Bool = false, averagesRows: Bool = false,
+    decisions: Decisions? = nil, fromLogits: Bool = false, samples: [Sample]
   ) {
     self.kind = kind
     self.role = role
@@ -56,6 +60,8 @@ public struct LayerSpec: Sendable {
     self.rowsIndependent = rowsIndependent
     self.classTargets = classTargets
     self.averagesRows = averagesRows
+    self.decisions = decisions
+    self.fromLogits = fromLogits
     self.samples = samples
   }
 }

@@ -23,7 +23,7 @@ public struct PlanRequest: Sendable {
   /// The extents of the open axes of the model's inputs, in order.
   public var extents: [Int] = []
   /// The losses on the model's outputs; `targets` has the types of their targets and of the weights of their
-  /// samples, as they are passed in (`LossTerm.tensors`).
+  /// samples, as they are passed in (`LossTensors`).
   /// Without losses, outputs are written to the caller's memory, and in training the gradients with respect
   /// to the outputs are passed in.
   public var losses: [LossTerm] = []
@@ -58,6 +58,7 @@ public final class Plan: Sendable {
   public let losses: [(tensor: TensorID, weight: Double)]
   /// The tensors of the model's outputs, from which the accuracy is computed.
   public let outputTensors: [TensorID]
+  public var targetCount: Int { slots.reduce(0) { $0 + ($1.kind == .target ? 1 : 0) } }
   let kernels: KernelTable
   /// The byte offset of each temporary in the arena; −1 for other tensors.
   let offsets: [Int]

@@ -21,7 +21,7 @@ public struct LayerDefinition: Sendable {
   }
 }
 
-/// The layers, losses, optimizers and initializers by name. The process has one registry, `shared`; entries
+/// The layers, losses, optimizers, initializers, metrics and schedules by name. The process has one registry, `shared`; entries
 /// are added, never removed.
 public final class Registry: @unchecked Sendable {
   public static let shared = Registry()
@@ -30,6 +30,8 @@ public final class Registry: @unchecked Sendable {
   private var layerTable: [String: LayerDefinition] = [:]
   private var optimizerTable: [String: OptimizerDefinition] = [:]
   private var initializerTable: [String: InitializerDefinition] = [:]
+  private var metricTable: [String: MetricDefinition] = [:]
+  private var scheduleTable: [String: ScheduleDefinition] = [:]
 
   public init() {}
 
@@ -56,6 +58,10 @@ public final class Registry: @unchecked Sendable {
   public func add(_ initializer: InitializerDefinition) {
     mutex.withLock { initializerTable[initializer.kind] = initializer }
   }
+  public func add(_ metric: MetricDefinition) { mutex.withLock { metricTable[metric.kind] = metric } }
+  public func add(_ schedule: ScheduleDefinition) {
+    mutex.withLock { scheduleTable[schedule.kind] = schedule }
+  }
 
   public func has(_ kind: String) -> Bool { mutex.withLock { layerTable[kind] != nil } }
 
@@ -69,6 +75,13 @@ public final class Registry: @unchecked Sendable {
   }
   public var initializers: [InitializerDefinition] {
     mutex.withLock { initializerTable.values.sorted { $0.kind < $1.kind } }
+  }
+
+  public var metrics: [MetricDefinition] {
+    mutex.withLock { metricTable.values.sorted { $0.kind < $1.kind } }
+  }
+  public var schedules: [ScheduleDefinition] {
+    mutex.withLock { scheduleTable.values.sorted { $0.kind < $1.kind } }
   }
 
   public func layer(_ kind: String) throws(DenpaError) -> LayerDefinition {
@@ -90,17 +103,28 @@ public final class Registry: @unchecked Sendable {
 
   public func optimizer(_ kind: String) throws(DenpaError) -> OptimizerDefinition {
     if let found = mutex.withLock({ optimizerTable[kind] }) { return found }
-    let known = optimizers.map(\.kind)
-    throw DenpaError(
-      .notRegistered, "no optimizer is registered as \"\(kind)\"; optimizers are \(list: known, limit: 24)")
+    throw unknown("optimizer", kind, optimizers.map(\.kind))
   }
 
   public func initializer(_ kind: String) throws(DenpaError) -> InitializerDefinition {
     if let found = mutex.withLock({ initializerTable[kind] }) { return found }
-    let known = initializers.map(\.kind)
-    throw DenpaError(
+    throw unknown("initializer", kind, initializers.map(\.kind))
+  }
+
+  public func metric(_ kind: String) throws(DenpaError) -> MetricDefinition {
+    if let found = mutex.withLock({ metricTable[kind] }) { return found }
+    throw unknown("metric", kind, metrics.map(\.kind))
+  }
+
+  public func schedule(_ kind: String) throws(DenpaError) -> ScheduleDefinition {
+    if let found = mutex.withLock({ scheduleTable[kind] }) { return found }
+    throw unknown("schedule", kind, schedules.map(\.kind))
+  }
+
+  private func unknown(_ category: StaticString, _ kind: String, _ known: [String]) -> DenpaError {
+    DenpaError(
       .notRegistered,
-      "no initializer is registered as \"\(kind)\"; initializers are \(list: known, limit: 24)")
+      "no \(category) is registered as \"\(kind)\"; \(category)s are \(list: known, limit: 24)")
   }
 
   private static func checkKind(_ kind: String) throws(DenpaError) {

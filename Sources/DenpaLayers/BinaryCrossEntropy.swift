@@ -15,7 +15,7 @@ public struct BinaryCrossEntropy: ElementLossLayer {
     "How far probabilities are from yes and no: E = mean −t·log(y + epsilon) − (1 − t)·log(1 − y + epsilon).",
     "y any shape, probabilities (after a sigmoid); t like y, 0 … 1; several labels a row may be 1.",
     attributes: [ElementLosses.epsilon], samples: [[], [NamedAttribute("epsilon", .float(1e-3))]],
-    range: 0.05...0.95, targets: [0, 1, 1, 0, 0.25])
+    range: 0.05...0.95, targets: [0, 1, 1, 0, 0.25], decisions: .elements)
   let loss: ElementLoss
 
   public init(_ attributes: Attributes) {

@@ -18,7 +18,7 @@ public struct CrossEntropy: BuiltInLayer {
       AttributeSpec(
         "epsilon", .float, default: .float(0), minimum: 0, maximum: 1, "Added to y inside the log.")
     ] + ClassLosses.attributes + [Losses.reduction],
-    rowsIndependent: false, classTargets: true, averagesRows: true,
+    rowsIndependent: false, classTargets: true, averagesRows: true, decisions: .classes,
     samples: Losses.classSamples + ClassLosses.samples + [
       Sample(
         [NamedAttribute("epsilon", .float(1e-3))],

@@ -49,11 +49,12 @@ enum ElementLosses {
 
   /// A loss of predictions named `prediction`. Samples draw them from `range`, away from `avoid`, and repeat
   /// `targets`; nil for targets that are drawn too. `rows`: whether they are probability distributions, or
-  /// other rows that belong together.
+  /// other rows that belong together. `decisions`, `fromLogits`: as in `LayerSpec`.
   static func spec(
     _ kind: String, _ summary: String, _ details: String, prediction: String = "y",
     attributes: [AttributeSpec] = [], samples: [[NamedAttribute]] = [[]], range: ClosedRange<Double> = -2...2,
-    avoid: [Double] = [], targets: [Double]?, rows: Bool = false, distributions: [Int] = []
+    avoid: [Double] = [], targets: [Double]?, rows: Bool = false, distributions: [Int] = [],
+    decisions: Decisions? = nil, fromLogits: Bool = false
   ) -> LayerSpec {
     func sample(_ given: [NamedAttribute], _ y: Shape, _ t: Shape, _ reduction: Reduction) -> Sample {
       var sample = Sample(
@@ -69,7 +70,7 @@ enum ElementLosses {
     return LayerSpec(
       kind: kind, role: .loss, summary: summary, details: details, inputs: [prediction, "t"],
       outputs: ["loss"], attributes: attributes + [Losses.reduction], rowsIndependent: false,
-      averagesRows: rows,
+      averagesRows: rows, decisions: decisions, fromLogits: fromLogits,
       samples: samples.map { sample($0, [4, 5], [4, 5], .mean) } + [
         sample(last, [3, 2, 3], [3, 2, 3], .batchMean),
         rows ? sample(last, [4, 3], [4, 3], .sum) : sample(last, [4, 1], [4], .sum),

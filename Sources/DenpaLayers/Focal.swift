@@ -17,7 +17,8 @@ public struct Focal: ElementLossLayer {
         "gamma", .float, default: .float(2), minimum: 0, maximum: 100,
         "γ; with 0 it is sigmoid_cross_entropy.")
     ],
-    samples: [[], [NamedAttribute("gamma", .float(0.5))]], range: -3...3, targets: [0, 1, 1, 0, 0.25])
+    samples: [[], [NamedAttribute("gamma", .float(0.5))]], range: -3...3, targets: [0, 1, 1, 0, 0.25],
+    decisions: .elements, fromLogits: true)
   let loss: ElementLoss
 
   public init(_ attributes: Attributes) {

@@ -9,7 +9,8 @@ import DenpaKernelTypes
 public struct Hinge: ElementLossLayer {
   public static let spec = ElementLosses.spec(
     "hinge", "Scores on the right side of the margin cost nothing: E = mean max(0, 1 − t·y).",
-    "y any shape, scores; t like y, −1 or 1. Cortes & Vapnik, 1995.", avoid: [-1, 1], targets: [1, -1, -1])
+    "y any shape, scores; t like y, −1 or 1. Cortes & Vapnik, 1995.", avoid: [-1, 1], targets: [1, -1, -1],
+    decisions: .elements, fromLogits: true)
   let loss: ElementLoss
 
   public init(_ attributes: Attributes) { loss = ElementLoss(.hinge, attributes) }

@@ -12,7 +12,7 @@ public struct SigmoidCrossEntropy: ElementLossLayer {
     "sigmoid_cross_entropy",
     "Binary cross-entropy of the sigmoid of logits: E = mean −t·log σ(x) − (1 − t)·log(1 − σ(x)).",
     "x any shape, logits; t like x, 0 … 1; several labels a row may be 1. It never overflows.",
-    prediction: "x", range: -3...3, targets: [0, 1, 1, 0, 0.25])
+    prediction: "x", range: -3...3, targets: [0, 1, 1, 0, 0.25], decisions: .elements, fromLogits: true)
   let loss: ElementLoss
 
   public init(_ attributes: Attributes) { loss = ElementLoss(.sigmoidCrossEntropy, attributes) }

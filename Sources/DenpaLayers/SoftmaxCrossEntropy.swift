@@ -14,7 +14,7 @@ public struct SoftmaxCrossEntropy: BuiltInLayer {
       "x (rows, …, classes), logits; t class numbers (rows, …) or probabilities like x. mean: over rows.",
     inputs: ["x", "t"], outputs: ["loss"], attributes: ClassLosses.attributes + [Losses.reduction],
     rowsIndependent: false,
-    classTargets: true, averagesRows: true,
+    classTargets: true, averagesRows: true, decisions: .classes, fromLogits: true,
     samples: (Losses.classSamples + ClassLosses.samples).map { sample in
       var sample = sample
       sample.distributions = sample.distributions.filter { $0 == 1 }

@@ -9,7 +9,8 @@ import DenpaKernelTypes
 public struct SquaredHinge: ElementLossLayer {
   public static let spec = ElementLosses.spec(
     "squared_hinge", "The square of the hinge loss, without its corner: E = mean max(0, 1 − t·y)².",
-    "y any shape, scores; t like y, −1 or 1. Tang, 2013.", avoid: [-1, 1], targets: [1, -1, -1])
+    "y any shape, scores; t like y, −1 or 1. Tang, 2013.", avoid: [-1, 1], targets: [1, -1, -1],
+    decisions: .elements, fromLogits: true)
   let loss: ElementLoss
 
   public init(_ attributes: Attributes) { loss = ElementLoss(.squaredHinge, attributes) }

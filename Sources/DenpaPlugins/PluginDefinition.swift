@@ -56,6 +56,7 @@ final class PluginDefinition: @unchecked Sendable {
       spec.proved = PluginDefinition.proved(spec.samples, isLoss: isLoss)
       spec.classTargets =
         isLoss && spec.samples.contains { $0.inputs.count > 1 && !$0.inputs[1].dtype.isFloat }
+      spec.decisions = spec.classTargets ? .classes : nil
     } catch {
       throw DenpaError(.badPlugin, "layer \"\(name)\": \(error.message)")
     }

@@ -52,72 +52,58 @@ final class ArraySource: BatchSource {
 
   private let columns: [Column]
   private let executor: Executor
-  private let rows: Int
   private let batchSize: Int
-  private let order: UnsafeMutableBufferPointer<Int64>?
-  private let orderMemory: Buffer?
-  private let seed: UInt64
+  private let order: RowOrder
   private var position = 0
 
   /// The tensors are bound to the first slots of `executor`, in order. With `isSample` they are one row,
   /// without a batch axis.
   init(
     inputs: UnsafeBufferPointer<TensorView>, targets: UnsafeBufferPointer<TensorView>, _ executor: Executor,
-    isSample: Bool, batchSize: Int, shuffleSeed: UInt64?
+    isSample: Bool, batchSize: Int, _ order: RowOrder
   ) throws(DenpaError) {
     let tensors = Array(inputs) + Array(targets)
     self.executor = executor
     self.batchSize = batchSize
-    rows = isSample ? 1 : tensors.first.map { $0.type.shape[0] } ?? 0
-    seed = shuffleSeed ?? 0
-    guard rows > 0 else { throw DenpaError(.badArgument, "the tensors have no rows") }
+    self.order = order
+    guard order.count > 0 else { throw DenpaError(.badArgument, "the tensors have no rows") }
     var columns: [Column] = []
     for (index, tensor) in tensors.enumerated() {
       let bound = executor.plan.slots[index].type.dtype
       let source = RowSource(tensor, isSample: isSample, as: bound)
       let isAligned = UInt(bitPattern: tensor.data) & UInt(bound.size - 1) == 0
       let inPlace =
-        shuffleSeed == nil && tensor.type.dtype == bound && isAligned && tensor.strides == nil
+        order.rows == nil && tensor.type.dtype == bound && isAligned && tensor.strides == nil
         && !GuardMode.isOn
       let staging =
         inPlace
-        ? nil : try Buffer(byteCount: source.boundStride * min(batchSize, rows), zeroed: false, "a batch")
+        ? nil
+        : try Buffer(byteCount: source.boundStride * min(batchSize, order.count), zeroed: false, "a batch")
       columns.append(Column(rows: source, staging: staging))
     }
     self.columns = columns
-    let memory =
-      shuffleSeed == nil ? nil : try Buffer(byteCount: rows * 8, zeroed: false, "the order of the rows")
-    orderMemory = memory
-    if let memory {
-      order = UnsafeMutableBufferPointer(
-        start: memory.base.bindMemory(to: Int64.self, capacity: rows), count: rows)
-    } else {
-      order = nil
-    }
     try checkMemory("a batch")
   }
 
   deinit { executor.batchRows = BatchRows() }
 
-  var batchCount: Int? { (rows + batchSize - 1) / batchSize }
+  var batchCount: Int? { (order.count + batchSize - 1) / batchSize }
 
   func start(epoch: Int64) {
     position = 0
-    guard let order else { return }
-    for index in 0..<rows { order[index] = Int64(index) }
-    Random(seed: seed, stream: 0x7368_7566_666c_6531, step: UInt64(epoch)).permutation(into: order)
+    order.start(epoch: epoch)
   }
 
   func next(_ trainer: Trainer, training: Bool) -> Batch? {
-    guard position < rows else { return nil }
-    let count = min(batchSize, rows - position)
-    executor.batchRows = BatchRows(order: UnsafePointer(order?.baseAddress), first: position)
+    guard position < order.count else { return nil }
+    let count = min(batchSize, order.count - position)
+    executor.batchRows = BatchRows(order: UnsafePointer(order.rows?.baseAddress), first: position)
     for index in columns.indices {
       let column = columns[index]
       if let staging = column.staging {
         let memory = column.place(staging, count)
-        if let order {
-          column.rows.gather(order, from: position, count: count, to: memory)
+        if let rows = order.rows {
+          column.rows.gather(rows, from: position, count: count, end: order.count, to: memory)
         } else {
           column.rows.copy(from: position, count: count, to: memory)
         }

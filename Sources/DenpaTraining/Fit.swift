@@ -1,4 +1,3 @@
-import CShim
 import DenpaCore
 import DenpaGraph
 
@@ -7,9 +6,22 @@ public struct FitOptions {
   public var epochs = 1
   /// The number of rows in a batch; nil: `TrainerOptions.maximumRows`.
   public var batchSize: Int?
-  public var shuffle = true
+  public var sampling = Sampling.shuffled
+  /// The weights of the rows for `Sampling.weighted`.
+  public var rowWeights: TensorView?
+  /// The number of rows in an epoch; nil: all.
+  public var epochRows: Int?
   public var validationInputs: UnsafeBufferPointer<TensorView>?
   public var validationTargets: UnsafeBufferPointer<TensorView>?
+  /// The part of the rows that is held out for validation instead, and whether each class is divided alike.
+  public var validationFraction = 0.0
+  public var isStratified = false
+  /// After how many epochs validation takes place; it does after the last one.
+  public var validationEvery = 1
+  /// After how many batches the callback is called within an epoch; nil: by the clock.
+  public var callbackEvery: Int?
+  public var stopping: EarlyStopping?
+  public var checkpoint: CheckpointRule?
 
   public init() {}
 }
@@ -21,10 +33,11 @@ public struct Progress {
   public var batch = 0
   public var batches: Int?
   public var samples = 0
-  public var loss = 0.0
-  public var accuracy = Double.nan
-  public var validationLoss = Double.nan
-  public var validationAccuracy = Double.nan
+  public var training = Measures()
+  /// nil within an epoch, and after an epoch without validation.
+  public var validation: Measures?
+  /// The learning rate of the next step.
+  public var learningRate = 0.0
   public var endOfEpoch = false
 
   /// The error to throw if the callback stops the training here.
@@ -39,6 +52,13 @@ public struct Progress {
 /// Returns whether to continue.
 public typealias ProgressCallback = (Progress) throws(DenpaError) -> Bool
 
+/// What is evaluated after an epoch: tensors of its own, or rows of those that are trained on.
+private struct ValidationData {
+  var inputs: UnsafeBufferPointer<TensorView>
+  var targets: UnsafeBufferPointer<TensorView>
+  var split: RowSplit?
+}
+
 extension Trainer {
   /// The minimum number of nanoseconds between two calls of the progress callback within an epoch.
   static let callbackInterval: UInt64 = 50_000_000
@@ -51,10 +71,36 @@ extension Trainer {
   ) throws(DenpaError) -> Double {
     let batchSize = try checkedBatchSize(fitOptions)
     let executor = try checkData(inputs, targets, training: true, batchSize: batchSize)
+    let isSample = isSample(inputs)
+    let rows = isSample ? 1 : inputs[0].type.shape[0]
+    var validation: ValidationData?
+    if fitOptions.validationFraction > 0 {
+      guard fitOptions.validationInputs == nil else {
+        throw DenpaError(.badArgument, "validation data and a validation_fraction: give one of them")
+      }
+      let classes = fitOptions.isStratified ? try classes(targets) : nil
+      let split = try RowSplit(
+        rows, fraction: fitOptions.validationFraction, classes: classes, seed: model.seed)
+      validation = ValidationData(inputs: inputs, targets: targets, split: split)
+    }
+    let order = try RowOrder(
+      of: rows, among: validation?.split?.training, fitOptions.sampling, weights: fitOptions.rowWeights,
+      count: fitOptions.epochRows, seed: model.seed)
     let source = try ArraySource(
-      inputs: inputs, targets: targets, executor, isSample: isSample(inputs), batchSize: batchSize,
-      shuffleSeed: fitOptions.shuffle ? model.seed : nil)
-    return try fit(source, fitOptions, progress: progress)
+      inputs: inputs, targets: targets, executor, isSample: isSample, batchSize: batchSize, order)
+    return try fit(source, fitOptions, validation, progress: progress)
+  }
+
+  /// Returns the class number of each row from the target of the first loss.
+  private func classes(_ views: UnsafeBufferPointer<TensorView>) throws(DenpaError) -> (Int) -> Int64 {
+    guard let view = views.first, !view.type.dtype.isFloat, view.type.shape.sample.count == 1,
+      let data = view.data
+    else {
+      throw DenpaError(
+        .badArgument, "a stratified split needs class numbers, one for each row, as the first targets")
+    }
+    let stride = view.strides.map { Int($0[0]) } ?? 1, dtype = view.type.dtype
+    return { dtype.integer(data, $0 * stride) }
   }
 
   /// Checks a whole data set against the model and the losses, before any of it is read. Returns the executor
@@ -104,6 +150,16 @@ extension Trainer {
   public func fit(
     _ source: some BatchSource, _ fitOptions: FitOptions, progress: ProgressCallback?
   ) throws(DenpaError) -> Double {
+    guard fitOptions.validationFraction == 0 else {
+      throw DenpaError(.badArgument, "a source of batches has no validation_fraction: give validation data")
+    }
+    return try fit(source, fitOptions, nil, progress: progress)
+  }
+
+  private func fit(
+    _ source: some BatchSource, _ fitOptions: FitOptions, _ heldOut: ValidationData?,
+    progress: ProgressCallback?
+  ) throws(DenpaError) -> Double {
     guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
@@ -111,62 +167,93 @@ extension Trainer {
       throw DenpaError(
         .badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
-    try checkValidation(fitOptions)
+    let validation = heldOut == nil ? try checkedValidation(fitOptions) : heldOut
     guard fitOptions.epochs > 0 else {
       throw DenpaError(.badArgument, "epochs is 1 or more, got \(fitOptions.epochs)")
     }
+    var watch: StoppingWatch?
+    if let rule = fitOptions.stopping { watch = try StoppingWatch(rule, self) }
     var learned = false
     do {
-      return try epochs(source, fitOptions, progress, &learned)
+      let loss = try epochs(source, fitOptions, validation, watch, progress, &learned)
+      try watch?.restore(self)
+      return loss
     } catch {
       // What was learned before the error is kept. If nothing was learned, nothing changes.
-      if learned { try publish() }
+      if learned {
+        try publish()
+        try watch?.restore(self)
+      }
       throw error
     }
   }
 
   private func epochs(
-    _ source: some BatchSource, _ fitOptions: FitOptions, _ callback: ProgressCallback?, _ learned: inout Bool
+    _ source: some BatchSource, _ fitOptions: FitOptions, _ validation: ValidationData?,
+    _ watch: StoppingWatch?, _ callback: ProgressCallback?, _ learned: inout Bool
   ) throws(DenpaError) -> Double {
-    var meter = try Meter(options.losses, measuresAccuracy: callback != nil && measuresAccuracy)
+    var meter = try Meter(self, measures: callback != nil || watch != nil)
     var pacer = Pacer()
     var progress = Progress()
     progress.epochs = fitOptions.epochs
     progress.batches = source.batchCount
+    var loss = 0.0
     for epoch in 0..<fitOptions.epochs {
       try source.start(epoch: epochCount)
       meter.reset()
       progress.epoch = epoch
       progress.batch = 0
+      progress.samples = 0
       progress.endOfEpoch = false
-      progress.validationLoss = .nan
-      progress.validationAccuracy = .nan
+      progress.validation = nil
       while let batch = try source.next(self, training: true) {
         try withExecutor(of: batch) { executor throws(DenpaError) in
           let loss = try learn(executor, batch.rows)
-          meter.add(loss, batch.rows, executor, self)
+          try meter.add(loss, batch.rows, executor, self)
         }
         learned = true
         progress.batch += 1
-        if let callback, pacer.isDue(callbackInterval: Trainer.callbackInterval) {
-          meter.report(to: &progress)
+        progress.samples += batch.rows
+        guard let callback else { continue }
+        let isDue =
+          fitOptions.callbackEvery.map { progress.batch % $0 == 0 }
+          ?? pacer.isDue(callbackInterval: Trainer.callbackInterval)
+        if isDue {
+          progress.training = meter.measures
+          progress.learningRate = currentRate
           guard try callback(progress) else { throw progress.stopped }
         }
       }
+      try stepWithTheRest()
       epochCount += 1
       try publish()
-      meter.report(to: &progress)
+      let measures = meter.measures
+      loss = measures.loss
+      progress.training = measures
       progress.endOfEpoch = true
-      try validate(fitOptions, &progress)
+      let isLast = epoch == fitOptions.epochs - 1
+      if let validation, isLast || (epoch + 1) % fitOptions.validationEvery == 0 {
+        do throws(DenpaError) {
+          progress.validation = try evaluate(
+            validation.inputs, validation.targets, rows: validation.split?.validation)
+        } catch { throw error.inside("validation data") }
+      }
+      endEpoch(loss: progress.validation?.loss ?? loss)
+      progress.learningRate = currentRate
+      let goesOn = watch?.goesOn(after: progress, self) ?? true
+      try fitOptions.checkpoint?.endEpoch(progress, model)
       if let callback, try !callback(progress) { throw progress.stopped }
+      if !goesOn { break }
     }
-    return progress.loss
+    return loss
   }
 
   /// Checks the validation data. The errors say that they concern it.
   @inline(never)
-  private func checkValidation(_ fitOptions: FitOptions) throws(DenpaError) {
-    guard let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets else { return }
+  private func checkedValidation(_ fitOptions: FitOptions) throws(DenpaError) -> ValidationData? {
+    guard let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets else {
+      return nil
+    }
     do throws(DenpaError) {
       try checkData(inputs, targets, training: false, batchSize: maximumRows)
       guard isSample(inputs) || inputs.allSatisfy({ $0.type.shape[0] > 0 }) else {
@@ -175,163 +262,32 @@ extension Trainer {
     } catch {
       throw error.inside("validation data")
     }
+    return ValidationData(inputs: inputs, targets: targets, split: nil)
   }
 
-  @inline(never)
-  private func validate(_ fitOptions: FitOptions, _ progress: inout Progress) throws(DenpaError) {
-    guard let inputs = fitOptions.validationInputs, let targets = fitOptions.validationTargets else { return }
-    do { (progress.validationLoss, progress.validationAccuracy) = try evaluate(inputs, targets) } catch {
-      throw error.inside("validation data")
-    }
-  }
-
-  /// Returns the loss and the accuracy over all rows, computed in batches.
+  /// Returns the loss and the metrics over all rows, computed in batches.
   public func evaluate(
     _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>
-  ) throws(DenpaError) -> (loss: Double, accuracy: Double) {
-    var meter = try Meter(options.losses, measuresAccuracy: measuresAccuracy)
+  ) throws(DenpaError) -> Measures { try evaluate(inputs, targets, rows: nil) }
+
+  private func evaluate(
+    _ inputs: UnsafeBufferPointer<TensorView>, _ targets: UnsafeBufferPointer<TensorView>,
+    rows part: RowSplit.Part?
+  ) throws(DenpaError) -> Measures {
+    var meter = try Meter(self, measures: true)
     let batchSize = maximumRows
     let executor = try checkData(inputs, targets, training: false, batchSize: batchSize)
+    let isSample = isSample(inputs)
+    let order = try RowOrder(
+      of: isSample ? 1 : inputs[0].type.shape[0], among: part, .inOrder, weights: nil, count: nil,
+      seed: model.seed)
     let source = try ArraySource(
-      inputs: inputs, targets: targets, executor, isSample: isSample(inputs), batchSize: batchSize,
-      shuffleSeed: nil)
+      inputs: inputs, targets: targets, executor, isSample: isSample, batchSize: batchSize, order)
+    source.start(epoch: 0)
     while let batch = source.next(self, training: false) {
       try executor.execute(rows: batch.rows, parameters: weights.base, training: false)
-      meter.add(executor.loss, batch.rows, executor, self)
+      try meter.add(executor.loss, batch.rows, executor, self)
     }
-    return (meter.loss, meter.accuracy)
-  }
-
-  /// Whether the first loss has classes, so that predictions can be right or wrong.
-  var measuresAccuracy: Bool { options.losses.first?.definition.spec.classTargets ?? false }
-}
-
-/// The loss and the accuracy of an epoch, whatever its batches. The loss is the mean over the samples, or the
-/// sum for a term whose `reduction` is sum.
-struct Meter {
-  let measuresAccuracy: Bool
-  /// Whether each term is a sum; empty if none is.
-  private let isSum: [Bool]
-  private var samples = 0
-  private var lossSum = 0.0
-  private var total = 0.0
-  private var decisions = 0
-  private var hits = 0
-
-  init(_ losses: [LossTerm], measuresAccuracy: Bool) throws(DenpaError) {
-    self.measuresAccuracy = measuresAccuracy
-    var isSum: [Bool] = []
-    for term in losses {
-      let spec = term.definition.spec
-      let attributes = try Attributes(
-        checking: term.attributes, against: spec.attributes, owner: "\(spec.kind)")
-      isSum.append(attributes.string("reduction") == "sum")
-    }
-    self.isSum = isSum.contains(true) ? isSum : []
-  }
-
-  mutating func reset() {
-    (samples, lossSum, total, decisions, hits) = (0, 0, 0, 0, 0)
-  }
-
-  mutating func add(_ loss: Double, _ rows: Int, _ executor: Executor, _ trainer: Trainer) {
-    guard rows > 0 else { return }
-    samples += rows
-    if isSum.isEmpty {
-      lossSum += loss * Double(rows)
-    } else {
-      for index in isSum.indices {
-        let value = executor.loss(ofTerm: index)
-        if isSum[index] { total += value } else { lossSum += value * Double(rows) }
-      }
-    }
-    guard measuresAccuracy else { return }
-    let (right, all) = Accuracy.count(executor, rows, trainer)
-    hits += right
-    decisions += all
-  }
-
-  var loss: Double { (samples > 0 ? lossSum / Double(samples) : 0) + total }
-  var accuracy: Double { decisions > 0 ? Double(hits) / Double(decisions) : .nan }
-
-  func report(to progress: inout Progress) {
-    progress.samples = samples
-    progress.loss = loss
-    progress.accuracy = accuracy
-  }
-}
-
-/// Reads the clock only as often as is needed to be roughly on time: in a step of 0.1 µs, reading it would
-/// take a quarter of the time.
-struct Pacer {
-  private var last = denpa_nanoseconds()
-  private var lastCheck = denpa_nanoseconds()
-  private var untilCheck = 1
-  private var stride = 1
-
-  mutating func isDue(callbackInterval: UInt64) -> Bool {
-    untilCheck -= 1
-    guard untilCheck <= 0 else { return false }
-    let now = denpa_nanoseconds()
-    let elapsed = now &- lastCheck
-    if elapsed < 1_000_000 {
-      stride = min(stride * 2, 1 << 20)
-    } else if elapsed > 10_000_000 {
-      stride = max(stride / 4, 1)
-    }
-    lastCheck = now
-    untilCheck = stride
-    guard now &- last >= callbackInterval else { return false }
-    last = now
-    return true
-  }
-}
-
-/// Counts the rows that are classified correctly: those whose largest prediction is that of the class number
-/// or of the largest target.
-enum Accuracy {
-  static func count(_ executor: Executor, _ rows: Int, _ trainer: Trainer) -> (hits: Int, decisions: Int) {
-    let plan = executor.plan
-    let output = plan.outputTensors[trainer.options.losses[0].output]
-    guard let slot = plan.slots.firstIndex(where: { $0.kind == .target && $0.index == 0 }),
-      let predictions = executor.values(of: output), let targets = executor.slots[slot]
-    else { return (0, 0) }
-    let shape = plan.tensors[output].type.shape.withRows(rows)
-    let classes = max(shape.last ?? 1, 1)
-    let decisions = shape.count / classes
-    var hits = 0
-    let target = plan.slots[slot].type.dtype
-    for row in 0..<decisions {
-      let chosen =
-        plan.dtype == .float64
-        ? largest(predictions, Double.self, row, classes) : largest(predictions, Float.self, row, classes)
-      let right =
-        switch target {
-        case .int32: Int(targets.loadUnaligned(fromByteOffset: row * 4, as: Int32.self))
-        case .int64: Int(targets.loadUnaligned(fromByteOffset: row * 8, as: Int64.self))
-        case .uint8: Int(targets.load(fromByteOffset: row, as: UInt8.self))
-        case .float32: largest(targets, Float.self, row, classes)
-        case .float64: largest(targets, Double.self, row, classes)
-        }
-      if chosen == right { hits += 1 }
-    }
-    return (hits, decisions)
-  }
-
-  @inline(__always)
-  private static func largest<F: BinaryFloatingPoint & BitwiseCopyable>(
-    _ data: UnsafeMutableRawPointer, _: F.Type, _ row: Int, _ count: Int
-  ) -> Int {
-    var best = 0
-    let start = row * count
-    var value = data.loadUnaligned(fromByteOffset: start * MemoryLayout<F>.size, as: F.self)
-    for index in 1..<max(count, 1) {
-      let next = data.loadUnaligned(fromByteOffset: (start + index) * MemoryLayout<F>.size, as: F.self)
-      if next > value {
-        value = next
-        best = index
-      }
-    }
-    return best
+    return meter.measures
   }
 }

@@ -88,17 +88,20 @@ struct RowSource {
     for index in 0..<count { copyRow(data + (first + index) * stride, to: batch + index * boundStride) }
   }
 
-  /// Copies the `count` rows that are in `order` from position `first` on, converting them.
+  /// Copies the `count` rows that are in `order` from position `first` on, converting them. `end`: the rows of
+  /// the epoch.
   func gather(
-    _ order: UnsafeMutableBufferPointer<Int64>, from first: Int, count: Int, to batch: UnsafeMutableRawPointer
+    _ order: UnsafeMutableBufferPointer<Int64>, from first: Int, count: Int, end: Int,
+    to batch: UnsafeMutableRawPointer
   ) {
     guard let data, elements > 0 else { return }
     guard let order = UnsafePointer(order.baseAddress) else { return }
     // Local copies, because the compiler cannot know that copying rows does not change these properties.
     let stride = stride
     let ahead = ahead
-    // Prefetches beyond the end of this batch too, where the next one begins.
-    let last = ahead > 0 ? self.count : 0
+    // Prefetches beyond the end of this batch too, where the next one begins. Behind the last row of an epoch
+    // the order may hold rows of none, or nothing that was written.
+    let last = ahead > 0 ? end : 0
     let wanted = min(RowSource.linesAhead, (elements * dtype.size + RowSource.line - 1) / RowSource.line)
     var destination = batch
     for position in first..<first + count {

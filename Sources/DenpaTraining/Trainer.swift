@@ -9,6 +9,12 @@ public struct TrainerOptions: Sendable {
   public var maximumRows = 1
   public var threads: Int32 = 1
   public var inputGradients = false
+  /// How the learning rate changes; nil: it stays.
+  public var schedule: ScheduleSettings?
+  /// What is measured beside the loss.
+  public var metrics: [MetricTerm] = []
+  /// After how many batches the optimizer takes a step, with the mean of their gradients.
+  public var accumulation = 1
 
   public init() {}
 }
@@ -22,7 +28,7 @@ public final class Trainer: @unchecked Sendable {
   public let options: TrainerOptions
   public let inputCount: Int
   /// What is passed with each batch besides the inputs, and for which loss.
-  let targets: [(loss: Int, role: LossTerm.TensorRole)]
+  public let lossTensors: LossTensors
   /// The parameters in `weights`, with the trainable flags that they had when the trainer was made.
   public let parameters: [Parameter]
   let weights: Buffer
@@ -31,7 +37,19 @@ public final class Trainer: @unchecked Sendable {
   /// The number of steps of the optimizer so far, and of epochs of `fit`.
   public private(set) var stepCount: Int64 = 0
   public internal(set) var epochCount: Int64 = 0
-  public var learningRate: Double
+  /// The rate that the schedule starts from.
+  public var learningRate: Double {
+    didSet { currentRate = learningRate * rateFactor }
+  }
+  /// The rate of the next step.
+  public private(set) var currentRate = 0.0
+  /// The schedule's factor of the next step, and what the schedule remembers.
+  private var rateFactor = 1.0
+  private var scheduleState: [Double] = []
+  private let hasSchedule: Bool
+  /// The batches whose gradients wait for the next step of the optimizer.
+  var accumulated = 0
+  let metricSources: [MetricSource]
   /// The number of rows that memory is laid out for. A larger batch makes it grow.
   public internal(set) var maximumRows: Int
   /// The number of training forwards so far that were not undone, by which random numbers are keyed.
@@ -69,7 +87,7 @@ public final class Trainer: @unchecked Sendable {
     self.model = model
     self.options = options
     inputCount = model.graph.inputs.count
-    targets = options.losses.enumerated().flatMap { index, term in term.tensors.map { (index, $0) } }
+    lossTensors = LossTensors(options.losses)
     var parameters = model.parameters
     if let settings = options.optimizer {
       for (index, group) in try settings.groups(of: parameters).enumerated() {
@@ -89,8 +107,10 @@ public final class Trainer: @unchecked Sendable {
     }
     self.optimization = optimization
     sweeps = optimization?.sweeps ?? UnsafeMutableBufferPointer(start: nil, count: 0)
-    limitsGradients = optimization?.clipping != nil
+    limitsGradients = optimization?.limitsGradients ?? false
     learningRate = options.optimizer?.optimizer.learningRate ?? 0
+    hasSchedule = options.schedule != nil
+    metricSources = try Trainer.sources(options, model, lossTensors)
     runMemory = try Buffer(byteCount: MemoryLayout<Run>.stride, zeroed: true, "a trainer")
     run = runMemory.base.bindMemory(to: Run.self, capacity: 1)
     run.initialize(
@@ -98,8 +118,10 @@ public final class Trainer: @unchecked Sendable {
         parallel: options.threads > 1 ? ThreadPool.parallel : Run.inline, threads: options.threads,
         training: 1,
         seed: model.seed))
+    scheduleState = options.schedule?.schedule.initialState ?? []
     try checkMemory("a trainer")
     try checkLosses()
+    updateRate()
     if !model.isOpen, model.graph.nodes.contains(where: { $0.spec?.differentiable == false }) {
       // If a gradient has to pass through a layer without a backward, compiling a plan throws an error that
       // names it.
@@ -119,12 +141,24 @@ public final class Trainer: @unchecked Sendable {
       }
       let name: Message = "\(term.definition.spec.kind)"
       _ = try Attributes(checking: term.attributes, against: term.definition.spec.attributes, owner: name)
+      if term.isWeighted {
+        let reduction = term.definition.spec.attributes.first { $0.name == "reduction" }
+        guard reduction?.choices.contains("none") ?? false else {
+          throw DenpaError(
+            .badArgument, "loss \(name): it has no reduction \"none\", so its samples have no weights")
+        }
+      }
       try LossMistakes.check(term, of: model)
     }
   }
 
   public var outputCount: Int { model.outputs.count }
-  public var targetCount: Int { targets.count }
+
+  /// The number of tensors that belong to a batch besides its inputs, of which a caller passes `count`: the
+  /// weights of samples may be left out.
+  public func targetCount(given count: Int) -> Int {
+    count == lossTensors.targetCount ? count : lossTensors.all.count
+  }
 
   // MARK: Plans
 
@@ -132,8 +166,8 @@ public final class Trainer: @unchecked Sendable {
   private func targetType(
     _ index: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
   ) throws(DenpaError) -> TensorType {
-    let spec = options.losses[targets[index].loss].definition.spec
-    guard targets[index].role == .target else {
+    let spec = options.losses[lossTensors.all[index].loss].definition.spec
+    guard lossTensors.all[index].role == .target else {
       guard isSample || view.type.shape.rank == 1 else {
         throw DenpaError(
           .badShape,
@@ -194,8 +228,9 @@ public final class Trainer: @unchecked Sendable {
   private func isClassNumbers(
     _ index: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
   ) -> Bool {
-    let term = options.losses[targets[index].loss]
-    guard !view.type.dtype.isFloat, term.definition.spec.classTargets, targets[index].role == .target else {
+    let term = options.losses[lossTensors.all[index].loss]
+    guard !view.type.dtype.isFloat, term.definition.spec.classTargets, lossTensors.all[index].role == .target
+    else {
       return false
     }
     let prediction = graph.values[model.outputs[term.output]].type.shape
@@ -208,6 +243,7 @@ public final class Trainer: @unchecked Sendable {
   private func fits(_ executor: Executor, _ targets: UnsafeBufferPointer<TensorView>, isSample: Bool) -> Bool
   {
     let first = model.graph.inputs.count
+    guard executor.plan.targetCount == targets.count else { return false }
     for index in 0..<targets.count {
       let slot = executor.plan.slots[first + index].type
       let given = targets[index].type
@@ -231,8 +267,9 @@ public final class Trainer: @unchecked Sendable {
       throw DenpaError(
         .badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
-    guard targets.count == targetCount else {
-      throw DenpaError(.badArgument, "the trainer has \(targetCount) target(s), got \(targets.count)")
+    let expected = targetCount(given: targets.count)
+    guard targets.count == expected else {
+      throw DenpaError(.badArgument, "the trainer has \(expected) target(s), got \(targets.count)")
     }
     let isSample = isSample(inputs)
     func fits(_ known: Executor) -> Bool {
@@ -287,17 +324,47 @@ public final class Trainer: @unchecked Sendable {
   func learn(_ executor: Executor, _ rows: Int) throws(DenpaError) -> Double {
     guard rows > 0 else { return 0 }
     if wantsInputGradients { try bindInputGradients(executor, nil, rows: rows) }
+    let adds = accumulated > 0
     try transaction(executor) { () throws(DenpaError) in
-      try executor.execute(rows: rows, parameters: weights.base, draw: forwardCount)
+      try executor.execute(rows: rows, parameters: weights.base, accumulate: adds, draw: forwardCount)
     }
     let loss = executor.loss
     let flagged = executor.takeFlagged()
     guard loss.isFinite, flagged == nil else { throw notFinite(executor, rows, flagged) }
     hasGradients = false
-    if !executor.isComplete { executor.clearUnreachedGradients() }
+    if !executor.isComplete, !adds { executor.clearUnreachedGradients() }
     forwardCount += 1
-    try applyOptimizer()
+    if options.accumulation == 1 { try applyOptimizer() } else { try accumulate() }
     return loss
+  }
+
+  @inline(never)
+  private func accumulate() throws(DenpaError) {
+    accumulated += 1
+    if accumulated >= options.accumulation { try stepWithTheRest() }
+  }
+
+  /// Takes a step with the mean of the gradients that wait for one, if there are any.
+  func stepWithTheRest() throws(DenpaError) {
+    guard accumulated > 0 else { return }
+    optimization?.gradients.scale(by: 1 / Double(accumulated), run)
+    accumulated = 0
+    try applyOptimizer()
+  }
+
+  /// Computes the rate of the next step.
+  private func updateRate() {
+    if let settings = options.schedule {
+      rateFactor = settings.schedule.factor(settings.countsEpochs ? epochCount : stepCount, scheduleState)
+    }
+    currentRate = learningRate * rateFactor
+  }
+
+  /// Tells the schedule that an epoch with this loss has ended.
+  func endEpoch(loss: Double) {
+    guard let settings = options.schedule else { return }
+    settings.schedule.observe(loss, &scheduleState)
+    updateRate()
   }
 
   /// Takes a step of the optimizer, whatever the gradients are.
@@ -308,13 +375,14 @@ public final class Trainer: @unchecked Sendable {
     openForward = nil
     if limitsGradients { limitGradients() }
     for sweep in sweeps {
-      sweep.prepare(sweep.arguments, stepCount, learningRate * sweep.rate)
+      sweep.prepare(sweep.arguments, stepCount, currentRate * sweep.rate)
       guard sweep.step(sweep.arguments, run) == 0 else {
         throw DenpaError(.internalError, "the optimizer's kernel failed")
       }
     }
+    if hasSchedule { updateRate() }
   }
 
   @inline(never)
-  private func limitGradients() { optimization?.clipping?.apply(run) }
+  private func limitGradients() { optimization?.gradients.limit(run) }
 }

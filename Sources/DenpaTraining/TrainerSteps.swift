@@ -18,6 +18,7 @@ extension Trainer {
 
   public func zeroGradients() {
     model.layout.clear(gradients.base)
+    accumulated = 0
     // The next backward adds to the zeros, so that what the caller writes into a gradient before it counts.
     hasGradients = true
   }

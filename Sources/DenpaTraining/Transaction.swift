@@ -83,6 +83,7 @@ extension Trainer {
   func gathered(_ executor: Executor) {
     if !hasGradients, !executor.isComplete { executor.clearUnreachedGradients() }
     hasGradients = true
+    accumulated = 0
   }
 
   /// Returns the name of the first parameter whose gradient is not finite.

@@ -17,7 +17,20 @@ import ctypes
 import os
 from typing import Any
 
-from . import _abi, _alone, _call, _registry, errors, initializers, layers, losses, optimizers
+from . import (
+    _abi,
+    _alone,
+    _call,
+    _registry,
+    callbacks,
+    errors,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    schedules,
+)
 from ._building import set_default_dtype
 from ._check import Report
 from ._described import Described, Initializer
@@ -26,10 +39,13 @@ from ._history import History
 from ._kinds import create
 from ._layer import Layer
 from ._loss import Loss, Sum
-from ._model import Model, Sequential
-from ._optimizer import Optimizer
+from ._metric import FunctionMetric, Metric
+from ._model import Model
+from ._optimizer import Optimizer, Schedule
 from ._parameters import Parameters
 from ._prediction import set_threads
+from ._sequential import Sequential
+from .callbacks import Callback, Checkpoint, CSVLog, EarlyStopping, LearningRate, TensorBoard
 from .errors import (
     AlreadyExists,
     BadState,
@@ -56,17 +72,24 @@ __version__ = _abi.VERSION
 __all__ = [
     "AlreadyExists",
     "BadState",
+    "Callback",
     "CallbackFailed",
+    "Checkpoint",
+    "CSVLog",
     "DenpaError",
+    "EarlyStopping",
     "FileError",
+    "FunctionMetric",
     "History",
     "Initializer",
     "Input",
     "InternalError",
     "InvalidArgument",
     "Layer",
+    "LearningRate",
     "LimitExceeded",
     "Loss",
+    "Metric",
     "MissingFile",
     "Model",
     "NotFinite",
@@ -79,12 +102,15 @@ __all__ = [
     "PluginError",
     "ProofFailed",
     "Report",
+    "Schedule",
     "Sequential",
     "ShapeError",
     "Stopped",
     "Sum",
+    "TensorBoard",
     "TypeMismatch",
     "Value",
+    "callbacks",
     "create",
     "errors",
     "from_bytes",
@@ -94,8 +120,10 @@ __all__ = [
     "load",
     "load_plugin",
     "losses",
+    "metrics",
     "optimizers",
     "prove",
+    "schedules",
     "set_default_dtype",
     "set_threads",
     "threads",
@@ -164,7 +192,7 @@ def threads() -> int:
 
 def __getattr__(name: str) -> Any:
     raise AttributeError(
-        f"denpa has no {name!r}: no such layer, loss, optimizer or initializer is registered"
+        f"denpa has no {name!r}: no such layer, loss, optimizer, initializer or schedule is registered"
     )
 
 

@@ -61,6 +61,10 @@ SUPPORTS_FLOAT32 = 1
 SUPPORTS_FLOAT64 = 2
 PLUGIN_ENTRY = "denpa_plugin_entry_v0"
 VERSION = "0.1.0"
+SHUFFLED = 0
+IN_ORDER = 1
+WITH_REPLACEMENT = 2
+WEIGHTED = 3
 PROVE = 0
 ON_REQUEST = 1
 
@@ -279,7 +283,7 @@ class Loss(Structure):
     attributes: Any
     weight: float
     output: int
-    reserved0: int
+    weighted: int
     reserved: Any
 
 
@@ -293,6 +297,19 @@ class ParameterGroup(Structure):
     frozen: int
     reserved0: int
     reserved: Any
+
+
+class Metric(Structure):
+    """A number that denpa_fit and denpa_evaluate compute besides the loss: one of the registry's metrics, or one of
+    the program's own. Its size, 56 bytes, never changes."""
+
+    kind: Optional[bytes]
+    attributes: Any
+    callback: Any
+    user_data: Optional[int]
+    output: int
+    lower_is_better: int
+    reserved: int
 
 
 class TrainerOptions(Structure):
@@ -309,11 +326,15 @@ class TrainerOptions(Structure):
     groups: Any
     clip_norm: float
     clip_value: float
+    schedule: Any
+    metrics: Any
+    metric_count: int
+    accumulation: int
 
 
 class Progress(Structure):
     """The progress that denpa_fit reports to its callback: after each epoch, and within an epoch at most every 50
-    ms."""
+    ms, or after every `callback_every` batches. Metrics are those of the predictions before each step."""
 
     struct_size: int
     epoch: int
@@ -322,9 +343,14 @@ class Progress(Structure):
     batches: int
     samples: int
     loss: float
-    accuracy: float
     validation_loss: float
-    validation_accuracy: float
+    learning_rate: float
+    losses: Any
+    validation_losses: Any
+    metrics: Any
+    validation_metrics: Any
+    loss_count: int
+    metric_count: int
     end_of_epoch: int
     reserved: int
 
@@ -335,12 +361,26 @@ class FitOptions(Structure):
     struct_size: int
     epochs: int
     batch_size: int
-    no_shuffle: int
+    sampling: int
     validation_count: int
     validation_inputs: Any
     validation_targets: Any
     callback: Any
     user_data: Optional[int]
+    callback_every: int
+    validation_every: int
+    validation_fraction: float
+    stratified: int
+    restore_best: int
+    row_weights: Any
+    epoch_rows: int
+    monitor: Optional[bytes]
+    patience: int
+    min_delta: float
+    checkpoint: Optional[bytes]
+    checkpoint_every: int
+    checkpoint_best: int
+    reserved: int
 
 
 class Check(Structure):
@@ -385,6 +425,10 @@ PluginEntry = CFUNCTYPE(c_int32, POINTER(Host), POINTER(Plugin))
 # Receives one line of log output. `level` is 0 (debug), 1 (info), 2 (warning) or 3 (error). `message` is
 # borrowed for the duration of the call.
 LogCallback = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+# Computes a metric of the program's own for one batch and stores it in `value`: from the model's output and
+# the target of its loss, as the trainer has them, with the batch in front. Both are borrowed for the duration
+# of the call. Any status other than DENPA_OK ends the call that measures.
+MetricCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor), POINTER(c_double))
 # Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
 # batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
 # may use the model and its sessions, but of the trainer only the learning rate.
@@ -548,7 +592,7 @@ Loss._fields_ = [
     ("attributes", POINTER(Attribute)),
     ("weight", c_double),
     ("output", c_int32),
-    ("reserved0", c_int32),
+    ("weighted", c_int32),
     ("reserved", c_uint64 * 2),
 ]
 ParameterGroup._fields_ = [
@@ -557,6 +601,15 @@ ParameterGroup._fields_ = [
     ("frozen", c_int32),
     ("reserved0", c_int32),
     ("reserved", c_uint64 * 2),
+]
+Metric._fields_ = [
+    ("kind", c_char_p),
+    ("attributes", POINTER(Attribute)),
+    ("callback", MetricCallback),
+    ("user_data", c_void_p),
+    ("output", c_int32),
+    ("lower_is_better", c_int32),
+    ("reserved", c_uint64),
 ]
 TrainerOptions._fields_ = [
     ("struct_size", c_size_t),
@@ -570,6 +623,10 @@ TrainerOptions._fields_ = [
     ("groups", POINTER(ParameterGroup)),
     ("clip_norm", c_double),
     ("clip_value", c_double),
+    ("schedule", Spec),
+    ("metrics", POINTER(Metric)),
+    ("metric_count", c_int32),
+    ("accumulation", c_int32),
 ]
 Progress._fields_ = [
     ("struct_size", c_size_t),
@@ -579,9 +636,14 @@ Progress._fields_ = [
     ("batches", c_int64),
     ("samples", c_int64),
     ("loss", c_double),
-    ("accuracy", c_double),
     ("validation_loss", c_double),
-    ("validation_accuracy", c_double),
+    ("learning_rate", c_double),
+    ("losses", POINTER(c_double)),
+    ("validation_losses", POINTER(c_double)),
+    ("metrics", POINTER(c_double)),
+    ("validation_metrics", POINTER(c_double)),
+    ("loss_count", c_int32),
+    ("metric_count", c_int32),
     ("end_of_epoch", c_int32),
     ("reserved", c_int32),
 ]
@@ -589,12 +651,26 @@ FitOptions._fields_ = [
     ("struct_size", c_size_t),
     ("epochs", c_int64),
     ("batch_size", c_int64),
-    ("no_shuffle", c_int32),
+    ("sampling", c_int32),
     ("validation_count", c_int32),
     ("validation_inputs", POINTER(Tensor)),
     ("validation_targets", POINTER(Tensor)),
     ("callback", ProgressCallback),
     ("user_data", c_void_p),
+    ("callback_every", c_int64),
+    ("validation_every", c_int64),
+    ("validation_fraction", c_double),
+    ("stratified", c_int32),
+    ("restore_best", c_int32),
+    ("row_weights", POINTER(Tensor)),
+    ("epoch_rows", c_int64),
+    ("monitor", c_char_p),
+    ("patience", c_int64),
+    ("min_delta", c_double),
+    ("checkpoint", c_char_p),
+    ("checkpoint_every", c_int64),
+    ("checkpoint_best", c_int32),
+    ("reserved", c_int32),
 ]
 Check._fields_ = [
     ("struct_size", c_size_t),
@@ -682,8 +758,8 @@ Returns DENPA_BAD_STATE if called from within a log callback.""",
         c_int32,
         [POINTER(c_char), c_int64, POINTER(c_int64)],
         """Writes a JSON text that lists everything that can be added to a graph or named as a loss, optimizer or
-initializer. It is an object with the arrays "layers", "losses", "optimizers" and "initializers". Each
-entry has "kind", "summary", "version", "plugin" (null if built in), "inputs" and "outputs" (names),
+initializer. It is an object with the arrays "layers", "losses", "optimizers", "initializers", "metrics" and
+"schedules". Each entry has "kind", "summary", "version", "plugin" (null if built in), "inputs" and "outputs" (names),
 "attributes" (name, type, required, default, minimum, maximum, choices, summary) and "parameters" (names).
 
 Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
@@ -904,7 +980,8 @@ by another thread.""",
 not be NULL. The caller destroys the trainer with denpa_trainer_destroy.
 
 The names and attributes of losses and optimizer are checked at once, the shapes of targets when the first
-targets are passed. Returns DENPA_NOT_REGISTERED if there is no loss or optimizer of a given name,
+targets are passed. Returns DENPA_NOT_REGISTERED if there is no loss, optimizer, metric or schedule of a
+given name,
 DENPA_NOT_SUPPORTED if a gradient would have to pass through a layer without backward, and
 DENPA_BAD_ARGUMENT for a loss that cannot be meaningful on its output: a cross-entropy of one class,
 softmax_cross_entropy of a softmax, sigmoid_cross_entropy or focal of a sigmoid, cross_entropy,
@@ -920,7 +997,7 @@ with none), or poisson of rates below 0.""",
     "denpa_train_batch": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double)],
-        """Takes one training step: forward, loss, backward, optimizer. `loss` (may be NULL) receives the loss before
+        """Takes one training step: forward, loss, backward, optimizer (with accumulation, after so many calls). `loss` (may be NULL) receives the loss before
 the step. A batch of 0 rows changes nothing and has the loss 0.
 
 Inputs are passed as to denpa_predict, but may have any number of rows. A target consists of class numbers,
@@ -945,11 +1022,13 @@ may be NULL. `loss` (may be NULL) receives the loss of the last epoch, as in den
 
 If training ends early (DENPA_STOPPED, DENPA_NOT_FINITE, a class number out of range in a later batch),
 everything learned before is kept and published. Returns DENPA_BAD_ARGUMENT if the data or the validation
-data has no rows, DENPA_BAD_STATE if the trainer has no loss or no optimizer.
+data has no rows, or for contradictory options, DENPA_BAD_STATE if the trainer has no loss or no optimizer, and
+the statuses of denpa_model_save for a checkpoint. Training that early stopping ends returns DENPA_OK.
 
 Memory use beyond the data and the trainer: the values of one batch, allocated at the first batch; a copy
-of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; and
-8 bytes per row for the order, if it is shuffled. Nothing else grows with the data. A trainer holds the
+of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; 8 bytes
+per row for the order, unless it is the given one; 16 more with a validation_fraction, 8 more for weights; and
+what metrics keep ("auc": 9 bytes for each decision of an epoch). Nothing else grows with the data. A trainer holds the
 parameters twice (weights and gradients), plus what the optimizer keeps: for sgd with momentum once more,
 for adam twice, for adam with amsgrad three times.""",
     ),
@@ -957,20 +1036,23 @@ for adam twice, for adam with amsgrad three times.""",
         c_int32,
         [POINTER(Trainer), NextCallback, RewindCallback, c_void_p, POINTER(FitOptions), POINTER(c_double)],
         """Trains on batches provided by a callback, for data larger than memory. `source` is passed to both callbacks
-as their user_data. `rewind` may be NULL for a single epoch. Of `options` (may be NULL), epochs, validation
-and callback apply; batch_size must be 0. `loss` (may be NULL) receives the loss of the last epoch.
+as their user_data. `rewind` may be NULL for a single epoch. `options` may be NULL; batch_size and what
+chooses rows (sampling, validation_fraction, row_weights, epoch_rows) must be 0. `loss` (may be NULL) receives
+the loss of the last epoch.
 
-Returns DENPA_BAD_ARGUMENT if `rewind` is missing or batch_size is not 0, the status of a callback that
+Returns DENPA_BAD_ARGUMENT if `rewind` is missing or such an option is not 0, the status of a callback that
 failed, and otherwise the same statuses as denpa_fit.""",
     ),
     "denpa_evaluate": (
         c_int32,
-        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double), POINTER(c_double)],
-        """Computes the loss, as in denpa_progress, and the accuracy over all rows without learning. The tensors may
-have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown
-to. `loss` and `accuracy` may be NULL. The accuracy is NaN unless the first loss takes class numbers.
+        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double), POINTER(c_double), c_int32],
+        """Computes the loss and the trainer's metrics, as in denpa_progress, over all rows without learning. The tensors
+may have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown
+to. `loss` may be NULL. `metrics` receives `metric_count` numbers, exactly as many as the trainer has metrics,
+or is NULL with a count of 0.
 
-Returns DENPA_BAD_ARGUMENT if there are no rows, DENPA_BAD_STATE if the trainer has no loss.""",
+Returns DENPA_BAD_ARGUMENT if there are no rows or for another count, DENPA_BAD_STATE if the trainer has no
+loss.""",
     ),
     "denpa_publish": (
         c_int32,
@@ -1064,15 +1146,16 @@ DENPA_BAD_STATE if the trainer has no optimizer.""",
     "denpa_trainer_set_learning_rate": (
         c_int32,
         [POINTER(Trainer), c_double],
-        """Sets the optimizer's learning rate; those of parameter groups change in proportion. A callback of denpa_fit
-or denpa_fit_source may call it too: the next step has the new rate. Returns DENPA_BAD_STATE if the trainer
+        """Sets the optimizer's learning rate, which a schedule multiplies; those of parameter groups change in
+proportion. A callback of denpa_fit or denpa_fit_source may call it too: the next step has the new rate. Returns DENPA_BAD_STATE if the trainer
 has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number.""",
     ),
     "denpa_trainer_learning_rate": (
         c_int32,
         [POINTER(Trainer), POINTER(c_double)],
-        """Stores the optimizer's learning rate in `learning_rate`; also in a callback of denpa_fit. Returns
-DENPA_BAD_STATE if the trainer has no optimizer.""",
+        """Stores the learning rate of the next step in `learning_rate`: the optimizer's, multiplied by the factor of the
+schedule. It may be called in a callback of denpa_fit too. Returns DENPA_BAD_STATE if the trainer has no
+optimizer.""",
     ),
     "denpa_trainer_step_count": (
         c_int32,

@@ -6,32 +6,22 @@ import ctypes
 from typing import Any, Callable, Iterable, Iterator, Mapping
 
 from . import _abi as abi
-from ._arrays import Array, fill, tensors, whole
-from ._call import failure, library
+from ._arrays import Array, as_array, fill, real, tensors, whole
+from ._call import c_text, failure, library, options
 from ._history import History, ProgressBar, logs_of
 from ._interrupts import Interrupts
 from ._loss import Terms
 from ._ports import Ports, targets_of
+from ._sample_weights import of_classes, weights_of
 from ._settings import Settings
 from ._trainer import Trainer
 from ._training import Training
 from ._weights import Weights
+from .callbacks import Callbacks, Checkpoint, EarlyStopping
 from .errors import InvalidArgument, TypeMismatch
 
-CallbackLike = Any  # a function (net, epoch, logs), or an object with such a method on_epoch_end
+CallbackLike = Any  # a function (net, epoch, logs), a Callback, or a list of them
 BATCH = 32  # default batch_size
-
-
-def callback_functions(callbacks: CallbackLike) -> list[Callable[..., Any]]:
-    """Return the functions to call after each epoch."""
-    given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
-    functions: list[Any] = [getattr(item, "on_epoch_end", item) for item in given if item is not None]
-    for function in functions:
-        if not callable(function):
-            raise TypeMismatch(
-                f"a callback is a function (net, epoch, logs) or has on_epoch_end, got {function!r}"
-            )
-    return functions
 
 
 class Run:
@@ -43,34 +33,50 @@ class Run:
     """
 
     def __init__(
-        self,
-        net: Any,
-        weights: Weights,
-        trainer: Trainer,
-        callbacks: CallbackLike,
-        verbose: int,
-        accuracy: bool,
+        self, net: Any, weights: Weights, trainer: Trainer, callbacks: CallbackLike, verbose: int
     ) -> None:
-        self.net, self.weights, self.trainer, self.accuracy = net, weights, trainer, accuracy
-        self.functions = callback_functions(callbacks)
-        self.validates = False
+        self.net, self.weights, self.trainer = net, weights, trainer
+        self.callbacks = Callbacks(callbacks)
+        self.names = trainer.measured.names if trainer.measured else []
+        self.labels = trainer.terms.labels if trainer.terms else []
         self.history = History()
         self.bar = ProgressBar() if verbose else None
         self.error: BaseException | None = None
+        self.stops = False  # set by net.stop_training
         self.interrupts = Interrupts()
+        self.in_epoch = -1  # the epoch whose beginning was announced
 
-    def options(self, epochs: int, batch_size: int, shuffle: bool, validation: tuple[Any, Any] | None) -> Any:
+    def options(self, epochs: int, batch_size: int, validation: tuple[Any, Any] | None, **fields: Any) -> Any:
         """Return the engine's options, which hold the callback.
 
         `validation` is a pair of input tensors and target tensors.
         """
-        wanted = abi.FitOptions(ctypes.sizeof(abi.FitOptions), epochs, batch_size, int(not shuffle))
+        wanted = options(abi.FitOptions, epochs=epochs, batch_size=batch_size, **fields)
         if validation is not None:
-            self.validates = True
             wanted.validation_inputs, wanted.validation_targets = validation
             wanted.validation_count = 1
+        for stopping in self.callbacks.of(EarlyStopping):
+            self.watch(wanted, stopping.monitor)
+            wanted.patience, wanted.min_delta = stopping.patience, stopping.min_delta
+            wanted.restore_best = int(stopping.restore_best)
+        for checkpoint in self.callbacks.of(Checkpoint):
+            self.watch(wanted, checkpoint.monitor)
+            wanted.checkpoint, wanted.checkpoint_every = c_text(checkpoint.path), checkpoint.every
+            wanted.checkpoint_best = int(checkpoint.save_best)
+        if self.callbacks.has("on_batch_end"):
+            wanted.callback_every = 1
         wanted.callback = abi.ProgressCallback(self.guarded(self.progress))
         return ctypes.byref(wanted)
+
+    def watch(self, wanted: abi.FitOptions, monitor: str | None) -> None:
+        """Name the number that early stopping and checkpoints depend on, which is one."""
+        if monitor is not None:
+            if wanted.monitor is not None and wanted.monitor != monitor.encode():
+                raise InvalidArgument(
+                    "EarlyStopping and Checkpoint have one monitor in a fit, got "
+                    f'"{wanted.monitor.decode()}" and "{monitor}"'
+                )
+            wanted.monitor = c_text(monitor)
 
     def guarded(self, function: Callable[..., int]) -> Callable[..., int]:
         """Wrap a function so that its exceptions are kept for later."""
@@ -86,17 +92,27 @@ class Run:
 
     def progress(self, pointer: Any) -> int:
         progress = pointer.contents
-        logs = logs_of(progress, self.accuracy, self.validates)
+        logs = logs_of(progress, self.names, self.labels)
         if self.bar:
             self.bar.show(progress, logs)
+        epoch = int(progress.epoch)
         if progress.end_of_epoch:
             self.weights.published(self.trainer)
             self.history.add(logs)
-            copies = self.weights.copies() if self.functions else {}
-            for function in self.functions:
-                function(self.net, int(progress.epoch), logs)
-            self.weights.refuse_writes(copies)
-        return self.interrupts.answer()
+            self.call_back("on_epoch_end", epoch, logs)
+            if epoch + 1 < progress.epochs and not self.stops:
+                self.call_back("on_epoch_begin", epoch + 1)
+        elif self.callbacks.has("on_batch_end"):
+            self.call_back("on_batch_end", int(progress.batch) - 1, logs)
+        return abi.STOPPED if self.stops else self.interrupts.answer()
+
+    def call_back(self, name: str, *arguments: Any) -> None:
+        """Call a method of all callbacks, and refuse what they have written to parameters."""
+        if not self.callbacks.has(name):
+            return
+        copies = self.weights.copies()
+        self.callbacks.call(name, self.net, *arguments)
+        self.weights.refuse_writes(copies)
 
     def call_source(self, source: Source, wanted: Any) -> None:
         take, rewind = (
@@ -106,6 +122,14 @@ class Run:
         self.call("denpa_fit_source", take, rewind, None, wanted)
 
     def call(self, name: str, *arguments: Any) -> None:
+        """Run the engine's function between the first and the last callbacks."""
+        self.callbacks.call("on_fit_begin", self.net)
+        try:
+            self.train(name, *arguments)
+        finally:
+            self.callbacks.call("on_fit_end", self.net, self.history)
+
+    def train(self, name: str, *arguments: Any) -> None:
         """Run the engine's function, then raise any exception. The network keeps what it has learned."""
         weights = self.weights
         weights.begin(self.trainer)
@@ -113,14 +137,22 @@ class Run:
         weights.publish()  # callbacks and other threads see everything learned so far
         with self.interrupts:
             weights.fitting = True
-            status = getattr(library, name)(self.trainer.handle.pointer, *arguments, ctypes.byref(loss))
-            error = failure(status) if status else None
+            try:
+                self.call_back("on_epoch_begin", 0)
+            except BaseException as raised:
+                self.error = raised
+            error = None
+            if self.error is None:
+                status = getattr(library, name)(self.trainer.handle.pointer, *arguments, ctypes.byref(loss))
+                is_wanted = status == abi.STOPPED and self.stops
+                error = failure(status) if status and not is_wanted else None
             weights.fitting = False
             weights.published(self.trainer)
             weights.settle()
         if self.bar:
             self.bar.finish()
-        raised, self.error = self.error, None
+        raised, self.error = self.error or self.trainer.errors.raised, None
+        self.trainer.errors.raised = None
         try:
             try:
                 if raised is not None:
@@ -152,10 +184,15 @@ class Source:
             batch = next(self.iterator)
         except StopIteration:
             return None
-        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-            raise TypeMismatch(f"each item of the iterable must be a pair (x, t), got {type(batch).__name__}")
+        if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
+            raise TypeMismatch(
+                "each item of the iterable must be a pair (x, t), or (x, t, sample_weight), "
+                f"got {type(batch).__name__}"
+            )
         arranged = self.ports.arrange(batch[0])
-        return arranged.arrays, targets_of(batch[1], self.terms.names, arranged.single)
+        targets = targets_of(batch[1], self.terms.names, arranged.single)
+        weights = weights_of(batch[2] if len(batch) == 3 else None, self.terms, arranged.single)
+        return arranged.arrays, targets + weights
 
     def next(self, inputs: Any, targets: Any) -> int:
         batch = None if self.taken == self.steps else self.following()
@@ -166,6 +203,9 @@ class Source:
         for views, arrays in zip((inputs, targets), batch):
             for number, array in enumerate(arrays):
                 fill(views[number], array)
+        first = len(self.terms.names)
+        if len(batch[1]) == first and any(self.terms.weightable):
+            targets[first].data = None  # those of the batch before do not count for this one
         self.taken += 1
         return abi.OK
 
@@ -199,6 +239,8 @@ class Fitting:
 
     def __init__(self, ports: Ports, weights: Weights, settings: Settings, training: Training) -> None:
         self.ports, self.weights, self.settings, self.training = ports, weights, settings, training
+        self.history = History()  # of the last fit
+        self.run: Run | None = None  # the fit that is going on
 
     def fit(
         self,
@@ -209,7 +251,15 @@ class Fitting:
         batch_size: int | None,
         epochs: int,
         validation_data: tuple[Any, Any] | None,
+        validation_split: float,
+        validation_every: int,
+        stratify: bool,
         shuffle: bool,
+        replace: bool,
+        row_weight: Any,
+        epoch_rows: int | None,
+        sample_weight: Any,
+        class_weight: Any,
         verbose: int,
         callbacks: CallbackLike,
         loss: Any,
@@ -220,37 +270,86 @@ class Fitting:
         epochs = whole(epochs, "epochs", 1)
         size = None if batch_size is None else whole(batch_size, "batch_size", 1)
         steps = None if steps_per_epoch is None else whole(steps_per_epoch, "steps_per_epoch", 1)
-        if t is None and (hasattr(x, "shape") or isinstance(x, Mapping)):
+        every = whole(validation_every, "validation_every", 1)
+        is_source = t is None and not (hasattr(x, "shape") or isinstance(x, Mapping))
+        if is_source and not hasattr(x, "__iter__"):
             raise TypeMismatch(
-                "fit needs the targets t beside the inputs x, or an iterable of batches (x, t)"
+                f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}"
             )
-        if t is None and size is not None:
-            raise InvalidArgument("batch_size is for arrays: the batches of an iterable are as they come")
-        if t is not None and steps is not None:
+        if is_source:
+            given = {
+                "batch_size": size,
+                "validation_split": validation_split,
+                "stratify": stratify,
+                "replace": replace,
+                "row_weight": row_weight,
+                "epoch_rows": epoch_rows,
+                "sample_weight": sample_weight,
+                "class_weight": class_weight,
+            }
+            for name, value in given.items():
+                if value is not None and value is not False and not (name == "validation_split" and not value):
+                    raise InvalidArgument(f"{name} is for arrays: the batches of an iterable are as they come")
+        elif steps is not None:
             raise InvalidArgument(
-                "steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows"
+                "steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows, "
+                "or epoch_rows of them"
             )
         with self.weights.lock:
             self.weights.require_idle()
-            if t is None and not hasattr(x, "__iter__"):
-                raise TypeMismatch(
-                    f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}"
-                )
             with self.training.using(loss, optimizer, afresh=True) as (trainer, terms):
-                accuracy = self.settings.wants_accuracy
-                run = Run(net, self.weights, trainer, callbacks, verbose, accuracy)
+                self.run = run = Run(net, self.weights, trainer, callbacks, verbose)
+                self.history = run.history
                 validation = self._validation(validation_data, terms)
-                if t is None:
-                    source = Source(self.ports, self.weights, x, steps, terms)
-                    run.call_source(source, run.options(epochs, 0, False, validation))
-                else:
+                try:
+                    if is_source:
+                        source = Source(self.ports, self.weights, x, steps, terms)
+                        wanted = run.options(epochs, 0, validation, validation_every=every)
+                        run.call_source(source, wanted)
+                        return run.history
+                    if t is None and terms.names:
+                        raise TypeMismatch(
+                            "fit needs the targets t beside the inputs x, or an iterable of batches (x, t)"
+                        )
                     batch = self.ports.arrange(x, strided=True)
                     targets = targets_of(t, terms.names, batch.single, strided=True)
-                    rows = min(size or BATCH, max(batch.rows, 1))
-                    wanted = run.options(epochs, rows, shuffle, validation)
-                    given = batch.tensors, len(batch.arrays), tensors(targets), len(targets)
-                    run.call("denpa_fit", *given, wanted)
+                    weight = of_classes(class_weight, sample_weight, targets, terms)
+                    targets += weights_of(weight, terms, batch.single, strided=True)
+                    fields = self._sampling(shuffle, replace, row_weight, epoch_rows)
+                    wanted = run.options(
+                        epochs,
+                        min(size or BATCH, max(batch.rows, 1)),
+                        validation,
+                        validation_every=every,
+                        validation_fraction=real(validation_split or 0.0, "validation_split"),
+                        stratified=int(bool(stratify)),
+                        **fields,
+                    )
+                    views = batch.tensors, len(batch.arrays), tensors(targets), len(targets)
+                    run.call("denpa_fit", *views, wanted)
+                finally:
+                    self.run = None
         return run.history
+
+    def stop(self, value: bool) -> None:
+        """End the fit that is going on after this batch or epoch, or let it go on."""
+        if self.run is not None:
+            self.run.stops = bool(value)
+
+    def _sampling(
+        self, shuffle: bool, replace: bool, row_weight: Any, epoch_rows: int | None
+    ) -> dict[str, Any]:
+        """Return the fields of the engine's options that say how rows are chosen."""
+        rows = 0 if epoch_rows is None else whole(epoch_rows, "epoch_rows", 1)
+        if row_weight is not None:
+            array = as_array(row_weight, "row_weight")
+            array = array if array.dtype.kind == "f" else array.astype("float64")
+            view = tensors([array])
+            view.held = array  # keeps it alive as long as its view
+            return {"sampling": abi.WEIGHTED, "row_weights": view, "epoch_rows": rows}
+        if replace:
+            return {"sampling": abi.WITH_REPLACEMENT, "epoch_rows": rows}
+        return {"sampling": abi.SHUFFLED if shuffle else abi.IN_ORDER, "epoch_rows": rows}
 
     def _validation(self, data: Any, terms: Terms) -> tuple[Any, Any] | None:
         if data is None:

@@ -5,30 +5,28 @@ from __future__ import annotations
 import math
 import sys
 import time
-from typing import Any, TextIO
+from typing import Any, Sequence, TextIO
 
 from . import _abi as abi
 
 BAR = 20  # characters
-NAMES = {
-    "loss": "loss",
-    "accuracy": "accuracy",
-    "validation_loss": "val_loss",
-    "validation_accuracy": "val_accuracy",
-}
+def logs_of(progress: abi.Progress, names: Sequence[str], terms: Sequence[str]) -> dict[str, float]:
+    """Return the numbers of an epoch: the loss, its terms if there are several, metrics; "val_..." of validation.
 
-
-def logs_of(progress: abi.Progress, accuracy: bool, validates: bool) -> dict[str, float]:
-    """Return the numbers of an epoch that are available: loss, accuracy, val_loss, val_accuracy.
-
-    A loss may be NaN, an accuracy never is.
+    `names` are those of the metrics, `terms` those of the terms. A metric that no batch has said anything about
+    is left out.
     """
-    logs = {}
-    for field, name in NAMES.items():
-        value = float(getattr(progress, field))
-        is_there = accuracy and not math.isnan(value) if "accuracy" in field else True
-        if is_there and (validates and progress.end_of_epoch or "validation" not in field):
-            logs[name] = value
+    logs = {"loss": float(progress.loss)}
+    groups = [("", progress.losses, progress.metrics)]
+    if progress.validation_losses:
+        groups.append(("val_", progress.validation_losses, progress.validation_metrics))
+    for prefix, losses, metrics in groups:
+        if prefix:
+            logs["val_loss"] = float(progress.validation_loss)
+        if len(terms) > 1:
+            logs.update((f"{prefix}{name}", float(losses[index])) for index, name in enumerate(terms))
+        values = [float(metrics[index]) for index in range(len(names))] if names else []
+        logs.update((f"{prefix}{name}", v) for name, v in zip(names, values) if not math.isnan(v))
     return logs
 
 
@@ -58,9 +56,12 @@ class History(dict[str, list[float]]):
         except ImportError as error:
             raise ImportError("drawing needs matplotlib: pip install matplotlib") from error
 
-        losses = {name: values for name, values in self.items() if "accuracy" not in name}
-        accuracies = {name: values for name, values in self.items() if "accuracy" in name}
-        shown = [(label, curves) for label, curves in (("loss", losses), ("accuracy", accuracies)) if curves]
+        # Each number with that of the validation data in one picture; all losses in the first.
+        groups: dict[str, dict[str, list[float]]] = {}
+        for name, values in self.items():
+            label = "loss" if name.endswith("loss") else name.removeprefix("val_")
+            groups.setdefault(label, {})[name] = values
+        shown = list(groups.items())
         figure = Figure(figsize=(5.5 * max(len(shown), 1), 4), layout="constrained")
         for axes, (label, curves) in zip(figure.subplots(1, max(len(shown), 1), squeeze=False)[0], shown):
             for name, values in curves.items():

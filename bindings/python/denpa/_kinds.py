@@ -1,4 +1,4 @@
-"""The classes of layers, losses, optimizers and initializers by their kinds; _registry.py makes them."""
+"""The classes of layers, losses, optimizers and so on by their kinds; _registry.py makes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from .errors import NotRegistered, TypeMismatch
 ALIASES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
 
 classes: dict[str, dict[str, type[Any]]] = {
-    category: {} for category in ("layers", "losses", "optimizers", "initializers")
+    category: {}
+    for category in ("layers", "losses", "optimizers", "initializers", "metrics", "schedules")
 }
 
 
@@ -29,7 +30,7 @@ def find(category: str, kind: str) -> type[Any]:
 
 
 def create(kind: str, /, *arguments: Any, **attributes: Any) -> Any:
-    """Make a layer, loss, optimizer or initializer of a registered kind.
+    """Make a layer, loss, optimizer, initializer, metric or schedule of a registered kind.
 
     For example create("vendor.swish", beta=2). Raises NotRegistered if there is no such kind.
     """

@@ -156,7 +156,19 @@ class Terms:
     def __init__(self, loss: Any, outputs: Sequence[str]) -> None:
         self.losses = resolve(loss, outputs)
         self.indices = [output_index(term.output, outputs) for term in self.losses]
-        self.names = [outputs[index] for index in self.indices]
+        self.outputs = [outputs[index] for index in self.indices]
+        # The outputs whose losses take targets, in the order in which targets are passed.
+        takes = [len(term.entry["inputs"]) > 1 for term in self.losses]
+        self.names = [name for name, takes_target in zip(self.outputs, takes) if takes_target]
+        # What each term is called where its own value is told.
+        unique = len(set(self.outputs)) == len(self.outputs)
+        self.labels = [
+            f"{name}_loss" if unique else f"loss_{number}" for number, name in enumerate(self.outputs, 1)
+        ]
+        # Whether the samples of each term may have weights.
+        self.weightable = [
+            "none" in (term.schemas.get("reduction", {}).get("choices") or ()) for term in self.losses
+        ]
         # Means and sums over rows can be computed batch by batch; other losses need all rows at once.
         known = ("mean", "batch_mean", "sum")
         self.is_by_rows = all(term._attribute("reduction") in known for term in self.losses)

@@ -6,12 +6,11 @@ import copy
 from typing import Any, Iterable, Mapping, Sequence, TypeVar
 
 from ._arrays import SEEDS, Array, DType, whole
-from ._building import in_sequence, of_bytes, of_file, of_values
+from ._building import of_bytes, of_file, of_values
 from ._check import Report
 from ._fit import CallbackLike
 from ._graph import Value
 from ._history import History
-from ._layer import Layer
 from ._nodes import NodeViews
 from ._optimizer import Optimizer
 from ._parameters import Gradients, Parameters
@@ -99,8 +98,6 @@ class Model:
     def parameter_count(self) -> int:
         return self._parts.native.parameter_count
 
-    # -- prediction ------------------------------------------------------------------------------------------
-
     def predict(self, x: Any) -> Any:
         """Return the network's outputs for inputs (rows, ...), or for one sample without the batch.
 
@@ -126,21 +123,24 @@ class Model:
 
     # -- training --------------------------------------------------------------------------------------------
 
-    def compile(self, loss: Any = None, optimizer: Any = None, metrics: Sequence[str] | None = None) -> None:
+    def compile(self, loss: Any = None, optimizer: Any = None, metrics: Any = None) -> None:
         """Set what fit, train_batch and evaluate use. This resets the state of the optimizer.
 
         loss: a kind ("mean_squared_error", "mse"), an object, or a list or dict for several outputs. metrics:
-        ["accuracy"], or by default what the loss defines. A loss or optimizer passed to fit or train_batch
-        replaces these; a loss passed to any other method applies to that call only.
+        names ("accuracy"), objects (metrics.TopKAccuracy(3)), functions (y, t), or a dict of them by output; by
+        default the accuracy of the first loss, if it decides between classes. A loss or optimizer passed to fit
+        or train_batch replaces these; a loss passed to any other method applies to that call only.
         """
         self._open.training.compile(loss, optimizer, metrics)
 
-    def train_batch(self, x: Any, t: Any, loss: Any = None, optimizer: Any = None) -> float:
+    def train_batch(
+        self, x: Any, t: Any = None, loss: Any = None, optimizer: Any = None, sample_weight: Any = None
+    ) -> float:
         """Take one training step on a batch, or on one sample without the batch; return the loss before it.
 
-        The optimizer keeps its state as long as the loss and the optimizer are the same.
+        The optimizer keeps its state as long as the loss and the optimizer are the same. sample_weight: see fit.
         """
-        return self._train_batch(x, t, loss, optimizer)
+        return self._train_batch(x, t, loss, optimizer, sample_weight)
 
     def fit(
         self,
@@ -150,7 +150,15 @@ class Model:
         batch_size: int | None = None,
         epochs: int = 1,
         validation_data: tuple[Any, Any] | None = None,
+        validation_split: float = 0.0,
+        validation_every: int = 1,
+        stratify: bool = False,
         shuffle: bool = True,
+        replace: bool = False,
+        row_weight: Any = None,
+        epoch_rows: int | None = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
         verbose: int = 0,
         callbacks: CallbackLike = (),
         loss: Any = None,
@@ -159,13 +167,20 @@ class Model:
     ) -> History:
         """Train and return the numbers of each epoch.
 
-        Trains on x and t in batches of `batch_size` rows (default: 32), or on an iterable of batches (x, t)
-        of any size, of which an epoch takes `steps_per_epoch` or all.
+        Trains on x and t in batches of `batch_size` rows (default: 32), or on an iterable of batches (x, t) or
+        (x, t, sample_weight) of any size, of which an epoch takes `steps_per_epoch` or all.
+
+        An epoch has each row once, shuffled or in order (`shuffle`); with `replace`, any row at any time, and
+        with `row_weight` (rows,) in proportion to it. `epoch_rows` is the number of rows in an epoch.
+        `validation_split` is the part of the rows that is held out for validation, of each class alike with
+        `stratify`; the last epoch has a validation and every `validation_every`-th. `sample_weight` (rows,), or a
+        dict by output, multiplies the losses of samples; `class_weight` (a dict by class number, a list,
+        "balanced") those of classes.
 
         The optimizer keeps its state, unless `optimizer` is given, which starts from scratch. If none was
         ever given, "sgd" is used. After Ctrl-C, an exception in a callback or NotFinite, the network keeps
-        what it has learned so far; if it has learned nothing, its loss and optimizer are unchanged too.
-        callbacks: functions (net, epoch, logs) or objects with on_epoch_end(net, epoch, logs).
+        what it has learned so far, and `history` the numbers; if it has learned nothing, its loss and optimizer
+        are unchanged too. callbacks: functions (net, epoch, logs) or objects: see denpa.callbacks.
 
         Arrays of float32, float64, int32, int64, uint8 or bool, of any order, slices and views included, are
         read in place and converted one batch at a time; rows of C-ordered arrays are the fastest. Arrays of
@@ -179,7 +194,15 @@ class Model:
             batch_size=batch_size,
             epochs=epochs,
             validation_data=validation_data,
+            validation_split=validation_split,
+            validation_every=validation_every,
+            stratify=stratify,
             shuffle=shuffle,
+            replace=replace,
+            row_weight=row_weight,
+            epoch_rows=epoch_rows,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
             verbose=verbose,
             callbacks=callbacks,
             loss=loss,
@@ -187,12 +210,24 @@ class Model:
             steps_per_epoch=steps_per_epoch,
         )
 
-    def evaluate(self, x: Any, t: Any, loss: Any = None) -> Any:
-        """Return (loss, accuracy) over all rows.
+    @property
+    def history(self) -> History:
+        """The numbers of each epoch of the last fit, however it ended; in a callback, of the epochs so far."""
+        return self._open.fitting.history
 
-        Returns only the loss if accuracy has no meaning or is not among the compiled metrics.
-        """
-        return self._open.evaluation.evaluate(x, t, loss)
+    @property
+    def stop_training(self) -> bool:
+        """Whether the fit that is going on ends after this batch or epoch. A callback may set it."""
+        run = self._open.fitting.run
+        return run is not None and run.stops
+
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None:
+        self._open.fitting.stop(value)
+
+    def evaluate(self, x: Any, t: Any = None, loss: Any = None, sample_weight: Any = None) -> Any:
+        """Return (loss, *metrics) over all rows; the loss alone if there are no metrics."""
+        return self._open.evaluation.evaluate(x, t, loss, sample_weight)
 
     @property
     def learning_rate(self) -> float:
@@ -252,8 +287,6 @@ class Model:
         Raises BadState without a forward in training before it. The gradients are zero until a backward.
         """
         self._open.open_loop.step(optimizer)
-
-    # -- gradients by name -----------------------------------------------------------------------------------
 
     def loss(self, x: Any, t: Any, loss: Any = None) -> float:
         """Return the loss of x against t, computed as in inference."""
@@ -339,15 +372,17 @@ class Model:
         """Return the attributes that are not the package's own: pickles and copies have them."""
         return state_of(self, ("_parts", "dtype", "_predict", "_train_batch"))
 
+    @classmethod
+    def _unpickled(cls: type[Net], *pickled: Any) -> Net:
+        return cls._of(Parts.unpickled(*pickled))
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return restore, (type(self), *self._open.pickled()), self.__getstate__()
+        return type(self)._unpickled, self._open.pickled(), self.__getstate__()
 
     def __deepcopy__(self: Net, memo: Any) -> Net:
         made = memo[id(self)] = self._of(self._open.copy())
         set_state(made, copy.deepcopy(self.__getstate__(), memo))
         return made
-
-    # -- text ------------------------------------------------------------------------------------------------
 
     def summary(self) -> str:
         """Return a table of the layers with their parameters, to be printed."""
@@ -355,8 +390,6 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}{self._parts.line()}>"
-
-    # -- the end ---------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Release the memory now. Later calls raise BadState.
@@ -370,30 +403,3 @@ class Model:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-class Sequential(Model):
-    """A network of layers in sequence, for samples of `input_shape` (without the batch; None: see Input).
-
-    Layers are named after their kind and a number ("dense_1"), and so are their parameters ("dense_1.W");
-    with names="book", the parameters are W1, b1, W2, ... `input_dtype` is needed only if the first layer
-    reads integers ("int64").
-    """
-
-    def __init__(
-        self,
-        layers: Sequence[Layer],
-        input_shape: Any,
-        *,
-        seed: int = 0,
-        dtype: DType | None = None,
-        names: str | None = None,
-        input_dtype: DType | None = None,
-    ) -> None:
-        inputs, output = in_sequence(layers, input_shape, input_dtype)
-        super().__init__(inputs, output, dtype=dtype, seed=seed, names=names)
-
-
-def restore(cls: type[Model], *pickled: Any) -> Model:
-    """Restore a network from what Parts.pickled has returned. Its own attributes follow."""
-    return cls._of(Parts.unpickled(*pickled))

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Mapping, Protocol, runtime_checkable
 
 from . import _abi as abi
-from ._arrays import real
+from ._arrays import real, whole
 from ._attributes import Encoded, key, read
 from ._suggestions import closest
 from ._call import c_text
@@ -26,6 +26,22 @@ class Learner(Protocol):
     def zero_grads(self) -> None: ...
 
 
+class Schedule(Described):
+    """How the learning rate changes while training: a factor of the optimizer's learning rate."""
+
+    category = "schedules"
+
+
+def find_schedule(schedule: Any) -> Schedule | None:
+    """Return a schedule given by an object, or by a dictionary with its kind."""
+    if isinstance(schedule, Mapping):
+        attributes = dict(schedule)
+        schedule = find("schedules", attributes.pop("kind", None))(**attributes)
+    if schedule is not None and not isinstance(schedule, Schedule):
+        raise TypeMismatch(f"a schedule is an object such as denpa.CosineDecay(steps=1000), got {schedule!r}")
+    return schedule
+
+
 class Optimizer(Described):
     """Determines how gradients become steps.
 
@@ -33,14 +49,24 @@ class Optimizer(Described):
     takes `clip_value` and `clip_norm`, which limit the elements and the norm of the gradients before each
     step, and `groups`, attributes for some of the parameters by a pattern of their names:
     {"*.b": {"weight_decay": 0}, "encoder_*": {"frozen": True}}. The first pattern that matches applies.
+    `schedule` changes the learning rate while training: CosineDecay(steps=1000). With `accumulation`, it takes
+    a step after so many batches of train_batch and fit, with the mean of their gradients.
     """
 
     category = "optimizers"
-    own_arguments = (("clip_norm", False, 0.0), ("clip_value", False, 0.0), ("groups", False, None))
+    own_arguments = (
+        ("clip_norm", False, 0.0),
+        ("clip_value", False, 0.0),
+        ("groups", False, None),
+        ("schedule", False, None),
+        ("accumulation", False, 1),
+    )
 
     clip_norm: float
     clip_value: float
     groups: Groups
+    schedule: Schedule | None
+    accumulation: int
 
     def __init__(
         self,
@@ -49,6 +75,8 @@ class Optimizer(Described):
         clip_norm: float = 0.0,
         clip_value: float = 0.0,
         groups: Groups | None = None,
+        schedule: Any = None,
+        accumulation: int = 1,
         **attributes: Any,
     ) -> None:
         super().__init__(*arguments, **attributes)
@@ -57,7 +85,12 @@ class Optimizer(Described):
             limits[name] = real(limit or 0.0, f"{self.kind}: {name}")
             if not 0 <= limits[name] < float("inf"):
                 raise InvalidArgument(f"{self.kind}: {name} must be 0 or a positive number, got {limit!r}")
-        self._fix(**limits, groups=MappingProxyType(self._read_groups(groups or {})))
+        self._fix(
+            **limits,
+            groups=MappingProxyType(self._read_groups(groups or {})),
+            schedule=find_schedule(schedule),
+            accumulation=whole(accumulation, f"{self.kind}: accumulation", 1, (1 << 31) - 1),
+        )
 
     def _read_groups(self, groups: Groups) -> dict[str, Mapping[str, Any]]:
         if not isinstance(groups, Mapping):
@@ -89,6 +122,12 @@ class Optimizer(Described):
         attributes = self.encode()
         options.optimizer.kind, options.optimizer.attributes = self.kind.encode(), attributes.pointer
         options.clip_norm, options.clip_value = self.clip_norm, self.clip_value
+        options.accumulation = self.accumulation
+        if self.schedule is not None:
+            own_schedule = self.schedule.encode()
+            options.schedule.kind = self.schedule.kind.encode()
+            options.schedule.attributes = own_schedule.pointer
+            keep.append(own_schedule)
         groups = (abi.ParameterGroup * max(len(self.groups), 1))()
         for entry, (pattern, values) in zip(groups, self.groups.items()):
             own = Encoded(self.schemas, {name: v for name, v in values.items() if name != "frozen"})
@@ -104,15 +143,24 @@ class Optimizer(Described):
             (pattern, *sorted((name, key(value)) for name, value in values.items()))
             for pattern, values in self.groups.items()
         )
-        return (*super().key(), self.clip_norm, self.clip_value, groups)
+        schedule = None if self.schedule is None else self.schedule.key()
+        return (*super().key(), self.clip_norm, self.clip_value, groups, schedule, self.accumulation)
 
     def _own(self) -> dict[str, Any]:
         """What an optimizer has besides the attributes of its kind."""
         groups = {pattern: dict(values) for pattern, values in self.groups.items()}
-        return {"clip_norm": self.clip_norm, "clip_value": self.clip_value, "groups": groups}
+        return {
+            "clip_norm": self.clip_norm,
+            "clip_value": self.clip_value,
+            "groups": groups,
+            "schedule": self.schedule,
+            "accumulation": self.accumulation,
+        }
 
     def shown(self) -> dict[str, Any]:
-        return {**self.attributes, **{name: value for name, value in self._own().items() if value}}
+        defaults = {name: default for name, _, default in self.own_arguments}
+        given = {name: value for name, value in self._own().items() if value and value != defaults[name]}
+        return {**self.attributes, **given}
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), **self._own()}

@@ -164,6 +164,12 @@ def targets_of(t: Any, names: Sequence[str], single: bool, strided: bool = False
 
     They are given as an array, a list, or a dict by output; each is one sample if `single` is true.
     """
+    if not names:
+        if t is not None:
+            raise InvalidArgument(
+                "the loss takes no targets: what it compares is among the inputs; leave t out"
+            )
+        return []
     if isinstance(t, Mapping):
         values = ordered(t, names, "target")
     elif len(names) == 1:

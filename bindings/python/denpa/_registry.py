@@ -9,13 +9,14 @@ import keyword
 import sys
 from typing import Any, Container, Iterable, Mapping, cast
 
-from . import initializers, layers, losses, optimizers
+from . import initializers, layers, losses, metrics, optimizers, schedules
 from ._call import library, text
 from ._described import Described, DescribedClass, Entry, Initializer
 from ._kinds import classes
 from ._layer import Layer, function_of
 from ._loss import Loss
-from ._optimizer import Optimizer
+from ._metric import Metric
+from ._optimizer import Optimizer, Schedule
 
 # Words that are not just capitalised: relu -> ReLU, leaky_relu -> LeakyReLU, conv2d -> Conv2D.
 WORDS = {
@@ -42,14 +43,24 @@ WORDS = {
     "lbfgs": "LBFGS",
     "logsoftmax": "LogSoftmax",
     "logcosh": "LogCosh",
+    "auc": "AUC",
 }
 BASES: dict[str, type[Described]] = {
     "layers": Layer,
     "losses": Loss,
     "optimizers": Optimizer,
     "initializers": Initializer,
+    "metrics": Metric,
+    "schedules": Schedule,
 }
-NAMESPACES = {"layers": layers, "losses": losses, "optimizers": optimizers, "initializers": initializers}
+NAMESPACES = {
+    "layers": layers,
+    "losses": losses,
+    "optimizers": optimizers,
+    "initializers": initializers,
+    "metrics": metrics,
+    "schedules": schedules,
+}
 
 
 def class_name(kind: str) -> str:

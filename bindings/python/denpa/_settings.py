@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ._arrays import items
 from ._loss import Terms
+from ._metric import AnyMetric, Measured, default_metrics, resolve
 from ._optimizer import Optimizer, find_optimizer
-from .errors import BadState, InvalidArgument
-
-METRICS = ("accuracy",)
+from .errors import BadState
 
 
 class Settings:
@@ -19,23 +17,19 @@ class Settings:
         self.outputs = outputs  # the names of the network's outputs
         self.loss: Terms | None = None
         self.optimizer: Optimizer | None = None
-        self.metrics: list[str] | None = None
+        self.metrics: list[AnyMetric] | None = None
 
-    def compile(self, loss: Any, optimizer: Any, metrics: Sequence[str] | None) -> None:
+    def compile(self, loss: Any, optimizer: Any, metrics: Any) -> None:
         """Replace all of them, or none if one of them is refused."""
-        wanted = (
-            [metrics]
-            if isinstance(metrics, str)
-            else None
-            if metrics is None
-            else items(metrics, "metrics is a list")
-        )
-        for metric in wanted or ():
-            if metric not in METRICS:
-                raise InvalidArgument(f'there is no metric "{metric}"; known: {", ".join(METRICS)}')
+        wanted = None if metrics is None else resolve(metrics)
         terms = self.terms(loss) if loss is not None else None
         found = find_optimizer(optimizer) if optimizer is not None else None
         self.loss, self.optimizer, self.metrics = terms, found, wanted
+
+    def measured(self, terms: Terms) -> Measured:
+        """Return the metrics for a loss: those compiled, or else the accuracy where that has a meaning."""
+        metrics = default_metrics(terms) if self.metrics is None else self.metrics
+        return Measured(metrics, terms, self.outputs)
 
     def adopt(self, other: Settings) -> None:
         """Take over the settings of a network with the same outputs."""
@@ -56,7 +50,3 @@ class Settings:
         if self.loss is None or self.optimizer is None:
             raise BadState("there is no optimizer yet: compile the network or train it first")
         return self.loss, self.optimizer
-
-    @property
-    def wants_accuracy(self) -> bool:
-        return self.metrics is None or "accuracy" in self.metrics

@@ -9,6 +9,7 @@ from . import _abi as abi
 from ._arrays import Array, Memory, tensors
 from ._call import Handle, c_text, check, create, library, options
 from ._loss import Terms
+from ._metric import Errors, Measured
 from ._optimizer import Optimizer
 from ._ports import Batch
 from ._step import PreparedStep
@@ -27,8 +28,10 @@ class Trainer:
         optimizer: Optimizer | None,
         input_gradients: bool,
         rows: int,
+        measured: Measured | None = None,
     ) -> None:
-        self.terms, self.optimizer = terms, optimizer
+        self.terms, self.optimizer, self.measured = terms, optimizer, measured
+        self.errors = Errors()  # of metrics that are functions
         self.version = -1  # of the weights that it has: see Weights
         self.rate: float | None = None  # the learning rate, if it was set
         self.prepared: PreparedStep | None = None  # its last step, for the next one like it
@@ -37,13 +40,17 @@ class Trainer:
         keep: list[Any] = []
         if terms is not None:
             losses = (abi.Loss * len(terms.losses))()
-            for entry, index, loss in zip(losses, terms.indices, terms.losses):
+            for entry, index, loss, weightable in zip(losses, terms.indices, terms.losses, terms.weightable):
                 keep.append(loss.encode())
                 entry.kind, entry.attributes = loss.kind.encode(), keep[-1].pointer
                 entry.weight, entry.output = loss.weight, index
+                entry.weighted = int(weightable)
             wanted.losses, wanted.loss_count = losses, len(terms.losses)
+        if measured is not None:
+            measured.write(wanted, keep, self.errors)
         if optimizer is not None:
             optimizer.write(wanted, keep)
+        self.keep = keep  # the functions of metrics live as long as the trainer
         self.handle = create(abi.Trainer, "denpa_trainer_create", model.pointer, ctypes.byref(wanted))
 
     def fits(self, terms: Terms | None, optimizer: Optimizer | None) -> bool:
@@ -52,6 +59,10 @@ class Trainer:
         return same_terms and (optimizer.key() if optimizer else None) == (
             self.optimizer.key() if self.optimizer else None
         )
+
+    def measures(self, measured: Measured) -> bool:
+        """Return whether the trainer was created with these metrics."""
+        return self.measured is not None and self.measured.key == measured.key
 
     # -- weights and the optimizer ---------------------------------------------------------------------------
 
@@ -98,13 +109,17 @@ class Trainer:
         check(library.denpa_train_batch(self.handle.pointer, *given, ctypes.byref(loss)))
         return loss.value
 
-    def evaluate(self, batch: Batch, targets: Sequence[Array]) -> tuple[float, float]:
-        """Return the loss and the accuracy, which is NaN if it has no meaning."""
-        loss, accuracy = ctypes.c_double(), ctypes.c_double()
+    def evaluate(self, batch: Batch, targets: Sequence[Array]) -> tuple[float, list[float]]:
+        """Return the loss and the metrics."""
+        loss, count = ctypes.c_double(), len(self.measured.metrics) if self.measured else 0
+        metrics = (ctypes.c_double * max(count, 1))()
         given = batch.tensors, len(batch.arrays), tensors(targets), len(targets)
-        results = ctypes.byref(loss), ctypes.byref(accuracy)
-        check(library.denpa_evaluate(self.handle.pointer, *given, *results))
-        return loss.value, accuracy.value
+        status = library.denpa_evaluate(
+            self.handle.pointer, *given, ctypes.byref(loss), metrics if count else None, count
+        )
+        self.errors.speak()
+        check(status)
+        return loss.value, list(metrics[:count])
 
     def add_gradients(self, batch: Batch, targets: Sequence[Array], dinputs: Sequence[Array | None]) -> float:
         """Add the gradients of the loss to those of the parameters, and write those of the inputs."""

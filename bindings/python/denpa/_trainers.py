@@ -7,6 +7,7 @@ import weakref
 from typing import Any
 
 from ._loss import Terms
+from ._metric import Measured
 from ._native import NativeModel
 from ._optimizer import Optimizer
 from ._trainer import Trainer
@@ -72,32 +73,35 @@ class Trainers:
         optimizer: Optimizer | None,
         input_gradients: bool = False,
         rows: int = ROOM,
+        measured: Measured | None = None,
     ) -> Trainer:
         """Create a trainer with the current weights and initial room for `rows` rows."""
         self.weights.publish()
-        trainer = Trainer(self.native.handle, terms, optimizer, input_gradients, rows)
+        trainer = Trainer(self.native.handle, terms, optimizer, input_gradients, rows, measured)
         trainer.version = self.weights.version
         return trainer
 
-    def training(self, terms: Terms, optimizer: Optimizer) -> Trainer:
+    def training(self, terms: Terms, optimizer: Optimizer, measured: Measured) -> Trainer:
         """Return the main trainer, which is replaced if the loss or the optimizer differs."""
         main = self.main
         if main is None or not main.fits(terms, optimizer):
-            made = self.make(terms, optimizer)
+            made = self.make(terms, optimizer, measured=measured)
             if main is None and self.rate is not None:
                 made.set_rate(self.rate)
             main = self.main = made
             self.rate = None
         return main
 
-    def gradients(self, terms: Terms | None) -> Trainer:
+    def gradients(self, terms: Terms | None, measured: Measured | None = None) -> Trainer:
         """Return a trainer without optimizer for this loss, or for the model's outputs if it is None."""
-        key = terms.key if terms else None
+        key = terms.key if terms else None, measured.key if measured else None
         found = self.others.get(key)
         if found is None:
             if len(self.others) >= KEPT:
                 self.others.pop(next(iter(self.others)))
-            found = self.others[key] = self.make(terms, None, input_gradients=True)
+            found = self.others[key] = self.make(
+                terms, None, input_gradients=True, measured=measured
+            )
         return found
 
     def open_loop(self, optimizer: Optimizer | None = None) -> Trainer:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator
 
 from ._arrays import Array, real
 from ._loss import Terms
 from ._optimizer import find_optimizer
 from ._ports import Ports, targets_of
+from ._sample_weights import weights_of
 from ._settings import Settings
 from ._step import PreparedStep, is_plain
 from ._trainer import Trainer
@@ -22,7 +23,7 @@ class Training:
     def __init__(self, ports: Ports, weights: Weights, trainers: Trainers, settings: Settings) -> None:
         self.ports, self.weights, self.trainers, self.settings = ports, weights, trainers, settings
 
-    def compile(self, loss: Any, optimizer: Any, metrics: Sequence[str] | None) -> None:
+    def compile(self, loss: Any, optimizer: Any, metrics: Any) -> None:
         """Replace the settings; the main trainer begins anew."""
         with self.weights.lock:
             self.weights.require_idle()
@@ -45,7 +46,7 @@ class Training:
         try:
             if afresh and optimizer is not None:
                 trainers.afresh()
-            trainer = trainers.training(terms, found)
+            trainer = trainers.training(terms, found, settings.measured(terms))
             steps = trainer.step_count
             settings.loss, settings.optimizer = terms, found
             yield trainer, terms
@@ -62,7 +63,7 @@ class Training:
             self.weights.native.require_open()
             if self.trainers.main is None:
                 loss, optimizer = self.settings.for_training()
-                return self.trainers.training(loss, optimizer)
+                return self.trainers.training(loss, optimizer, self.settings.measured(loss))
             return self.trainers.main
 
     @property
@@ -82,10 +83,10 @@ class Training:
 
     # -- one step --------------------------------------------------------------------------------------------
 
-    def train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any) -> float:
+    def train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any, sample_weight: Any = None) -> float:
         """Take one step; return the loss before it."""
         trainer = self.trainers.main
-        if trainer is not None and loss is None and optimizer is None:
+        if trainer is not None and loss is None and optimizer is None and sample_weight is None:
             step = trainer.prepared
             if step is not None and step.fits(x, t):
                 weights = self.weights
@@ -97,14 +98,15 @@ class Training:
                             return step.take(x, t)
                         finally:
                             weights.learned()
-        return self._train_batch(x, t, loss, optimizer)
+        return self._train_batch(x, t, loss, optimizer, sample_weight)
 
-    def _train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any) -> float:
+    def _train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any, sample_weight: Any) -> float:
         self.weights.native.require_open()
         batch = self.ports.arrange(x)
         with self.weights.lock:
             with self.using(loss, optimizer) as (trainer, terms):
                 targets = targets_of(t, terms.names, batch.single)
+                targets += weights_of(sample_weight, terms, batch.single)
                 self.weights.begin(trainer, learns=True)
                 try:
                     value = trainer.train_batch(batch, targets)
