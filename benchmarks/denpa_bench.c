@@ -73,7 +73,7 @@ static int64_t fit(int64_t count) {
   denpa_fit_options how = {0};
   how.struct_size = sizeof how;
   how.batch_size = batch;
-  how.no_shuffle = 1;
+  how.sampling = 1;
   how.epochs = (count + steps - 1) / steps;
   must(denpa_fit(trainer, &X, 1, &T, 1, &how, NULL));
   return how.epochs * steps;

@@ -5,7 +5,8 @@ import DenpaGraph
 func requireDecisions(_ prediction: Shape, _ loss: LayerSpec) throws(DenpaError) {
   guard loss.decisions != nil || (prediction.rank > 1 && prediction.last != 1) else {
     throw DenpaError(
-      .badArgument, "it is for decisions between classes, and \(loss.kind) of \(prediction) makes none")
+      .badArgument, "it is for decisions between classes, and \(loss.kind) of \(prediction) does not make any"
+    )
   }
 }
 

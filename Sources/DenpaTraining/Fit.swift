@@ -192,7 +192,8 @@ extension Trainer {
     _ source: some BatchSource, _ fitOptions: FitOptions, _ validation: ValidationData?,
     _ watch: StoppingWatch?, _ callback: ProgressCallback?, _ learned: inout Bool
   ) throws(DenpaError) -> Double {
-    var meter = try Meter(self, measures: callback != nil || watch != nil)
+    let isReported = callback != nil || watch != nil || fitOptions.checkpoint != nil
+    var meter = try Meter(self, measures: isReported)
     var pacer = Pacer()
     var progress = Progress()
     progress.epochs = fitOptions.epochs
@@ -227,9 +228,8 @@ extension Trainer {
       try stepWithTheRest()
       epochCount += 1
       try publish()
-      let measures = meter.measures
-      loss = measures.loss
-      progress.training = measures
+      loss = meter.loss
+      if isReported { progress.training = meter.measures }
       progress.endOfEpoch = true
       let isLast = epoch == fitOptions.epochs - 1
       if let validation, isLast || (epoch + 1) % fitOptions.validationEvery == 0 {

@@ -143,14 +143,19 @@ struct Meter {
     try checkMemory("metrics")
   }
 
+  private func value(ofTerm index: Int) -> Double {
+    isSum[index] ? sums[index] : samples > 0 ? sums[index] / Double(samples) : 0
+  }
+
+  var loss: Double {
+    var sum = samples > 0 ? penalties / Double(samples) : 0
+    for index in isSum.indices { sum += value(ofTerm: index) }
+    return sum
+  }
+
+  /// Allocates memory.
   var measures: Measures {
-    var result = Measures()
-    for index in isSum.indices {
-      result.terms.append(isSum[index] ? sums[index] : samples > 0 ? sums[index] / Double(samples) : 0)
-    }
-    result.loss = result.terms.reduce(samples > 0 ? penalties / Double(samples) : 0, +)
-    result.metrics = metrics.map(\.value)
-    return result
+    Measures(loss: loss, terms: isSum.indices.map(value(ofTerm:)), metrics: metrics.map(\.value))
   }
 }
 

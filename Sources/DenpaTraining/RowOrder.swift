@@ -19,6 +19,7 @@ final class RowOrder {
   let rows: UnsafeMutableBufferPointer<Int64>?
   /// The number of rows in an epoch.
   let count: Int
+  private static let limit = 1 << 47
   private let sampling: Sampling
   /// The rows that are chosen among; nil: all.
   private let among: RowSplit.Part?
@@ -43,6 +44,10 @@ final class RowOrder {
       throw DenpaError(
         .badArgument,
         "epoch_rows: an epoch without replacement has at most \(known) rows, got \(wanted)")
+    }
+    guard wanted <= RowOrder.limit else {
+      throw DenpaError(
+        .limitExceeded, "epoch_rows: an epoch has at most \(RowOrder.limit) rows, got \(wanted)")
     }
     guard sampling != .inOrder || among != nil else {
       (memory, rows, sums) = (nil, nil, nil)

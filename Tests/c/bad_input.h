@@ -34,7 +34,7 @@ enum { BAD_HANDLES = 12 };
 
 static inline double world_loss(void) {
   double loss = -1;
-  OK(denpa_evaluate(w.t, &w.X, 1, &w.T, 1, &loss, NULL));
+  OK(denpa_evaluate(w.t, &w.X, 1, &w.T, 1, &loss, NULL, 0));
   return loss;
 }
 

@@ -210,7 +210,7 @@ void in_a_step() {
         says("it is dark in here");
         STATUS(denpa_fit(t, &X, 1, &T, 1, nullptr, nullptr), DENPA_LAYER_FAILED);
         if (one.place != BACKWARD) {
-          STATUS(denpa_evaluate(t, &X, 1, &T, 1, nullptr, nullptr), DENPA_LAYER_FAILED);
+          STATUS(denpa_evaluate(t, &X, 1, &T, 1, nullptr, nullptr, 0), DENPA_LAYER_FAILED);
           STATUS(denpa_predict(s, &X, 1, &Y, 1), DENPA_LAYER_FAILED);
         }
         usable(t);

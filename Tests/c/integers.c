@@ -50,7 +50,7 @@ static void integers_arrive_as_they_were_proved(void) {
   CHECK(loss == expected && seen_dtype == DENPA_INT32);
   OK(denpa_fit(t, &X, 1, &W, 1, &o, &loss));
   NEAR(loss, expected, 1e-15);
-  OK(denpa_evaluate(t, &X, 1, &B, 1, &loss, NULL));
+  OK(denpa_evaluate(t, &X, 1, &B, 1, &loss, NULL, 0));
   NEAR(loss, expected, 1e-15);
   bad[0] = denpa_i32(wrong, 3);
   bad[1] = denpa_i64(huge, 3);
@@ -59,7 +59,7 @@ static void integers_arrive_as_they_were_proved(void) {
     STATUS(denpa_train_batch(t, &X, 1, &bad[i], 1, NULL), DENPA_BAD_ARGUMENT);
     CHECK(strstr(denpa_last_error(), "row") != NULL);
     STATUS(denpa_fit(t, &X, 1, &bad[i], 1, &o, NULL), DENPA_BAD_ARGUMENT);
-    STATUS(denpa_evaluate(t, &X, 1, &bad[i], 1, NULL, NULL), DENPA_BAD_ARGUMENT);
+    STATUS(denpa_evaluate(t, &X, 1, &bad[i], 1, NULL, NULL, 0), DENPA_BAD_ARGUMENT);
   }
   STATUS(denpa_train_batch(t, &X, 1, &F, 1, NULL), DENPA_BAD_DTYPE);
 }

@@ -156,12 +156,13 @@ static uint64_t scenario(void) {
   denpa_model *m = NULL, *copy = NULL, *back = NULL;
   denpa_trainer *t = NULL;
   denpa_session *s = NULL, *rt = NULL;
-  static unsigned char bytes[1 << 16];
+  static unsigned char bytes[1 << 17];
   int64_t width = 16, length = 0, handles = denpa_test_handles();
   denpa_loss l = denpa_loss_on(0, "softmax_cross_entropy", NULL);
   denpa_tensor X = denpa_f32(X64, 8, 16), T = denpa_i32(labels, 8), Y = denpa_f32(Y64, 8, 4), all = denpa_f32(X64, 64, 16),
                allT = denpa_i32(labels, 64), view;
-  double loss, accuracy;
+  double loss, accuracy[2];
+  denpa_metric metrics[2];
   uint64_t hash;
   int i;
   OPTIONS(denpa_trainer_options, o);
@@ -174,6 +175,11 @@ static uint64_t scenario(void) {
   o.loss_count = 1;
   o.losses = &l;
   o.optimizer.kind = "adam";
+  memset(metrics, 0, sizeof metrics);
+  metrics[0].kind = "accuracy";
+  metrics[1].kind = "f1";
+  o.metrics = metrics;
+  o.metric_count = 2;
   so.max_batch = 8;
   ro.max_batch = 2;
   ro.threads = ro.realtime = 1;
@@ -192,7 +198,7 @@ static uint64_t scenario(void) {
   TRY(denpa_fit(t, &all, 1, &allT, 1, &f, &loss));
   TRY(denpa_check_gradients(t, &X, 1, &T, 1, &c, NULL, NULL));
   TRY(denpa_registry((char *)bytes, sizeof bytes, &length));
-  TRY(denpa_evaluate(t, &all, 1, &allT, 1, &loss, &accuracy));
+  TRY(denpa_evaluate(t, &all, 1, &allT, 1, &loss, accuracy, 2));
   TRY(denpa_trainer_gradient(t, "hidden.W", &view));
   TRY(denpa_model_view(m, "hidden.W", &view));
   TRY(denpa_model_json(m, (char *)bytes, sizeof bytes, &length));
@@ -233,6 +239,7 @@ static void fail_each(int64_t count) {
     strikes += struck;
     if (!struck && k > total + 20) break;
   }
+  OK(denpa_test_fail_allocations(0, 0)); /* there may be some left for the next test */
   printf("    %d allocations in all, %d of them struck a call\n", (int)total, (int)strikes);
   CHECK(strikes > total * 9 / 10); /* the others are those of the calls between */
   unlink("/tmp/denpa-memory-test");

@@ -151,10 +151,10 @@ static void row_of_the_data(void) {
     for (shuffled = 0; shuffled < 2; shuffled++) {
       denpa_trainer *t = classifier((uint64_t)seed);
       OPTIONS(denpa_fit_options, o);
-      o.no_shuffle = !shuffled;
+      o.sampling = !shuffled;
       STATUS(denpa_fit(t, &X, 1, &T, 1, &o, NULL), DENPA_BAD_ARGUMENT);
       SAYS("got 5 in row 777");
-      STATUS(denpa_evaluate(t, &X, 1, &T, 1, NULL, NULL), DENPA_BAD_ARGUMENT);
+      STATUS(denpa_evaluate(t, &X, 1, &T, 1, NULL, NULL, 0), DENPA_BAD_ARGUMENT);
       SAYS("got 5 in row 777");
       few = denpa_f32(xs + 3 * (WRONG - 3), 4, 3); /* and in a batch of the caller's its own */
       fewT = denpa_i32(labels + WRONG - 3, 4);

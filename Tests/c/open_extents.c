@@ -118,7 +118,7 @@ static void training(void) {
     SAME(mine.data, other.data, WIDTH * 4 * sizeof(float));
     OK(denpa_train_batch(a, in, 2, &t, 1, &loss));
     CHECK(loss == expected);
-    OK(denpa_evaluate(a, in, 2, &t, 1, &loss, NULL));
+    OK(denpa_evaluate(a, in, 2, &t, 1, &loss, NULL, 0));
     CHECK(loss < expected);
     OK(denpa_trainer_destroy(b));
     OK(denpa_model_destroy(closed));
@@ -167,7 +167,7 @@ static void fit_and_check(void) {
   m = sequences(DENPA_ANY, 1);
   t = new_trainer(m, "mean_squared_error", NULL, "adam", 0.05, 2);
   tensors(in, &target, ROWS, 6);
-  OK(denpa_evaluate(t, in, 2, &target, 1, &before, NULL));
+  OK(denpa_evaluate(t, in, 2, &target, 1, &before, NULL, 0));
   o.epochs = 30;
   o.batch_size = 2;
   OK(denpa_fit(t, in, 2, &target, 1, &o, &loss));

@@ -222,9 +222,15 @@ static void earlier_options(void) {
   OK(denpa_trainer_create(m, &o, &t));
   OK(denpa_train_batch(t, &X, 1, &T, 1, &value));
   OK(denpa_trainer_destroy(t));
+  o.struct_size = offsetof(denpa_trainer_options, schedule);
+  o.clip_norm = 0;
+  o.groups = NULL;
+  o.metric_count = -1;
+  OK(denpa_trainer_create(m, &o, &t));
+  OK(denpa_trainer_destroy(t));
   t = NULL;
   for (size = 0; size < sizeof o; size++) {
-    if (size == offsetof(denpa_trainer_options, groups)) continue;
+    if (size == offsetof(denpa_trainer_options, groups) || size == offsetof(denpa_trainer_options, schedule)) continue;
     o.struct_size = size;
     STATUS(denpa_trainer_create(m, &o, &t), DENPA_BAD_ARGUMENT);
   }

@@ -196,7 +196,7 @@ static void states_are_part_of_the_step(void) {
   CHECK(state_of(m, t) == before);
   STATUS(denpa_trainer_step(t), DENPA_NOT_FINITE);
   /* The gradient check and evaluation change nothing either; forward in training does. */
-  OK(denpa_evaluate(t, &X, 1, &X, 1, NULL, NULL));
+  OK(denpa_evaluate(t, &X, 1, &X, 1, NULL, NULL, 0));
   OK(denpa_check_gradients(t, &X, 1, &X, 1, NULL, NULL, NULL));
   OK(denpa_trainer_forward(t, &X, 1, &Y, 1, 0));
   CHECK(state_of(m, t) == before);
@@ -255,7 +255,7 @@ static void each_forward_draws_its_own_numbers(void) {
   OK(denpa_train_batch(t, &X, 1, &D, 1, NULL));
   CHECK(backward_draw == draws[1]);
   OK(denpa_check_gradients(t, &X, 1, &D, 1, NULL, NULL, NULL));
-  OK(denpa_evaluate(t, &X, 1, &D, 1, NULL, NULL));
+  OK(denpa_evaluate(t, &X, 1, &D, 1, NULL, NULL, 0));
   OK(denpa_trainer_gradients(t, &X, 1, &D, 1, NULL, NULL));
   CHECK(backward_draw == draws[2]);
 }

@@ -221,7 +221,12 @@ static denpa_status trainer_call(void) {
   static const char *const losses[] = {"mean_squared_error", "mean_squared_error", "softmax_cross_entropy", "cross_entropy", "relu", NULL};
   denpa_tensor in[3], out[3], t[3];
   denpa_loss l[2];
-  double a, b;
+  static const char *const metrics[] = {"accuracy", "f1", "mean_absolute_error", "r2", "no_such"};
+  static const char *const schedules[] = {"warmup", "cosine_decay", "reduce_on_plateau", "one_cycle"};
+  static const char *const monitors[] = {NULL, NULL, "loss", "validation_loss", "accuracy", "no_such"};
+  double a, values[4];
+  denpa_metric measured[2];
+  const denpa_attribute steps[] = {denpa_int("steps", number(9)), denpa_end()};
   int slot = below(chance(70) ? 4 : POOL), which;
   rows_left source = {0, 0};
   int64_t rows = chance(95) ? 1 + below(4) : number(20) % 50;
@@ -250,6 +255,17 @@ static denpa_status trainer_call(void) {
     o.losses = chance(98) ? l : NULL;
     o.optimizer.kind = one_of(optimizers, COUNT(optimizers));
     o.input_gradients = below(2);
+    l[0].weighted = chance(20);
+    memset(measured, 0, sizeof measured);
+    measured[0].kind = one_of(metrics, COUNT(metrics));
+    measured[1].kind = one_of(metrics, COUNT(metrics));
+    o.metrics = chance(30) ? measured : NULL;
+    o.metric_count = o.metrics ? 1 + below(2) : 0;
+    o.accumulation = chance(80) ? 0 : (int32_t)number(3);
+    if (chance(20)) {
+      o.schedule.kind = one_of(schedules, COUNT(schedules));
+      o.schedule.attributes = o.schedule.kind && !strcmp(o.schedule.kind, "reduce_on_plateau") ? NULL : steps;
+    }
     {
       denpa_model *m_new = chance(95) ? models[below(POOL)] : MODEL;
       denpa_status status = denpa_trainer_create(m_new, chance(98) ? &o : NULL, &trainers[slot]);
@@ -266,7 +282,7 @@ static denpa_status trainer_call(void) {
   case 8: return denpa_trainer_forward(trainer, in, n, out, count_of(m, 1), below(2));
   case 9: return denpa_trainer_backward(trainer, t, count_of(m, 1), chance(50) ? out : NULL, chance(50) ? n : 0);
   case 10: return denpa_trainer_gradients(trainer, in, n, t, targets, chance(90) ? NULL : out, &a);
-  case 11: return denpa_evaluate(trainer, in, n, t, targets, &a, &b);
+  case 11: return denpa_evaluate(trainer, in, n, t, targets, &a, chance(70) ? NULL : values, chance(70) ? 0 : 1 + below(3));
   case 12:
     f.struct_size = size_of(sizeof f);
     f.epochs = chance(95) ? below(3) : -1;
@@ -275,6 +291,16 @@ static denpa_status trainer_call(void) {
     f.validation_inputs = in;
     f.validation_targets = t;
     f.callback = chance(50) ? progress : NULL;
+    f.callback_every = chance(70) ? 0 : number(3);
+    f.validation_every = chance(80) ? 0 : number(3);
+    f.validation_fraction = chance(70) ? 0 : below(12) / 10.0;
+    f.stratified = chance(10);
+    f.restore_best = chance(20);
+    f.sampling = chance(60) ? 0 : (int32_t)number(4);
+    f.epoch_rows = chance(70) ? 0 : number(9);
+    f.row_weights = chance(90) ? NULL : in;
+    f.monitor = one_of(monitors, COUNT(monitors));
+    f.patience = chance(70) ? 0 : number(3);
     return denpa_fit(trainer, in, n, t, targets, chance(90) ? &f : NULL, &a);
   case 13:
     source.batches = below(4);

@@ -260,7 +260,7 @@ static void schedule(void) {
   fill(target, 4, 2);
   scheduled = new_trainer(m, "mean_squared_error", NULL, "sgd", 0.5, 4);
   o.epochs = 6;
-  o.no_shuffle = 1;
+  o.sampling = 1;
   o.callback = halve;
   OK(denpa_fit(scheduled, &X, 1, &T, 1, &o, NULL));
   for (i = 0; i < 6; i++) {

@@ -2,17 +2,17 @@
 #include "nets.h"
 
 /* What a table teaches: inputs, and targets beside them, `rows` of them. Answers the model's hash and the loss of a last look. */
-static uint64_t learned_from(const denpa_tensor *X, const denpa_tensor *T, int32_t no_shuffle, double *loss) {
+static uint64_t learned_from(const denpa_tensor *X, const denpa_tensor *T, int32_t in_order, double *loss) {
   denpa_model *m = two_layers(6, 5, "tanh", 2, DENPA_FLOAT32, 3);
   denpa_trainer *t = new_trainer(m, "mean_squared_error", NULL, "adam", 0.01, 7);
   OPTIONS(denpa_fit_options, o);
   o.epochs = 3;
-  o.no_shuffle = no_shuffle;
+  o.sampling = in_order;
   o.validation_count = 1;
   o.validation_inputs = X;
   o.validation_targets = T;
   OK(denpa_fit(t, X, 1, T, 1, &o, NULL));
-  OK(denpa_evaluate(t, X, 1, T, 1, loss, NULL));
+  OK(denpa_evaluate(t, X, 1, T, 1, loss, NULL, 0));
   return model_hash(m);
 }
 
@@ -23,7 +23,7 @@ static void any_strides(void) {
   static double wide[2 * ROWS * IN];
   denpa_tensor X = denpa_f32(x, ROWS, IN), T = denpa_f32(y, ROWS, OUT), columns = X, targets = T, transposed = X, doubles, same;
   double loss, other;
-  int i, k, no_shuffle;
+  int i, k, in_order;
   fill(table, ROWS * WIDTH, 1);
   for (i = 0; i < ROWS; i++) {
     for (k = 0; k < IN; k++) across[k * ROWS + i] = x[i * IN + k] = table[i * WIDTH + 1 + k];
@@ -35,15 +35,15 @@ static void any_strides(void) {
   transposed.data = across, transposed.stride[0] = 1, transposed.stride[1] = ROWS;
   doubles = denpa_f64(wide + 2 * (ROWS - 1) * IN, ROWS, IN);
   doubles.stride[0] = -2 * IN, doubles.stride[1] = 2;
-  for (no_shuffle = 0; no_shuffle < 2; no_shuffle++) {
-    const uint64_t hash = learned_from(&X, &T, no_shuffle, &loss);
-    CHECK(learned_from(&columns, &targets, no_shuffle, &other) == hash && other == loss);
-    CHECK(learned_from(&transposed, &targets, no_shuffle, &other) == hash && other == loss);
-    CHECK(learned_from(&doubles, &T, no_shuffle, &other) == hash && other == loss);
+  for (in_order = 0; in_order < 2; in_order++) {
+    const uint64_t hash = learned_from(&X, &T, in_order, &loss);
+    CHECK(learned_from(&columns, &targets, in_order, &other) == hash && other == loss);
+    CHECK(learned_from(&transposed, &targets, in_order, &other) == hash && other == loss);
+    CHECK(learned_from(&doubles, &T, in_order, &other) == hash && other == loss);
     /* every row the first one */
     for (i = 1; i < ROWS; i++) memcpy(x + i * IN, table + 1, sizeof *x * IN);
     same = columns, same.stride[0] = 0;
-    CHECK(learned_from(&X, &T, no_shuffle, &loss) == learned_from(&same, &T, no_shuffle, &other) && other == loss);
+    CHECK(learned_from(&X, &T, in_order, &loss) == learned_from(&same, &T, in_order, &other) && other == loss);
     for (i = 0; i < ROWS; i++) memcpy(x + i * IN, table + i * WIDTH + 1, sizeof *x * IN);
   }
 }
@@ -72,7 +72,7 @@ static void refused_strides(void) {
   for (i = 0; i < COUNT(absurd); i++) {
     wide.stride[0] = absurd[i];
     OK(denpa_fit(t, &wide, 1, &T, 1, NULL, NULL));
-    OK(denpa_evaluate(t, &wide, 1, &T, 1, &loss, NULL));
+    OK(denpa_evaluate(t, &wide, 1, &T, 1, &loss, NULL, 0));
   }
 }
 

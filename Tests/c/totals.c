@@ -71,7 +71,7 @@ static void totals(void) {
         denpa_trainer *t = trainer_of(m, names[first], names[second], batch);
         OPTIONS(denpa_fit_options, o);
         targets[0] = targets[1] = T;
-        OK(denpa_evaluate(t, &X, 1, targets, 2, &loss, NULL));
+        OK(denpa_evaluate(t, &X, 1, targets, 2, &loss, NULL, 0));
         NEAR(loss, expected, 1e-12 * sum);
         o.epochs = 2;
         o.callback = tell;
@@ -114,7 +114,7 @@ static void step_count(void) {
   CHECK(steps == 0);
   OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
   STATUS(denpa_train_batch(t, &X, 1, &B, 1, NULL), DENPA_NOT_FINITE);
-  OK(denpa_evaluate(t, &X, 1, &T, 1, NULL, NULL));
+  OK(denpa_evaluate(t, &X, 1, &T, 1, NULL, NULL, 0));
   OK(denpa_trainer_step_count(t, &steps));
   CHECK(steps == 1);
   o.epochs = 2;
@@ -125,7 +125,7 @@ static void step_count(void) {
   OK(denpa_trainer_step(t));
   OK(denpa_trainer_step_count(t, &steps));
   CHECK(steps == 6);
-  o.no_shuffle = 1;
+  o.sampling = 1;
   bad[0] = 0;
   bad[3] = NAN;
   STATUS(denpa_fit(t, &X, 1, &B, 1, &o, NULL), DENPA_NOT_FINITE); /* the second batch is refused */

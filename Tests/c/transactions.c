@@ -354,7 +354,7 @@ static void samples_and_batches_do_not_mix_in_fit(void) {
   inputs[1] = denpa_tensor_make(wide, DENPA_FLOAT64, 1, &sample);
   STATUS(denpa_fit(t, inputs, 2, &T, 1, NULL, NULL), DENPA_BAD_SHAPE);
   CHECK(strstr(denpa_last_error(), "\"b\"") != NULL);
-  STATUS(denpa_evaluate(t, inputs, 2, &T, 1, NULL, NULL), DENPA_BAD_SHAPE);
+  STATUS(denpa_evaluate(t, inputs, 2, &T, 1, NULL, NULL, 0), DENPA_BAD_SHAPE);
   inputs[1] = denpa_f64(wide, 1, 100000);
   OK(denpa_fit(t, inputs, 2, &T, 1, NULL, NULL));
 }

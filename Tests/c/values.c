@@ -167,7 +167,7 @@ static double loss_of(const char *kind, const denpa_attribute *attributes, const
   denpa_trainer *trainer = new_trainer(m, kind, attributes, NULL, 0, rows);
   denpa_tensor Y = denpa_f64(y, rows, columns), T = denpa_f64(t, rows, columns);
   double loss = -99;
-  OK(denpa_evaluate(trainer, &Y, 1, &T, 1, &loss, NULL));
+  OK(denpa_evaluate(trainer, &Y, 1, &T, 1, &loss, NULL, 0));
   OK(denpa_trainer_destroy(trainer));
   OK(denpa_model_destroy(m));
   return loss;
@@ -313,7 +313,7 @@ static void loss_surface(void) {
       set_parameter(m, "line.W", &w, 2, 1, 1);
       set_parameter(m, "line.b", &b, 1, 1, 1);
       OK(denpa_trainer_refresh(t));
-      OK(denpa_evaluate(t, &x, 1, &target, 1, &loss, NULL));
+      OK(denpa_evaluate(t, &x, 1, &target, 1, &loss, NULL, 0));
       NEAR(loss, (w - 2) * (w - 2) * 0.5 + (b - 1) * (b - 1), 1e-12 * (1 + loss));
     }
   w = 3, b = 2;
@@ -355,7 +355,7 @@ static void softmax_of_large_logits(void) {
     g = new_graph();
     in = add_input(g, "x", n);
     OK(denpa_evaluate(new_trainer(finish_model(g, &in, 1, DENPA_FLOAT64, 0), "softmax_cross_entropy", NULL, NULL, 0, n),
-                      &X, 1, &T, 1, &loss, NULL));
+                      &X, 1, &T, 1, &loss, NULL, 0));
     CHECK(loss == 0);
   }
 }

@@ -16,13 +16,14 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__in
 # From the ground up: a module imports modules of its own group and of those above it in this list.
 GROUPS = {
     "ground": ["errors", "_abi", "_call", "_arrays"],
-    "descriptions": ["_suggestions", "_kinds", "_attributes", "_described", "_loss", "_optimizer"],
+    "descriptions": ["_suggestions", "_kinds", "_attributes", "_described", "_loss", "_metric", "_optimizer"],
     "graph": ["_indexing", "_graph", "_layer", "_building"],
-    "registry": ["layers", "losses", "optimizers", "initializers", "_registry"],
+    "registry": ["layers", "losses", "optimizers", "initializers", "metrics", "schedules", "_registry"],
     "parts of networks": [
         "_names",
         "_native",
         "_ports",
+        "_sample_weights",
         "_settings",
         "_step",
         "_trainer",
@@ -34,6 +35,7 @@ GROUPS = {
         "_training",
         "_history",
         "_interrupts",
+        "callbacks",
         "_fit",
         "_evaluation",
         "_open_loop",
@@ -41,13 +43,15 @@ GROUPS = {
         "_derivatives",
         "_parts",
     ],
-    "networks": ["_state", "_model"],
+    "networks": ["_state", "_model", "_sequential"],
     "made of networks": ["_alone"],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}
 
 # The classes of parts and networks that inherit from one of the package, because they are of its kind.
-KINDS = {"Sequential": ["Model"]}
+KINDS = {"Sequential": ["Model"]} | {
+    kind.__name__: ["Callback"] for kind in dp.Callback.__subclasses__() if kind.__module__ == "denpa.callbacks"
+}
 
 
 def imports(module):

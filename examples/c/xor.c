@@ -55,7 +55,7 @@ int main(void) {
   double first, last;
   fit_options.struct_size = sizeof fit_options;
   fit_options.epochs = 1000;
-  must(denpa_evaluate(trainer, &X, 1, &T, 1, &first, NULL));
+  must(denpa_evaluate(trainer, &X, 1, &T, 1, &first, NULL, 0));
   must(denpa_fit(trainer, &X, 1, &T, 1, &fit_options, &last)); /* also publishes the parameters */
   printf("loss before %.4f, after %.6f\n", first, last);
 

@@ -14,7 +14,7 @@ from denpa import _abi as abi
 from denpa._call import library, options
 from .batches import Batch
 from .memory import CallerMemory, Disagreement, misdescribe, pack, tensor, view
-from .nets import NETS
+from .nets import NETS, has_accuracy
 from .rules import RULES
 from .recorder import Recorder
 
@@ -286,6 +286,9 @@ class CApi:
             entry.weight, entry.output = term.weight, term.output
         if terms:
             wanted.losses, wanted.loss_count = losses, len(terms)
+        if has_accuracy(terms):
+            held.append(abi.Metric(b"accuracy", output=terms[0].output))
+            wanted.metrics, wanted.metric_count = ctypes.pointer(held[-1]), 1
         if rule is not None:
             held.append(attributes(dict(rule.attributes)))
             wanted.optimizer.kind, wanted.optimizer.attributes = rule.kind.encode(), held[-1]

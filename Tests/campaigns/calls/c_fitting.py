@@ -61,9 +61,11 @@ class CMachine(TrainerMachine):
         got = [progress.epochs, progress.batch, progress.batches, progress.samples]
         require(got, [epochs, epoch.batches, batches or -1, epoch.samples], "epochs, batch, batches, samples")
         require(progress.loss, epoch.loss, "loss of the epoch")
-        require(progress.accuracy, epoch.accuracy, "accuracy of the epoch")
+        if progress.metric_count:
+            require(progress.metrics[0], epoch.accuracy, "accuracy of the epoch")
         require(progress.validation_loss, epoch.validation[0], "loss of the validation")
-        require(progress.validation_accuracy, epoch.validation[1], "accuracy of the validation")
+        if progress.validation_metrics and progress.metric_count:
+            require(progress.validation_metrics[0], epoch.validation[1], "accuracy of the validation")
         for model in self.models.values():
             if model.state is owner.state.model:
                 require_all(
@@ -171,7 +173,7 @@ class CMachine(TrainerMachine):
             result[2] if result else [],
             batches,
             batch_size=size,
-            no_shuffle=int(not shuffle),
+            sampling=int(not shuffle),
         )
         arrays = (
             *self.api.inputs(data, state.net, strided),

@@ -247,6 +247,11 @@ class Net:
         return int((outputs[terms[0].output].argmax(axis=1) == targets[0]).sum()), len(targets[0])
 
 
+def has_accuracy(terms):
+    """Whether a trainer of these losses is given the metric "accuracy"."""
+    return bool(terms) and terms[0].kind == CE
+
+
 def dense(name, source, units, activation=""):
     return Node("dense", name, (source,), units, activation)
 

@@ -11,6 +11,7 @@ from denpa import _abi as abi
 from denpa._call import check, last_error, library, options, status_name, text
 
 from . import plugins
+from .losses import OF_CLASSES
 
 DTYPES = {
     np.dtype(np.float32): abi.FLOAT32,
@@ -239,6 +240,10 @@ class Trainer(Owner):
         )
         if optimizer:
             how.optimizer = spec(optimizer)
+        self.has_classes = bool(terms) and terms[0]["kind"] in OF_CLASSES
+        if self.has_classes:
+            accuracy = abi.Metric(b"accuracy", output=terms[0]["output"])
+            how.metrics, how.metric_count = ctypes.pointer(accuracy), 1
         super().__init__("trainer", library.denpa_trainer_create, model.pointer, ctypes.byref(how))
 
     def forward(self, inputs, outputs, training=True, sample=False):
@@ -292,17 +297,16 @@ class Trainer(Owner):
         return loss.value
 
     def evaluate(self, inputs, targets):
+        """Returns the loss, and the accuracy if there are classes, otherwise None."""
         loss, accuracy = ctypes.c_double(), ctypes.c_double()
-        check(
-            library.denpa_evaluate(
-                self.pointer, tensors(inputs), len(inputs), tensors(targets), len(targets), loss, accuracy
-            )
-        )
-        return loss.value, accuracy.value
+        metrics = (ctypes.byref(accuracy), 1) if self.has_classes else (None, 0)
+        arrays = tensors(inputs), len(inputs), tensors(targets), len(targets)
+        check(library.denpa_evaluate(self.pointer, *arrays, loss, *metrics))
+        return loss.value, accuracy.value if self.has_classes else None
 
     def fit(self, inputs, targets, batch, epochs, shuffle=False):
         loss = ctypes.c_double()
-        how = options(abi.FitOptions, epochs=epochs, batch_size=batch, no_shuffle=int(not shuffle))
+        how = options(abi.FitOptions, epochs=epochs, batch_size=batch, sampling=int(not shuffle))
         check(
             library.denpa_fit(
                 self.pointer,

@@ -156,8 +156,6 @@ def evaluate(case):
                         "accuracy",
                         f"{accuracy}, expected {hits} to {hits + unsure} of {decisions}",
                     )
-            elif not np.isnan(accuracy):
-                case.fail("evaluate", "accuracy", f"{accuracy}, expected NaN: there are no classes")
 
 
 def right(y, target, floor):

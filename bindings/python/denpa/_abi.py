@@ -301,7 +301,7 @@ class ParameterGroup(Structure):
 
 class Metric(Structure):
     """A number that denpa_fit and denpa_evaluate compute besides the loss: one of the registry's metrics, or one of
-    the program's own. Its size, 56 bytes, never changes."""
+    the program's own. Its size, 48 bytes, never changes."""
 
     kind: Optional[bytes]
     attributes: Any
@@ -434,7 +434,8 @@ MetricCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor), 
 # may use the model and its sessions, but of the trainer only the learning rate.
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
 # Provides the next batch. The callback points the tensors `inputs` and `targets` (arrays with room for the
-# model's inputs and the losses' targets) to memory that remains valid until its next call. It returns
+# model's inputs and the losses' targets, and the weights of samples) to memory that remains valid until its
+# next call. It returns
 # DENPA_END_OF_DATA to end the epoch. Any other status ends the training; denpa_fit_source returns it, and
 # what was learned is published.
 NextCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor))

@@ -139,8 +139,8 @@ class Run:
             weights.fitting = True
             try:
                 self.call_back("on_epoch_begin", 0)
-            except BaseException as raised:
-                self.error = raised
+            except BaseException as problem:
+                self.error = problem
             error = None
             if self.error is None:
                 status = getattr(library, name)(self.trainer.handle.pointer, *arguments, ctypes.byref(loss))
@@ -184,7 +184,8 @@ class Source:
             batch = next(self.iterator)
         except StopIteration:
             return None
-        if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
+        is_pair = isinstance(batch, (tuple, list)) and len(batch) == 2
+        if not is_pair and not (isinstance(batch, tuple) and len(batch) == 3):
             raise TypeMismatch(
                 "each item of the iterable must be a pair (x, t), or (x, t, sample_weight), "
                 f"got {type(batch).__name__}"

@@ -63,7 +63,7 @@ class FunctionMetric:
         if not callable(function):
             raise TypeMismatch(f"a metric of one's own is a function (y, t), got {function!r}")
         self.function, self.output, self.lower_is_better = function, output, bool(lower_is_better)
-        self.name: str = name or getattr(function, "__name__", type(function).__name__)
+        self.name = name or str(getattr(function, "__name__", type(function).__name__))
 
     def key(self) -> tuple[Any, ...]:
         return ("function", id(self.function), self.name, self.output, self.lower_is_better)
