@@ -480,7 +480,7 @@ typedef struct denpa_progress {
 
 /* Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
  * batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
- * may use the model and its sessions, but of the trainer only the learning rate. */
+ * may use the model and its sessions, but of the trainer only the learning rate and the number of steps. */
 typedef denpa_status (*denpa_progress_callback)(void *user_data, const denpa_progress *progress);
 
 /* How denpa_fit chooses the rows of an epoch, by the model's seed and the trainer's number of the epoch. */
@@ -658,6 +658,22 @@ denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double lear
  * schedule. It may be called in a callback of denpa_fit too. Returns DENPA_BAD_STATE if the trainer has no
  * optimizer. */
 denpa_status denpa_trainer_learning_rate(denpa_trainer *trainer, double *learning_rate);
+
+/* Writes what a trainer remembers besides the parameters: what its optimizer keeps, the numbers of its steps,
+ * epochs and forwards, the learning rate, and the state of its schedule. `buffer`, `capacity` and `length` work
+ * as described for text and bytes under "Conventions". Gradients that wait for a step are not part of it.
+ *
+ * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
+denpa_status denpa_trainer_save_bytes(denpa_trainer *trainer, void *buffer, int64_t capacity,
+                                      int64_t *length);
+
+/* Takes over what denpa_trainer_save_bytes has written for a trainer with the same options and model. Training
+ * then goes on with the same bits as the other trainer would have, provided that the parameters are the same,
+ * too: those that were published before. Gradients become zero.
+ *
+ * Returns DENPA_BAD_FILE, and changes nothing, if the bytes are damaged or belong to a trainer with another
+ * optimizer, schedule or model. */
+denpa_status denpa_trainer_load_bytes(denpa_trainer *trainer, const void *data, int64_t size);
 
 /* Stores in `steps` the number of steps that the optimizer has taken since the trainer was created: one for
  * each batch of denpa_train_batch and denpa_fit, and one for each denpa_trainer_step. Steps that failed are

@@ -337,7 +337,7 @@ public func denpa_trainer_learning_rate(
 public func denpa_trainer_step_count(
   _ trainer: OpaquePointer!, _ steps: UnsafeMutablePointer<Int64>!
 ) -> denpa_status {
-  withTrainer(trainer) { _, trainer throws(DenpaError) in
+  withTrainerBetweenSteps(trainer) { trainer throws(DenpaError) in
     guard let steps else { throw DenpaError(.badArgument, "the place for the number of steps is NULL") }
     steps.pointee = trainer.stepCount
   }

@@ -146,6 +146,20 @@ final class Optimization {
     return result
   }
 
+  /// Returns everything that the optimizer keeps, by names such as "optimizer/first/hidden.W".
+  func tensors(of parameters: [Parameter]) -> [(name: String, view: TensorView)] {
+    state.flatMap { description, layout, memory in
+      parameters.indices.map { index in
+        let type = TensorType(
+          parameters[index].type.dtype, description.shape(parameters[index].type.shape))
+        return (
+          "optimizer/\(description.name)/\(parameters[index].name)",
+          TensorView(memory.base + layout.offsets[index], type)
+        )
+      }
+    }
+  }
+
   /// Returns a view of what the optimizer keeps for a parameter under the given name.
   func view(_ name: String, of index: Int, _ parameter: Parameter) throws(DenpaError) -> TensorView {
     guard let found = state.first(where: { $0.description.name == name }) else {

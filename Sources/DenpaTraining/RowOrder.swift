@@ -111,13 +111,13 @@ final class RowOrder {
     let isDouble = weights.type.dtype == .float64, stride = weights.strides.map { Int($0[0]) } ?? 1
     var sum = 0.0
     for index in 0..<count {
-      let place = (among.map { Int($0.rows[index]) } ?? index) * stride
+      let row = among.map { Int($0.rows[index]) } ?? index, place = row * stride
       let weight =
         isDouble
         ? data.loadUnaligned(fromByteOffset: place * 8, as: Double.self)
         : Double(data.loadUnaligned(fromByteOffset: place * 4, as: Float.self))
       guard weight >= 0, weight.isFinite else {
-        throw DenpaError(.badArgument, "row_weights: row \(index) has the weight \(weight); it is 0 or more")
+        throw DenpaError(.badArgument, "row_weights: row \(row) has the weight \(weight); it is 0 or more")
       }
       sum += weight
       sums[index] = sum

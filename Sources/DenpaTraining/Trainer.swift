@@ -35,7 +35,7 @@ public final class Trainer: @unchecked Sendable {
   let gradients: Buffer
   let states: LayerStates
   /// The number of steps of the optimizer so far, and of epochs of `fit`.
-  public private(set) var stepCount: Int64 = 0
+  public internal(set) var stepCount: Int64 = 0
   public internal(set) var epochCount: Int64 = 0
   /// The rate that the schedule starts from.
   public var learningRate: Double {
@@ -45,7 +45,7 @@ public final class Trainer: @unchecked Sendable {
   public private(set) var currentRate = 0.0
   /// The schedule's factor of the next step, and what the schedule remembers.
   private var rateFactor = 1.0
-  private var scheduleState: [Double] = []
+  var scheduleState: [Double] = []
   private let hasSchedule: Bool
   /// The batches whose gradients wait for the next step of the optimizer.
   var accumulated = 0
@@ -353,7 +353,7 @@ public final class Trainer: @unchecked Sendable {
   }
 
   /// Computes the rate of the next step.
-  private func updateRate() {
+  func updateRate() {
     if let settings = options.schedule {
       rateFactor = settings.schedule.factor(settings.countsEpochs ? epochCount : stepCount, scheduleState)
     }

@@ -77,6 +77,28 @@ def case(kind, attributes, loss, y, t, by_rows=False):
     return {"kind": kind, "attributes": attributes, "y": y.tolist(), "t": t.tolist(), "results": results}
 
 
+def classes(attributes, x, t):
+    """A cross-entropy of logits, summed by PyTorch. Its means with weights divide by the sum
+    of the weights; ours are over the rows that count."""
+    results = {}
+    weights, ignored = attributes.get("class_weights"), attributes.get("ignored", [-100])[0]
+    counted = int((t != ignored).sum()) if t.ndim == 1 else len(t)
+    for reduction in ("mean", "sum", "batch_mean"):
+        prediction = x.clone().requires_grad_()
+        value = F.cross_entropy(
+            prediction,
+            t,
+            weight=None if weights is None else torch.tensor(weights, dtype=torch.float64),
+            reduction="sum",
+            ignore_index=ignored,
+            label_smoothing=attributes.get("smoothing", 0.0),
+        )
+        value = value * {"mean": 1 / counted, "sum": 1.0, "batch_mean": 1 / len(x)}[reduction]
+        value.backward()
+        results[reduction] = {"loss": value.item(), "gradient": prediction.grad.tolist()}
+    return {"kind": "softmax_cross_entropy", "attributes": attributes, "y": x.tolist(), "t": t.tolist(), "results": results}
+
+
 def cases():
     values, wanted = drawn(1, -3, 3), drawn(2, -3, 3)
     yield case("mean_squared_error", {}, plain(F.mse_loss), values, wanted)
@@ -112,6 +134,14 @@ def cases():
         yield case("kl_divergence", {}, divergence(0), p, targets, by_rows=True)
     yield case("kl_divergence", {"epsilon": 0.01}, divergence(0.01), p, wished, by_rows=True)
     yield case("cosine_similarity", {}, cosine, values, wanted, by_rows=True)
+    numbers, weights = torch.tensor([2, 0, 1, 1, 2]), [0.5, 1.0, 2.5]
+    for targets in (numbers, wished, sparse.to(torch.float64)):
+        yield classes({}, logits, targets)
+        yield classes({"smoothing": 0.1}, logits, targets)
+        yield classes({"class_weights": weights}, logits, targets)
+        yield classes({"class_weights": weights, "smoothing": 0.25}, logits, targets)
+    yield classes({"ignored": [1]}, logits, numbers)
+    yield classes({"ignored": [-100], "smoothing": 0.1}, logits, torch.tensor([-100, 0, 1, -100, 2]))
 
 
 if __name__ == "__main__":

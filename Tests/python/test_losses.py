@@ -38,7 +38,7 @@ def loss_and_gradient(loss, y, t, dtype):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
-@pytest.mark.parametrize("kind", ["mean_squared_error", *KINDS])
+@pytest.mark.parametrize("kind", ["mean_squared_error", "softmax_cross_entropy", *KINDS])
 def test_pytorch_has_the_same_numbers(kind, dtype, tolerance):
     cases = [case for case in GOLDEN if case["kind"] == kind]
     assert cases

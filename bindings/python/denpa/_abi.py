@@ -431,7 +431,7 @@ LogCallback = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 MetricCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor), POINTER(c_double))
 # Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
 # batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
-# may use the model and its sessions, but of the trainer only the learning rate.
+# may use the model and its sessions, but of the trainer only the learning rate and the number of steps.
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
 # Provides the next batch. The callback points the tensors `inputs` and `targets` (arrays with room for the
 # model's inputs and the losses' targets, and the weights of samples) to memory that remains valid until its
@@ -552,9 +552,24 @@ Layer._fields_ = [
     ("user_data", c_void_p),
     ("create", CFUNCTYPE(c_int32, POINTER(Host), c_void_p, POINTER(Attribute), POINTER(c_void_p))),
     ("destroy", CFUNCTYPE(None, c_void_p, c_void_p)),
-    ("infer_shape", CFUNCTYPE(c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), POINTER(POINTER(Tensor)))),
-    ("parameter", CFUNCTYPE(c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), c_int32, POINTER(Parameter))),
-    ("saved", CFUNCTYPE(c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), c_int32, POINTER(Tensor))),
+    (
+        "infer_shape",
+        CFUNCTYPE(
+            c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), POINTER(POINTER(Tensor))
+        ),
+    ),
+    (
+        "parameter",
+        CFUNCTYPE(
+            c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), c_int32, POINTER(Parameter)
+        ),
+    ),
+    (
+        "saved",
+        CFUNCTYPE(
+            c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), c_int32, POINTER(Tensor)
+        ),
+    ),
     ("workspace", CFUNCTYPE(c_int64, c_void_p, c_void_p, POINTER(POINTER(Tensor)))),
     ("forward", CFUNCTYPE(c_int32, POINTER(Call))),
     ("backward", CFUNCTYPE(c_int32, POINTER(Call))),
@@ -792,7 +807,16 @@ DENPA_BAD_SHAPE if the rank or an extent is out of range.""",
     ),
     "denpa_graph_add": (
         c_int32,
-        [POINTER(Graph), c_char_p, c_char_p, POINTER(Attribute), POINTER(c_int32), c_int32, POINTER(c_int32), c_int32],
+        [
+            POINTER(Graph),
+            c_char_p,
+            c_char_p,
+            POINTER(Attribute),
+            POINTER(c_int32),
+            c_int32,
+            POINTER(c_int32),
+            c_int32,
+        ],
         """Adds a layer to a graph.
 
 `kind` is one of the kinds listed by denpa_registry. `name` must be unique within the graph and consist of
@@ -1016,7 +1040,15 @@ loss or no optimizer.""",
     ),
     "denpa_fit": (
         c_int32,
-        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(FitOptions), POINTER(c_double)],
+        [
+            POINTER(Trainer),
+            POINTER(Tensor),
+            c_int32,
+            POINTER(Tensor),
+            c_int32,
+            POINTER(FitOptions),
+            POINTER(c_double),
+        ],
         """Trains on data in memory. The tensors may have any number of rows, any convertible element type and any
 strides. They are read in place, one batch at a time; the last batch of an epoch may be smaller. `options`
 may be NULL. `loss` (may be NULL) receives the loss of the last epoch, as in denpa_progress.
@@ -1046,7 +1078,16 @@ failed, and otherwise the same statuses as denpa_fit.""",
     ),
     "denpa_evaluate": (
         c_int32,
-        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double), POINTER(c_double), c_int32],
+        [
+            POINTER(Trainer),
+            POINTER(Tensor),
+            c_int32,
+            POINTER(Tensor),
+            c_int32,
+            POINTER(c_double),
+            POINTER(c_double),
+            c_int32,
+        ],
         """Computes the loss and the trainer's metrics, as in denpa_progress, over all rows without learning. The tensors
 may have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown
 to. `loss` may be NULL. `metrics` receives `metric_count` numbers, exactly as many as the trainer has metrics,
@@ -1100,7 +1141,15 @@ parameters are zero.""",
     ),
     "denpa_trainer_gradients": (
         c_int32,
-        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(Tensor), POINTER(c_double)],
+        [
+            POINTER(Trainer),
+            POINTER(Tensor),
+            c_int32,
+            POINTER(Tensor),
+            c_int32,
+            POINTER(Tensor),
+            POINTER(c_double),
+        ],
         """Combines forward, loss and backward for a trainer with losses. The gradients of the parameters are added to
 those accumulated so far, as by denpa_trainer_backward. `dinputs` is NULL, or an array with an entry for
 each input, as there; its memory must not overlap that of inputs or targets. `loss` (may be NULL) receives
@@ -1158,6 +1207,25 @@ has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not 
 schedule. It may be called in a callback of denpa_fit too. Returns DENPA_BAD_STATE if the trainer has no
 optimizer.""",
     ),
+    "denpa_trainer_save_bytes": (
+        c_int32,
+        [POINTER(Trainer), c_void_p, c_int64, POINTER(c_int64)],
+        """Writes what a trainer remembers besides the parameters: what its optimizer keeps, the numbers of its steps,
+epochs and forwards, the learning rate, and the state of its schedule. `buffer`, `capacity` and `length` work
+as described for text and bytes under "Conventions". Gradients that wait for a step are not part of it.
+
+Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
+    ),
+    "denpa_trainer_load_bytes": (
+        c_int32,
+        [POINTER(Trainer), c_void_p, c_int64],
+        """Takes over what denpa_trainer_save_bytes has written for a trainer with the same options and model. Training
+then goes on with the same bits as the other trainer would have, provided that the parameters are the same,
+too: those that were published before. Gradients become zero.
+
+Returns DENPA_BAD_FILE, and changes nothing, if the bytes are damaged or belong to a trainer with another
+optimizer, schedule or model.""",
+    ),
     "denpa_trainer_step_count": (
         c_int32,
         [POINTER(Trainer), POINTER(c_int64)],
@@ -1167,7 +1235,16 @@ not counted.""",
     ),
     "denpa_check_gradients": (
         c_int32,
-        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(CheckOptions), CheckCallback, c_void_p],
+        [
+            POINTER(Trainer),
+            POINTER(Tensor),
+            c_int32,
+            POINTER(Tensor),
+            c_int32,
+            POINTER(CheckOptions),
+            CheckCallback,
+            c_void_p,
+        ],
         """Compares every gradient computed by backpropagation with a numerical one, the 5-point stencil of the loss.
 If a kink lies inside the stencil, a smaller step decides. The check runs on a copy of the model with the
 trainer's parameters and losses, in float64, or in float32 if a layer or loss supports only float32. It

@@ -202,6 +202,15 @@ def create(kind: type[Any], name: str, *arguments: Any) -> Handle:
     return Handle(pointer, kind.__name__.lower())
 
 
+def contents(function: Callable[..., int], *arguments: Any) -> bytes:
+    """Return the bytes written by a C function."""
+    length = ctypes.c_int64()
+    check(function(*arguments, None, 0, ctypes.byref(length)))
+    buffer = ctypes.create_string_buffer(length.value)
+    check(function(*arguments, buffer, len(buffer), ctypes.byref(length)))
+    return buffer.raw[: length.value]
+
+
 def text(function: Callable[..., int], *arguments: Any, room: int = 0) -> str:
     """Return the text written by a C function.
 

@@ -274,9 +274,7 @@ class Fitting:
         every = whole(validation_every, "validation_every", 1)
         is_source = t is None and not (hasattr(x, "shape") or isinstance(x, Mapping))
         if is_source and not hasattr(x, "__iter__"):
-            raise TypeMismatch(
-                f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}"
-            )
+            raise TypeMismatch(f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}")
         if is_source:
             given = {
                 "batch_size": size,
@@ -289,8 +287,14 @@ class Fitting:
                 "class_weight": class_weight,
             }
             for name, value in given.items():
-                if value is not None and value is not False and not (name == "validation_split" and not value):
-                    raise InvalidArgument(f"{name} is for arrays: the batches of an iterable are as they come")
+                if (
+                    value is not None
+                    and value is not False
+                    and not (name == "validation_split" and not value)
+                ):
+                    raise InvalidArgument(
+                        f"{name} is for arrays: the batches of an iterable are as they come"
+                    )
         elif steps is not None:
             raise InvalidArgument(
                 "steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows, "

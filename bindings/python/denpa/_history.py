@@ -10,6 +10,8 @@ from typing import Any, Sequence, TextIO
 from . import _abi as abi
 
 BAR = 20  # characters
+
+
 def logs_of(progress: abi.Progress, names: Sequence[str], terms: Sequence[str]) -> dict[str, float]:
     """Return the numbers of an epoch: the loss, its terms if there are several, metrics; "val_..." of validation.
 

@@ -10,8 +10,7 @@ from .errors import NotRegistered, TypeMismatch
 ALIASES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
 
 classes: dict[str, dict[str, type[Any]]] = {
-    category: {}
-    for category in ("layers", "losses", "optimizers", "initializers", "metrics", "schedules")
+    category: {} for category in ("layers", "losses", "optimizers", "initializers", "metrics", "schedules")
 }
 
 

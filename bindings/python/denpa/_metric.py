@@ -114,14 +114,16 @@ def resolve(metrics: Any, output: str | int | None = None) -> list[AnyMetric]:
     if isinstance(metrics, (str, type, Metric, FunctionMetric)) or callable(metrics):
         metrics = [metrics]
     found: list[AnyMetric] = []
-    for metric in items(metrics, "metrics is a list"):
+    for metric in items(metrics, "metrics is a list of names, objects or functions"):
         if isinstance(metric, str):
             metric = find("metrics", metric)
         if isinstance(metric, type) and issubclass(metric, Metric):
             metric = metric(output=output)
         elif not isinstance(metric, (Metric, FunctionMetric)):
-            if not callable(metric):
-                raise TypeMismatch(f'a metric is a name ("accuracy"), an object or a function, got {metric!r}')
+            if not callable(metric) or isinstance(metric, (type, Described)):
+                raise TypeMismatch(
+                    f'a metric is a name ("accuracy"), an object or a function, got {metric!r}'
+                )
             metric = FunctionMetric(metric, output=output)
         found.append(metric)
     return found

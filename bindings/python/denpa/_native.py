@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _abi as abi
 from ._arrays import DTYPES, Array, tensors
-from ._call import Closed, Handle, c_text, check, create, library, options, path_bytes, text
+from ._call import Closed, Handle, c_text, check, contents, create, library, options, path_bytes, text
 from ._names import Names
 from .errors import BadState
 
@@ -115,11 +115,7 @@ class NativeModel:
         check(library.denpa_model_save(self.handle.pointer, path_bytes(path)))
 
     def to_bytes(self) -> bytes:
-        length = ctypes.c_int64()
-        check(library.denpa_model_save_bytes(self.handle.pointer, None, 0, ctypes.byref(length)))
-        buffer = ctypes.create_string_buffer(length.value)
-        check(library.denpa_model_save_bytes(self.handle.pointer, buffer, len(buffer), ctypes.byref(length)))
-        return buffer.raw[: length.value]
+        return contents(library.denpa_model_save_bytes, self.handle.pointer)
 
     def copy(self) -> Handle:
         return create(abi.Model, "denpa_model_copy", self.handle.pointer, 0)

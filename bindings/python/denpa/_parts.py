@@ -61,18 +61,26 @@ class Parts:
         return self.native.to_bytes()
 
     def copy(self) -> Parts:
-        """Return the parts of an independent network with the same weights and settings."""
-        self.weights.publish()
-        made = Parts(self.native.copy(), self.native.names.scheme, self.ports.keys, self.ports.form)
-        made.settings.adopt(self.settings)
+        """Return the parts of an independent network with the same weights, settings and optimizer's state."""
+        with self.weights.lock:
+            self.weights.publish()
+            made = Parts(self.native.copy(), self.native.names.scheme, self.ports.keys, self.ports.form)
+            made.settings.adopt(self.settings)
+            made.training.resume(self.training.state())
         return made
 
     def pickled(self) -> tuple[Any, ...]:
-        """Return what `unpickled` makes the same network of. The optimizer's state is not in it."""
-        given = self.settings
-        loss = None if given.loss is None else given.loss.as_loss()
-        settings = {"_loss": loss, "_optimizer": given.optimizer, "_metrics": given.metrics}
-        return self.to_bytes(), self.native.names.scheme, self.ports.keys, self.ports.form, settings
+        """Return what `unpickled` makes the same network of, the optimizer's state included."""
+        with self.weights.lock:
+            given = self.settings
+            loss = None if given.loss is None else given.loss.as_loss()
+            settings = {
+                "_loss": loss,
+                "_optimizer": given.optimizer,
+                "_metrics": given.metrics,
+                "_state": self.training.state(),
+            }
+            return self.to_bytes(), self.native.names.scheme, self.ports.keys, self.ports.form, settings
 
     @classmethod
     def unpickled(
@@ -80,6 +88,7 @@ class Parts:
     ) -> Parts:
         made = cls(of_bytes(data), names, keys, form)
         made.settings.compile(settings["_loss"], settings["_optimizer"], settings["_metrics"])
+        made.training.resume(settings.get("_state"))
         return made
 
     def close(self) -> None:

@@ -148,9 +148,7 @@ class Ports:
             array = as_array(value, f'the gradient of output "{port.name}"').astype(port.dtype, copy=False)
             array = array[None] if batch.single else array
             if array.shape != shape:
-                raise ShapeError(
-                    f'the gradient of output "{port.name}": expected {shape}, got {array.shape}'
-                )
+                raise ShapeError(f'the gradient of output "{port.name}": expected {shape}, got {array.shape}')
             found.append(array)
         return found
 

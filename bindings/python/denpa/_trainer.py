@@ -7,7 +7,7 @@ from typing import Any, Sequence
 
 from . import _abi as abi
 from ._arrays import Array, Memory, tensors
-from ._call import Handle, c_text, check, create, library, options
+from ._call import Handle, c_text, check, contents, create, library, options
 from ._loss import Terms
 from ._metric import Errors, Measured
 from ._optimizer import Optimizer
@@ -99,6 +99,14 @@ class Trainer:
             )
         )
         return Memory(tensor, self.handle).array()
+
+    def state(self) -> bytes:
+        """Return what the trainer remembers besides the weights."""
+        return contents(library.denpa_trainer_save_bytes, self.handle.pointer)
+
+    def resume(self, state: bytes) -> None:
+        """Take over what another trainer with the same arguments has remembered."""
+        check(library.denpa_trainer_load_bytes(self.handle.pointer, state, len(state)))
 
     # -- losses ----------------------------------------------------------------------------------------------
 

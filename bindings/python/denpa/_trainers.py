@@ -99,9 +99,7 @@ class Trainers:
         if found is None:
             if len(self.others) >= KEPT:
                 self.others.pop(next(iter(self.others)))
-            found = self.others[key] = self.make(
-                terms, None, input_gradients=True, measured=measured
-            )
+            found = self.others[key] = self.make(terms, None, input_gradients=True, measured=measured)
         return found
 
     def open_loop(self, optimizer: Optimizer | None = None) -> Trainer:

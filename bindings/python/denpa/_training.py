@@ -66,6 +66,15 @@ class Training:
                 return self.trainers.training(loss, optimizer, self.settings.measured(loss))
             return self.trainers.main
 
+    def state(self) -> bytes | None:
+        """Return what the main trainer remembers besides the weights; None if there is none."""
+        return None if self.trainers.main is None else self.trainers.main.state()
+
+    def resume(self, state: bytes | None) -> None:
+        """Go on with what the main trainer of a network like this one has remembered."""
+        if state is not None:
+            self.main.resume(state)
+
     @property
     def learning_rate(self) -> float:
         return self.main.learning_rate
