@@ -83,7 +83,9 @@ struct Passes {
       else { continue }
       let p = ops[index].reads[0]
       guard tensors[p].role == .temporary, writers[p].count == 1, let first = writers[p].first,
-        ops[first].operation is SoftmaxOperation
+        // Along another axis than the last one it writes a view of p.
+        ops[first].writes[0]?.tensor == p,
+        let softmax = ops[first].operation as? SoftmaxOperation, !softmax.isLog
       else { continue }
       let logits = ops[first].reads[0]
       // Whoever else reads p (a prediction that is looked at, the softmax's own gradient) finds it where it

@@ -103,7 +103,7 @@ class Growing:
         if (
             max(sizes) > 40
             or (exponential and self.sizes[inputs[0]] > 1.6)
-            or (kind == "softmax" and self.sizes[inputs[0]] > 5)
+            or (kind in ("softmax", "log_softmax") and self.sizes[inputs[0]] > 5)
         ):
             return False
         self.nodes.append({"kind": kind, "attributes": attributes, "inputs": inputs})
