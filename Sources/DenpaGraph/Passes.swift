@@ -266,7 +266,7 @@ struct Passes {
   }
 
   /// The first write of a gradient overwrites, the others add. Gradients of parameters ask the executor at
-  /// the first write. What cannot add, or cannot write a view with gaps, writes to its own memory and is
+  /// the first write. A state is overwritten by each of the nodes that share it. What cannot add, or cannot write a view with gaps, writes to its own memory and is
   /// copied from there.
   mutating func chooseModes() {
     var written = Set<TensorID>()
@@ -277,7 +277,9 @@ struct Passes {
         guard var destination = op.writes[slot] else { continue }
         let base = tensors.storage(destination.tensor)
         let isFirst = written.insert(base).inserted
-        if !isFirst, !divided.contains(base) {
+        if case .parameter = tensors[base].role {
+          destination.mode = .overwrite
+        } else if !isFirst, !divided.contains(base) {
           destination.mode = .add
         } else if case .parameterGradient = tensors[base].role {
           destination.mode = .runtime

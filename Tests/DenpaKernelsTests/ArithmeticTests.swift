@@ -232,7 +232,7 @@ private func noise<T: Element>(_: T.Type) {
         let radius = (-2 * log(Double((words[half] >> 8) + 1) * 0x1p-24)).squareRoot()
         let angle = 2 * Double.pi * Double(words[half + 2] >> 8) * 0x1p-24
         let expected = 1 + 0.5 * radius * (i % 32 < 16 ? cos(angle) : sin(angle))
-        return abs(Double(y[i]) - expected) <= 16 * T.unit * (1 + radius)
+        return abs(Double(y[i]) - expected) <= 16 * Double(T.ulpOfOne) * (1 + radius)
       }
       #expect(right, "\(set.name) \(count)")
       run.training = 0

@@ -88,11 +88,11 @@ private func logarithms<T: Element>(_: T.Type) {
           let at = row * columns + i
           // Of what remains of the largest logit only the rounding of the others is known.
           let scale = max(abs(x[at]), abs(logSum), 1)
-          right = right && abs(Double(y.base[at]) - (x[at] - logSum)) <= 4 * T.unit * scale
+          right = right && abs(Double(y.base[at]) - (x[at] - logSum)) <= 4 * Double(T.ulpOfOne) * scale
           let p = exp(Double(y.base[at]))
           let expected = dy[at] - p * sum + (gradient.accumulate != 0 ? Double(before[at]) : 0)
           let size = Double(columns) * p + abs(dy[at]) + 2
-          right = right && abs(Double(dx.base[at]) - expected) <= 16 * T.unit * size
+          right = right && abs(Double(dx.base[at]) - expected) <= 16 * Double(T.ulpOfOne) * size
         }
       }
       #expect(right, "\(set.name) \(T.self) \(rows)×\(columns)")

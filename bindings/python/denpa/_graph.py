@@ -201,7 +201,8 @@ class Builder:
         )
         return number.value
 
-    def add_node(self, node: Node, name: str) -> list[int]:
+    def add_node(self, node: Node, name: str, shares: str | None = None) -> list[int]:
+        """Add a layer, or another node of an earlier one with its parameters; return the outputs' numbers."""
         layer = node.layer
         assert layer is not None
         inputs = (ctypes.c_int32 * max(len(node.inputs), 1))(*[self.ids[id(v)] for v in node.inputs])
@@ -209,19 +210,13 @@ class Builder:
         if layer.entry.get("variadic_outputs"):
             count = MOST_OUTPUTS
         outputs = (ctypes.c_int32 * count)()
-        attributes = layer.encode()
-        check(
-            library.denpa_graph_add(
-                self.handle.pointer,
-                layer.kind.encode(),
-                c_text(name),
-                attributes.pointer,
-                inputs,
-                len(node.inputs),
-                outputs,
-                count,
-            )
-        )
+        ends = inputs, len(node.inputs), outputs, count
+        graph = self.handle.pointer
+        if shares is not None:
+            check(library.denpa_graph_share(graph, c_text(shares), c_text(name), *ends))
+        else:
+            given = layer.encode()
+            check(library.denpa_graph_add(graph, layer.kind.encode(), c_text(name), given.pointer, *ends))
         return [number for number in outputs if number >= 0]
 
     def value(self, node: Node, number: int) -> Value:
@@ -235,16 +230,20 @@ class Builder:
         kind = DTYPES[dtype.value]
         return Value(node, shape, kind if kind.kind in "iu" else None)
 
-    def fresh_name(self, layer: Applicable) -> str:
-        """Return the layer's own name, or dense_1, dense_2 ... after its kind."""
-        if layer.name:
+    def fresh_name(self, layer: Applicable, again: bool) -> str:
+        """Return the layer's own name, or dense_1, dense_2 ... after its kind.
+
+        One that is applied again is called name_2, name_3 ... if it has a name.
+        """
+        if layer.name and not again:
             return layer.name
-        kind = layer.kind.rpartition(".")[2]
-        while True:
-            self.counts[kind] = self.counts.get(kind, 0) + 1
-            name = f"{kind}_{self.counts[kind]}"
-            if name not in self.taken:
-                return name
+        stem = layer.name or layer.kind.rpartition(".")[2]
+        number = self.counts.get(stem, 1 if layer.name else 0) + 1
+        while f"{stem}_{number}" in self.taken:
+            number += 1
+        self.counts[stem] = number
+        self.taken.add(f"{stem}_{number}")
+        return f"{stem}_{number}"
 
     def build(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> list[int]:
         """Add all nodes that the outputs depend on, in the order of creation; return the outputs' numbers."""
@@ -258,16 +257,15 @@ class Builder:
                 raise InvalidArgument(f"input {value.node.name or number} is not needed by any output")
             self.ids[id(value)] = self.add_input(value, value.node.name)
         self.taken = {n.layer.name for n in nodes if n.layer is not None and n.layer.name}
-        seen: set[int] = set()
+        first: dict[int, str] = {}
         for node in sorted(nodes, key=lambda n: n.number):
             if node.layer is None:
                 continue
-            if id(node.layer) in seen and node.layer.entry.get("parameters"):
-                raise InvalidArgument(
-                    f"{node.layer!r} is used twice in one network: sharing weights is not supported"
-                )
-            seen.add(id(node.layer))
-            for value, number in zip(node.outputs, self.add_node(node, self.fresh_name(node.layer))):
+            owner = first.get(id(node.layer))
+            name = self.fresh_name(node.layer, owner is not None)
+            first.setdefault(id(node.layer), name)
+            shares = owner if node.layer.entry.get("parameters") else None
+            for value, number in zip(node.outputs, self.add_node(node, name, shares)):
                 self.ids[id(value)] = number
         return [self.ids[id(value)] for value in outputs]
 

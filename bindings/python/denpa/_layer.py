@@ -32,7 +32,8 @@ class Layer(Described):
     def __call__(self, *values: Value | Sequence[Value]) -> Any:
         """Return the layer's output in a graph.
 
-        A layer with several inputs takes them as a list or as separate arguments.
+        A layer with several inputs takes them as a list or as separate arguments. Applied again in the same
+        network, it computes with the same parameters.
         """
         flat: list[Value] = []
         for value in values:

@@ -99,9 +99,11 @@ class Parts:
         trained, shown = set(native.trained()), native.names.shown
         lines = [("layer", "kind", "parameters", "count", "trained")]
         for name, node in native.nodes().items():
-            own = native.names.of_node(name)
+            shared = node.get("shares")
+            own = native.names.of_node(shared or name)
             listed = ", ".join(f"{shown[full]} {native.shapes[full]}" for full in own)
-            count = sum(element_count(native.shapes[full]) for full in own)
+            listed = f"those of {shared}" if shared else listed
+            count = 0 if shared else sum(element_count(native.shapes[full]) for full in own)
             answer = "yes" if not trained.isdisjoint(own) else "no"
             lines.append((name, node["kind"], listed, str(count), answer if own else ""))
         widths = [max(len(line[column]) for line in lines) for column in range(5)]
