@@ -739,9 +739,9 @@ for two sequences.
 have other shapes as long as the parameters would have the same ones. `name`, `inputs` and `outputs` are as
 for denpa_graph_add. The parameters exist once: they are named after the earlier layer, listed, counted
 and saved once, and their gradient is the sum of what both layers contribute. Each layer draws random
-numbers of its own. A state, such as the running mean of batch_norm, is changed by one layer after the other, in
-the order in which they were added. A model whose outputs do not need the earlier layer names the
-parameters after the first of those layers that they need.
+numbers of its own. A state, such as the running mean of batch_norm, is changed by one layer after the
+other, in the order in which they were added. A model whose outputs do not need the earlier layer names
+the parameters after the first of those layers that they need.
 
 Returns DENPA_NOT_FOUND if the graph has no layer `node`, DENPA_BAD_ARGUMENT if it is an input,
 DENPA_BAD_SHAPE if the inputs need parameters of other shapes, DENPA_NOT_SUPPORTED for a layer of a plugin
