@@ -183,6 +183,24 @@ denpa_status denpa_graph_share(denpa_graph *graph, const char *node, const char 
                                const denpa_value *inputs, int32_t input_count, denpa_value *outputs,
                                int32_t output_count);
 
+/* Adds all layers of a model to a graph: an encoder that was trained before becomes a part of another
+ * network.
+ *
+ * A layer "dense_1" of the model is "encoder-dense_1" in the graph if `name` is "encoder". `inputs` take the
+ * place of the model's inputs, as many as it has and of their shapes (an open extent may be known here), and
+ * `outputs` are the values of its outputs. If `shares` is not NULL, the same model was added under that name
+ * before, and its layers have the parameters of those; otherwise they have parameters of their own. The
+ * graph takes over no values of parameters and does not refer to the model. To begin with the model's values,
+ * copy each parameter "p" with denpa_model_view and denpa_model_set to "encoder-p" of the new model.
+ *
+ * Nothing is added if the call fails. Returns DENPA_BAD_ARGUMENT if the numbers of inputs or outputs differ
+ * or `shares` is not the name of such a model, DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if the inputs do not suit
+ * the model, DENPA_ALREADY_EXISTS if a name is taken, and otherwise what denpa_graph_add and
+ * denpa_graph_share return. */
+denpa_status denpa_graph_add_model(denpa_graph *graph, denpa_model *model, const char *name,
+                                   const char *shares, const denpa_value *inputs, int32_t input_count,
+                                   denpa_value *outputs, int32_t output_count);
+
 /* Describes a value: its element type, its rank and its extents, of which dim[0] is the batch, DENPA_BATCH,
  * and those that depend on an open extent are DENPA_ANY. Any of the last three arguments may be NULL; `dim`
  * must have room for DENPA_MAX_RANK extents.

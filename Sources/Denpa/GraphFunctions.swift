@@ -94,6 +94,29 @@ public func denpa_graph_share(
   }
 }
 
+@implementation @_cdecl("denpa_graph_add_model")
+public func denpa_graph_add_model(
+  _ graph: OpaquePointer!, _ model: OpaquePointer!, _ name: UnsafePointer<CChar>!,
+  _ shares: UnsafePointer<CChar>!, _ inputs: UnsafePointer<denpa_value>!, _ input_count: Int32,
+  _ outputs: UnsafeMutablePointer<denpa_value>!, _ output_count: Int32
+) -> denpa_status {
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
+      try change(graph) { graph throws(DenpaError) in
+        let name = try requireName(name, "the model's name in the graph")
+        let earlier = try shares.map { shares throws(DenpaError) in
+          try requireName(shares, "the name of the model whose parameters are shared")
+        }
+        let values = try read(inputs, input_count, outputs, output_count, "model \"\(name)\"")
+        try checkMemory("a graph")
+        let made = try graph.add(
+          model, name: name, sharing: earlier, inputs: values, outputCount: Int(output_count))
+        write(made, outputs, output_count)
+      }
+    }
+  }
+}
+
 /// Reads the values that a layer is applied to, and checks that there is room for its outputs.
 private func read(
   _ inputs: UnsafePointer<denpa_value>?, _ inputCount: Int32, _ outputs: UnsafeMutablePointer<denpa_value>?,

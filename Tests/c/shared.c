@@ -199,8 +199,53 @@ static void own_layers(void) {
   NEAR(values(&sum)[0], 4 * 204.0 / 8, 1e-12);
 }
 
+/* A model within another one, twice with the same parameters: named after it, and with its values if they are copied. */
+static void models(void) {
+  denpa_model *inner = two_layers(3, 4, "tanh", 2, DENPA_FLOAT64, 5), *m;
+  denpa_graph *g = new_graph();
+  denpa_value a = add_input(g, "a", 3), b = add_input(g, "b", 3), pair[2], y, z = -7;
+  double xs[6] = {1, 2, 3, -1, 0.5, 0.25}, h[4], k[4], out[4];
+  denpa_tensor in[2], A = denpa_f64(xs, 2, 3), H = denpa_f64(h, 2, 2), K = denpa_f64(k, 2, 2), Y = denpa_f64(out, 2, 2);
+  int32_t parameters, i;
+  denpa_session *s;
+  OK(denpa_graph_add_model(g, inner, "encoder", NULL, &a, 1, &pair[0], 1));
+  STATUS(denpa_graph_add_model(g, inner, "encoder", NULL, &b, 1, &z, 1), DENPA_ALREADY_EXISTS);
+  CHECK(strstr(denpa_last_error(), "encoder-hidden") != NULL);
+  OK(denpa_graph_add_model(g, inner, "second", "encoder", &b, 1, &pair[1], 1));
+  STATUS(denpa_graph_add_model(g, inner, "third", "encode", &b, 1, &z, 1), DENPA_BAD_ARGUMENT);
+  CHECK(strstr(denpa_last_error(), "encode-hidden") != NULL);
+  STATUS(denpa_graph_add_model(g, inner, "third", NULL, &pair[0], 1, &z, 1), DENPA_BAD_SHAPE);
+  CHECK(strstr(denpa_last_error(), "model \"third\": input \"x\": expected (rows, 3), got (rows, 2)") != NULL);
+  EQUAL(z, -7);
+  OK(denpa_graph_add(g, "subtract", "y", NULL, pair, 2, &y, 1));
+  m = finish_model(g, &y, 1, DENPA_FLOAT64, 1);
+  OK(denpa_model_counts(m, NULL, NULL, &parameters));
+  EQUAL(parameters, 4);
+  for (i = 0; i < 4; i++) {
+    OPTIONS(denpa_port, port);
+    denpa_tensor view;
+    char name[64];
+    OK(denpa_model_parameter(inner, i, &port));
+    snprintf(name, sizeof name, "encoder-%s", port.name);
+    OK(denpa_model_view(inner, port.name, &view));
+    OK(denpa_model_set(m, name, &view));
+  }
+  s = new_session(inner, 2, 0);
+  in[0] = A;
+  OK(denpa_predict(s, in, 1, &H, 1));
+  in[0] = denpa_f64(xs + 3, 1, 3), K = denpa_f64(k, 1, 2);
+  OK(denpa_predict(s, in, 1, &K, 1));
+  in[0] = A, in[1] = A; /* the same rows: the difference is 0 */
+  OK(denpa_predict(new_session(m, 2, 0), in, 2, &Y, 1));
+  for (i = 0; i < 4; i++) CHECK(out[i] == 0);
+  in[0] = denpa_f64(xs, 1, 3), in[1] = denpa_f64(xs + 3, 1, 3), Y = denpa_f64(out, 1, 2);
+  OK(denpa_predict(new_session(m, 1, 0), in, 2, &Y, 1));
+  for (i = 0; i < 2; i++) CHECK(out[i] == h[i] - k[i]);
+}
+
 static const test_case tests[] = {
     {"gradients", gradients}, {"once", once}, {"pruned", pruned}, {"refusals", refusals}, {"own_layers", own_layers},
+    {"models", models},
 };
 
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

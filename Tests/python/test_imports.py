@@ -30,6 +30,7 @@ GROUPS = {
         "_trainers",
         "_parameters",
         "_nodes",
+        "_nested",
         "_prediction",
         "_training",
         "_history",

@@ -747,6 +747,24 @@ Returns DENPA_NOT_FOUND if the graph has no layer `node`, DENPA_BAD_ARGUMENT if 
 DENPA_BAD_SHAPE if the inputs need parameters of other shapes, DENPA_NOT_SUPPORTED for a layer of a plugin
 or of the program that has a state, and otherwise what denpa_graph_add returns.""",
     ),
+    "denpa_graph_add_model": (
+        c_int32,
+        [POINTER(Graph), POINTER(Model), c_char_p, c_char_p, POINTER(c_int32), c_int32, POINTER(c_int32), c_int32],
+        """Adds all layers of a model to a graph: an encoder that was trained before becomes a part of another
+network.
+
+A layer "dense_1" of the model is "encoder-dense_1" in the graph if `name` is "encoder". `inputs` take the
+place of the model's inputs, as many as it has and of their shapes (an open extent may be known here), and
+`outputs` are the values of its outputs. If `shares` is not NULL, the same model was added under that name
+before, and its layers have the parameters of those; otherwise they have parameters of their own. The
+graph takes over no values of parameters and does not refer to the model. To begin with the model's values,
+copy each parameter "p" with denpa_model_view and denpa_model_set to "encoder-p" of the new model.
+
+Nothing is added if the call fails. Returns DENPA_BAD_ARGUMENT if the numbers of inputs or outputs differ
+or `shares` is not the name of such a model, DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if the inputs do not suit
+the model, DENPA_ALREADY_EXISTS if a name is taken, and otherwise what denpa_graph_add and
+denpa_graph_share return.""",
+    ),
     "denpa_graph_shape": (
         c_int32,
         [POINTER(Graph), c_int32, POINTER(c_int32), POINTER(c_int32), POINTER(c_int64)],

@@ -11,7 +11,6 @@ import numpy as np
 
 from . import _abi as abi
 from ._arrays import CODES, DTYPES, DType, sample_shape
-from ._attributes import Encoded
 from ._call import Handle, c_text, check, create, library
 from ._indexing import part
 from ._kinds import find
@@ -22,9 +21,7 @@ MOST_OUTPUTS = 64  # of a layer that has as many as its attributes say
 
 
 class Applicable(Protocol):
-    """What the graph knows of a layer."""
-
-    name: str | None
+    """What the graph knows of a layer, or of a network that is a layer of another one."""
 
     @property
     def kind(self) -> str: ...
@@ -32,7 +29,13 @@ class Applicable(Protocol):
     @property
     def entry(self) -> Mapping[str, Any]: ...
 
-    def encode(self) -> Encoded: ...
+    def add_to(self, graph: Handle, name: str, shares: str | None, ends: tuple[Any, ...]) -> None:
+        """Add it to the engine's graph, with its inputs and outputs; `shares` is its name where it was added
+        before.
+        """
+
+    def fill(self, model: Handle, name: str) -> None:
+        """Give the parameters that it has under that name in a new model their first values."""
 
 
 class Node:
@@ -162,7 +165,7 @@ def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Va
     return node.outputs[0]
 
 
-def apply(layer: Applicable, inputs: Sequence[Value]) -> Value | list[Value]:
+def apply(layer: Applicable, inputs: Sequence[Value], name: str | None) -> tuple[Value, ...]:
     """Apply a layer to values and return its outputs. Their shapes are inferred and checked at once."""
     for value in inputs:
         if not isinstance(value, Value):
@@ -170,13 +173,13 @@ def apply(layer: Applicable, inputs: Sequence[Value]) -> Value | list[Value]:
                 f"{layer.kind} is called with values of a graph (denpa.Input(...)), "
                 f"got {type(value).__name__}; for arrays there is .forward(x)"
             )
-    node = Node(layer, inputs, layer.name)
+    node = Node(layer, inputs, name)
     scratch = Builder()
     for value in inputs:
         scratch.ids[id(value)] = scratch.add_input(value, None)
-    numbers = scratch.add_node(node, layer.name or layer.kind.rpartition(".")[2])
+    numbers = scratch.add_node(node, name or layer.kind.rpartition(".")[2])
     node.outputs = tuple(scratch.value(node, number) for number in numbers)
-    return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
+    return node.outputs
 
 
 class Builder:
@@ -187,6 +190,7 @@ class Builder:
         self.ids: dict[int, int] = {}
         self.taken: set[str] = set()
         self.counts: dict[str, int] = {}
+        self.named: list[tuple[Applicable, str]] = []
 
     def add_input(self, value: Value, name: str | None) -> int:
         sample = [abi.ANY if extent is None else extent for extent in value.shape[1:]]
@@ -210,13 +214,7 @@ class Builder:
         if layer.entry.get("variadic_outputs"):
             count = MOST_OUTPUTS
         outputs = (ctypes.c_int32 * count)()
-        ends = inputs, len(node.inputs), outputs, count
-        graph = self.handle.pointer
-        if shares is not None:
-            check(library.denpa_graph_share(graph, c_text(shares), c_text(name), *ends))
-        else:
-            given = layer.encode()
-            check(library.denpa_graph_add(graph, layer.kind.encode(), c_text(name), given.pointer, *ends))
+        layer.add_to(self.handle, name, shares, (inputs, len(node.inputs), outputs, count))
         return [number for number in outputs if number >= 0]
 
     def value(self, node: Node, number: int) -> Value:
@@ -230,15 +228,15 @@ class Builder:
         kind = DTYPES[dtype.value]
         return Value(node, shape, kind if kind.kind in "iu" else None)
 
-    def fresh_name(self, layer: Applicable, again: bool) -> str:
-        """Return the layer's own name, or dense_1, dense_2 ... after its kind.
+    def fresh_name(self, node: Node, kind: str, before: str | None) -> str:
+        """Return the node's own name, or dense_1, dense_2 ... after its kind.
 
-        One that is applied again is called name_2, name_3 ... if it has a name.
+        If its layer is in the network already, under the name `before`, it is called name_2, name_3 ...
         """
-        if layer.name and not again:
-            return layer.name
-        stem = layer.name or layer.kind.rpartition(".")[2]
-        number = self.counts.get(stem, 1 if layer.name else 0) + 1
+        if node.name and node.name != before:
+            return node.name
+        stem = node.name or kind.rpartition(".")[2]
+        number = self.counts.get(stem, 1 if node.name else 0) + 1
         while f"{stem}_{number}" in self.taken:
             number += 1
         self.counts[stem] = number
@@ -256,14 +254,15 @@ class Builder:
             if value.node not in nodes:
                 raise InvalidArgument(f"input {value.node.name or number} is not needed by any output")
             self.ids[id(value)] = self.add_input(value, value.node.name)
-        self.taken = {n.layer.name for n in nodes if n.layer is not None and n.layer.name}
+        self.taken = {node.name for node in nodes if node.layer is not None and node.name}
         first: dict[int, str] = {}
         for node in sorted(nodes, key=lambda n: n.number):
             if node.layer is None:
                 continue
             owner = first.get(id(node.layer))
-            name = self.fresh_name(node.layer, owner is not None)
+            name = self.fresh_name(node, node.layer.kind, owner)
             first.setdefault(id(node.layer), name)
+            self.named.append((node.layer, name))
             shares = owner if node.layer.entry.get("parameters") else None
             for value, number in zip(node.outputs, self.add_node(node, name, shares)):
                 self.ids[id(value)] = number
@@ -288,6 +287,9 @@ def model(inputs: Sequence[Value], outputs: Sequence[Value], dtype: np.dtype[Any
     numbers = builder.build(inputs, outputs)
     options = abi.ModelOptions(ctypes.sizeof(abi.ModelOptions), CODES[dtype], 0, seed)
     array = (ctypes.c_int32 * len(numbers))(*numbers)
-    return create(
+    made = create(
         abi.Model, "denpa_model_create", builder.handle.pointer, array, len(numbers), ctypes.byref(options)
     )
+    for layer, name in builder.named:
+        layer.fill(made, name)
+    return made

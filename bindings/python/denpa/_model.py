@@ -63,6 +63,13 @@ class Model:
         self._parts.native.require_open()
         return self._parts
 
+    def __call__(self, *values: Any, name: str | None = None) -> Any:
+        """Return the outputs for values of a graph. The network made of them has a copy of this one.
+
+        Its layer dense_1 is <name>-dense_1 there; `name` is model_1, model_2 ... unless it is given.
+        """
+        return self._open.nested.apply(values, name)
+
     # -- names and parameters --------------------------------------------------------------------------------
 
     @property
@@ -300,14 +307,8 @@ class Model:
         of float inputs. raise_on_failure: raise ProofFailed if a gradient is wrong.
         """
         return self._open.derivatives.check(
-            x,
-            t,
-            loss,
-            step=step,
-            tolerance=tolerance,
-            max_elements=max_elements,
-            inputs=inputs,
-            raise_on_failure=raise_on_failure,
+            x, t, loss, step=step, tolerance=tolerance, max_elements=max_elements, inputs=inputs,
+            raise_on_failure=raise_on_failure
         )
 
     # -- files and copies ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from ._derivatives import Derivatives
 from ._evaluation import Evaluation
 from ._fit import Fitting
 from ._native import NativeModel, element_count
+from ._nested import Nested
 from ._nodes import NodeView, NodeViews
 from ._open_loop import OpenLoop
 from ._parameters import Parameters
@@ -42,6 +43,7 @@ class Parts:
         self.evaluation = Evaluation(ports, weights, trainers, settings)
         self.open_loop = OpenLoop(native, ports, weights, trainers, self.prediction)
         self.derivatives = Derivatives(native, ports, weights, trainers, settings)
+        self.nested = Nested(native, ports, weights)
 
     def parameters(self) -> Parameters:
         return Parameters(self.native.names, self.native.shapes, self.weights)
