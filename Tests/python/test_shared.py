@@ -40,16 +40,32 @@ def test_values_and_gradients():
 
 
 @pytest.mark.parametrize("rows", [1, 7])
-def test_gradients_are_added_to_those_before(rows):
-    net = twins()
-    inputs, dy = [numbers(rows, 3), numbers(rows, 3, seed=1)], numbers(rows, 2, seed=2)
-    net.forward(inputs, training=True)
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (dp.Dense(3), (3,)),
+        (dp.Conv2D(filters=4, kernel=3, padding="same", groups=2), (3, 3, 4)),  # written part by part
+        (dp.PReLU(), (4,)),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+def test_gradients_are_added_to_those_before(rows, layer, shape):
+    x = dp.Input(shape)
+    net = dp.Model(x, layer(layer(x)), dtype="float64")
+    given, dy = numbers(rows, *shape, low=-1), numbers(rows, *shape, seed=2)
+    net.forward(given, training=True)
     net.backward(dy)
     once = {name: np.array(value) for name, value in net.grads.items()}
-    net.forward(inputs, training=True)
+    assert all(value.any() for value in once.values())
+    net.forward(given, training=True)
     net.backward(dy)
     for name, value in once.items():
         assert_allclose(net.grads[name], 2 * value, rtol=1e-12, atol=1e-14)
+    net.zero_grads()
+    net.forward(given, training=True)
+    net.backward(dy)
+    for name, value in once.items():
+        assert_array_equal(net.grads[name], value)
 
 
 @pytest.mark.parametrize(
