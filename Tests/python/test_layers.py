@@ -256,6 +256,25 @@ def test_conv2d_learns_with_bias_and_activation():
     assert history["accuracy"][-1] > 0.95
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_conv2d_of_one_image_by_several_threads(rows):
+    """Windows that overlap are added by one thread: the gradient has the same bits for any number of them."""
+    x, dy = numbers(rows, 20, 12, 17), numbers(rows, 20, 6, 2, seed=1)
+    results, before = [], dp.threads()
+    for threads in (1, 2, 3, 4):
+        dp.set_threads(threads)
+        try:
+            layer = dp.Conv2D(filters=2, kernel=3, strides=(1, 2), padding="same")
+            net = dp.Sequential([layer], input_shape=(20, 12, 17), seed=5)
+            for _ in range(40):
+                net.forward(x, training=True)
+                results.append(net.backward(dy))
+        finally:
+            dp.set_threads(before)
+    for other in results[1:]:
+        assert_array_equal(results[0], other)
+
+
 def test_conv2d_refusals():
     with pytest.raises(dp.ShapeError, match="smaller than a window of 3×3"):
         dp.Conv2D(filters=1, kernel=3)(dp.Input((2, 5, 1)))

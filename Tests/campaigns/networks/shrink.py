@@ -21,7 +21,7 @@ def shrink(spec, fails, seconds):
             tried.add(key)
             try:
                 Net(candidate)
-            except Invalid:
+            except (Invalid, KeyError):  # KeyError: a required attribute is gone
                 continue
             if fails(candidate):
                 spec, changed = candidate, True
