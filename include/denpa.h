@@ -165,6 +165,42 @@ denpa_status denpa_graph_add(denpa_graph *graph, const char *kind, const char *n
                              const denpa_attribute *attributes, const denpa_value *inputs,
                              int32_t input_count, denpa_value *outputs, int32_t output_count);
 
+/* Adds a layer that computes with the parameters of an earlier one: one encoder for two inputs, one embedding
+ * for two sequences.
+ *
+ * `node` is the name of the earlier layer; the new one is of its kind and has its attributes. The inputs may
+ * have other shapes as long as the parameters would have the same ones. `name`, `inputs` and `outputs` are as
+ * for denpa_graph_add. The parameters exist once: they are named after the earlier layer, listed, counted
+ * and saved once, and their gradient is the sum of what both layers contribute. Each layer draws random
+ * numbers of its own. A state, such as the running mean of batch_norm, is changed by one layer after the
+ * other, in the order in which they were added. A model whose outputs do not need the earlier layer names
+ * the parameters after the first of those layers that they need.
+ *
+ * Returns DENPA_NOT_FOUND if the graph has no layer `node`, DENPA_BAD_ARGUMENT if it is an input,
+ * DENPA_BAD_SHAPE if the inputs need parameters of other shapes, DENPA_NOT_SUPPORTED for a layer of a plugin
+ * or of the program that has a state, and otherwise what denpa_graph_add returns. */
+denpa_status denpa_graph_share(denpa_graph *graph, const char *node, const char *name,
+                               const denpa_value *inputs, int32_t input_count, denpa_value *outputs,
+                               int32_t output_count);
+
+/* Adds all layers of a model to a graph: an encoder that was trained before becomes a part of another
+ * network.
+ *
+ * A layer "dense_1" of the model is "encoder-dense_1" in the graph if `name` is "encoder". `inputs` take the
+ * place of the model's inputs, as many as it has and of their shapes (an open extent may be known here), and
+ * `outputs` are the values of its outputs. If `shares` is not NULL, the same model was added under that name
+ * before, and its layers have the parameters of those; otherwise they have parameters of their own. The
+ * graph takes over no values of parameters and does not refer to the model. To begin with the model's values,
+ * copy each parameter "p" with denpa_model_view and denpa_model_set to "encoder-p" of the new model.
+ *
+ * Nothing is added if the call fails. Returns DENPA_BAD_ARGUMENT if the numbers of inputs or outputs differ
+ * or `shares` is not the name of such a model, DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if the inputs do not suit
+ * the model, DENPA_ALREADY_EXISTS if a name is taken, and otherwise what denpa_graph_add and
+ * denpa_graph_share return. */
+denpa_status denpa_graph_add_model(denpa_graph *graph, denpa_model *model, const char *name,
+                                   const char *shares, const denpa_value *inputs, int32_t input_count,
+                                   denpa_value *outputs, int32_t output_count);
+
 /* Describes a value: its element type, its rank and its extents, of which dim[0] is the batch, DENPA_BATCH,
  * and those that depend on an open extent are DENPA_ANY. Any of the last three arguments may be NULL; `dim`
  * must have room for DENPA_MAX_RANK extents.
@@ -255,7 +291,8 @@ denpa_status denpa_model_set(denpa_model *model, const char *name, const denpa_t
 denpa_status denpa_model_set_trainable(denpa_model *model, const char *name, int32_t trainable);
 
 /* Writes the model's graph as a JSON text with "dtype", "seed", "inputs", "nodes" (name, kind, attributes,
- * inputs), "outputs" and "frozen" (the parameters that training must not change).
+ * inputs, and in "shares" the layer whose parameters it has, if they are not its own), "outputs" and "frozen"
+ * (the parameters that training must not change).
  *
  * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_model_json(denpa_model *model, char *buffer, int64_t capacity, int64_t *length);

@@ -99,7 +99,8 @@ def parts():
     # In guard mode all memory ends at inaccessible pages and is NaN before it is written. Tests that count
     # allocations (guard mode makes more of them) and tests that run out of memory are left out.
     for name in all_kernel_sets():
-        for test in ("values", "training", "graphs", "layers", "strides", "transactions", "own_layers", "integers"):
+        for test in ("values", "training", "graphs", "layers", "shared", "strides", "transactions", "own_layers",
+                     "integers"):
             yield f"c-{test}-guard-{name}", "plain", 120, [f"build/tests/c/{test}"], {
                 "DENPA_KERNELS": name, "DENPA_GUARD": "1"}
     for name in kernel_sets():

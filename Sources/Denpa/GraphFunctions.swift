@@ -65,23 +65,81 @@ public func denpa_graph_add(
       let kind = try requireName(kind, "the layer's kind")
       let name = try name.map { name throws(DenpaError) in try requireName(name, "the layer's name") }
       let owner: Message = if let name { "\(kind) \"\(name)\"" } else { "\(kind)" }
-      guard (0...1024).contains(input_count), (0...1024).contains(output_count) else {
-        throw DenpaError(
-          .badArgument,
-          "\(owner): expected 0 to 1024 inputs and outputs, got \(input_count) and \(output_count)")
-      }
-      guard (input_count == 0 || inputs != nil), (output_count == 0 || outputs != nil) else {
-        throw DenpaError(.badArgument, "\(owner): the array of inputs or outputs is NULL")
-      }
+      let values = try read(inputs, input_count, outputs, output_count, owner)
       let given = try AttributeReader.list(attributes, owner)
-      let values = (0..<Int(input_count)).map { Int(inputs[$0]) }
       try checkMemory("a graph")
       let made = try graph.add(
         kind, name: name, attributes: given, inputs: values, outputCount: Int(output_count))
-      for index in 0..<Int(output_count) {
-        outputs[index] = index < made.count ? denpa_value(made[index]) : -1
+      write(made, outputs, output_count)
+    }
+  }
+}
+
+@implementation @_cdecl("denpa_graph_share")
+public func denpa_graph_share(
+  _ graph: OpaquePointer!, _ node: UnsafePointer<CChar>!, _ name: UnsafePointer<CChar>!,
+  _ inputs: UnsafePointer<denpa_value>!, _ input_count: Int32, _ outputs: UnsafeMutablePointer<denpa_value>!,
+  _ output_count: Int32
+) -> denpa_status {
+  perform { () throws(DenpaError) in
+    try change(graph) { graph throws(DenpaError) in
+      let node = try requireName(node, "the name of the layer whose parameters are shared")
+      let name = try name.map { name throws(DenpaError) in try requireName(name, "the layer's name") }
+      let owner: Message = if let name { "\"\(name)\"" } else { "the layer that shares \"\(node)\"" }
+      let values = try read(inputs, input_count, outputs, output_count, owner)
+      try checkMemory("a graph")
+      let made = try graph.share(node, name: name, inputs: values, outputCount: Int(output_count))
+      write(made, outputs, output_count)
+    }
+  }
+}
+
+@implementation @_cdecl("denpa_graph_add_model")
+public func denpa_graph_add_model(
+  _ graph: OpaquePointer!, _ model: OpaquePointer!, _ name: UnsafePointer<CChar>!,
+  _ shares: UnsafePointer<CChar>!, _ inputs: UnsafePointer<denpa_value>!, _ input_count: Int32,
+  _ outputs: UnsafeMutablePointer<denpa_value>!, _ output_count: Int32
+) -> denpa_status {
+  perform { () throws(DenpaError) in
+    try withObject(of: model, Handles.model) { model throws(DenpaError) in
+      try change(graph) { graph throws(DenpaError) in
+        let name = try requireName(name, "the model's name in the graph")
+        let earlier = try shares.map { shares throws(DenpaError) in
+          try requireName(shares, "the name of the model whose parameters are shared")
+        }
+        let values = try read(inputs, input_count, outputs, output_count, "model \"\(name)\"")
+        try checkMemory("a graph")
+        let made = try graph.add(
+          model, name: name, sharing: earlier, inputs: values, outputCount: Int(output_count))
+        write(made, outputs, output_count)
       }
     }
+  }
+}
+
+/// Reads the values that a layer is applied to, and checks that there is room for its outputs.
+private func read(
+  _ inputs: UnsafePointer<denpa_value>?, _ inputCount: Int32, _ outputs: UnsafeMutablePointer<denpa_value>?,
+  _ outputCount: Int32, _ owner: Message
+) throws(DenpaError) -> [ValueID] {
+  guard (0...1024).contains(inputCount), (0...1024).contains(outputCount) else {
+    throw DenpaError(
+      .badArgument,
+      "\(owner): expected 0 to 1024 inputs and outputs, got \(inputCount) and \(outputCount)")
+  }
+  guard inputCount == 0 || inputs != nil, outputCount == 0 || outputs != nil else {
+    throw DenpaError(.badArgument, "\(owner): the array of inputs or outputs is NULL")
+  }
+  return UnsafeBufferPointer(start: inputs, count: Int(inputCount)).map { Int($0) }
+}
+
+/// Writes a layer's outputs; -1 where there is more room.
+private func write(
+  _ made: [ValueID], _ outputs: UnsafeMutablePointer<denpa_value>?, _ outputCount: Int32
+) {
+  guard let outputs else { return }
+  for index in 0..<Int(outputCount) {
+    outputs[index] = index < made.count ? denpa_value(made[index]) : -1
   }
 }
 

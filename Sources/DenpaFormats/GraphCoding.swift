@@ -7,6 +7,8 @@ import DenpaGraph
 ///     "shape": [8]}, {"name": "h", "kind": "dense", "version": 1, "attributes": {"units": 32, …}, "inputs":
 ///     ["x"]}], "outputs": ["h"], "frozen": []}
 ///
+/// A node that computes with the parameters of an earlier one names it: "shares": "h".
+///
 /// A value is written as its node's name, followed by ":1", ":2" … for the outputs after the first.
 /// `GraphReader` reads it.
 public enum GraphCoding {
@@ -37,6 +39,7 @@ public enum GraphCoding {
       object["version"] = .integer(Int64(spec.version))
       object["attributes"] = encode(node.attributes)
       object["inputs"] = .strings(node.inputs.map { reference($0, graph) })
+      if let owner = node.shares { object["shares"] = .string(graph.nodes[owner].name) }
     } else if let value = node.outputs.first {
       let type = graph.values[value].type
       object["dtype"] = .string(type.dtype.name)

@@ -134,7 +134,8 @@ struct GraphReader {
 
   private mutating func readNode(_ scanner: inout JSONScanner) throws(DenpaError) {
     let members = try GraphReader.members(
-      &scanner, texts: ["name", "kind", "dtype"], lists: ["version", "shape", "attributes", "inputs"])
+      &scanner, texts: ["name", "kind", "dtype", "shares"],
+      lists: ["version", "shape", "attributes", "inputs"])
     guard let name = members.texts["name"], let kind = members.texts["kind"] else {
       throw DenpaError(.badFile, "a node of the model's graph has no name or no kind")
     }
@@ -166,10 +167,33 @@ struct GraphReader {
       values.append(try value(&inputs))
     }
     let given = try list(&attributes, spec.attributes, "\(kind) \"\(name)\"")
+    if let owner = members.texts["shares"] {
+      try checkShared(owner, kind, given, spec, "\(kind) \"\(name)\"")
+      _ = try graph.share(owner, name: name, inputs: values, registry: registry)
+      return
+    }
     _ = try graph.add(kind, name: name, attributes: given, inputs: values, registry: registry)
     // Before the next node: a graph whose tensors are missing fails at its first node.
     for parameter in graph.nodes.last?.parameters ?? [] {
       _ = try GraphReader.tensor("\(name).\(parameter.name)", TensorType(dtype, parameter.shape), in: file)
+    }
+  }
+
+  /// Checks that a node can share the parameters of `owner`: that it is of the same kind and has the same
+  /// attributes.
+  private func checkShared(
+    _ owner: String, _ kind: String, _ given: [NamedAttribute], _ spec: LayerSpec, _ label: Message
+  ) throws(DenpaError) {
+    guard let index = graph.node(named: owner), graph.nodes[index].kind == kind else {
+      throw DenpaError(
+        .badFile, "\(label) shares the parameters of \"\(owner)\", which is no \(kind) before it")
+    }
+    // As text, in which NaN equals NaN.
+    let attributes = try Attributes(checking: given, against: spec.attributes, owner: label).items
+    let known = graph.nodes[index].attributes
+    guard try GraphCoding.encode(attributes).text() == GraphCoding.encode(known).text() else {
+      throw DenpaError(
+        .badFile, "\(label) shares the parameters of \"\(owner)\", which has other attributes")
     }
   }
 

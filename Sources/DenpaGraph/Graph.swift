@@ -13,6 +13,8 @@ public struct Node: Sendable {
   public var inputs: [ValueID]
   public var outputs: [ValueID]
   public var parameters: [ParameterSpec]
+  /// The earlier node whose parameters it computes with; nil if its parameters are its own.
+  public var shares: Int?
 }
 
 public struct GraphValue: Sendable {
@@ -90,26 +92,44 @@ public struct Graph: Sendable {
       definition, name: name, attributes: given, inputs: inputs, registry: registry, outputCount: outputCount)
   }
 
+  /// Adds a node of the kind and with the attributes of an earlier one, whose parameters it computes with.
+  public mutating func share(
+    _ owner: String, name: String?, inputs: [ValueID], registry: Registry = .shared, outputCount: Int? = nil
+  ) throws(DenpaError) -> [ValueID] {
+    guard let given = nodeNumbers[owner] else {
+      let known = nodes.filter { $0.layer != nil }.map(\.name)
+      throw DenpaError(.notFound, "the graph has no layer \"\(owner)\"; it has \(list: known, limit: 24)")
+    }
+    let kind = nodes[given].kind
+    guard nodes[given].layer != nil else {
+      throw DenpaError(.badArgument, "\(kind) \"\(owner)\" is no layer, so there is nothing to be shared")
+    }
+    let name = try checkedName(name, kind: kind)
+    return try add(
+      try registry.layer(kind), name: name, attributes: nodes[given].attributes, inputs: inputs,
+      registry: registry, outputCount: outputCount, sharing: nodes[given].shares ?? given)
+  }
+
   mutating func add(
     _ definition: LayerDefinition, name: String, attributes given: [NamedAttribute], inputs: [ValueID],
-    registry: Registry = .shared, outputCount: Int? = nil
+    registry: Registry = .shared, outputCount: Int? = nil, sharing owner: Int? = nil
   ) throws(DenpaError) -> [ValueID] {
     let spec = definition.spec
-    let owner: Message = "\(spec.kind) \"\(name)\""
+    let label: Message = "\(spec.kind) \"\(name)\""
     let enough = spec.variadic ? inputs.count >= spec.inputs.count : inputs.count == spec.inputs.count
     guard enough else {
       throw DenpaError(
         .badArgument,
-        "\(owner): expected \(spec.variadic ? "at least " : "")\(spec.inputs.count) input(s) (\(list: spec.inputs)), got \(inputs.count)"
+        "\(label): expected \(spec.variadic ? "at least " : "")\(spec.inputs.count) input(s) (\(list: spec.inputs)), got \(inputs.count)"
       )
     }
     for value in inputs {
       guard values.indices.contains(value) else {
         throw DenpaError(
-          .badArgument, "\(owner): \(value) is no value of this graph (it has \(values.count))")
+          .badArgument, "\(label): \(value) is no value of this graph (it has \(values.count))")
       }
     }
-    let attributes = try Attributes(checking: given, against: spec.attributes, owner: owner)
+    let attributes = try Attributes(checking: given, against: spec.attributes, owner: label)
     let layer: any Layer
     let types: [TensorType]
     let parameters: [ParameterSpec]
@@ -123,21 +143,44 @@ public struct Graph: Sendable {
           throw error.inside("\(parameter.name)")
         }
       }
+      if let owner { try checkShared(parameters, of: nodes[owner], by: layer) }
       let room = outputCount ?? types.count
       guard spec.variadicOutputs ? types.count <= room : types.count == room else {
         throw DenpaError(.badArgument, "it has \(types.count) output(s), got room for \(outputCount ?? 0)")
       }
     } catch {
-      throw error.inside(owner)
+      throw error.inside(label)
     }
     let first = values.count
     let outputs = Array(first..<first + types.count)
     try append(
       Node(
         name: name, kind: spec.kind, attributes: attributes.items, layer: layer, spec: spec, inputs: inputs,
-        outputs: outputs, parameters: parameters),
+        outputs: outputs, parameters: parameters, shares: owner),
       types: types)
     return outputs
+  }
+
+  /// Checks that the parameters of `owner` are those that another node of its kind needs.
+  private func checkShared(
+    _ parameters: [ParameterSpec], of owner: Node, by layer: any Layer
+  ) throws(DenpaError) {
+    let what: Message = "the parameters of \(owner.kind) \"\(owner.name)\""
+    if let state = parameters.first(where: { $0.role == .state }), layer is any ForeignLayer {
+      // Its backward may read the state that its own forward has left.
+      throw DenpaError(
+        .notSupported,
+        "\(what) cannot be shared: a layer from outside the library has its state \"\(state.name)\" to itself"
+      )
+    }
+    guard parameters.map(\.name) == owner.parameters.map(\.name) else {
+      throw DenpaError(.badShape, "\(what) do not fit: these inputs need others")
+    }
+    for (needed, known) in zip(parameters, owner.parameters) where needed.shape != known.shape {
+      throw DenpaError(
+        .badShape,
+        "\(what) do not fit: \(known.name) is \(known.shape) there, and these inputs need \(needed.shape)")
+    }
   }
 
   private mutating func append(_ node: Node, types: [TensorType]) throws(DenpaError) {
@@ -207,8 +250,13 @@ public struct Graph: Sendable {
     }
     var result = Graph()
     var number = Array(repeating: -1, count: values.count)
+    // Of nodes that share parameters, the first that remains is the one that has them.
+    var owner: [Int?] = Array(repeating: nil, count: nodes.count)
     for index in nodes.indices where needed[index] {
       var node = nodes[index]
+      let shared = node.shares ?? index
+      node.shares = owner[shared]
+      if owner[shared] == nil { owner[shared] = result.nodes.count }
       let first = result.values.count
       for (offset, value) in node.outputs.enumerated() { number[value] = first + offset }
       let types = node.outputs.map { values[$0].type }

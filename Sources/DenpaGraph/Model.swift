@@ -39,7 +39,7 @@ public final class Model: @unchecked Sendable {
   public let seed: UInt64
   /// Whether an input has an open extent.
   public let isOpen: Bool
-  /// The numbers of each node's parameters.
+  /// The numbers of each node's parameters; those of nodes that share them are the same.
   public let parameterNumbers: [[Int]]
   public let layout: ParameterLayout
   let store: ParameterStore
@@ -88,6 +88,10 @@ public final class Model: @unchecked Sendable {
     var table: [Parameter] = []
     var numbers: [[Int]] = []
     for (index, node) in graph.nodes.enumerated() {
+      if let owner = node.shares {
+        numbers.append(numbers[owner])
+        continue
+      }
       numbers.append(node.parameters.indices.map { table.count + $0 })
       for spec in node.parameters {
         table.append(

@@ -83,7 +83,9 @@ struct Passes {
       else { continue }
       let p = ops[index].reads[0]
       guard tensors[p].role == .temporary, writers[p].count == 1, let first = writers[p].first,
-        ops[first].operation is SoftmaxOperation
+        // Along another axis than the last one it writes a view of p.
+        ops[first].writes[0]?.tensor == p,
+        let softmax = ops[first].operation as? SoftmaxOperation, !softmax.isLog
       else { continue }
       let logits = ops[first].reads[0]
       // Whoever else reads p (a prediction that is looked at, the softmax's own gradient) finds it where it
@@ -264,7 +266,7 @@ struct Passes {
   }
 
   /// The first write of a gradient overwrites, the others add. Gradients of parameters ask the executor at
-  /// the first write. What cannot add, or cannot write a view with gaps, writes to its own memory and is
+  /// the first write. A state is overwritten by each of the nodes that share it. What cannot add, or cannot write a view with gaps, writes to its own memory and is
   /// copied from there.
   mutating func chooseModes() {
     var written = Set<TensorID>()
@@ -275,7 +277,9 @@ struct Passes {
         guard var destination = op.writes[slot] else { continue }
         let base = tensors.storage(destination.tensor)
         let isFirst = written.insert(base).inserted
-        if !isFirst, !divided.contains(base) {
+        if case .parameter = tensors[base].role {
+          destination.mode = .overwrite
+        } else if !isFirst, !divided.contains(base) {
           destination.mode = .add
         } else if case .parameterGradient = tensors[base].role {
           destination.mode = .runtime

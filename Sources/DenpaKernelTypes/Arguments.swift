@@ -185,14 +185,15 @@ public struct ColumnSumArguments {
   public init() {}
 }
 
-/// Each row of y = softmax of the row of x, shifted by the row's maximum. x and y may be the same memory.
+/// Each row of y = softmax of the row of x, or its logarithm, shifted by the row's maximum. x and y may be the
+/// same memory.
 public struct SoftmaxArguments {
   public var rows = 0, columns = 0
   public var x: Const? = nil, y: Mutable? = nil
   public init() {}
 }
 
-/// dx (+)= y ∘ (dy − Σ dy∘y), row by row.
+/// dx (+)= y ∘ (dy − Σ dy∘y), of the logarithm dx (+)= dy − e^y·Σ dy, row by row.
 public struct SoftmaxGradientArguments {
   public var rows = 0, columns = 0
   public var accumulate: Int32 = 0

@@ -102,6 +102,24 @@ public struct DropoutArguments {
   public init() {}
 }
 
+/// y = x + deviation·n while training, y = x otherwise; n is a standard normal number, the same for the same
+/// seed, node, forward and element.
+///
+/// Of each block of 32 elements, elements l and l + 16, with l = 8·h + i below 16, have √(−2·log u)·cos 2πv and
+/// √(−2·log u)·sin 2πv (Box and Muller, 1958), where u = (a + 1)/2²⁴, v = b/2²⁴, and a and b are the upper 24
+/// bits of words h and h + 2 of Philox4x32-10 at counter 8·block + i. So |n| < 5.8, and both are exact in
+/// float32.
+public struct GaussianNoiseArguments {
+  public var count = 0
+  public var deviation = 0.0
+  public var key: (UInt32, UInt32) = (0, 0)
+  /// Which forward, and whether it trains; the kernel copies both from the run.
+  public var draw: UInt64 = 0
+  public var training: Int32 = 0
+  public var x: Const? = nil, y: Mutable? = nil
+  public init() {}
+}
+
 /// y (+)= 0; then row indices[i] of y += row i of x, in the order of i: the gradient of a table of rows.
 /// Indices that y does not have are skipped.
 public struct AddRowsArguments {

@@ -7,9 +7,9 @@ public enum Kernel: Int, Sendable, CaseIterable {
   case scale, finite
   case stridedCopy
   case columnSum, sumAxes, maxAxes, maxAxesGradient
-  case dropout
+  case dropout, gaussianNoise
   case addRows
-  case softmax, softmaxGradient
+  case softmax, softmaxGradient, logSoftmax, logSoftmaxGradient
   case crossEntropy, crossEntropyGradient, classTargets
   case squaredError, squaredErrorGradient
   case elementLoss, cosineLoss

@@ -67,11 +67,19 @@ private func step(_ kernel: Kernel) -> Step {
       divide(MaxAxesGradient<V>.self, $0, $1) { c, k, _ in runChunk(MaxAxesGradient<V>.self, c, k) }
     }
   case .dropout: return { Dropout<V>.call($0, $1) { c, k, _ in runChunk(Dropout<V>.self, c, k) } }
+  case .gaussianNoise:
+    return { GaussianNoise<V>.call($0, $1) { c, k, _ in runChunk(GaussianNoise<V>.self, c, k) } }
   case .addRows:
     return { divide(AddRows<V>.self, $0, $1) { c, k, _ in runChunk(AddRows<V>.self, c, k) } }
   case .softmax: return { divide(Softmax<V>.self, $0, $1) { c, k, _ in runChunk(Softmax<V>.self, c, k) } }
   case .softmaxGradient:
     return { divide(SoftmaxGradient<V>.self, $0, $1) { c, k, _ in runChunk(SoftmaxGradient<V>.self, c, k) } }
+  case .logSoftmax:
+    return { divide(LogSoftmax<V>.self, $0, $1) { c, k, _ in runChunk(LogSoftmax<V>.self, c, k) } }
+  case .logSoftmaxGradient:
+    return {
+      divide(LogSoftmaxGradient<V>.self, $0, $1) { c, k, _ in runChunk(LogSoftmaxGradient<V>.self, c, k) }
+    }
   case .crossEntropy:
     return { CrossEntropy<V>.call($0, $1) { c, k, _ in runLossChunk(CrossEntropy<V>.self, c, k) } }
   case .crossEntropyGradient:

@@ -17,7 +17,8 @@ enum Axis {
         rank > 1
         ? "the axes behind the batch are 1 to \(rank - 1), or −\(rank - 1) to −1"
         : "there is none behind the batch"
-      throw DenpaError(.badArgument, "axis \(axis) does not exist: \(known)")
+      let wrong: Message = resolved == 0 && rank > 0 ? "is the batch" : "does not exist"
+      throw DenpaError(.badArgument, "axis \(axis) \(wrong): \(known)")
     }
     return resolved
   }

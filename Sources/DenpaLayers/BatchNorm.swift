@@ -67,7 +67,7 @@ public struct BatchNorm: BuiltInLayer {
     let rank = r.shape(r.x).rank
     let axis = try Axis.resolve(axis, rank: rank)
     return (
-      Standardization(r: r, axes: (0..<rank).filter { $0 != axis }),
+      Standardization(r: r, x: r.x, axes: (0..<rank).filter { $0 != axis }),
       Affine(r: r, axes: [axis], hasGamma: hasGamma, hasBeta: hasBeta)
     )
   }
@@ -98,6 +98,6 @@ public struct BatchNorm: BuiltInLayer {
 
   public func backward(_ r: Recipe) throws(DenpaError) {
     let (standardization, affine) = try parts(r)
-    standardization.backward(affine.backward(standardization.standardized))
+    standardization.backward(affine.backward(standardization.standardized), into: r.dx)
   }
 }

@@ -6,7 +6,7 @@ import DenpaGraph
 ///
 /// Shapes: x (rows, …), y like x; gamma and beta have the extents of these axes. σ² divides by their number.
 /// Errors: axes that do not exist, integers. Source: Ba, Kiros & Hinton, "Layer Normalization", 2016.
-public struct LayerNorm: SampleNorm {
+public struct LayerNorm: AxisNorm {
   public static let spec = LayerSpec(
     kind: "layer_norm",
     summary:

@@ -6,7 +6,7 @@ import DenpaGraph
 ///
 /// Shapes: x (rows, …), y like x; gamma has the extents of these axes. Errors: axes that do not exist, integers.
 /// Source: Zhang & Sennrich, "Root Mean Square Layer Normalization", 2019.
-public struct RMSNorm: SampleNorm {
+public struct RMSNorm: AxisNorm {
   public static let spec = LayerSpec(
     kind: "rms_norm",
     summary: "Scales each sample over its last axes: y = gamma*x/sqrt(mean(x^2) + epsilon).",

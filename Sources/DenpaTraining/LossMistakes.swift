@@ -96,7 +96,7 @@ enum LossMistakes {
   /// The functions with values below 0, or above 1 for large arguments of either sign.
   private static let unbounded: Set<String> = [
     "relu", "tanh", "gelu", "erf", "leaky_relu", "elu", "celu", "selu", "silu", "mish", "softsign",
-    "log_sigmoid", "hard_tanh", "hard_swish", "relu6",
+    "log_sigmoid", "log_softmax", "hard_tanh", "hard_swish", "relu6",
   ]
 
   /// Those of them with values below 0.

@@ -212,6 +212,43 @@ extension Random {
   dropped(Double.self)
 }
 
+private func noise<T: Element>(_: T.Type) {
+  let random = Random(seed: 5, stream: 77, step: 3)
+  for set in availableKernelSets() {
+    for count in [0, 1, 15, 16, 17, 31, 32, 33, 100, 16_384, 16_417] {
+      let x = Guarded<T>(Array(repeating: 1, count: count)), y = Guarded<T>(count)
+      var arguments = GaussianNoiseArguments()
+      arguments.count = count
+      arguments.deviation = 0.5
+      arguments.key = Random(seed: 5, stream: 77).key
+      arguments.x = Const(x.base)
+      arguments.y = Mutable(y.base)
+      var run = Run(parallel: backwards, threads: 2, training: 1, draw: 3)
+      withUnsafePointer(to: &arguments) { arguments in
+        withUnsafeMutablePointer(to: &run) { _ = T.table(set)[.gaussianNoise](arguments, $0) }
+      }
+      let right = (0..<count).allSatisfy { i in
+        let words = random.words(UInt64(i / 32 * 8 + i % 8)), half = i % 16 / 8
+        let radius = (-2 * log(Double((words[half] >> 8) + 1) * 0x1p-24)).squareRoot()
+        let angle = 2 * Double.pi * Double(words[half + 2] >> 8) * 0x1p-24
+        let expected = 1 + 0.5 * radius * (i % 32 < 16 ? cos(angle) : sin(angle))
+        return abs(Double(y[i]) - expected) <= 16 * Double(T.ulpOfOne) * (1 + radius)
+      }
+      #expect(right, "\(set.name) \(count)")
+      run.training = 0
+      withUnsafePointer(to: &arguments) { arguments in
+        withUnsafeMutablePointer(to: &run) { _ = T.table(set)[.gaussianNoise](arguments, $0) }
+      }
+      #expect((0..<count).allSatisfy { y[$0] == 1 })
+    }
+  }
+}
+
+@Test func noiseIsNormalNumbersOfRandom() {
+  noise(Float.self)
+  noise(Double.self)
+}
+
 private func rowsAdded<T: Element>(_: T.Type) {
   var random = Generator(13)
   for set in availableKernelSets() {

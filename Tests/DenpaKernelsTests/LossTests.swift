@@ -57,6 +57,54 @@ private func softmaxes<T: Element>(_: T.Type) {
   }
 }
 
+private func logarithms<T: Element>(_: T.Type) {
+  var random = Generator(12)
+  for set in availableKernelSets() {
+    for (rows, columns) in shapes {
+      // Some probabilities are too small for the type, but their logarithms are not.
+      let x = Guarded<T>(random.numbers(rows * columns).map { $0 * 2000 }), y = Guarded<T>(rows * columns)
+      var arguments = SoftmaxArguments()
+      arguments.rows = rows
+      arguments.columns = columns
+      arguments.x = Const(x.base)
+      arguments.y = Mutable(y.base)
+      call(T.table(set)[.logSoftmax], arguments, parallel: backwards, threads: 2)
+      let dy = Guarded<T>(random.numbers(rows * columns)), dx = Guarded<T>(random.numbers(rows * columns))
+      let before = dx.values
+      var gradient = SoftmaxGradientArguments()
+      gradient.rows = rows
+      gradient.columns = columns
+      gradient.accumulate = rows % 2 == 0 ? 1 : 0
+      gradient.y = Const(y.base)
+      gradient.dy = Const(dy.base)
+      gradient.dx = Mutable(dx.base)
+      call(T.table(set)[.logSoftmaxGradient], gradient, parallel: backwards, threads: 2)
+      var right = true
+      for row in 0..<rows {
+        let range = (row * columns)..<((row + 1) * columns)
+        let (_, logSum) = softmaxOf(range.map { x[$0] })
+        let sum = range.reduce(0) { $0 + dy[$1] }
+        for i in 0..<columns {
+          let at = row * columns + i
+          // Of what remains of the largest logit only the rounding of the others is known.
+          let scale = max(abs(x[at]), abs(logSum), 1)
+          right = right && abs(Double(y.base[at]) - (x[at] - logSum)) <= 4 * Double(T.ulpOfOne) * scale
+          let p = exp(Double(y.base[at]))
+          let expected = dy[at] - p * sum + (gradient.accumulate != 0 ? Double(before[at]) : 0)
+          let size = Double(columns) * p + abs(dy[at]) + 2
+          right = right && abs(Double(dx.base[at]) - expected) <= 16 * Double(T.ulpOfOne) * size
+        }
+      }
+      #expect(right, "\(set.name) \(T.self) \(rows)×\(columns)")
+    }
+  }
+}
+
+@Test func logarithmsOfSoftmaxAndTheirGradient() {
+  logarithms(Float.self)
+  logarithms(Double.self)
+}
+
 @Test func softmaxAndItsGradient() {
   softmaxes(Float.self)
   softmaxes(Double.self)

@@ -171,6 +171,75 @@ static void bad_denpa_graph_add(void) {
   EQUAL(y[0], -7);
 }
 
+static void bad_denpa_graph_share(void) {
+  static const int64_t numbers[] = {-1, 3, 1000, INT32_MAX, INT32_MIN};
+  denpa_value x, y[70], inputs[70];
+  int i;
+  make_world();
+  x = w.x;
+  for (i = 0; i < 70; i++) inputs[i] = w.x, y[i] = -7;
+  EACH_HANDLE(denpa_graph, h, "g", BAD(denpa_graph_share(h, "hidden", "n", &x, 1, y, 1), DENPA_BAD_HANDLE));
+  BAD(denpa_graph_share(w.g, NULL, "n", &x, 1, y, 1), DENPA_BAD_ARGUMENT);
+  BAD(denpa_graph_share(w.g, "", "n", &x, 1, y, 1), DENPA_NOT_FOUND);
+  BAD(denpa_graph_share(w.g, "no_such", "n", &x, 1, y, 1), DENPA_NOT_FOUND);
+  BAD(denpa_graph_share(w.g, "hidden.W", "n", &x, 1, y, 1), DENPA_NOT_FOUND);
+  BAD(denpa_graph_share(w.g, "x", "n", &x, 1, y, 1), DENPA_BAD_ARGUMENT);
+  REFUSED(denpa_graph_share(w.g, "\xc3\x28", "n", &x, 1, y, 1));
+  REFUSED(denpa_graph_share(w.g, huge(), "n", &x, 1, y, 1));
+  BAD(denpa_graph_share(w.g, "hidden", "hidden", &x, 1, y, 1), DENPA_ALREADY_EXISTS);
+  BAD(denpa_graph_share(w.g, "hidden", "out", &x, 1, y, 1), DENPA_ALREADY_EXISTS);
+  BAD(denpa_graph_share(w.g, "hidden", "", &x, 1, y, 1), DENPA_BAD_ARGUMENT);
+  BAD(denpa_graph_share(w.g, "hidden", "a b", &x, 1, y, 1), DENPA_BAD_ARGUMENT);
+  REFUSED(denpa_graph_share(w.g, "hidden", huge(), &x, 1, y, 1));
+  BAD(denpa_graph_share(w.g, "hidden", "n", NULL, 1, y, 1), DENPA_BAD_ARGUMENT);
+  BAD(denpa_graph_share(w.g, "hidden", "n", &x, 1, NULL, 1), DENPA_BAD_ARGUMENT);
+  for (i = 0; i < COUNT(bad_counts); i++) {
+    BAD(denpa_graph_share(w.g, "hidden", "n", inputs, (int32_t)bad_counts[i], y, 1), DENPA_BAD_ARGUMENT);
+    BAD(denpa_graph_share(w.g, "hidden", "n", &x, 1, y, (int32_t)bad_counts[i]), DENPA_BAD_ARGUMENT);
+  }
+  BAD(denpa_graph_share(w.g, "hidden", "n", &x, 0, y, 1), DENPA_BAD_ARGUMENT);
+  BAD(denpa_graph_share(w.g, "hidden", "n", inputs, 2, y, 1), DENPA_BAD_ARGUMENT);
+  BAD(denpa_graph_share(w.g, "hidden", "n", &x, 1, y, 0), DENPA_BAD_ARGUMENT);
+  BAD(denpa_graph_share(w.g, "hidden", "n", &x, 1, y, 2), DENPA_BAD_ARGUMENT);
+  EACH_NUMBER(denpa_value, x, numbers, BAD(denpa_graph_share(w.g, "hidden", "n", &x, 1, y, 1), DENPA_BAD_ARGUMENT));
+  x = w.y; /* another width */
+  BAD(denpa_graph_share(w.g, "hidden", "n", &x, 1, y, 1), DENPA_BAD_SHAPE);
+  EQUAL(y[0], -7);
+}
+
+static void bad_denpa_graph_add_model(void) {
+  static const int64_t numbers[] = {-1, 3, 1000, INT32_MAX, INT32_MIN};
+  denpa_value x, y[70], inputs[70];
+  int i;
+  make_world();
+  x = w.x;
+  for (i = 0; i < 70; i++) inputs[i] = w.x, y[i] = -7;
+#define NEST(h, m, name, shares, x, n, y, k, status) BAD(denpa_graph_add_model(h, m, name, shares, x, n, y, k), status)
+  EACH_HANDLE(denpa_graph, h, "g", NEST(h, w.m, "n", NULL, &x, 1, y, 1, DENPA_BAD_HANDLE));
+  EACH_HANDLE(denpa_model, h, "m", NEST(w.g, h, "n", NULL, &x, 1, y, 1, DENPA_BAD_HANDLE));
+  NEST(w.g, w.m, NULL, NULL, &x, 1, y, 1, DENPA_BAD_ARGUMENT);
+  NEST(w.g, w.m, "a b", NULL, &x, 1, y, 1, DENPA_BAD_ARGUMENT);
+  NEST(w.g, w.m, "a.b", NULL, &x, 1, y, 1, DENPA_BAD_ARGUMENT);
+  REFUSED(denpa_graph_add_model(w.g, w.m, huge(), NULL, &x, 1, y, 1));
+  NEST(w.g, w.m, "n", "no_such", &x, 1, y, 1, DENPA_BAD_ARGUMENT);
+  NEST(w.g, w.m, "n", "", &x, 1, y, 1, DENPA_BAD_ARGUMENT);
+  REFUSED(denpa_graph_add_model(w.g, w.m, "n", huge(), &x, 1, y, 1));
+  NEST(w.g, w.m, "n", NULL, NULL, 1, y, 1, DENPA_BAD_ARGUMENT);
+  NEST(w.g, w.m, "n", NULL, &x, 1, NULL, 1, DENPA_BAD_ARGUMENT);
+  for (i = 0; i < COUNT(bad_counts); i++) {
+    NEST(w.g, w.m, "n", NULL, inputs, (int32_t)bad_counts[i], y, 1, DENPA_BAD_ARGUMENT);
+    NEST(w.g, w.m, "n", NULL, &x, 1, y, (int32_t)bad_counts[i], DENPA_BAD_ARGUMENT);
+  }
+  NEST(w.g, w.m, "n", NULL, &x, 0, y, 1, DENPA_BAD_ARGUMENT);
+  NEST(w.g, w.m, "n", NULL, inputs, 2, y, 1, DENPA_BAD_ARGUMENT);
+  NEST(w.g, w.m, "n", NULL, &x, 1, y, 0, DENPA_BAD_ARGUMENT);
+  NEST(w.g, w.m, "n", NULL, &x, 1, y, 2, DENPA_BAD_ARGUMENT);
+  EACH_NUMBER(denpa_value, x, numbers, NEST(w.g, w.m, "n", NULL, &x, 1, y, 1, DENPA_BAD_ARGUMENT));
+  x = w.y; /* another width */
+  NEST(w.g, w.m, "n", NULL, &x, 1, y, 1, DENPA_BAD_SHAPE);
+  EQUAL(y[0], -7);
+}
+
 static void bad_denpa_graph_shape(void) {
   static const int64_t numbers[] = {-1, 3, 1000, INT32_MAX, INT32_MIN};
   int64_t dim[8];
@@ -262,6 +331,8 @@ static const test_case tests[] = {
     BAD_TEST(denpa_graph_destroy),
     BAD_TEST(denpa_graph_input),
     BAD_TEST(denpa_graph_add),
+    BAD_TEST(denpa_graph_share),
+    BAD_TEST(denpa_graph_add_model),
     BAD_TEST(denpa_graph_shape),
     BAD_TEST(denpa_session_create),
     BAD_TEST(denpa_session_destroy),

@@ -60,10 +60,16 @@ static denpa_status build(denpa_graph *g, denpa_model **m) {
                              denpa_int("groups", 2), denpa_string("activation", "tanh")),
             x, -1, &h));
   TRY(LAYER("batch_norm", NULL, h, -1, &h));
+  TRY(LAYER("group_norm", DENPA_ATTRIBUTES(denpa_int("groups", 2)), h, -1, &h));
+  TRY(LAYER("gaussian_noise", DENPA_ATTRIBUTES(denpa_float("stddev", 0.1)), h, -1, &h));
+  TRY(LAYER("softmax", DENPA_ATTRIBUTES(denpa_int("axis", 1)), h, -1, &h));
   TRY(LAYER("dropout", DENPA_ATTRIBUTES(denpa_float("rate", 0.25)), h, -1, &h));
   TRY(LAYER("matmul", DENPA_ATTRIBUTES(denpa_bool("transpose_b", 1)), h, h, &h));
   TRY(LAYER("reduce_max", DENPA_ATTRIBUTES(ints("axes", axes, 2)), h, -1, &h));
   TRY(LAYER("layer_norm", NULL, h, -1, &h));
+  TRY(LAYER("maxout", DENPA_ATTRIBUTES(denpa_int("units", SIDE), denpa_int("pieces", 3)), h, -1, &h));
+  TRY(denpa_graph_share(g, "maxout", NULL, &h, 1, &h, 1));
+  TRY(LAYER("log_softmax", NULL, h, -1, &h));
   TRY(LAYER("square", NULL, h, -1, &h));
   TRY(LAYER("constant", DENPA_ATTRIBUTES(denpa_float("value", 2)), -1, -1, &two));
   TRY(LAYER("add", NULL, h, two, &h));

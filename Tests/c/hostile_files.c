@@ -253,6 +253,56 @@ static void damaged_graphs(void) {
   CHECK(m == NULL);
 }
 
+/* Layers that share parameters: the file has them once, and the earlier layer has to be there and like the other. */
+static text sharing(const char *first, const char *second, const char *members) {
+  text graph = begin_graph("float32", 2);
+  add_node(&graph, 0, "dense", first);
+  add_node(&graph, 1, "relu", "");
+  say(&graph, ",{\"name\":\"n2\",\"kind\":\"dense\",\"version\":1,\"attributes\":{");
+  say(&graph, second);
+  say(&graph, "},\"inputs\":[\"x\"]");
+  say(&graph, members);
+  say(&graph, "},{\"name\":\"n3\",\"kind\":\"add\",\"version\":1,\"attributes\":{},\"inputs\":[\"n1\",\"n2\"]}");
+  end_graph(&graph, 3, "");
+  return file_of(&graph, SIX, six, sizeof six);
+}
+static void shared_parameters(void) {
+  static const char dense[] = "\"units\":3,\"bias\":false";
+  static const char *const wrong[] = {
+      "",                                        /* it needs a tensor "n2.W" */
+      ",\"shares\":\"n9\"",                      /* there is no such layer */
+      ",\"shares\":\"n1\"",                      /* of another kind */
+      ",\"shares\":\"n2\"",                      /* itself */
+      ",\"shares\":\"n3\"",                      /* not yet */
+      ",\"shares\":\"x\"",                       /* an input */
+      ",\"shares\":\"\"",
+      ",\"shares\":\"n0.W\"",
+      ",\"shares\":0",
+      ",\"shares\":null",
+      ",\"shares\":[\"n0\"]",
+      ",\"shares\":\"n0\",\"shares\":\"n0\"",
+  };
+  denpa_model *m = NULL;
+  text file = sharing(dense, dense, ",\"shares\":\"n0\"");
+  float x[2] = {1, -1}, y[3];
+  denpa_tensor X = denpa_f32(x, 1, 2), Y = denpa_f32(y, 1, 3);
+  int i;
+  OK(denpa_model_load_bytes(file.data, (int64_t)file.size, &m));
+  OK(denpa_predict(new_session(m, 1, 0), &X, 1, &Y, 1));
+  for (i = 0; i < 3; i++) CHECK(y[i] == six[i] - six[i + 3]); /* the relu of the one is 0 */
+  for (i = 0; i < COUNT(wrong); i++) {
+    file = sharing(dense, dense, wrong[i]);
+    m = NULL;
+    STATUS(denpa_model_load_bytes(file.data, (int64_t)file.size, &m), DENPA_BAD_FILE);
+    CHECK(m == NULL);
+  }
+  file = sharing(dense, "\"units\":4,\"bias\":false", ",\"shares\":\"n0\"");
+  STATUS(denpa_model_load_bytes(file.data, (int64_t)file.size, &m), DENPA_BAD_FILE);
+  CHECK(strstr(denpa_last_error(), "\"n2\"") != NULL && strstr(denpa_last_error(), "\"n0\"") != NULL);
+  file = sharing(dense, "\"units\":3,\"bias\":false,\"activation\":\"relu\"", ",\"shares\":\"n0\"");
+  STATUS(denpa_model_load_bytes(file.data, (int64_t)file.size, &m), DENPA_BAD_FILE);
+}
+
 /* Members in another order are the same graph. */
 static void any_order(void) {
   text graph = {NULL, 0, 0, 0}, file;
@@ -319,6 +369,7 @@ static const test_case tests[] = {
     {"huge_shapes", huge_shapes},         {"other_types", other_types},       {"many_nodes", many_nodes},
     {"long_texts", long_texts},           {"huge_attributes", huge_attributes}, {"deep_nesting", deep_nesting},     {"long_lists", long_lists},
     {"not_registered", not_registered},   {"damaged_graphs", damaged_graphs}, {"any_order", any_order},
+    {"shared_parameters", shared_parameters},
     {"frozen_parameters", frozen_parameters},
 };
 

@@ -124,13 +124,21 @@ static denpa_status graph_call(void) {
   denpa_value values[4], outputs[4];
   int64_t dim[3];
   int n = 0, i;
-  switch (below(8)) {
+  switch (below(10)) {
   case 0: return denpa_graph_create(&graphs[below(POOL)]);
   case 1: return chance(30) ? denpa_graph_destroy(GRAPH) : DENPA_OK;
   case 2:
     for (i = 0; i < 3; i++) dim[i] = number(5);
     return denpa_graph_input(GRAPH, name(), chance(80) ? DENPA_FLOAT32 : DENPA_INT32, chance(90) ? 1 : (int32_t)number(3), dim, outputs);
   case 3: return denpa_graph_shape(GRAPH, (denpa_value)number(6), (int32_t *)writable[0], (int32_t *)writable[1], (int64_t *)writable[2]);
+  case 4:
+    values[0] = (denpa_value)number(5);
+    return denpa_graph_share(GRAPH, name(), name(), values, chance(97) ? 1 : (int32_t)number(4), outputs,
+                             chance(97) ? 1 : (int32_t)number(4));
+  case 5:
+    values[0] = values[1] = (denpa_value)number(5);
+    return denpa_graph_add_model(GRAPH, MODEL, name(), chance(60) ? NULL : name(), values, (int32_t)number(3), outputs,
+                                 (int32_t)number(3));
   default:
     for (i = 0; i < 4; i++) values[i] = (denpa_value)number(5);
     if (chance(80)) list[n++] = denpa_int("units", chance(60) ? 3 : number(6));

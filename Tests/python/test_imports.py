@@ -31,6 +31,7 @@ GROUPS = {
         "_trainers",
         "_parameters",
         "_nodes",
+        "_nested",
         "_prediction",
         "_training",
         "_history",

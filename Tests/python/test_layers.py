@@ -106,56 +106,43 @@ def test_batch_norm_states_are_those_before_a_refused_step():
         assert_array_equal(net.parameters[name], value)
 
 
-# -- dropout -------------------------------------------------------------------------------------------------
-WORD, LONG = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
+# -- maxout --------------------------------------------------------------------------------------------------
+def test_maxout_learns_a_function_that_is_not_monotonic():
+    x = np.linspace(-2, 2, 200)[:, None]
+    net = dp.Sequential([dp.Maxout(units=8, pieces=3), dp.Dense(1)], 1, seed=1)
+    net.fit(x, x**2, loss="mse", optimizer=dp.Adam(0.02), epochs=60, batch_size=20)
+    assert net.evaluate(x, x**2) < 0.01
 
 
-def factors(seed, node, draw, count, rate):
-    """What dropout multiplies by, as denpa.h documents it: Philox4x32-10 (Salmon et al., 2011)."""
-    z = (seed + 0x9E3779B97F4A7C15) & LONG
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & LONG
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & LONG
-    mixed = (z ^ (z >> 31)) ^ (0x64726F70 << 32 ^ node)
-    result = []
-    for element in range(count):
-        counter = element // 32 * 8 + element % 8
-        c = [counter & WORD, counter >> 32, draw & WORD, draw >> 32]
-        k = [mixed & WORD, mixed >> 32]
-        for _ in range(10):
-            first, second = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
-            c = [(second >> 32) ^ c[1] ^ k[0], second & WORD, (first >> 32) ^ c[3] ^ k[1], first & WORD]
-            k = [(k[0] + 0x9E3779B9) & WORD, (k[1] + 0xBB67AE85) & WORD]
-        result.append(0.0 if c[element % 32 // 8] < round(rate * 2**32) else 1 / (1 - rate))
-    return np.array(result)
+def test_maxout_keeps_the_mean_square():
+    """Which is what the default initializer is for."""
+    net = dp.Sequential([dp.Maxout(units=500)], 400, dtype="float64")
+    y = net.predict(np.random.default_rng(0).normal(size=(200, 400)))
+    assert_allclose((y**2).mean(), 1, rtol=0.05)
 
 
-@pytest.mark.parametrize("rate", [0.25, 0.5])
-def test_dropout(rate):
-    x = dp.Input((5, 7))
-    net = dp.Model(x, dp.Dropout(rate)(x), dtype="float64", seed=11)
-    given, weights = numbers(6, 5, 7), numbers(6, 5, 7, seed=1)
-    for draw in range(3):
-        expected = factors(11, 1, draw, given.size, rate).reshape(given.shape)
-        assert_array_equal(net.forward(given, training=True), given * expected)
-        assert_array_equal(net.backward(weights), weights * expected)
-    assert_array_equal(net.predict(given), given)
-    assert abs(factors(3, 0, 0, 20000, rate).mean() - 1) < 0.05
+def test_refusals_of_maxout_and_group_norm():
+    with pytest.raises(dp.ShapeError, match=r"expected x of shape \(rows, in\)"):
+        dp.Maxout(units=2)(dp.Input(()))
+    with pytest.raises(dp.InvalidArgument, match='attribute "pieces" must be at least 1 .*, got 0'):
+        dp.Maxout(units=2, pieces=0)(dp.Input(3))
+    with pytest.raises(dp.ShapeError, match="6 channels cannot be divided into 4 groups"):
+        dp.GroupNorm(groups=4)(dp.Input((5, 6)))
+    with pytest.raises(dp.ShapeError, match=r"expected x of shape \(rows, …, channels\)"):
+        dp.GroupNorm(groups=1)(dp.Input(()))
+    with pytest.raises(dp.InvalidArgument, match='attribute "groups" must be at least 1 .*, got 0'):
+        dp.GroupNorm(groups=0)(dp.Input(4))
 
 
-def test_dropout_draws_do_not_depend_on_threads():
-    given, results, before = numbers(600, 100), [], dp.threads()
-    for threads in (1, 2, 3):
-        dp.set_threads(threads)
-        try:
-            net = dp.Sequential([dp.Dropout(0.3), dp.Dense(4)], input_shape=100, seed=5)
-            net.compile("mean_squared_error", "adam")
-            for _ in range(3):
-                net.train_batch(given, numbers(600, 4, seed=2))
-            results.append(np.array(net.parameters["dense_1.W"]))
-        finally:
-            dp.set_threads(before)
-    assert_array_equal(results[0], results[1])
-    assert_array_equal(results[0], results[2])
+@pytest.mark.parametrize("layer", [dp.GroupNorm(groups=2), dp.Softmax(axis=1), dp.LogSoftmax(axis=2)])
+def test_open_extents_of_layers_with_axes(layer):
+    value = dp.Input((None, None, 4))
+    net = dp.Model(value, layer(value), dtype="float64")
+    for shape in ((3, 2, 5, 4), (2, 7, 1, 4)):
+        x = numbers(*shape)
+        known = dp.Input(shape[1:])
+        fixed = dp.Model(known, type(layer)(**layer.attributes)(known), dtype="float64")
+        assert_array_equal(net.predict(x), fixed.predict(x))
 
 
 # -- embedding -----------------------------------------------------------------------------------------------
@@ -269,6 +256,25 @@ def test_conv2d_learns_with_bias_and_activation():
     assert history["accuracy"][-1] > 0.95
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_conv2d_of_one_image_by_several_threads(rows):
+    """Windows that overlap are added by one thread: the gradient has the same bits for any number of them."""
+    x, dy = numbers(rows, 20, 12, 17), numbers(rows, 20, 6, 2, seed=1)
+    results, before = [], dp.threads()
+    for threads in (1, 2, 3, 4):
+        dp.set_threads(threads)
+        try:
+            layer = dp.Conv2D(filters=2, kernel=3, strides=(1, 2), padding="same")
+            net = dp.Sequential([layer], input_shape=(20, 12, 17), seed=5)
+            for _ in range(40):
+                net.forward(x, training=True)
+                results.append(net.backward(dy))
+        finally:
+            dp.set_threads(before)
+    for other in results[1:]:
+        assert_array_equal(results[0], other)
+
+
 def test_conv2d_refusals():
     with pytest.raises(dp.ShapeError, match="smaller than a window of 3×3"):
         dp.Conv2D(filters=1, kernel=3)(dp.Input((2, 5, 1)))
@@ -291,6 +297,10 @@ def test_conv2d_refusals():
         dp.LayerNorm(axis=1),
         dp.BatchNorm(),
         dp.Dropout(0.4),
+        dp.GaussianNoise(0.4),
+        dp.GroupNorm(groups=2),
+        dp.Maxout(units=3, pieces=4),
+        dp.LogSoftmax(axis=1),
     ],
     ids=lambda layer: layer.kind,
 )

@@ -172,7 +172,7 @@ REFUSED = {
     "mask": (lambda x: x[np.array([True])], "the batch cannot be indexed"),
     "slice": (lambda x: dp.Slice(start=2, stop=9)(x), "no part of axis 3, which has 5"),
     "axis": (lambda x: dp.Slice(axis=4)(x), "axis 4 does not exist"),
-    "axis 0": (lambda x: dp.Concat(axis=0)([x, x]), "axis 0 does not exist"),
+    "axis 0": (lambda x: dp.Concat(axis=0)([x, x]), "axis 0 is the batch"),
     "concat": (lambda x: dp.Concat(axis=1)([x, x[:, :, 1:]]), "differ in axis 1 alone"),
     "stack": (lambda x: dp.Stack()([x, x[:, 1:]]), "inputs that are alike"),
     "transpose": (lambda x: dp.Transpose(axes=[1, 2])(x), "the numbers 1 to 3"),

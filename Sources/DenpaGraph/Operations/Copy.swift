@@ -63,7 +63,11 @@ struct CopyOperation: Operation {
     let loops = try CopyOperation.loops(source, target)
     var arguments = StridedCopyArguments()
     (arguments.axes, arguments.axisCount) = try lowering.reserve(pairs: loops)
-    if target.overlaps { arguments.linesTogether = max(loops.extents.dropFirst().dropLast().reduce(1, *), 1) }
+    if target.overlaps {
+      // The lines of an image, whose windows overlap. The loops begin with the images if there are several.
+      let lines = lowering.sizes.rows > 1 ? loops.extents.dropFirst() : loops.extents[...]
+      arguments.linesTogether = max(lines.dropLast().reduce(1, *), 1)
+    }
     arguments.elementBytes = dtype.size
     arguments.scale = factor.value(lowering.sizes, destination.tensor)
     arguments.flag = lowering.flag(destination)

@@ -13,16 +13,20 @@ struct DropoutOperation: Operation {
     arguments.count = lowering.sizes.count(destination.tensor)
     arguments.threshold = UInt32(min((rate * 0x1p32).rounded(), 0xFFFF_FFFF))
     arguments.scale = 1 / (1 - rate)
-    arguments.key = Random(seed: lowering.seed, stream: DropoutOperation.stream(op.node)).key
+    arguments.key = lowering.randomKey(of: op.node)
     try lowering.emit(
       lowering.sizes.kernels[.dropout], arguments,
       [(\DropoutArguments.x, op.reads[0]), (\DropoutArguments.y, destination.tensor)],
       accumulate: (\DropoutArguments.accumulate, destination))
   }
+}
 
-  /// Returns a node's stream, which differs from those of parameters, which are their numbers, and of
-  /// plugins.
-  private static func stream(_ node: Int) -> UInt64 { 0x6472_6F70 << 32 ^ UInt64(node) }
+extension Lowering {
+  /// Returns the key of the random numbers of a node. Its stream differs from those of parameters, which are
+  /// their numbers, and of plugins.
+  func randomKey(of node: Int) -> (UInt32, UInt32) {
+    Random(seed: seed, stream: 0x6472_6F70 << 32 ^ UInt64(node)).key
+  }
 }
 
 extension Recipe {

@@ -1,20 +1,24 @@
 import DenpaCore
 import DenpaKernelTypes
 
-/// Each row of y is the softmax of the row of x.
+/// Each row of y is the softmax of the row of x, or the logarithm of it.
 struct SoftmaxOperation: Operation {
+  var isLog = false
+
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let y = op.writes[0]?.tensor else { return }
     var arguments = SoftmaxArguments()
     (arguments.rows, arguments.columns) = lowering.sizes.matrix(y)
     try lowering.emit(
-      lowering.sizes.kernels[.softmax], arguments,
+      lowering.sizes.kernels[isLog ? .logSoftmax : .softmax], arguments,
       [(\SoftmaxArguments.x, op.reads[0]), (\SoftmaxArguments.y, y)])
   }
 }
 
-/// dx = y ∘ (dy − Σ dy∘y), row by row. Reads y, dy.
+/// dx = y ∘ (dy − Σ dy∘y), of the logarithm dx = dy − e^y·Σ dy, row by row. Reads y, dy.
 struct SoftmaxGradientOperation: Operation {
+  var isLog = false
+
   func adds(to destination: Int) -> Bool { true }
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
@@ -22,7 +26,7 @@ struct SoftmaxGradientOperation: Operation {
     var arguments = SoftmaxGradientArguments()
     (arguments.rows, arguments.columns) = lowering.sizes.matrix(destination.tensor)
     try lowering.emit(
-      lowering.sizes.kernels[.softmaxGradient], arguments,
+      lowering.sizes.kernels[isLog ? .logSoftmaxGradient : .softmaxGradient], arguments,
       [
         (\SoftmaxGradientArguments.y, op.reads[0]), (\SoftmaxGradientArguments.dy, op.reads[1]),
         (\SoftmaxGradientArguments.dx, destination.tensor),
@@ -36,5 +40,11 @@ extension Recipe {
   /// dx, computed from y = softmax(x) and dy
   public func softmaxGradient(at y: Tensor, _ dy: Tensor, into dx: Tensor) {
     emit(SoftmaxGradientOperation(), [y, dy], dx)
+  }
+  /// y = log softmax of each row of x
+  public func logSoftmax(_ x: Tensor, into y: Tensor) { emit(SoftmaxOperation(isLog: true), [x], y) }
+  /// dx, computed from y = log softmax(x) and dy
+  public func logSoftmaxGradient(at y: Tensor, _ dy: Tensor, into dx: Tensor) {
+    emit(SoftmaxGradientOperation(isLog: true), [y, dy], dx)
   }
 }

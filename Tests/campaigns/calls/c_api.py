@@ -129,16 +129,16 @@ class CApi:
         graph, values = ctypes.POINTER(abi.Graph)(), {}
         made = [library.denpa_graph_create(ctypes.byref(graph))]
 
-        def add(kind, name, given, sources):
+        def add(node):
             value = ctypes.c_int32()
-            inputs = (ctypes.c_int32 * len(sources))(*[values[s] for s in sources])
-            held = attributes(given)
-            made.append(
-                library.denpa_graph_add(
-                    graph, kind.encode(), name.encode(), held, inputs, len(sources), ctypes.byref(value), 1
-                )
-            )
-            values[name] = value
+            inputs = (ctypes.c_int32 * len(node.sources))(*[values[s] for s in node.sources])
+            name, ends = node.name.encode(), (inputs, len(inputs), ctypes.byref(value), 1)
+            if node.shares:
+                made.append(library.denpa_graph_share(graph, node.shares.encode(), name, *ends))
+            else:
+                held = attributes(node.attributes)
+                made.append(library.denpa_graph_add(graph, node.kind.encode(), name, held, *ends))
+            values[node.name] = value
 
         for name, width in net.inputs:
             extents = (abi.ANY, width) if name in net.sequences else (width,)
@@ -150,7 +150,7 @@ class CApi:
             )
             values[name] = value
         for node in net.nodes:
-            add(node.kind, node.name, node.attributes, node.sources)
+            add(node)
         outputs = (ctypes.c_int32 * len(net.outputs))(*[values[name] for name in net.outputs])
         wanted = options(abi.ModelOptions, dtype=abi.FLOAT64, seed=seed)
         if any(made):

@@ -31,6 +31,12 @@ class Node:
     units: int = 0
     activation: str = ""
     more: tuple = ()  # further attributes
+    shares: str = ""  # the earlier node whose parameters it computes with
+
+    @property
+    def owner(self):
+        """The name of the node that its parameters are named after."""
+        return self.shares or self.name
 
     @property
     def attributes(self):
@@ -78,7 +84,7 @@ class Net:
             elif node.kind == "batch_norm":
                 own = {"gamma": ((width,), TRAINED), "beta": ((width,), TRAINED)}
                 own |= {"running_mean": ((width,), STATE), "running_var": ((width,), STATE)}
-            for short, (shape, role) in own.items():
+            for short, (shape, role) in own.items() if not node.shares else ():
                 self.shapes[f"{node.name}.{short}"], self.roles[f"{node.name}.{short}"] = shape, role
         self.has_plugin = any("." in node.kind for node in nodes)
         self.can_be_realtime = not self.has_plugin and not sequences
@@ -114,22 +120,25 @@ class Net:
             elif node.kind == "batch_norm":
                 values[node.name] = self.normalize(node, parameters, x, training, kept, states)
             elif node.kind == "dense":
-                u = x @ parameters[node.name + ".W"] + parameters.get(node.name + ".b", 0.0)
+                u = x @ parameters[node.owner + ".W"] + parameters.get(node.owner + ".b", 0.0)
                 values[node.name] = np.tanh(u) if node.activation == "tanh" else u
             else:
-                mean = parameters[node.name + ".mean"]
+                mean = parameters[node.owner + ".mean"]
                 kept[node.name] = x - mean
-                values[node.name] = parameters[node.name + ".gain"] * (x - mean)
+                values[node.name] = parameters[node.owner + ".gain"] * (x - mean)
                 if (x == FORWARD_FAILS).any():
                     raise LayerFails
                 if training and len(x):
-                    states[node.name + ".mean"] = mean + 0.25 * (x.mean(axis=0) - mean)
-                    states[node.name + ".draw"] = np.array([draw])
+                    states[node.owner + ".mean"] = mean + 0.25 * (x.mean(axis=0) - mean)
+                    states[node.owner + ".draw"] = np.array([draw])
         return [values[name] for name in self.outputs], (values, kept), states
 
     def normalize(self, node, parameters, x, training, kept, states):
         """Returns gamma * x̂ + beta, computed from the batch's own mean and variance while training."""
-        own = {short: parameters[f"{node.name}.{short}"] for short in BATCH_NORM}
+        own = {}
+        for short in BATCH_NORM:  # a state is what the node before, with which it is shared, has left
+            name = f"{node.owner}.{short}"
+            own[short] = states.get(name, parameters[name])
         momentum, epsilon = dict(node.more)["momentum"], dict(node.more)["epsilon"]
         mean, variance = own["running_mean"], own["running_var"]
         if training:
@@ -138,7 +147,7 @@ class Net:
             if rows:
                 unbiased = variance * rows / (rows - 1) if rows > 1 else variance
                 for short, value in (("running_mean", mean), ("running_var", unbiased)):
-                    states[f"{node.name}.{short}"] = (1 - momentum) * own[short] + momentum * value
+                    states[f"{node.owner}.{short}"] = (1 - momentum) * own[short] + momentum * value
         deviation = np.sqrt(variance + epsilon)
         kept[node.name] = (x - mean) / deviation, deviation
         return own["gamma"] * kept[node.name][0] + own["beta"]
@@ -177,22 +186,22 @@ class Net:
                 add(node.sources[0], np.repeat(dy[:, None] / x.shape[1], x.shape[1], axis=1))
             elif node.kind == "batch_norm":
                 unit, deviation = centered[node.name]
-                gradients[node.name + ".gamma"] += (dy * unit).sum(axis=0)
-                gradients[node.name + ".beta"] += dy.sum(axis=0)
-                g = dy * parameters[node.name + ".gamma"]
+                gradients[node.owner + ".gamma"] += (dy * unit).sum(axis=0)
+                gradients[node.owner + ".beta"] += dy.sum(axis=0)
+                g = dy * parameters[node.owner + ".gamma"]
                 if len(x):
                     g = (g - g.mean(axis=0) - unit * (g * unit).mean(axis=0)) / deviation
                 add(node.sources[0], g)
             elif node.kind == "dense":
                 du = dy * (1 - values[node.name] ** 2) if node.activation == "tanh" else dy
                 rows, drows = x.reshape(-1, x.shape[-1]), du.reshape(-1, du.shape[-1])
-                gradients[node.name + ".W"] += rows.T @ drows
-                if node.name + ".b" in gradients:
-                    gradients[node.name + ".b"] += drows.sum(axis=0)
-                add(node.sources[0], du @ parameters[node.name + ".W"].T)
+                gradients[node.owner + ".W"] += rows.T @ drows
+                if node.owner + ".b" in gradients:
+                    gradients[node.owner + ".b"] += drows.sum(axis=0)
+                add(node.sources[0], du @ parameters[node.owner + ".W"].T)
             else:
-                gradients[node.name + ".gain"] += (dy * centered[node.name]).sum(axis=0)
-                add(node.sources[0], dy * parameters[node.name + ".gain"])
+                gradients[node.owner + ".gain"] += (dy * centered[node.name]).sum(axis=0)
+                add(node.sources[0], dy * parameters[node.owner + ".gain"])
         return gradients, [d.get(name, np.zeros_like(values[name])) for name, _ in self.inputs]
 
     def reached(self, terms):
@@ -201,7 +210,8 @@ class Net:
         for node in reversed(self.nodes):
             if node.name in wanted:
                 wanted.update(node.sources)
-        return {name for name in self.shapes if name.split(".")[0] in wanted}
+        owners = {node.owner for node in self.nodes if node.name in wanted}
+        return {name for name in self.shapes if name.split(".")[0] in owners}
 
     def backward_fails(self, inputs):
         return self.has_plugin and bool((inputs[0] == BACKWARD_FAILS).any())
@@ -309,6 +319,22 @@ NETS = [
         [(Term(0, MSE), Term(1, MSE, 0.5)), (Term(1, MSE),), (Term(2, CE), Term(0, MSE)), ()],
     ),
     *(normalizing("norm", 0.25), normalizing("calm", 0.0)),
+    # Parameters that two nodes have, states among them.
+    Net(
+        "tied",
+        [("x", 3)],
+        [
+            # The gradient of a bias would be zero except for rounding.
+            Node("dense", "h", ("x",), 3, "tanh", more=(("bias", False),)),
+            Node("batch_norm", "bn", ("h",), more=(("momentum", 0.25), ("epsilon", 0.1))),
+            Node("dense", "h_2", ("bn",), 3, "tanh", more=(("bias", False),), shares="h"),
+            Node("batch_norm", "bn_2", ("h_2",), more=(("momentum", 0.25), ("epsilon", 0.1)), shares="bn"),
+            Node("add", "joint", ("bn", "bn_2")),
+            dense("out", "joint", 2),
+        ],
+        ["out", "bn"],
+        [(Term(0, MSE),), (Term(0, CE), Term(1, MSE, 0.25)), (Term(1, MSE),), ()],
+    ),
     # An open extent: sequences whose length differs from batch to batch.
     Net(
         "sequence",

@@ -57,10 +57,11 @@ def build(net, seed):
         name: dp.Input((None, width) if name in net.sequences else (width,), name=name)
         for name, width in net.inputs
     }
+    layers = {}
     for node in net.nodes:
-        values[node.name] = dp.create(node.kind, name=node.name, **node.attributes)(
-            *[values[name] for name in node.sources]
-        )
+        if not node.shares:
+            layers[node.name] = dp.create(node.kind, name=node.name, **node.attributes)
+        values[node.name] = layers[node.owner](*[values[name] for name in node.sources])
     inputs, outputs = [values[name] for name, _ in net.inputs], [values[name] for name in net.outputs]
     return dp.Model(inputs, outputs if len(outputs) > 1 else outputs[0], dtype="float64", seed=seed)
 

@@ -305,7 +305,7 @@ FUNCTIONS = {
 }
 
 # Those with values that are no probabilities, after which cross_entropy is refused.
-UNBOUNDED = set(FUNCTIONS) - {"sigmoid", "exp", "hard_sigmoid", "softplus", "step", "identity"}
+UNBOUNDED = set(FUNCTIONS) - {"sigmoid", "exp", "hard_sigmoid", "softplus", "step", "identity"} | {"log_softmax"}
 
 
 class Activated(Layer):

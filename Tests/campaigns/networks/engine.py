@@ -148,18 +148,13 @@ class Model(Owner):
             for node in net.nodes:
                 inputs = (ctypes.c_int32 * len(node.inputs))(*[values[i] for i in node.inputs])
                 outputs = (ctypes.c_int32 * len(node.outputs))()
-                check(
-                    library.denpa_graph_add(
-                        graph.pointer,
-                        node.kind.encode(),
-                        node.name.encode(),
-                        attributes(node.attributes),
-                        inputs,
-                        len(inputs),
-                        outputs,
-                        len(outputs),
-                    )
-                )
+                name, ends = node.name.encode(), (inputs, len(inputs), outputs, len(outputs))
+                if node.shares is None:
+                    kind, given = node.kind.encode(), attributes(node.attributes)
+                    check(library.denpa_graph_add(graph.pointer, kind, name, given, *ends))
+                else:
+                    owner = net.nodes[node.shares].name.encode()
+                    check(library.denpa_graph_share(graph.pointer, owner, name, *ends))
                 values += outputs
             wanted = (ctypes.c_int32 * len(net.outputs))(*[values[i] for i in net.outputs])
             super().__init__(

@@ -103,7 +103,7 @@ class Growing:
         if (
             max(sizes) > 40
             or (exponential and self.sizes[inputs[0]] > 1.6)
-            or (kind == "softmax" and self.sizes[inputs[0]] > 5)
+            or (kind in ("softmax", "log_softmax") and self.sizes[inputs[0]] > 5)
         ):
             return False
         self.nodes.append({"kind": kind, "attributes": attributes, "inputs": inputs})
@@ -121,8 +121,35 @@ class Growing:
         known = [i for i, shape in enumerate(self.shapes) if shape is not None]
         return known[-1] if self.draw.chance(0.6) else self.draw.choice(known)
 
+    def share(self):
+        """Adds a node with the parameters of an earlier one, if there is one that fits a value."""
+        for owner in self.draw.sample(range(len(self.nodes)), len(self.nodes)):
+            node = self.nodes[owner]
+            layer, attributes = LAYERS[node["kind"]], node["attributes"]
+            if len(node["inputs"]) != 1 or layer.states or node.get("shares") is not None:
+                continue
+            given = self.shapes[node["inputs"][0]]
+            own = layer.parameters(attributes, [given])
+            fitting = [
+                i
+                for i, shape in enumerate(self.shapes)
+                if shape is not None
+                and (self.dtypes[i] == "float") == (self.dtypes[node["inputs"][0]] == "float")
+                and layer.shapes(attributes, [shape])
+                and layer.parameters(attributes, [shape]) == own
+            ]
+            if not own or not fitting:
+                continue
+            last = fitting[-1] if self.draw.chance(0.5) else self.draw.choice(fitting)
+            if self.add(node["kind"], [last], attributes):
+                self.nodes[-1]["shares"] = owner
+                return True
+        return False
+
     def grow(self):
         draw = self.draw
+        if draw.chance(0.1) and self.share():
+            return True
         kind = "dense" if draw.chance(0.3) else draw.choice(self.kinds)
         if self.preferred and draw.chance(0.75):
             kind = draw.choice(self.preferred)

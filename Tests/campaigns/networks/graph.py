@@ -24,7 +24,8 @@ LOSSES = {**losses.LOSSES, **plugins.LOSSES}
 ACTIVATED = ("dense", "conv2d")  # whose results are no probabilities without an activation
 INTEGERS = ("int32", "int64", "uint8")
 
-Node = collections.namedtuple("Node", "name kind attributes inputs outputs layer")
+# `shares` is the number of the earlier node whose parameters a node computes with, or None.
+Node = collections.namedtuple("Node", "name kind attributes inputs outputs layer shares")
 Parameter = collections.namedtuple("Parameter", "name node shape scale")
 
 
@@ -66,12 +67,19 @@ class Net:
             )
         self.needed, self.used = self.prune()
         require(self.used)
-        self.parameters = [p for p in self.parameters if p.node in self.needed]
+        self.owners = self.remaining()
+        frozen = {self.owners.get(number) for number in spec["frozen"]}
+        self.parameters = [
+            Parameter(f"n{owner}.{p.name.split('.')[1]}", owner, p.shape, p.scale)
+            for owner, known in sorted(self.remaining_of.items())
+            for p in self.parameters
+            if p.node == known
+        ]
         self.states = {
             p.name for p in self.parameters if p.name.split(".")[1] in self.nodes[p.node].layer.states
         }
         self.trained = [
-            p for p in self.parameters if p.node not in spec["frozen"] and p.name not in self.states
+            p for p in self.parameters if p.node not in frozen and p.name not in self.states
         ]
 
     def add(self, number, given):
@@ -85,14 +93,38 @@ class Net:
         shapes = layer.shapes(given["attributes"], given_shapes)
         require(shapes is not None)
         outputs = list(range(len(self.shapes), len(self.shapes) + len(shapes)))
-        self.nodes.append(Node(f"n{number}", given["kind"], given["attributes"], inputs, outputs, layer))
-        for name, shape, scale in layer.parameters(
-            given["attributes"], [self.shapes[value] for value in inputs]
-        ):
-            self.parameters.append(Parameter(f"n{number}.{name}", number, shape, scale))
+        shares, own = given.get("shares"), layer.parameters(given["attributes"], given_shapes)
+        self.nodes.append(
+            Node(f"n{number}", given["kind"], given["attributes"], inputs, outputs, layer, shares)
+        )
+        if shares is None:
+            self.parameters += [Parameter(f"n{number}.{name}", number, *more) for name, *more in own]
+        else:
+            require(0 <= shares < number and self.can_share(shares, given["kind"], given["attributes"], own))
         self.shapes += shapes
         through = self.dtypes[inputs[0]] if integers is True and inputs else "float"
         self.dtypes += [through] * len(shapes)
+
+    def can_share(self, owner, kind, attributes, parameters):
+        """Whether a node could compute with the parameters of an earlier one."""
+        node, known = self.nodes[owner], [p for p in self.parameters if p.node == owner]
+        return (
+            node.shares is None
+            and (node.kind, node.attributes) == (kind, attributes)
+            and [p.shape for p in known] == [shape for _, shape, _ in parameters]
+        )
+
+    def remaining(self):
+        """Returns, for each needed node, the one that its parameters are named after: the first needed one of
+        those that share them.
+        """
+        owners, first = {}, {}
+        for number in sorted(self.needed):
+            node = self.nodes[number]
+            given = number if node.shares is None else node.shares
+            owners[number] = first.setdefault(given, number)
+        self.remaining_of = {owner: given for given, owner in first.items()}
+        return owners
 
     def is_mistake(self, kind, value):
         """Whether Denpa refuses a loss because it cannot be intended: a second softmax, the log of something
@@ -165,7 +197,11 @@ class Pass:
         self.net, self.rows, self.training = net, len(inputs[0]) if inputs else 0, training
         self.values = [Tracked(array) for array in inputs]
         self.of_node = [
-            {p.name.split(".")[1]: Tracked(parameters[p.name]) for p in net.parameters if p.node == number}
+            {
+                p.name.split(".")[1]: Tracked(parameters[p.name])
+                for p in net.parameters
+                if p.node == net.owners.get(number)
+            }
             for number in range(len(net.nodes))
         ]
         for number, node in enumerate(net.nodes):
@@ -209,7 +245,7 @@ class Pass:
 
         for value, gradient in zip(net.outputs, doutputs):
             give(value, gradient)
-        of = {p.name: Tracked(np.zeros(p.shape)) for p in net.trained}
+        of, written = {p.name: Tracked(np.zeros(p.shape)) for p in net.trained}, set()
         for number in reversed(range(len(net.nodes))):
             node = net.nodes[number]
             dys = [gradients[value] for value in node.outputs]
@@ -220,9 +256,11 @@ class Pass:
             dxs, dps = node.layer.backward(node.attributes, xs, self.of_node[number], ys, dys)
             for value, dx in zip(node.inputs, dxs):
                 give(value, dx)
-            for name, dp in dps.items():
-                if f"{node.name}.{name}" in of:
-                    of[f"{node.name}.{name}"] = dp
+            for short, dp in dps.items():
+                name = f"n{net.owners[number]}.{short}"
+                if name in of:
+                    of[name] = of[name] + dp if name in written else dp
+                    written.add(name)
         inputs = [
             Tracked(np.zeros(self.values[i].shape)) if gradients[i] is None else gradients[i]
             for i in range(len(net.spec["inputs"]))

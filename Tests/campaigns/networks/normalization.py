@@ -1,4 +1,4 @@
-"""Layers that standardize, and dropout: what they compute, in NumPy (see reference.py)."""
+"""Layers that standardize, dropout and noise: what they compute, in NumPy (see reference.py)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from .layer import Layer
 from .shapes import resolve
-from .tracked import Tracked
+from .tracked import Tracked, matrix
 
 
 class LayerNorm(Layer):
@@ -104,6 +104,62 @@ class RMSNorm(LayerNorm):
         return [((g - y * along) / deviation).reshape(*xs[0].shape)], dps
 
 
+class GroupNorm(LayerNorm):
+    """Like LayerNorm for the channels of a group, over all places of a sample."""
+
+    attributes = {"groups": None, "epsilon": None, "scale": None, "center": None}
+
+    def shapes(self, attributes, shapes):
+        shape = shapes[0]
+        return None if not shape or 0 in shape or shape[-1] % attributes["groups"] else [shape]
+
+    def parameters(self, attributes, shapes):
+        return super().parameters({**attributes, "axis": -1}, shapes)
+
+    def choose(self, draw):
+        attributes = super().choose(draw)
+        attributes.pop("axis", None)
+        return attributes
+
+    def choose_for(self, draw, shape):
+        channels = shape[-1] if shape else 1
+        groups = [count for count in (1, 2, 3, 4, 5, 7, 8, channels) if count and channels % count == 0]
+        return {**self.choose(draw), "groups": draw.choice(groups or [1])}
+
+    def grouped(self, attributes, x):
+        """x as (rows, groups, places · channels of a group), and what brings it back."""
+        groups, rows, channels = attributes["groups"], x.shape[0], x.shape[-1]
+        places = int(np.prod(x.shape[1:-1]))
+        split = (rows, places, groups, channels // groups)
+
+        def back(value):
+            turned = value.reshape(rows, groups, places, channels // groups).transpose([0, 2, 1, 3])
+            return turned.reshape(*x.shape)
+
+        turned = x.reshape(*split).transpose([0, 2, 1, 3])
+        return turned.reshape(rows * groups, places * channels // groups), back
+
+    def forward(self, attributes, xs, ps):
+        x, back = self.grouped(attributes, xs[0])
+        y = back(self.parts({"axis": 1, "epsilon": attributes.get("epsilon", 1e-5)}, x)[0])
+        y = y * ps["gamma"] if "gamma" in ps else y
+        return [y + ps["beta"] if "beta" in ps else y]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        x, back = self.grouped(attributes, xs[0])
+        y, deviation, share = self.parts({"axis": 1, "epsilon": attributes.get("epsilon", 1e-5)}, x)
+        g, dps = dys[0], {}
+        if "beta" in ps:
+            dps["beta"] = matrix(g).sum(axis=0)
+        if "gamma" in ps:
+            dps["gamma"] = matrix(g * back(y)).sum(axis=0)
+            g = g * ps["gamma"]
+        g = self.grouped(attributes, g)[0]
+        mean = g.sum(axis=1, keepdims=True) * share
+        along = (g * y).sum(axis=1, keepdims=True) * share
+        return [back((g - mean - y * along) / deviation)], dps
+
+
 class BatchNorm(LayerNorm):
     """In training like LayerNorm, but all elements of a channel are standardized together."""
 
@@ -175,6 +231,11 @@ class Dropout(Layer):
 
     attributes = {"rate": None}
 
+    @staticmethod
+    def is_random(node):
+        """Whether what a node computes in training is left out here."""
+        return node.kind in ("dropout", "gaussian_noise") and any(node.attributes.values())
+
     def choose(self, draw):
         return {"rate": draw.choice([0.0, 0.2, 0.5])}
 
@@ -185,9 +246,18 @@ class Dropout(Layer):
         return [dys[0]], {}
 
 
+class GaussianNoise(Dropout):
+    attributes = {"stddev": None}
+
+    def choose(self, draw):
+        return {"stddev": draw.choice([0.0, 0.0, 0.5])}
+
+
 LAYERS: dict[str, Layer] = {
     "batch_norm": BatchNorm(),
     "dropout": Dropout(),
+    "gaussian_noise": GaussianNoise(),
+    "group_norm": GroupNorm(),
     "layer_norm": LayerNorm(),
     "rms_norm": RMSNorm(),
 }

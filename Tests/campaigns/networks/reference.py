@@ -20,7 +20,9 @@ import numpy as np
 
 from .activations import LAYERS as activations
 from .activations import Activated
+from .arithmetic import ReduceMax
 from .layer import Layer
+from .shapes import resolve
 from .tracked import Tracked, matrix
 
 # The known attributes: a layer with another attribute, or another choice, first needs its reference here.
@@ -89,34 +91,134 @@ class Flatten(Layer):
 
 
 class Softmax(Layer):
+    attributes = {"axis": None}
+
     def shapes(self, attributes, shapes):
-        return [shapes[0]] if shapes[0] else None
+        axis = resolve(attributes.get("axis", -1), len(shapes[0]) + 1)
+        return [shapes[0]] if shapes[0] and axis is not None else None
+
+    def choose(self, draw):
+        return {"axis": draw.choice([1, 1, 2, -1, -2])} if draw.chance(0.4) else {}
 
     def size(self, attributes, sizes):
         return [0.5]
 
     @staticmethod
-    def probabilities(x):
-        """e^(x − max) / Σ, with the rounding of the exponents and the effect of errors of x."""
-        if not x.v.size:
-            return Tracked(x.v)
+    def turned(attributes, x):
+        """x with the axis in the place of the last one, and the other way round."""
+        order = list(range(x.v.ndim))
+        axis = resolve(attributes.get("axis", -1), x.v.ndim)
+        order[axis], order[-1] = order[-1], order[axis]
+        return x.transpose(order)
+
+    @staticmethod
+    def shares(x):
+        """(x − max, e^(x − max) / Σ, the relative errors of that), along the last axis."""
         shifted = x.v - x.v.max(axis=-1, keepdims=True)
         e = np.exp(shifted)
         p = e / e.sum(axis=-1, keepdims=True)
         unit = Tracked.unit
         relative = np.broadcast_to(x.e, x.shape) + unit * np.abs(shifted)
         spread = relative + (p * relative).sum(axis=-1, keepdims=True)
-        return Tracked(p, p * (spread + (12 + 6 * x.shape[-1] ** 0.5) * unit))
+        return shifted, p, spread + (12 + 6 * x.shape[-1] ** 0.5) * unit
+
+    @classmethod
+    def probabilities(cls, x):
+        """Along the last axis."""
+        if not x.v.size:
+            return Tracked(x.v)
+        _, p, spread = cls.shares(x)
+        return Tracked(p, p * spread)
 
     def forward(self, attributes, xs, ps):
-        return [self.probabilities(xs[0])]
+        return [self.turned(attributes, self.probabilities(self.turned(attributes, xs[0])))]
 
     def backward(self, attributes, xs, ps, ys, dys):
-        inner = (ys[0] * dys[0]).sum(axis=-1, keepdims=True)
+        axis = resolve(attributes.get("axis", -1), xs[0].v.ndim)
+        inner = (ys[0] * dys[0]).sum(axis=axis, keepdims=True)
         return [ys[0] * (dys[0] - inner)], {}
 
 
-LAYERS: dict[str, Layer] = {**activations, "dense": Dense(), "flatten": Flatten(), "softmax": Softmax()}
+class LogSoftmax(Softmax):
+    def size(self, attributes, sizes):
+        return [3 * sizes[0] + 3]
+
+    def forward(self, attributes, xs, ps):
+        x = self.turned(attributes, xs[0])
+        if not x.v.size:
+            return [Tracked(xs[0].v)]
+        shifted, _, spread = self.shares(x)
+        total = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+        y = shifted - total
+        # The logarithm of the sum is off by the relative error of the sum.
+        return [self.turned(attributes, Tracked(y, spread + 4 * Tracked.unit * (np.abs(y) + np.abs(total))))]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        axis = resolve(attributes.get("axis", -1), xs[0].v.ndim)
+        p = np.exp(ys[0].v)
+        return [dys[0] - ys[0].curve(p, p) * dys[0].sum(axis=axis, keepdims=True)], {}
+
+
+class Maxout(Layer):
+    attributes = {"units": None, "pieces": None, "bias": None, "initializer": None, "bias_initializer": None}
+
+    def shapes(self, attributes, shapes):
+        return [[*shapes[0][:-1], attributes["units"]]] if shapes[0] else None
+
+    def parameters(self, attributes, shapes):
+        inputs, columns = shapes[0][-1], attributes["units"] * attributes.get("pieces", 2)
+        found = [("W", (inputs, columns), 0.9 * (3 / max(inputs, 1)) ** 0.5)]
+        return found + ([("b", (columns,), 0.3)] if attributes.get("bias", True) else [])
+
+    def choose(self, draw):
+        attributes = {"units": draw.extent()}
+        if draw.chance(0.5):
+            attributes["pieces"] = draw.choice([1, 2, 3, 5])
+        if draw.chance(0.3):
+            attributes["bias"] = draw.chance(0.4)
+        if draw.chance(0.3):
+            attributes["initializer"] = draw.choice([["he", {}], ["xavier", {}], ["normal", {"scale": 0.3}]])
+        if draw.chance(0.2):
+            attributes["bias_initializer"] = draw.initializer(vector=True)
+        return attributes
+
+    def size(self, attributes, sizes):
+        return [1.5 * sizes[0] + 0.5]
+
+    def work(self, attributes, shapes, shape):
+        return int(np.prod(shape)) * shapes[0][-1] * attributes.get("pieces", 2)
+
+    def sums(self, attributes, x, ps):
+        """x·W + b as (rows, pieces, units)."""
+        u = matrix(x) @ ps["W"]
+        if "b" in ps:
+            u = u + ps["b"]
+        return u.reshape(u.shape[0], attributes.get("pieces", 2), attributes["units"])
+
+    def forward(self, attributes, xs, ps):
+        u, y = self.sums(attributes, xs[0], ps), (*xs[0].shape[:-1], attributes["units"])
+        return [self.largest.forward({"axes": [1]}, [u], {})[0].reshape(*y)]
+
+    def backward(self, attributes, xs, ps, ys, dys):
+        u, x = self.sums(attributes, xs[0], ps), matrix(xs[0])
+        y, dy = (value.reshape(u.shape[0], u.shape[2]) for value in (ys[0], dys[0]))
+        du = self.largest.backward({"axes": [1]}, [u], {}, [y], [dy])[0][0].reshape(u.shape[0], u.shape[1] * u.shape[2])
+        dps = {"W": x.T @ du}
+        if "b" in ps:
+            dps["b"] = du.sum(axis=0)
+        return [(du @ ps["W"].T).reshape(*xs[0].shape)], dps
+
+    largest = ReduceMax()
+
+
+LAYERS: dict[str, Layer] = {
+    **activations,
+    "dense": Dense(),
+    "flatten": Flatten(),
+    "log_softmax": LogSoftmax(),
+    "maxout": Maxout(),
+    "softmax": Softmax(),
+}
 
 
 def unknown(registry):

@@ -66,6 +66,12 @@ def add(kind, name, inputs, outputs, **given):
     return list(written)
 
 
+def share(owner, name, inputs, outputs):
+    read, written = (ctypes.c_int32 * len(inputs))(*inputs), (ctypes.c_int32 * outputs)()
+    check(lib.denpa_graph_share(graph, owner, name, read, len(inputs), written, outputs))
+    return list(written)
+
+
 def uniform(seed, shape, low=-1, high=1):
     numbers = np.random.default_rng(seed).random(shape, np.float32) * np.float32(high - low) + np.float32(low)
     return np.asarray(numbers, FLOAT)
@@ -220,7 +226,11 @@ def building(net, dtype):
         left = ", ".join(f"v{value}" for value in node.outputs)
         read = ", ".join(f"v{value}" for value in node.inputs)
         given = "".join(f", {name}={value!r}" for name, value in node.attributes.items())
-        yield f'[{left}] = add(b"{node.kind}", b"{node.name}", [{read}], {len(node.outputs)}{given})'
+        ends = f'b"{node.name}", [{read}], {len(node.outputs)}'
+        if node.shares is None:
+            yield f'[{left}] = add(b"{node.kind}", {ends}{given})'
+        else:
+            yield f'[{left}] = share(b"{net.nodes[node.shares].name}", {ends})'
     outputs = ", ".join(f"v{value}" for value in net.outputs)
     yield f'how = options(abi.ModelOptions, dtype=CODES["{dtype}"], seed={seed})'
     yield f"outputs = (ctypes.c_int32 * {len(net.outputs)})({outputs})"

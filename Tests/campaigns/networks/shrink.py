@@ -21,7 +21,7 @@ def shrink(spec, fails, seconds):
             tried.add(key)
             try:
                 Net(candidate)
-            except Invalid:
+            except (Invalid, KeyError):  # KeyError: a required attribute is gone
                 continue
             if fails(candidate):
                 spec, changed = candidate, True
@@ -101,6 +101,9 @@ def without_node(spec, number):
             to.update({value: stand_in for value in gone})
         result = renumbered(changed(spec, nodes=spec["nodes"][:number] + spec["nodes"][number + 1 :]), to)
         result["frozen"] = [n - (n > number) for n in spec["frozen"] if n != number]
+        for node in result["nodes"]:
+            if node.get("shares") is not None:
+                node["shares"] = None if node["shares"] == number else node["shares"] - (node["shares"] > number)
         yield result
 
 
@@ -170,10 +173,16 @@ def smaller(spec):
 
 def plainer(spec):
     for number, node in enumerate(spec["nodes"]):
+        if node.get("shares") is not None:
+            result = copy.deepcopy(spec)
+            result["nodes"][number]["shares"] = None
+            yield result
         for name in node["attributes"]:
             if name not in ("units", "classes", "width"):
                 result = copy.deepcopy(spec)
-                del result["nodes"][number]["attributes"][name]
+                for other, changing in enumerate(result["nodes"]):
+                    if number in (other, changing.get("shares")):
+                        changing["attributes"].pop(name, None)
                 yield result
         if node["kind"] == "dense" and node["attributes"].get("bias", True):
             result = copy.deepcopy(spec)

@@ -150,7 +150,7 @@ def census(net, kernels):
                     of.dense(
                         count // max(shape[-1], 1), node.attributes["units"], shape[-1], bool(net.losses)
                     )
-                elif node.kind == "softmax":
+                elif node.kind == "softmax" and node.attributes.get("axis", -1) in (-1, len(shape) - 1):
                     of.rows("softmax", count // max(shape[-1], 1), shape[-1])
                 elif node.kind != "flatten":
                     of.elements("elementwise", count)

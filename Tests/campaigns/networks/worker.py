@@ -17,6 +17,7 @@ from . import engine, gradients, predicting, sizes, training
 from .case import Case, Rejected, Report
 from .generate import network
 from .graph import Invalid, Net
+from .normalization import Dropout
 
 
 def run(spec, kernels):
@@ -31,7 +32,7 @@ def run(spec, kernels):
         for dtype in spec["dtypes"]:
             case = Case(net, dtype, report)
             predicting.check(case)
-            if not any(node.kind == "dropout" and node.attributes.get("rate") for node in net.nodes):
+            if not any(Dropout.is_random(node) for node in net.nodes):
                 gradients.check(case)
                 training.check(case)
             case.model.close()

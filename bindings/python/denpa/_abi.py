@@ -552,24 +552,9 @@ Layer._fields_ = [
     ("user_data", c_void_p),
     ("create", CFUNCTYPE(c_int32, POINTER(Host), c_void_p, POINTER(Attribute), POINTER(c_void_p))),
     ("destroy", CFUNCTYPE(None, c_void_p, c_void_p)),
-    (
-        "infer_shape",
-        CFUNCTYPE(
-            c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), POINTER(POINTER(Tensor))
-        ),
-    ),
-    (
-        "parameter",
-        CFUNCTYPE(
-            c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), c_int32, POINTER(Parameter)
-        ),
-    ),
-    (
-        "saved",
-        CFUNCTYPE(
-            c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), c_int32, POINTER(Tensor)
-        ),
-    ),
+    ("infer_shape", CFUNCTYPE(c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), POINTER(POINTER(Tensor)))),
+    ("parameter", CFUNCTYPE(c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), c_int32, POINTER(Parameter))),
+    ("saved", CFUNCTYPE(c_int32, POINTER(Host), c_void_p, c_void_p, POINTER(POINTER(Tensor)), c_int32, POINTER(Tensor))),
     ("workspace", CFUNCTYPE(c_int64, c_void_p, c_void_p, POINTER(POINTER(Tensor)))),
     ("forward", CFUNCTYPE(c_int32, POINTER(Call))),
     ("backward", CFUNCTYPE(c_int32, POINTER(Call))),
@@ -807,16 +792,7 @@ DENPA_BAD_SHAPE if the rank or an extent is out of range.""",
     ),
     "denpa_graph_add": (
         c_int32,
-        [
-            POINTER(Graph),
-            c_char_p,
-            c_char_p,
-            POINTER(Attribute),
-            POINTER(c_int32),
-            c_int32,
-            POINTER(c_int32),
-            c_int32,
-        ],
+        [POINTER(Graph), c_char_p, c_char_p, POINTER(Attribute), POINTER(c_int32), c_int32, POINTER(c_int32), c_int32],
         """Adds a layer to a graph.
 
 `kind` is one of the kinds listed by denpa_registry. `name` must be unique within the graph and consist of
@@ -829,6 +805,42 @@ All arguments are checked at once. Returns DENPA_NOT_REGISTERED if the kind is u
 DENPA_ALREADY_EXISTS if the name is taken, DENPA_BAD_ARGUMENT for invalid attributes, values or counts,
 DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if the inputs do not suit the layer, DENPA_LIMIT_EXCEEDED beyond 65,536
 nodes.""",
+    ),
+    "denpa_graph_share": (
+        c_int32,
+        [POINTER(Graph), c_char_p, c_char_p, POINTER(c_int32), c_int32, POINTER(c_int32), c_int32],
+        """Adds a layer that computes with the parameters of an earlier one: one encoder for two inputs, one embedding
+for two sequences.
+
+`node` is the name of the earlier layer; the new one is of its kind and has its attributes. The inputs may
+have other shapes as long as the parameters would have the same ones. `name`, `inputs` and `outputs` are as
+for denpa_graph_add. The parameters exist once: they are named after the earlier layer, listed, counted
+and saved once, and their gradient is the sum of what both layers contribute. Each layer draws random
+numbers of its own. A state, such as the running mean of batch_norm, is changed by one layer after the
+other, in the order in which they were added. A model whose outputs do not need the earlier layer names
+the parameters after the first of those layers that they need.
+
+Returns DENPA_NOT_FOUND if the graph has no layer `node`, DENPA_BAD_ARGUMENT if it is an input,
+DENPA_BAD_SHAPE if the inputs need parameters of other shapes, DENPA_NOT_SUPPORTED for a layer of a plugin
+or of the program that has a state, and otherwise what denpa_graph_add returns.""",
+    ),
+    "denpa_graph_add_model": (
+        c_int32,
+        [POINTER(Graph), POINTER(Model), c_char_p, c_char_p, POINTER(c_int32), c_int32, POINTER(c_int32), c_int32],
+        """Adds all layers of a model to a graph: an encoder that was trained before becomes a part of another
+network.
+
+A layer "dense_1" of the model is "encoder-dense_1" in the graph if `name` is "encoder". `inputs` take the
+place of the model's inputs, as many as it has and of their shapes (an open extent may be known here), and
+`outputs` are the values of its outputs. If `shares` is not NULL, the same model was added under that name
+before, and its layers have the parameters of those; otherwise they have parameters of their own. The
+graph takes over no values of parameters and does not refer to the model. To begin with the model's values,
+copy each parameter "p" with denpa_model_view and denpa_model_set to "encoder-p" of the new model.
+
+Nothing is added if the call fails. Returns DENPA_BAD_ARGUMENT if the numbers of inputs or outputs differ
+or `shares` is not the name of such a model, DENPA_BAD_SHAPE or DENPA_BAD_DTYPE if the inputs do not suit
+the model, DENPA_ALREADY_EXISTS if a name is taken, and otherwise what denpa_graph_add and
+denpa_graph_share return.""",
     ),
     "denpa_graph_shape": (
         c_int32,
@@ -930,7 +942,8 @@ Returns DENPA_NOT_FOUND if there is no such parameter or node.""",
         c_int32,
         [POINTER(Model), POINTER(c_char), c_int64, POINTER(c_int64)],
         """Writes the model's graph as a JSON text with "dtype", "seed", "inputs", "nodes" (name, kind, attributes,
-inputs), "outputs" and "frozen" (the parameters that training must not change).
+inputs, and in "shares" the layer whose parameters it has, if they are not its own), "outputs" and "frozen"
+(the parameters that training must not change).
 
 Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
     ),
@@ -1040,15 +1053,7 @@ loss or no optimizer.""",
     ),
     "denpa_fit": (
         c_int32,
-        [
-            POINTER(Trainer),
-            POINTER(Tensor),
-            c_int32,
-            POINTER(Tensor),
-            c_int32,
-            POINTER(FitOptions),
-            POINTER(c_double),
-        ],
+        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(FitOptions), POINTER(c_double)],
         """Trains on data in memory. The tensors may have any number of rows, any convertible element type and any
 strides. They are read in place, one batch at a time; the last batch of an epoch may be smaller. `options`
 may be NULL. `loss` (may be NULL) receives the loss of the last epoch, as in denpa_progress.
@@ -1078,16 +1083,7 @@ failed, and otherwise the same statuses as denpa_fit.""",
     ),
     "denpa_evaluate": (
         c_int32,
-        [
-            POINTER(Trainer),
-            POINTER(Tensor),
-            c_int32,
-            POINTER(Tensor),
-            c_int32,
-            POINTER(c_double),
-            POINTER(c_double),
-            c_int32,
-        ],
+        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double), POINTER(c_double), c_int32],
         """Computes the loss and the trainer's metrics, as in denpa_progress, over all rows without learning. The tensors
 may have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown
 to. `loss` may be NULL. `metrics` receives `metric_count` numbers, exactly as many as the trainer has metrics,
@@ -1141,15 +1137,7 @@ parameters are zero.""",
     ),
     "denpa_trainer_gradients": (
         c_int32,
-        [
-            POINTER(Trainer),
-            POINTER(Tensor),
-            c_int32,
-            POINTER(Tensor),
-            c_int32,
-            POINTER(Tensor),
-            POINTER(c_double),
-        ],
+        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(Tensor), POINTER(c_double)],
         """Combines forward, loss and backward for a trainer with losses. The gradients of the parameters are added to
 those accumulated so far, as by denpa_trainer_backward. `dinputs` is NULL, or an array with an entry for
 each input, as there; its memory must not overlap that of inputs or targets. `loss` (may be NULL) receives
@@ -1235,16 +1223,7 @@ not counted.""",
     ),
     "denpa_check_gradients": (
         c_int32,
-        [
-            POINTER(Trainer),
-            POINTER(Tensor),
-            c_int32,
-            POINTER(Tensor),
-            c_int32,
-            POINTER(CheckOptions),
-            CheckCallback,
-            c_void_p,
-        ],
+        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(CheckOptions), CheckCallback, c_void_p],
         """Compares every gradient computed by backpropagation with a numerical one, the 5-point stencil of the loss.
 If a kink lies inside the stencil, a smaller step decides. The check runs on a copy of the model with the
 trainer's parameters and losses, in float64, or in float32 if a layer or loss supports only float32. It

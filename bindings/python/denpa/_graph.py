@@ -11,7 +11,6 @@ import numpy as np
 
 from . import _abi as abi
 from ._arrays import CODES, DTYPES, DType, sample_shape
-from ._attributes import Encoded
 from ._call import Handle, c_text, check, create, library
 from ._indexing import part
 from ._kinds import find
@@ -22,9 +21,7 @@ MOST_OUTPUTS = 64  # of a layer that has as many as its attributes say
 
 
 class Applicable(Protocol):
-    """What the graph knows of a layer."""
-
-    name: str | None
+    """What the graph knows of a layer, or of a network that is a layer of another one."""
 
     @property
     def kind(self) -> str: ...
@@ -32,7 +29,13 @@ class Applicable(Protocol):
     @property
     def entry(self) -> Mapping[str, Any]: ...
 
-    def encode(self) -> Encoded: ...
+    def add_to(self, graph: Handle, name: str, shares: str | None, ends: tuple[Any, ...]) -> None:
+        """Add it to the engine's graph, with its inputs and outputs; `shares` is its name where it was added
+        before.
+        """
+
+    def fill(self, model: Handle, name: str) -> None:
+        """Give the parameters that it has under that name in a new model their first values."""
 
 
 class Node:
@@ -162,7 +165,7 @@ def Input(shape: Any, name: str | None = None, dtype: DType | None = None) -> Va
     return node.outputs[0]
 
 
-def apply(layer: Applicable, inputs: Sequence[Value]) -> Value | list[Value]:
+def apply(layer: Applicable, inputs: Sequence[Value], name: str | None) -> tuple[Value, ...]:
     """Apply a layer to values and return its outputs. Their shapes are inferred and checked at once."""
     for value in inputs:
         if not isinstance(value, Value):
@@ -170,13 +173,13 @@ def apply(layer: Applicable, inputs: Sequence[Value]) -> Value | list[Value]:
                 f"{layer.kind} is called with values of a graph (denpa.Input(...)), "
                 f"got {type(value).__name__}; for arrays there is .forward(x)"
             )
-    node = Node(layer, inputs, layer.name)
+    node = Node(layer, inputs, name)
     scratch = Builder()
     for value in inputs:
         scratch.ids[id(value)] = scratch.add_input(value, None)
-    numbers = scratch.add_node(node, layer.name or layer.kind.rpartition(".")[2])
+    numbers = scratch.add_node(node, name or layer.kind.rpartition(".")[2])
     node.outputs = tuple(scratch.value(node, number) for number in numbers)
-    return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
+    return node.outputs
 
 
 class Builder:
@@ -187,6 +190,7 @@ class Builder:
         self.ids: dict[int, int] = {}
         self.taken: set[str] = set()
         self.counts: dict[str, int] = {}
+        self.named: list[tuple[Applicable, str]] = []
 
     def add_input(self, value: Value, name: str | None) -> int:
         sample = [abi.ANY if extent is None else extent for extent in value.shape[1:]]
@@ -201,7 +205,8 @@ class Builder:
         )
         return number.value
 
-    def add_node(self, node: Node, name: str) -> list[int]:
+    def add_node(self, node: Node, name: str, shares: str | None = None) -> list[int]:
+        """Add a layer, or another node of an earlier one with its parameters; return the outputs' numbers."""
         layer = node.layer
         assert layer is not None
         inputs = (ctypes.c_int32 * max(len(node.inputs), 1))(*[self.ids[id(v)] for v in node.inputs])
@@ -209,19 +214,7 @@ class Builder:
         if layer.entry.get("variadic_outputs"):
             count = MOST_OUTPUTS
         outputs = (ctypes.c_int32 * count)()
-        attributes = layer.encode()
-        check(
-            library.denpa_graph_add(
-                self.handle.pointer,
-                layer.kind.encode(),
-                c_text(name),
-                attributes.pointer,
-                inputs,
-                len(node.inputs),
-                outputs,
-                count,
-            )
-        )
+        layer.add_to(self.handle, name, shares, (inputs, len(node.inputs), outputs, count))
         return [number for number in outputs if number >= 0]
 
     def value(self, node: Node, number: int) -> Value:
@@ -235,16 +228,20 @@ class Builder:
         kind = DTYPES[dtype.value]
         return Value(node, shape, kind if kind.kind in "iu" else None)
 
-    def fresh_name(self, layer: Applicable) -> str:
-        """Return the layer's own name, or dense_1, dense_2 ... after its kind."""
-        if layer.name:
-            return layer.name
-        kind = layer.kind.rpartition(".")[2]
-        while True:
-            self.counts[kind] = self.counts.get(kind, 0) + 1
-            name = f"{kind}_{self.counts[kind]}"
-            if name not in self.taken:
-                return name
+    def fresh_name(self, node: Node, kind: str, before: str | None) -> str:
+        """Return the node's own name, or dense_1, dense_2 ... after its kind.
+
+        If its layer is in the network already, under the name `before`, it is called name_2, name_3 ...
+        """
+        if node.name and node.name != before:
+            return node.name
+        stem = node.name or kind.rpartition(".")[2]
+        number = self.counts.get(stem, 1 if node.name else 0) + 1
+        while f"{stem}_{number}" in self.taken:
+            number += 1
+        self.counts[stem] = number
+        self.taken.add(f"{stem}_{number}")
+        return f"{stem}_{number}"
 
     def build(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> list[int]:
         """Add all nodes that the outputs depend on, in the order of creation; return the outputs' numbers."""
@@ -257,17 +254,17 @@ class Builder:
             if value.node not in nodes:
                 raise InvalidArgument(f"input {value.node.name or number} is not needed by any output")
             self.ids[id(value)] = self.add_input(value, value.node.name)
-        self.taken = {n.layer.name for n in nodes if n.layer is not None and n.layer.name}
-        seen: set[int] = set()
+        self.taken = {node.name for node in nodes if node.layer is not None and node.name}
+        first: dict[int, str] = {}
         for node in sorted(nodes, key=lambda n: n.number):
             if node.layer is None:
                 continue
-            if id(node.layer) in seen and node.layer.entry.get("parameters"):
-                raise InvalidArgument(
-                    f"{node.layer!r} is used twice in one network: sharing weights is not supported"
-                )
-            seen.add(id(node.layer))
-            for value, number in zip(node.outputs, self.add_node(node, self.fresh_name(node.layer))):
+            owner = first.get(id(node.layer))
+            name = self.fresh_name(node, node.layer.kind, owner)
+            first.setdefault(id(node.layer), name)
+            self.named.append((node.layer, name))
+            shares = owner if node.layer.entry.get("parameters") else None
+            for value, number in zip(node.outputs, self.add_node(node, name, shares)):
                 self.ids[id(value)] = number
         return [self.ids[id(value)] for value in outputs]
 
@@ -290,6 +287,9 @@ def model(inputs: Sequence[Value], outputs: Sequence[Value], dtype: np.dtype[Any
     numbers = builder.build(inputs, outputs)
     options = abi.ModelOptions(ctypes.sizeof(abi.ModelOptions), CODES[dtype], 0, seed)
     array = (ctypes.c_int32 * len(numbers))(*numbers)
-    return create(
+    made = create(
         abi.Model, "denpa_model_create", builder.handle.pointer, array, len(numbers), ctypes.byref(options)
     )
+    for layer, name in builder.named:
+        layer.fill(made, name)
+    return made

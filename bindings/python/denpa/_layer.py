@@ -6,6 +6,7 @@ import copy
 from typing import Any, Callable, ClassVar, Mapping, Sequence
 
 from ._arrays import Array, ArrayLike, DType
+from ._call import Handle, c_text, check, library
 from ._described import Described
 from ._graph import Value, apply
 from .errors import BadState, TypeMismatch
@@ -32,7 +33,8 @@ class Layer(Described):
     def __call__(self, *values: Value | Sequence[Value]) -> Any:
         """Return the layer's output in a graph.
 
-        A layer with several inputs takes them as a list or as separate arguments.
+        A layer with several inputs takes them as a list or as separate arguments. Applied again in the same
+        network, it computes with the same parameters.
         """
         flat: list[Value] = []
         for value in values:
@@ -40,7 +42,19 @@ class Layer(Described):
                 flat.extend(value)
             else:
                 flat.append(value)  # type: ignore[arg-type]
-        return apply(self, flat)
+        outputs = apply(self, flat, self.name)
+        return outputs[0] if len(outputs) == 1 else list(outputs)
+
+    def add_to(self, graph: Handle, name: str, shares: str | None, ends: tuple[Any, ...]) -> None:
+        """Add the layer to the engine's graph."""
+        if shares is not None:
+            check(library.denpa_graph_share(graph.pointer, c_text(shares), c_text(name), *ends))
+        else:
+            kind, attributes = self.kind.encode(), self.encode()
+            check(library.denpa_graph_add(graph.pointer, kind, c_text(name), attributes.pointer, *ends))
+
+    def fill(self, model: Handle, name: str) -> None:
+        """Leave the parameters as their initializers have made them."""
 
     # -- by itself -------------------------------------------------------------------------------------------
 

@@ -62,7 +62,12 @@ class Model:
         self._parts.native.require_open()
         return self._parts
 
-    # -- names and parameters --------------------------------------------------------------------------------
+    def __call__(self, *values: Any, name: str | None = None) -> Any:
+        """Return the outputs for values of a graph. The network made of them has a copy of this one.
+
+        Its layer dense_1 is <name>-dense_1 there; `name` is model_1, model_2 ... unless it is given.
+        """
+        return self._open.nested.apply(values, name)
 
     @property
     def input_names(self) -> list[str]:
@@ -120,8 +125,6 @@ class Model:
         Raises InvalidArgument for a network with several outputs.
         """
         return self._open.prediction.classes(x, "predict_classes")
-
-    # -- training --------------------------------------------------------------------------------------------
 
     def compile(self, loss: Any = None, optimizer: Any = None, metrics: Any = None) -> None:
         """Set what fit, train_batch and evaluate use. This resets the state of the optimizer.
@@ -251,8 +254,6 @@ class Model:
         """
         return self._open.training.optimizer_state(name, state)
 
-    # -- the open loop ---------------------------------------------------------------------------------------
-
     def forward(self, x: Any, training: bool = False) -> Any:
         """Return the outputs.
 
@@ -333,17 +334,9 @@ class Model:
         of float inputs. raise_on_failure: raise ProofFailed if a gradient is wrong.
         """
         return self._open.derivatives.check(
-            x,
-            t,
-            loss,
-            step=step,
-            tolerance=tolerance,
-            max_elements=max_elements,
-            inputs=inputs,
-            raise_on_failure=raise_on_failure,
+            x, t, loss, step=step, tolerance=tolerance, max_elements=max_elements, inputs=inputs,
+            raise_on_failure=raise_on_failure
         )
-
-    # -- files and copies ------------------------------------------------------------------------------------
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""

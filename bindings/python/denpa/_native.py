@@ -78,8 +78,16 @@ class NativeModel:
 
     def nodes(self) -> dict[str, dict[str, Any]]:
         """Return what the engine says of each layer, by name and in order: kind, attributes, inputs."""
-        description = json.loads(text(library.denpa_model_json, self.handle.pointer))
-        return {node["name"]: node for node in description["nodes"] if node["kind"] != "input"}
+        return {node["name"]: node for node in self._described()["nodes"] if node["kind"] != "input"}
+
+    def frozen(self) -> list[str]:
+        """Return the engine's names of the parameters that were frozen."""
+        names: list[str] = self._described()["frozen"]
+        return names
+
+    def _described(self) -> dict[str, Any]:
+        description: dict[str, Any] = json.loads(text(library.denpa_model_json, self.handle.pointer))
+        return description
 
     def output_shapes(self, inputs: Sequence[Array]) -> list[tuple[int, ...]]:
         """Return the shapes of all outputs for a batch of inputs, batch included."""

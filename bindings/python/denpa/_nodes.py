@@ -13,7 +13,10 @@ from .errors import BadState, NotFound
 
 
 class NodeView:
-    """A layer of a network: its kind, attributes, parameters, and whether training changes it."""
+    """A layer of a network: its kind, attributes, parameters, and whether training changes it.
+
+    `shares` is the name of the earlier layer whose parameters it has; None if they are its own.
+    """
 
     _native: NativeModel
     _parameters: Parameters
@@ -22,6 +25,7 @@ class NodeView:
     kind: str
     attributes: Any
     inputs: Any
+    shares: str | None
 
     def __init__(
         self,
@@ -30,7 +34,7 @@ class NodeView:
         parameters: Parameters,
         trainers: Trainers,
     ) -> None:
-        values = {key: description.get(key) for key in ("name", "kind", "attributes", "inputs")}
+        values = {key: description.get(key) for key in ("name", "kind", "attributes", "inputs", "shares")}
         self.__dict__.update(values, _native=native, _parameters=parameters, _trainers=trainers)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -40,25 +44,25 @@ class NodeView:
             )
         object.__setattr__(self, name, value)
 
+    def _names(self) -> list[str]:
+        return self._native.names.of_node(self.shares or self.name)
+
     @property
     def parameter_names(self) -> list[str]:
-        names = self._native.names
-        return [names.shown[full] for full in names.of_node(self.name)]
+        return [self._native.names.shown[full] for full in self._names()]
 
     @property
     def parameters(self) -> dict[str, Array]:
-        """The layer's own parameters, by their short names: W, b."""
-        own = self._native.names.of_node(self.name)
-        return {full.rpartition(".")[2]: self._parameters[full] for full in own}
+        """The parameters that the layer computes with, by their short names: W, b."""
+        return {full.rpartition(".")[2]: self._parameters[full] for full in self._names()}
 
     @property
     def trainable(self) -> bool:
         """Whether training changes any of the layer's parameters.
 
-        Set it to freeze or unfreeze all of them.
+        Set it to freeze or unfreeze all of them, for all layers that share them.
         """
-        own = set(self._native.names.of_node(self.name))
-        return not own.isdisjoint(self._native.trained())
+        return not set(self._names()).isdisjoint(self._native.trained())
 
     @trainable.setter
     def trainable(self, value: bool) -> None:

@@ -10,6 +10,7 @@ from ._derivatives import Derivatives
 from ._evaluation import Evaluation
 from ._fit import Fitting
 from ._native import NativeModel, element_count
+from ._nested import Nested
 from ._nodes import NodeView, NodeViews
 from ._open_loop import OpenLoop
 from ._parameters import Parameters
@@ -42,6 +43,7 @@ class Parts:
         self.evaluation = Evaluation(ports, weights, trainers, settings)
         self.open_loop = OpenLoop(native, ports, weights, trainers, self.prediction)
         self.derivatives = Derivatives(native, ports, weights, trainers, settings)
+        self.nested = Nested(native, ports, weights)
 
     def parameters(self) -> Parameters:
         return Parameters(self.native.names, self.native.shapes, self.weights)
@@ -108,9 +110,11 @@ class Parts:
         trained, shown = set(native.trained()), native.names.shown
         lines = [("layer", "kind", "parameters", "count", "trained")]
         for name, node in native.nodes().items():
-            own = native.names.of_node(name)
+            shared = node.get("shares")
+            own = native.names.of_node(shared or name)
             listed = ", ".join(f"{shown[full]} {native.shapes[full]}" for full in own)
-            count = sum(element_count(native.shapes[full]) for full in own)
+            listed = f"those of {shared}" if shared else listed
+            count = 0 if shared else sum(element_count(native.shapes[full]) for full in own)
             answer = "yes" if not trained.isdisjoint(own) else "no"
             lines.append((name, node["kind"], listed, str(count), answer if own else ""))
         widths = [max(len(line[column]) for line in lines) for column in range(5)]

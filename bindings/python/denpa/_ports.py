@@ -122,7 +122,10 @@ class Ports:
 
     def in_form(self, outputs: list[Array], single: bool) -> Any:
         """Return outputs in the form that the network uses: an array, a list or a dict."""
-        results = [array[0] for array in outputs] if single else outputs
+        return self.formed([array[0] for array in outputs] if single else outputs)
+
+    def formed(self, results: list[Any]) -> Any:
+        """Return what there is of each output in the form that the network uses."""
         if self.form == "dict":
             return dict(zip(self.keys, results))
         return results[0] if self.form == "one" else results
