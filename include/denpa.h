@@ -114,9 +114,10 @@ typedef void (*denpa_log_callback)(void *user_data, int32_t level, const char *m
 denpa_status denpa_set_log(denpa_log_callback callback, void *user_data);
 
 /* Writes a JSON text that lists everything that can be added to a graph or named as a loss, optimizer or
- * initializer. It is an object with the arrays "layers", "losses", "optimizers", "initializers", "metrics" and
- * "schedules". Each entry has "kind", "summary", "version", "plugin" (null if built in), "inputs" and "outputs" (names),
- * "attributes" (name, type, required, default, minimum, maximum, choices, summary) and "parameters" (names).
+ * initializer. It is an object with the arrays "layers", "losses", "optimizers", "initializers", "metrics"
+ * and "schedules". Each entry has "kind", "summary", "version", "plugin" (null if built in), "inputs" and
+ * "outputs" (names), "attributes" (name, type, required, default, minimum, maximum, choices, summary) and
+ * "parameters" (names).
  *
  * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_registry(char *buffer, int64_t capacity, int64_t *length);
@@ -388,9 +389,9 @@ typedef struct denpa_loss {
   double weight;
   int32_t output; /* index of the model's output */
   /* 1: each sample's loss may be multiplied by a weight of its own: wherever targets are passed, the weights
-   * (rows,) of all such terms follow behind the targets of all terms, or are left out together. A mean is still
-   * over the number of samples, so that a weight of 2 counts like a sample that is there twice. Validation data
-   * has no weights. */
+   * (rows,) of all such terms follow behind the targets of all terms, or are left out together. A mean is
+   * still over the number of samples, so that a weight of 2 counts like a sample that is there twice.
+   * Validation data has no weights. */
   int32_t weighted;
   uint64_t reserved[2];
 } denpa_loss;
@@ -419,19 +420,19 @@ typedef struct denpa_parameter_group {
 } denpa_parameter_group;
 
 /* Computes a metric of the program's own for one batch and stores it in `value`: from the model's output and
- * the target of its loss, as the trainer has them, with the batch in front. Both are borrowed for the duration
- * of the call. Any status other than DENPA_OK ends the call that measures. */
+ * the target of its loss, as the trainer has them, with the batch in front. Both are borrowed for the
+ * duration of the call. Any status other than DENPA_OK ends the call that measures. */
 typedef denpa_status (*denpa_metric_callback)(void *user_data, const denpa_tensor *prediction,
                                               const denpa_tensor *target, double *value);
 
-/* A number that denpa_fit and denpa_evaluate compute besides the loss: one of the registry's metrics, or one of
- * the program's own. Its size, 48 bytes, never changes. */
+/* A number that denpa_fit and denpa_evaluate compute besides the loss: one of the registry's metrics, or one
+ * of the program's own. Its size, 48 bytes, never changes. */
 typedef struct denpa_metric {
   const char *kind; /* one of the registry's metrics; with a callback, the metric's name */
   const denpa_attribute *attributes; /* NULL for the defaults, and with a callback */
   denpa_metric_callback callback;    /* NULL: the registry's. Its values are averaged over the samples */
   void *user_data;                   /* kept, and passed to the callback */
-  int32_t output;                    /* index of the model's output; its target is that of the first loss on it */
+  int32_t output;                    /* index of the model's output, on which a loss has the target */
   int32_t lower_is_better;           /* with a callback: 1 if a smaller value is better */
   uint64_t reserved;                 /* 0 */
 } denpa_metric;
@@ -478,8 +479,9 @@ denpa_status denpa_trainer_create(denpa_model *model, const denpa_trainer_option
 /* Destroys a trainer. NULL is allowed. Parameters that were not published are lost. */
 denpa_status denpa_trainer_destroy(denpa_trainer *trainer);
 
-/* Takes one training step: forward, loss, backward, optimizer (with accumulation, after so many calls). `loss` (may be NULL) receives the loss before
- * the step. A batch of 0 rows changes nothing and has the loss 0.
+/* Takes one training step: forward, loss, backward, optimizer (with accumulation, after so many calls).
+ * `loss` (may be NULL) receives the loss before the step. A batch of 0 rows changes nothing and has the loss
+ * 0.
  *
  * Inputs are passed as to denpa_predict, but may have any number of rows. A target consists of class numbers,
  * (rows,) or (rows, 1) of an integer type, if the loss takes class numbers; otherwise it has the shape of the
@@ -537,23 +539,23 @@ typedef struct denpa_fit_options {
   void *user_data;
   int64_t callback_every;   /* batches between two calls of the callback within an epoch; 0: by the clock */
   int64_t validation_every; /* epochs between two validations; 0: 1. The last epoch always has one */
-  /* The part of the rows that is held out and serves as validation data, above 0 and below 1; 0: none. The rows
-   * are drawn by the model's seed. */
+  /* The part of the rows that is held out and serves as validation data, above 0 and below 1; 0: none. The
+   * rows are drawn by the model's seed. */
   double validation_fraction;
   int32_t stratified;   /* 1: the same part of each class; the first targets are class numbers */
   int32_t restore_best; /* 1: at the end, the parameters are those of the epoch in which `monitor` was best */
   const denpa_tensor *row_weights; /* (rows,), floats: for DENPA_WEIGHTED; otherwise NULL */
   int64_t epoch_rows;              /* rows in an epoch; 0: all */
   /* Early stopping: denpa_fit returns after `patience` epochs in which the number called `monitor` has not
-   * become better by more than min_delta; 0: it goes on to the last. The number is "loss", "validation_loss", or
-   * a metric's name with or without "validation_" in front. NULL: "validation_loss" with validation data,
+   * become better by more than min_delta; 0: it goes on to the last. The number is "loss", "validation_loss",
+   * or a metric's name with or without "validation_" in front. NULL: "validation_loss" with validation data,
    * otherwise "loss". */
   const char *monitor;
   int64_t patience;
   double min_delta;
   const char *checkpoint;   /* a path to which the model is saved after epochs; NULL: none */
   int64_t checkpoint_every; /* epochs between two savings; 0: 1 */
-  int32_t checkpoint_best;  /* 1: it is saved only if the number called `monitor` was better than ever before */
+  int32_t checkpoint_best;  /* 1: it is saved only if `monitor` was better than ever before */
   int32_t reserved;         /* 0 */
 } denpa_fit_options;
 
@@ -563,15 +565,15 @@ typedef struct denpa_fit_options {
  *
  * If training ends early (DENPA_STOPPED, DENPA_NOT_FINITE, a class number out of range in a later batch),
  * everything learned before is kept and published. Returns DENPA_BAD_ARGUMENT if the data or the validation
- * data has no rows, or for contradictory options, DENPA_BAD_STATE if the trainer has no loss or no optimizer, and
- * the statuses of denpa_model_save for a checkpoint. Training that early stopping ends returns DENPA_OK.
+ * data has no rows, or for contradictory options, DENPA_BAD_STATE if the trainer has no loss or no optimizer,
+ * and the statuses of denpa_model_save for a checkpoint. Training that early stopping ends returns DENPA_OK.
  *
  * Memory use beyond the data and the trainer: the values of one batch, allocated at the first batch; a copy
- * of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; 8 bytes
- * per row for the order, unless it is the given one; 16 more with a validation_fraction, 8 more for weights; and
- * what metrics keep ("auc": 9 bytes for each decision of an epoch). Nothing else grows with the data. A trainer holds the
- * parameters twice (weights and gradients), plus what the optimizer keeps: for sgd with momentum once more,
- * for adam twice, for adam with amsgrad three times. */
+ * of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; 8
+ * bytes per row for the order, unless it is the given one; 16 more with a validation_fraction, 8 more for
+ * weights; and what metrics keep ("auc": 9 bytes for each decision of an epoch). Nothing else grows with the
+ * data. A trainer holds the parameters twice (weights and gradients), plus what the optimizer keeps: for sgd
+ * with momentum once more, for adam twice, for adam with amsgrad three times. */
 denpa_status denpa_fit(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
                        const denpa_tensor *targets, int32_t target_count, const denpa_fit_options *options,
                        double *loss);
@@ -588,18 +590,18 @@ typedef denpa_status (*denpa_rewind_callback)(void *user_data);
 
 /* Trains on batches provided by a callback, for data larger than memory. `source` is passed to both callbacks
  * as their user_data. `rewind` may be NULL for a single epoch. `options` may be NULL; batch_size and what
- * chooses rows (sampling, validation_fraction, row_weights, epoch_rows) must be 0. `loss` (may be NULL) receives
- * the loss of the last epoch.
+ * chooses rows (sampling, validation_fraction, row_weights, epoch_rows) must be 0. `loss` (may be NULL)
+ * receives the loss of the last epoch.
  *
  * Returns DENPA_BAD_ARGUMENT if `rewind` is missing or such an option is not 0, the status of a callback that
  * failed, and otherwise the same statuses as denpa_fit. */
 denpa_status denpa_fit_source(denpa_trainer *trainer, denpa_next_callback next, denpa_rewind_callback rewind,
                               void *source, const denpa_fit_options *options, double *loss);
 
-/* Computes the loss and the trainer's metrics, as in denpa_progress, over all rows without learning. The tensors
- * may have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown
- * to. `loss` may be NULL. `metrics` receives `metric_count` numbers, exactly as many as the trainer has metrics,
- * or is NULL with a count of 0.
+/* Computes the loss and the trainer's metrics, as in denpa_progress, over all rows without learning. The
+ * tensors may have any strides; they are processed in batches of max_batch rows, or of as many as the trainer
+ * has grown to. `loss` may be NULL. `metrics` receives `metric_count` numbers, exactly as many as the trainer
+ * has metrics, or is NULL with a count of 0.
  *
  * Returns DENPA_BAD_ARGUMENT if there are no rows or for another count, DENPA_BAD_STATE if the trainer has no
  * loss. */
@@ -687,26 +689,28 @@ denpa_status denpa_trainer_optimizer_state(denpa_trainer *trainer, const char *n
                                            denpa_tensor *view);
 
 /* Sets the optimizer's learning rate, which a schedule multiplies; those of parameter groups change in
- * proportion. A callback of denpa_fit or denpa_fit_source may call it too: the next step has the new rate. Returns DENPA_BAD_STATE if the trainer
- * has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number. */
+ * proportion. A callback of denpa_fit or denpa_fit_source may call it too: the next step has the new rate.
+ * Returns DENPA_BAD_STATE if the trainer has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above
+ * 1e30 or not a number. */
 denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double learning_rate);
 
-/* Stores the learning rate of the next step in `learning_rate`: the optimizer's, multiplied by the factor of the
- * schedule. It may be called in a callback of denpa_fit too. Returns DENPA_BAD_STATE if the trainer has no
- * optimizer. */
+/* Stores the learning rate of the next step in `learning_rate`: the optimizer's, multiplied by the factor of
+ * the schedule. It may be called in a callback of denpa_fit too. Returns DENPA_BAD_STATE if the trainer has
+ * no optimizer. */
 denpa_status denpa_trainer_learning_rate(denpa_trainer *trainer, double *learning_rate);
 
 /* Writes what a trainer remembers besides the parameters: what its optimizer keeps, the numbers of its steps,
- * epochs and forwards, the learning rate, and the state of its schedule. `buffer`, `capacity` and `length` work
- * as described for text and bytes under "Conventions". Gradients that wait for a step are not part of it.
+ * epochs and forwards, the learning rate, and the state of its schedule. `buffer`, `capacity` and `length`
+ * work as described for text and bytes under "Conventions". Gradients that wait for a step are not part of
+ * it.
  *
  * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_trainer_save_bytes(denpa_trainer *trainer, void *buffer, int64_t capacity,
                                       int64_t *length);
 
-/* Takes over what denpa_trainer_save_bytes has written for a trainer with the same options and model. Training
- * then goes on with the same bits as the other trainer would have, provided that the parameters are the same,
- * too: those that were published before. Gradients become zero.
+/* Takes over what denpa_trainer_save_bytes has written for a trainer with the same options and model.
+ * Training then goes on with the same bits as the other trainer would have, provided that the parameters are
+ * the same, too: those that were published before. Gradients become zero.
  *
  * Returns DENPA_BAD_FILE, and changes nothing, if the bytes are damaged or belong to a trainer with another
  * optimizer, schedule or model. */

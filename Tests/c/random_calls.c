@@ -230,7 +230,7 @@ static denpa_status trainer_call(void) {
   denpa_tensor in[3], out[3], t[3];
   denpa_loss l[2];
   static const char *const metrics[] = {"accuracy", "f1", "mean_absolute_error", "r2", "no_such"};
-  static const char *const schedules[] = {"warmup", "cosine_decay", "reduce_on_plateau", "one_cycle"};
+  static const char *const schedules[] = {"warmup", "cosine_decay", "reduce_on_plateau"};
   static const char *const monitors[] = {NULL, NULL, "loss", "validation_loss", "accuracy", "no_such"};
   double a, values[4];
   denpa_metric measured[2];
@@ -265,15 +265,12 @@ static denpa_status trainer_call(void) {
     o.input_gradients = below(2);
     l[0].weighted = chance(20);
     memset(measured, 0, sizeof measured);
-    measured[0].kind = one_of(metrics, COUNT(metrics));
-    measured[1].kind = one_of(metrics, COUNT(metrics));
+    measured[0].kind = one_of(metrics, COUNT(metrics)), measured[1].kind = one_of(metrics, COUNT(metrics));
     o.metrics = chance(30) ? measured : NULL;
     o.metric_count = o.metrics ? 1 + below(2) : 0;
     o.accumulation = chance(80) ? 0 : (int32_t)number(3);
-    if (chance(20)) {
-      o.schedule.kind = one_of(schedules, COUNT(schedules));
-      o.schedule.attributes = o.schedule.kind && !strcmp(o.schedule.kind, "reduce_on_plateau") ? NULL : steps;
-    }
+    if (chance(20)) o.schedule.kind = one_of(schedules, COUNT(schedules));
+    if (o.schedule.kind && strcmp(o.schedule.kind, "reduce_on_plateau")) o.schedule.attributes = steps;
     {
       denpa_model *m_new = chance(95) ? models[below(POOL)] : MODEL;
       denpa_status status = denpa_trainer_create(m_new, chance(98) ? &o : NULL, &trainers[slot]);
@@ -299,8 +296,7 @@ static denpa_status trainer_call(void) {
     f.validation_inputs = in;
     f.validation_targets = t;
     f.callback = chance(50) ? progress : NULL;
-    f.callback_every = chance(70) ? 0 : number(3);
-    f.validation_every = chance(80) ? 0 : number(3);
+    f.callback_every = chance(70) ? 0 : number(3), f.validation_every = chance(80) ? 0 : number(3);
     f.validation_fraction = chance(70) ? 0 : below(12) / 10.0;
     f.stratified = chance(10);
     f.restore_best = chance(20);

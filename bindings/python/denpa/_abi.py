@@ -300,8 +300,8 @@ class ParameterGroup(Structure):
 
 
 class Metric(Structure):
-    """A number that denpa_fit and denpa_evaluate compute besides the loss: one of the registry's metrics, or one of
-    the program's own. Its size, 48 bytes, never changes."""
+    """A number that denpa_fit and denpa_evaluate compute besides the loss: one of the registry's metrics, or one
+    of the program's own. Its size, 48 bytes, never changes."""
 
     kind: Optional[bytes]
     attributes: Any
@@ -426,8 +426,8 @@ PluginEntry = CFUNCTYPE(c_int32, POINTER(Host), POINTER(Plugin))
 # borrowed for the duration of the call.
 LogCallback = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 # Computes a metric of the program's own for one batch and stores it in `value`: from the model's output and
-# the target of its loss, as the trainer has them, with the batch in front. Both are borrowed for the duration
-# of the call. Any status other than DENPA_OK ends the call that measures.
+# the target of its loss, as the trainer has them, with the batch in front. Both are borrowed for the
+# duration of the call. Any status other than DENPA_OK ends the call that measures.
 MetricCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor), POINTER(c_double))
 # Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
 # batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
@@ -759,9 +759,10 @@ Returns DENPA_BAD_STATE if called from within a log callback.""",
         c_int32,
         [POINTER(c_char), c_int64, POINTER(c_int64)],
         """Writes a JSON text that lists everything that can be added to a graph or named as a loss, optimizer or
-initializer. It is an object with the arrays "layers", "losses", "optimizers", "initializers", "metrics" and
-"schedules". Each entry has "kind", "summary", "version", "plugin" (null if built in), "inputs" and "outputs" (names),
-"attributes" (name, type, required, default, minimum, maximum, choices, summary) and "parameters" (names).
+initializer. It is an object with the arrays "layers", "losses", "optimizers", "initializers", "metrics"
+and "schedules". Each entry has "kind", "summary", "version", "plugin" (null if built in), "inputs" and
+"outputs" (names), "attributes" (name, type, required, default, minimum, maximum, choices, summary) and
+"parameters" (names).
 
 Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
     ),
@@ -1035,8 +1036,9 @@ with none), or poisson of rates below 0.""",
     "denpa_train_batch": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double)],
-        """Takes one training step: forward, loss, backward, optimizer (with accumulation, after so many calls). `loss` (may be NULL) receives the loss before
-the step. A batch of 0 rows changes nothing and has the loss 0.
+        """Takes one training step: forward, loss, backward, optimizer (with accumulation, after so many calls).
+`loss` (may be NULL) receives the loss before the step. A batch of 0 rows changes nothing and has the loss
+0.
 
 Inputs are passed as to denpa_predict, but may have any number of rows. A target consists of class numbers,
 (rows,) or (rows, 1) of an integer type, if the loss takes class numbers; otherwise it has the shape of the
@@ -1060,23 +1062,23 @@ may be NULL. `loss` (may be NULL) receives the loss of the last epoch, as in den
 
 If training ends early (DENPA_STOPPED, DENPA_NOT_FINITE, a class number out of range in a later batch),
 everything learned before is kept and published. Returns DENPA_BAD_ARGUMENT if the data or the validation
-data has no rows, or for contradictory options, DENPA_BAD_STATE if the trainer has no loss or no optimizer, and
-the statuses of denpa_model_save for a checkpoint. Training that early stopping ends returns DENPA_OK.
+data has no rows, or for contradictory options, DENPA_BAD_STATE if the trainer has no loss or no optimizer,
+and the statuses of denpa_model_save for a checkpoint. Training that early stopping ends returns DENPA_OK.
 
 Memory use beyond the data and the trainer: the values of one batch, allocated at the first batch; a copy
-of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; 8 bytes
-per row for the order, unless it is the given one; 16 more with a validation_fraction, 8 more for weights; and
-what metrics keep ("auc": 9 bytes for each decision of an epoch). Nothing else grows with the data. A trainer holds the
-parameters twice (weights and gradients), plus what the optimizer keeps: for sgd with momentum once more,
-for adam twice, for adam with amsgrad three times.""",
+of one batch of every tensor that is shuffled, not contiguous, or converted from another element type; 8
+bytes per row for the order, unless it is the given one; 16 more with a validation_fraction, 8 more for
+weights; and what metrics keep ("auc": 9 bytes for each decision of an epoch). Nothing else grows with the
+data. A trainer holds the parameters twice (weights and gradients), plus what the optimizer keeps: for sgd
+with momentum once more, for adam twice, for adam with amsgrad three times.""",
     ),
     "denpa_fit_source": (
         c_int32,
         [POINTER(Trainer), NextCallback, RewindCallback, c_void_p, POINTER(FitOptions), POINTER(c_double)],
         """Trains on batches provided by a callback, for data larger than memory. `source` is passed to both callbacks
 as their user_data. `rewind` may be NULL for a single epoch. `options` may be NULL; batch_size and what
-chooses rows (sampling, validation_fraction, row_weights, epoch_rows) must be 0. `loss` (may be NULL) receives
-the loss of the last epoch.
+chooses rows (sampling, validation_fraction, row_weights, epoch_rows) must be 0. `loss` (may be NULL)
+receives the loss of the last epoch.
 
 Returns DENPA_BAD_ARGUMENT if `rewind` is missing or such an option is not 0, the status of a callback that
 failed, and otherwise the same statuses as denpa_fit.""",
@@ -1084,10 +1086,10 @@ failed, and otherwise the same statuses as denpa_fit.""",
     "denpa_evaluate": (
         c_int32,
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(c_double), POINTER(c_double), c_int32],
-        """Computes the loss and the trainer's metrics, as in denpa_progress, over all rows without learning. The tensors
-may have any strides; they are processed in batches of max_batch rows, or of as many as the trainer has grown
-to. `loss` may be NULL. `metrics` receives `metric_count` numbers, exactly as many as the trainer has metrics,
-or is NULL with a count of 0.
+        """Computes the loss and the trainer's metrics, as in denpa_progress, over all rows without learning. The
+tensors may have any strides; they are processed in batches of max_batch rows, or of as many as the trainer
+has grown to. `loss` may be NULL. `metrics` receives `metric_count` numbers, exactly as many as the trainer
+has metrics, or is NULL with a count of 0.
 
 Returns DENPA_BAD_ARGUMENT if there are no rows or for another count, DENPA_BAD_STATE if the trainer has no
 loss.""",
@@ -1185,31 +1187,33 @@ DENPA_BAD_STATE if the trainer has no optimizer.""",
         c_int32,
         [POINTER(Trainer), c_double],
         """Sets the optimizer's learning rate, which a schedule multiplies; those of parameter groups change in
-proportion. A callback of denpa_fit or denpa_fit_source may call it too: the next step has the new rate. Returns DENPA_BAD_STATE if the trainer
-has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above 1e30 or not a number.""",
+proportion. A callback of denpa_fit or denpa_fit_source may call it too: the next step has the new rate.
+Returns DENPA_BAD_STATE if the trainer has no optimizer, DENPA_BAD_ARGUMENT if the rate is negative, above
+1e30 or not a number.""",
     ),
     "denpa_trainer_learning_rate": (
         c_int32,
         [POINTER(Trainer), POINTER(c_double)],
-        """Stores the learning rate of the next step in `learning_rate`: the optimizer's, multiplied by the factor of the
-schedule. It may be called in a callback of denpa_fit too. Returns DENPA_BAD_STATE if the trainer has no
-optimizer.""",
+        """Stores the learning rate of the next step in `learning_rate`: the optimizer's, multiplied by the factor of
+the schedule. It may be called in a callback of denpa_fit too. Returns DENPA_BAD_STATE if the trainer has
+no optimizer.""",
     ),
     "denpa_trainer_save_bytes": (
         c_int32,
         [POINTER(Trainer), c_void_p, c_int64, POINTER(c_int64)],
         """Writes what a trainer remembers besides the parameters: what its optimizer keeps, the numbers of its steps,
-epochs and forwards, the learning rate, and the state of its schedule. `buffer`, `capacity` and `length` work
-as described for text and bytes under "Conventions". Gradients that wait for a step are not part of it.
+epochs and forwards, the learning rate, and the state of its schedule. `buffer`, `capacity` and `length`
+work as described for text and bytes under "Conventions". Gradients that wait for a step are not part of
+it.
 
 Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
     ),
     "denpa_trainer_load_bytes": (
         c_int32,
         [POINTER(Trainer), c_void_p, c_int64],
-        """Takes over what denpa_trainer_save_bytes has written for a trainer with the same options and model. Training
-then goes on with the same bits as the other trainer would have, provided that the parameters are the same,
-too: those that were published before. Gradients become zero.
+        """Takes over what denpa_trainer_save_bytes has written for a trainer with the same options and model.
+Training then goes on with the same bits as the other trainer would have, provided that the parameters are
+the same, too: those that were published before. Gradients become zero.
 
 Returns DENPA_BAD_FILE, and changes nothing, if the bytes are damaged or belong to a trainer with another
 optimizer, schedule or model.""",
