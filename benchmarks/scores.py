@@ -43,7 +43,8 @@ def verdict(ours: list[float], theirs: list[float]) -> str:
     """Returns whether the mean of ours is above that of theirs, or below by at most one standard error."""
     differences = [one - other for one, other in zip(ours, theirs)]
     mean, error = statistics.fmean(differences), standard_error(differences)
-    return f"{'not below' if mean >= -error else 'below'} ({mean:+.4f} ± {error:.4f})"
+    is_below = mean < -error - 1e-12  # a single split that differs makes both equal
+    return f"{'below' if is_below else 'not below'} ({mean:+.4f} ± {error:.4f})"
 
 
 def print_scores(names: list[str], labels: list[str], splits: int, epochs: int | None) -> None:

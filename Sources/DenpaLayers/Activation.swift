@@ -31,7 +31,8 @@ enum Activation {
   /// The initializer of weights before a function, with the fans of their layer. What "auto" is was chosen by
   /// test scores ("Scores" in docs/performance.md). Before functions that pass about half of their input it
   /// is He's, which compensates for that, but by the larger fan: where a layer has few inputs and many units,
-  /// He's own weights are so large that what is learned is less smooth and scores are lower.
+  /// He's own weights are so large that what is learned is less smooth and scores are lower. A single unit
+  /// without a function is a network's prediction, which begins smaller.
   static func weights(
     _ given: Spec, before function: ElementwiseFunction, fanIn: Double, fanOut: Double
   ) -> Spec {
@@ -39,7 +40,9 @@ enum Activation {
     switch function.function {
     case .relu, .gelu, .geluTanh, .leakyReLU, .elu, .celu, .silu, .mish, .hardSwish, .relu6:
       return Spec("normal", [NamedAttribute("scale", .float(sqrt(2 / max(fanIn, fanOut, 1))))])
-    default: return Spec(function.isIdentity ? "lecun_uniform" : "xavier")
+    default:
+      guard function.isIdentity else { return Spec("xavier") }
+      return Spec(fanOut == 1 ? "fan_uniform" : "lecun_uniform")
     }
   }
 
@@ -57,7 +60,7 @@ enum Activation {
 
   static let weightsAttribute = AttributeSpec(
     "initializer", .spec, default: .spec(Spec("auto")),
-    "How W begins; \"auto\": normal with variance 2 / max(fan_in, fan_out) before relu and functions like it, xavier before others, lecun_uniform without one."
+    "How W begins; \"auto\": normal with variance 2 / max(fan_in, fan_out) before relu and functions like it, xavier before others; without one lecun_uniform, or fan_uniform for a single unit."
   )
   static let biasesAttribute = AttributeSpec(
     "bias_initializer", .spec, default: .spec(Spec("auto")),

@@ -104,6 +104,14 @@ def test_auto(activation, inputs, units):
     assert_allclose(b.var(), bound**2 / 3, rtol=0.15)
 
 
+def test_auto_of_a_single_unit():
+    net = dp.Sequential([dp.Dense(1), dp.Dense(1, activation="tanh")], (20_000,), seed=1, dtype="float64")
+    w = net.parameters["dense_1.W"]
+    assert 0.999 < np.abs(w).max() * np.sqrt(20_000) <= 1
+    assert_allclose(w.var(), 1 / (3 * 20_000), rtol=0.03)
+    assert not net.parameters["dense_1.b"].any()
+
+
 @pytest.mark.parametrize("filters", [16, 256])
 def test_auto_of_a_convolution(filters):
     layers = [dp.Conv2D(filters, kernel=(3, 5), activation="relu", groups=2), dp.Conv2D(64, kernel=2)]

@@ -33,7 +33,7 @@ def automatic(vector, inputs, units, activation, weights):
     if vector:
         return 0.0 if is_linear or weights != "auto" else (1 / (3 * max(inputs, 1))) ** 0.5
     if is_linear:
-        return (1 / max(inputs, 1)) ** 0.5
+        return (1 / ((3 if units == 1 else 1) * max(inputs, 1))) ** 0.5
     if activation in HALVING:
         return (2 / max(inputs, units, 1)) ** 0.5
     return (2 / max(inputs + units, 1)) ** 0.5
