@@ -26,7 +26,7 @@ CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c)
   $(patsubst Tests/c/%.cpp,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.cpp))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
-.PHONY: all help lib demo test sanitize bench bench-peers bench-former bench-check bench-product bench-programs campaign-networks campaign-calls examples c-tests c++-tests install uninstall clean format lint tools venv
+.PHONY: all help lib demo test sanitize bench bench-peers bench-former bench-check bench-scores bench-initializers bench-product bench-programs campaign-networks campaign-calls examples c-tests c++-tests install uninstall clean format lint tools venv
 all: lib
 
 help: ## lists the targets
@@ -113,6 +113,12 @@ bench-former: lib bench-programs ## compares with an earlier commit's library: F
 
 bench-check: lib $(PEERS_VENV)/.complete ## checks that Denpa and its peers compute the same losses
 	@$(PEERS_PYTHON) benchmarks/check.py $(WORKLOADS)
+
+bench-scores: lib $(PEERS_VENV)/.complete ## compares test scores and whole scripts with scikit-learn and PyTorch
+	@$(PEERS_PYTHON) benchmarks/scores.py $(ARGUMENTS)
+
+bench-initializers: lib venv ## compares test scores of initial weights; ARGUMENTS="--seeds 15"
+	@$(PYTHON) benchmarks/initializers.py $(ARGUMENTS)
 
 bench-programs: $(BENCH_PROGRAMS)
 

@@ -37,10 +37,7 @@ public struct Conv2D: BuiltInLayer {
         "Channels and filters in so many groups that do not see each other."),
       Activation.attribute("f, applied to windows(x)·W + b."),
       AttributeSpec("bias", .bool, default: .bool(true), "Whether b is there."),
-      AttributeSpec(
-        "initializer", .spec, default: .spec(Spec("auto")),
-        "How W begins; \"auto\" is He for relu and gelu, Xavier otherwise."),
-      AttributeSpec("bias_initializer", .spec, default: .spec(Spec("zeros")), "How b begins."),
+      Activation.weightsAttribute, Activation.biasesAttribute,
     ],
     samples: [
       Sample(
@@ -94,7 +91,7 @@ public struct Conv2D: BuiltInLayer {
     }
     activation = try Activation.function(attributes.spec("activation"))
     hasBias = attributes.bool("bias")
-    initializer = Activation.initializer(attributes.spec("initializer"), before: activation)
+    initializer = attributes.spec("initializer")
     biasInitializer = attributes.spec("bias_initializer")
   }
 
@@ -139,9 +136,14 @@ public struct Conv2D: BuiltInLayer {
   }
 
   public func parameters(_ inputs: [TensorType]) throws(DenpaError) -> [ParameterSpec] {
-    let W = ParameterSpec(
-      "W", [kernel[0], kernel[1], inputs[0].shape[3] / groups, filters], initializer: initializer)
-    let b = ParameterSpec("b", [filters], initializer: biasInitializer)
+    let channels = inputs[0].shape[3] / groups
+    let fanIn = Double(kernel[0]) * Double(kernel[1]) * Double(channels)
+    let weights = Activation.weights(
+      initializer, before: activation, fanIn: fanIn, fanOut: Double(filters))
+    let biases = Activation.biases(
+      biasInitializer, weights: initializer, before: activation, fanIn: fanIn)
+    let W = ParameterSpec("W", [kernel[0], kernel[1], channels, filters], initializer: weights)
+    let b = ParameterSpec("b", [filters], initializer: biases)
     return hasBias ? [W, b] : [W]
   }
 

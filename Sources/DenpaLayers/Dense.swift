@@ -17,10 +17,7 @@ public struct Dense: BuiltInLayer {
       AttributeSpec("units", .int, minimum: 1, maximum: 2_147_483_647, "How many outputs each row has."),
       Activation.attribute("f, applied to x·W + b."),
       AttributeSpec("bias", .bool, default: .bool(true), "Whether b is there."),
-      AttributeSpec(
-        "initializer", .spec, default: .spec(Spec("auto")),
-        "How W begins; \"auto\" is He for relu and functions like it, Xavier otherwise."),
-      AttributeSpec("bias_initializer", .spec, default: .spec(Spec("zeros")), "How b begins."),
+      Activation.weightsAttribute, Activation.biasesAttribute,
     ],
     samples: [
       Sample([NamedAttribute("units", .int(3))], inputs: [TensorType(.float32, [4, 5])]),
@@ -55,7 +52,7 @@ public struct Dense: BuiltInLayer {
     units = attributes.int("units")
     activation = try Activation.function(attributes.spec("activation"))
     hasBias = attributes.bool("bias")
-    initializer = Activation.initializer(attributes.spec("initializer"), before: activation)
+    initializer = attributes.spec("initializer")
     biasInitializer = attributes.spec("bias_initializer")
   }
 
@@ -70,8 +67,13 @@ public struct Dense: BuiltInLayer {
   }
 
   public func parameters(_ inputs: [TensorType]) throws(DenpaError) -> [ParameterSpec] {
-    let W = ParameterSpec("W", [inputs[0].shape.last ?? 0, units], initializer: initializer)
-    let b = ParameterSpec("b", [units], initializer: biasInitializer)
+    let inputs = inputs[0].shape.last ?? 0
+    let weights = Activation.weights(
+      initializer, before: activation, fanIn: Double(inputs), fanOut: Double(units))
+    let biases = Activation.biases(
+      biasInitializer, weights: initializer, before: activation, fanIn: Double(inputs))
+    let W = ParameterSpec("W", [inputs, units], initializer: weights)
+    let b = ParameterSpec("b", [units], initializer: biases)
     return hasBias ? [W, b] : [W]
   }
 

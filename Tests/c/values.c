@@ -219,7 +219,7 @@ static void losses_of_elements(void) {
 static void two_layer_gradients(void) {
   static const double x[] = {.5, -.2, 1.5, .7, -1.1, .4};
   static const int32_t label[] = {0, 1, 2};
-  double W1r[6], W2r[9], z[9], a, y[9], dy[9], dW2[9], dW1[6], db1[3], db2[3], expected = 0, loss = -1;
+  double W1r[6], W2r[9], b1[3], z[9], a, y[9], dy[9], dW2[9], dW1[6], db1[3], db2[3], expected = 0, loss = -1;
   uint64_t seed = 7;
   int n, i, k;
   denpa_model *m = two_layers(2, 3, "sigmoid", 3, DENPA_FLOAT64, 1);
@@ -231,12 +231,15 @@ static void two_layer_gradients(void) {
   memset(db2, 0, sizeof db2);
   for (i = 0; i < 6; i++) W1r[i] = random_number(&seed) - .5;
   for (i = 0; i < 9; i++) W2r[i] = random_number(&seed) - .5;
+  for (i = 0; i < 3; i++) b1[i] = random_number(&seed) - .5;
   set_parameter(m, "hidden.W", W1r, 2, 2, 3);
+  set_parameter(m, "hidden.b", b1, 1, 1, 3);
   set_parameter(m, "out.W", W2r, 2, 3, 3);
   OK(denpa_trainer_refresh(t));
   for (n = 0; n < 3; n++) {
     double total = 0;
-    for (k = 0; k < 3; k++) z[n * 3 + k] = 1 / (1 + exp(-(x[n * 2] * W1r[k] + x[n * 2 + 1] * W1r[3 + k])));
+    for (k = 0; k < 3; k++)
+      z[n * 3 + k] = 1 / (1 + exp(-(x[n * 2] * W1r[k] + x[n * 2 + 1] * W1r[3 + k] + b1[k])));
     for (k = 0; k < 3; k++) {
       for (a = 0, i = 0; i < 3; i++) a += z[n * 3 + i] * W2r[i * 3 + k];
       total += y[n * 3 + k] = exp(a);

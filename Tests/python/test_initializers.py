@@ -76,6 +76,77 @@ def test_fan_in_counts_the_area_of_a_kernel():
         assert 0.99 * bound < np.abs(w).max() <= bound
 
 
+# Inputs and units, and the variance of the weights that "auto" is: He's by the larger fan, Xavier's, LeCun's.
+AUTO = {
+    "relu": lambda inputs, units: 2 / max(inputs, units),
+    "gelu": lambda inputs, units: 2 / max(inputs, units),
+    "tanh": lambda inputs, units: 2 / (inputs + units),
+    "sigmoid": lambda inputs, units: 2 / (inputs + units),
+    "identity": lambda inputs, units: 1 / inputs,
+}
+
+
+@pytest.mark.parametrize("activation", AUTO)
+@pytest.mark.parametrize(("inputs", "units"), [(400, 200), (200, 400)])
+def test_auto(activation, inputs, units):
+    layer = dp.Dense(units, activation=activation)
+    net = dp.Sequential([layer], (inputs,), seed=1, dtype="float64")
+    w, b = net.parameters["dense_1.W"], net.parameters["dense_1.b"]
+    assert_allclose(w.var(), AUTO[activation](inputs, units), rtol=0.02)
+    assert abs(w.mean()) < 4 * w.std() / w.size**0.5
+    is_normal = activation != "identity"
+    assert_allclose((w**4).mean() / w.var() ** 2, 3 if is_normal else 9 / 5, rtol=0.05)  # the kurtosis
+    if activation == "identity":
+        assert not b.any()
+        return
+    bound = 1 / np.sqrt(inputs)
+    assert 0.97 * bound < b.max() < bound and -bound <= b.min() < -0.97 * bound
+    assert_allclose(b.var(), bound**2 / 3, rtol=0.15)
+
+
+def test_auto_of_a_single_unit():
+    net = dp.Sequential([dp.Dense(1), dp.Dense(1, activation="tanh")], (20_000,), seed=1, dtype="float64")
+    w = net.parameters["dense_1.W"]
+    assert 0.999 < np.abs(w).max() * np.sqrt(20_000) <= 1
+    assert_allclose(w.var(), 1 / (3 * 20_000), rtol=0.03)
+    assert not net.parameters["dense_1.b"].any()
+
+
+@pytest.mark.parametrize("filters", [16, 256])
+def test_auto_of_a_convolution(filters):
+    layers = [dp.Conv2D(filters, kernel=(3, 5), activation="relu", groups=2), dp.Conv2D(64, kernel=2)]
+    net = dp.Sequential(layers, (9, 9, 8), seed=1, dtype="float64")
+    w, b = net.parameters["conv2d_1.W"], net.parameters["conv2d_1.b"]
+    fan_in = 3 * 5 * 4
+    assert_allclose(w.var(), 2 / max(fan_in, filters), rtol=0.15)
+    assert 0.7 / np.sqrt(fan_in) < np.abs(b).max() < 1 / np.sqrt(fan_in)
+    assert_allclose(net.parameters["conv2d_2.W"].var(), 1 / (2 * 2 * filters), rtol=0.1)
+    assert not net.parameters["conv2d_2.b"].any()
+
+
+def test_biases_of_given_weights_begin_as_0():
+    for initializer in "he", dp.Normal(scale=0.01), np.ones((3, 5)):
+        layer = dp.Dense(5, activation="relu", initializer=initializer)
+        assert not dp.Sequential([layer], (3,), seed=4).parameters["dense_1.b"].any()
+    layer = dp.Dense(5, activation="relu", bias_initializer="zeros")
+    net = dp.Sequential([layer], (3,), seed=4)
+    assert net.parameters["dense_1.W"].all() and not net.parameters["dense_1.b"].any()
+
+
+def test_auto_is_the_default_and_may_be_given():
+    plain = dp.Sequential([dp.Dense(5, activation="relu"), dp.Dense(2)], (3,), seed=4)
+    named = dp.Sequential(
+        [
+            dp.Dense(5, activation="relu", initializer="auto", bias_initializer="auto"),
+            dp.Dense(2, initializer="auto", bias_initializer="auto"),
+        ],
+        (3,),
+        seed=4,
+    )
+    for one, other in zip(plain.parameters.values(), named.parameters.values()):
+        assert_array_equal(one, other)
+
+
 def test_given():
     w = np.arange(6.0).reshape(2, 3)
     for given in (dp.Given(w), {"kind": "given", "value": w}, w, w.tolist()):

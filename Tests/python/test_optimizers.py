@@ -118,7 +118,7 @@ def test_lamb(decay):
         return result
 
     net = network(dp.LAMB(RATE, weight_decay=decay))
-    assert not weights(net)["first.b"].any()
+    assert not weights(net)["second.b"].any()
     follow(net, update)
     assert_allclose(net.optimizer_state("first.W", "first"), m["first.W"], rtol=1e-9)
 

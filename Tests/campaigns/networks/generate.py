@@ -48,14 +48,14 @@ class Draw(random.Random):
 
     def initializer(self, vector=False):
         kinds = ["zeros", "ones", "constant", "normal", "uniform", "xavier", "he", "truncated_normal", "lecun"]
-        kinds += ["xavier_uniform", "he_uniform", "lecun_uniform", "fan_uniform"]
+        kinds += ["xavier_uniform", "he_uniform", "lecun_uniform", "fan_uniform", "auto"]
         kinds += [] if vector else ["orthogonal"]
         return {
             "constant": ["constant", {"value": self.choice([0.25, -0.1])}],
             "normal": ["normal", self.choice([{}, {"scale": 0.3}, {"scale": 0.1, "mean": 0.05}])],
             "truncated_normal": ["truncated_normal", {"scale": 0.2}],
             "uniform": ["uniform", self.choice([{}, {"low": -0.2, "high": 0.2}])],
-        }.get(kind := self.choice(kinds + ([] if vector else ["auto"])), [kind, {}])
+        }.get(kind := self.choice(kinds), [kind, {}])
 
 
 # -- graphs --------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from . import engine, opening
 
 # The number of standard errors by which an initializer's mean and variance may be off.
 DEVIATIONS = 7
-# The activations before which "auto" is He.
+# The activations before which "auto" is He's normal distribution, by the larger of the fans.
 HALVING = {
     "relu", "gelu", "leaky_relu", "elu", "celu", "silu", "mish", "hard_swish", "relu6"
 }
@@ -27,14 +27,26 @@ def check(case):
     files(case)
 
 
-def moments(kind, given, shape, activation):
+def automatic(vector, inputs, units, activation, weights):
+    """Returns the standard deviation of "auto", with a mean of 0. weights: the kind of W's initializer."""
+    is_linear = activation in (None, "identity")
+    if vector:
+        return 0.0 if is_linear or weights != "auto" else (1 / (3 * max(inputs, 1))) ** 0.5
+    if is_linear:
+        return (1 / ((3 if units == 1 else 1) * max(inputs, 1))) ** 0.5
+    if activation in HALVING:
+        return (2 / max(inputs, units, 1)) ** 0.5
+    return (2 / max(inputs + units, 1)) ** 0.5
+
+
+def moments(kind, given, shape, activation, weights):
     """Returns the mean and the standard deviation of an initializer's numbers; with a deviation of 0 all are
-    equal.
+    equal. weights: the shape of the layer's weights and the kind of their initializer.
     """
+    if kind == "auto":
+        return 0.0, automatic(len(shape) < 2, *weights[0], activation, weights[1])
     fan_in = shape[0] if len(shape) > 1 else int(np.prod(shape))
     fan_out = shape[-1] if shape else 1
-    if kind == "auto":
-        kind = "he" if activation in HALVING else "xavier"
     low, high = given.get("low", 0.0), given.get("high", 1.0)
     return {
         "zeros": (0.0, 0.0),
@@ -63,9 +75,15 @@ def initial(case):
             node, values = case.net.nodes[parameter.node], case.initial[parameter.name].astype(np.float64)
             if node.kind != "dense":
                 continue
-            field, default = ("bias_initializer", "zeros") if values.ndim == 1 else ("initializer", "auto")
-            kind, given = node.attributes.get(field, [default, {}])
-            mean, deviation = moments(kind, given, values.shape, node.attributes.get("activation", [None])[0])
+            kind, given = node.attributes.get(
+                "bias_initializer" if values.ndim == 1 else "initializer", ["auto", {}]
+            )
+            activation = node.attributes.get("activation", [None])[0]
+            weights = (
+                case.initial[f"{node.name}.W"].shape,
+                node.attributes.get("initializer", ["auto"])[0],
+            )
+            mean, deviation = moments(kind, given, values.shape, activation, weights)
             n = values.size
             if not deviation:
                 if n and not (values == case.type(mean)).all():
