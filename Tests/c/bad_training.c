@@ -286,6 +286,24 @@ static void bad_denpa_trainer_optimizer_state(void) {
   REFUSED(denpa_trainer_optimizer_state(w.t, huge(), "velocity", &view));
   REFUSED(denpa_trainer_optimizer_state(w.t, "out.W", huge(), &view));
 }
+static void bad_denpa_trainer_save_bytes(void) {
+  char bytes[8];
+  int64_t n = -7;
+  TRAINER_ONLY(denpa_trainer_save_bytes(h, NULL, 0, &n));
+  BAD(denpa_trainer_save_bytes(w.t, NULL, 0, NULL), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_save_bytes(w.t, NULL, 8, &n), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_save_bytes(w.t, bytes, -1, &n), DENPA_BAD_ARGUMENT);
+  CHECK(n == -7);
+  BAD(denpa_trainer_save_bytes(w.t, bytes, 8, &n), DENPA_LIMIT_EXCEEDED);
+}
+static void bad_denpa_trainer_load_bytes(void) {
+  static const char bytes[64] = "not a file";
+  TRAINER_ONLY(denpa_trainer_load_bytes(h, bytes, 64));
+  BAD(denpa_trainer_load_bytes(w.t, NULL, 64), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_load_bytes(w.t, bytes, -1), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_load_bytes(w.t, bytes, 0), DENPA_BAD_FILE);
+  BAD(denpa_trainer_load_bytes(w.t, bytes, 64), DENPA_BAD_FILE);
+}
 static void bad_denpa_trainer_set_learning_rate(void) {
   static const double rates[] = {-1, -1e-300, (double)NAN, (double)INFINITY, (double)-INFINITY};
   int i;
@@ -348,6 +366,8 @@ static const test_case tests[] = {
     BAD_TEST(denpa_trainer_backward),
     BAD_TEST(denpa_trainer_gradient),
     BAD_TEST(denpa_trainer_optimizer_state),
+    BAD_TEST(denpa_trainer_save_bytes),
+    BAD_TEST(denpa_trainer_load_bytes),
     BAD_TEST(denpa_trainer_set_learning_rate),
     BAD_TEST(denpa_trainer_learning_rate),
     BAD_TEST(denpa_trainer_step_count),
