@@ -313,7 +313,7 @@ def test_what_is_refused(data, tmp_path):
         net.fit(*data, validation_split=0.5, stratify=True)
     with pytest.raises(dp.InvalidArgument, match="give one"):
         net.fit(*data, validation_split=0.5, validation_data=data)
-    with pytest.raises(dp.InvalidArgument, match="epoch_rows is for arrays"):
+    with pytest.raises(dp.InvalidArgument, match="epoch_rows is for dense arrays"):
         net.fit([data], epoch_rows=3)
 
 

@@ -180,7 +180,7 @@ def test_what_is_refused(rng):
     one_hot = np.eye(3)[t]
     with pytest.raises(dp.InvalidArgument, match="class_weights"):
         net.fit(x, one_hot, class_weight={0: 2.0})
-    with pytest.raises(dp.InvalidArgument, match="for arrays"):
+    with pytest.raises(dp.InvalidArgument, match="for dense arrays"):
         net.fit([(x, t)], class_weight={0: 2.0})
     with pytest.raises(dp.ShapeError, match="one for each of the 3 classes"):
         net.evaluate(x, t, loss=dp.SoftmaxCrossEntropy(class_weights=[1, 2]))

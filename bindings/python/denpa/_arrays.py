@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _abi as abi
+from ._tables import array_of_table, is_sparse, is_table
 from .errors import InvalidArgument, ShapeError, TypeMismatch
 
 Array = NDArray[Any]
@@ -47,6 +48,10 @@ def as_array(value: ArrayLike, what: str = "the array", strided: bool = False) -
     if type(value) is np.ndarray and value.flags.c_contiguous and value.dtype in CODES:
         return value
     refuse_masked(value, what)
+    if is_sparse(value):
+        value = value.toarray()
+    elif is_table(value) and not isinstance(value, np.ndarray):
+        value = array_of_table(value, what)
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         array = np.from_dlpack(value)
     else:

@@ -14,6 +14,7 @@ from ._loss import Terms
 from ._ports import Ports, targets_of
 from ._sample_weights import of_classes, weights_of
 from ._settings import Settings
+from ._tables import SparseBatches, is_sparse
 from ._trainer import Trainer
 from ._training import Training
 from ._weights import Weights
@@ -235,6 +236,13 @@ class Source:
         return abi.OK
 
 
+def refuse_given(data: str, **arguments: Any) -> None:
+    """Raise InvalidArgument for an argument that is for dense arrays only."""
+    for name, value in arguments.items():
+        if value is not None and value is not False and not (isinstance(value, float) and value == 0):
+            raise InvalidArgument(f"{name} is for dense arrays; {data} has none of it")
+
+
 class Fitting:
     """Trains over epochs, on arrays or on an iterable of batches."""
 
@@ -273,28 +281,35 @@ class Fitting:
         steps = None if steps_per_epoch is None else whole(steps_per_epoch, "steps_per_epoch", 1)
         every = whole(validation_every, "validation_every", 1)
         is_source = t is None and not (hasattr(x, "shape") or isinstance(x, Mapping))
+        if not is_source and is_sparse(x):
+            refuse_given(
+                "sparse rows",
+                validation_split=validation_split,
+                stratify=stratify,
+                replace=replace,
+                row_weight=row_weight,
+                epoch_rows=epoch_rows,
+                class_weight=class_weight,
+            )
+            columns = [x, as_array(t, "the targets")]
+            if sample_weight is not None:
+                columns.append(as_array(sample_weight, "sample_weight"))
+            x, t = SparseBatches(columns, size or BATCH, shuffle), None
+            is_source, size, sample_weight = True, None, None
         if is_source and not hasattr(x, "__iter__"):
             raise TypeMismatch(f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}")
         if is_source:
-            given = {
-                "batch_size": size,
-                "validation_split": validation_split,
-                "stratify": stratify,
-                "replace": replace,
-                "row_weight": row_weight,
-                "epoch_rows": epoch_rows,
-                "sample_weight": sample_weight,
-                "class_weight": class_weight,
-            }
-            for name, value in given.items():
-                if (
-                    value is not None
-                    and value is not False
-                    and not (name == "validation_split" and not value)
-                ):
-                    raise InvalidArgument(
-                        f"{name} is for arrays: the batches of an iterable are as they come"
-                    )
+            refuse_given(
+                "an iterable of batches",
+                batch_size=size,
+                validation_split=validation_split,
+                stratify=stratify,
+                replace=replace,
+                row_weight=row_weight,
+                epoch_rows=epoch_rows,
+                sample_weight=sample_weight,
+                class_weight=class_weight,
+            )
         elif steps is not None:
             raise InvalidArgument(
                 "steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows, "
