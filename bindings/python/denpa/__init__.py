@@ -22,6 +22,7 @@ from . import (
     _alone,
     _call,
     _registry,
+    _suggestions,
     callbacks,
     errors,
     initializers,
@@ -191,8 +192,9 @@ def threads() -> int:
 
 
 def __getattr__(name: str) -> Any:
+    hint = "" if name.startswith("_") else _suggestions.closest(name, __all__)
     raise AttributeError(
-        f"denpa has no {name!r}: no such layer, loss, optimizer, initializer or schedule is registered"
+        f"denpa has no {name!r}: no such layer, loss, optimizer, initializer or schedule is registered{hint}"
     )
 
 

@@ -109,6 +109,8 @@ def made(value: Any, schema: Schema) -> Any:
     """
     if schema["category"] == "initializers" and (isinstance(value, list) or hasattr(value, "__array__")):
         return find("initializers", "given")(value)
+    if schema["category"] == "initializers" and isinstance(value, str) and value != schema.get("default"):
+        find("initializers", value)  # raises an error that names the nearest
     if isinstance(value, Mapping):
         attributes = dict(value)
         return find(schema["category"], attributes.pop("kind", None))(**attributes)

@@ -57,9 +57,10 @@ class Described(metaclass=DescribedClass):
         given = dict(zip(names, arguments))
         for name, value in attributes.items():
             if name not in self.schemas:
-                known = ", ".join(names) or "none"
+                known = [*names, *(own for own, _, _ in self.own_arguments)]
                 raise InvalidArgument(
-                    f'{self.kind} has no attribute "{name}"{closest(name, names)} It has: {known}.'
+                    f'{self.kind} has no attribute "{name}"{closest(name, known)} '
+                    f"It has: {', '.join(names) or 'none'}."
                 )
             if name in given:
                 raise InvalidArgument(f'{self.kind}: attribute "{name}" is given twice')
