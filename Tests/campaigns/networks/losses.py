@@ -50,8 +50,22 @@ def one_hot(t, shape):
     return rows
 
 
+def smoothing(draw):
+    return {"smoothing": draw.choice([0.1, 0.5, 1.0])} if draw.chance(0.3) else {}
+
+
+def rows_of(attributes, t, shape):
+    """Returns the rows that stand for targets: one-hot, smoothed."""
+    share = attributes.get("smoothing", 0.0)
+    return (1 - share) * one_hot(t, shape) + share / shape[-1]
+
+
+# Class weights and ignored classes are in no random network: Tests/python/test_sample_weights.py has them.
+OF_TARGETS = {"smoothing": None, "class_weights": None, "ignored": None}
+
+
 class SoftmaxCrossEntropy:
-    attributes = {"reduction": [*REDUCTIONS, "none"]}
+    attributes = {"reduction": [*REDUCTIONS, "none"], **OF_TARGETS}
     needs = "any"
 
     def forms(self, shape):
@@ -61,10 +75,10 @@ class SoftmaxCrossEntropy:
         return [*numbers, "soft", "one-hot"]
 
     def choose(self, draw):
-        return reduction(draw)
+        return {**reduction(draw), **smoothing(draw)}
 
     def value(self, attributes, x, t, rows):
-        t = one_hot(t, x.shape)
+        t = rows_of(attributes, t, x.shape)
         factor = scale(attributes, x.v.size // x.shape[-1], rows)
         if not x.v.size:
             return Tracked(0.0), Tracked(x.v)
@@ -81,18 +95,19 @@ class SoftmaxCrossEntropy:
 
 
 class CrossEntropy:
-    attributes = {"epsilon": None, "reduction": [*REDUCTIONS, "none"]}
+    attributes = {"epsilon": None, "reduction": [*REDUCTIONS, "none"], **OF_TARGETS}
     needs = "positive"
     forms = SoftmaxCrossEntropy.forms
 
     def choose(self, draw):
         return {
             **reduction(draw),
+            **smoothing(draw),
             **({"epsilon": draw.choice([1e-7, 1e-3, 0.5])} if draw.chance(0.4) else {}),
         }
 
     def value(self, attributes, p, t, rows):
-        t = one_hot(t, p.shape)
+        t = rows_of(attributes, t, p.shape)
         factor = scale(attributes, p.v.size // p.shape[-1], rows)
         if not p.v.size:
             return Tracked(0.0), Tracked(p.v)
