@@ -26,16 +26,19 @@ public struct MetricBatch {
   public let targets: UnsafeMutableRawPointer
   /// The loss on this output; its spec says what the predictions are.
   public let loss: LayerSpec
+  /// The class numbers that it ignores.
+  private let ignored: [Int]
 
   public init(
     _ predictionType: TensorType, _ predictions: UnsafeMutableRawPointer, _ targetType: TensorType,
-    _ targets: UnsafeMutableRawPointer, _ loss: LayerSpec
+    _ targets: UnsafeMutableRawPointer, _ loss: LayerSpec, ignored: [Int]
   ) {
     self.predictionType = predictionType
     self.targetType = targetType
     self.predictions = predictions
     self.targets = targets
     self.loss = loss
+    self.ignored = ignored
   }
 
   /// A prediction of shape (samples,) is a single column.
@@ -74,7 +77,7 @@ public struct MetricBatch {
     case .float64: return MetricBatch.largest(targets, Double.self, row, columns)
     default:
       let number = Int(targetType.dtype.integer(targets, row))
-      return number >= 0 && number < columns ? number : nil
+      return number >= 0 && number < columns && !ignored.contains(number) ? number : nil
     }
   }
 

@@ -35,6 +35,7 @@ struct MetricSource {
   var output: Int
   var target: Int
   var loss: LayerSpec
+  var ignored: [Int]
 }
 
 extension Trainer {
@@ -56,7 +57,11 @@ extension Trainer {
       do throws(DenpaError) { try term.check(shape, loss) } catch {
         throw error.inside("metric \"\(term.name)\"")
       }
-      sources.append(MetricSource(output: term.output, target: target, loss: loss))
+      var ignored: [Int] = []
+      for case .ints(let numbers) in options.losses[tensors.all[target].loss].attributes
+        .filter({ $0.name == "ignored" }).map(\.value)
+      { ignored = numbers }
+      sources.append(MetricSource(output: term.output, target: target, loss: loss, ignored: ignored))
     }
     return sources
   }
@@ -138,7 +143,7 @@ struct Meter {
         MetricBatch(
           plan.tensors[output].type.withRows(rows), predictions, plan.slots[slot].type.withRows(rows),
           targets,
-          source.loss))
+          source.loss, ignored: source.ignored))
     }
     try checkMemory("metrics")
   }

@@ -201,6 +201,11 @@ def test_ignored_classes(kind, rng):
     assert accuracy == pytest.approx((net.predict(x).argmax(1) == t)[counted].mean())
     assert net.check_gradients(x, t).passed
     assert net.evaluate(x[4:5], t[4:5])[0] == 0
+    known = dp.create(kind, ignored=[-1, 1])  # a class of its own that does not count
+    counted = (t >= 0) & (t != 1)
+    assert net.evaluate(x, t, loss=known)[1] == pytest.approx(
+        (net.predict(x).argmax(1) == t)[counted].mean()
+    )
     with pytest.raises(dp.InvalidArgument, match="from 0 to 2 or one of .*-1.*got -2 in row 3"):
         net.evaluate(x, np.where(np.arange(9) == 3, -2, t))
 
