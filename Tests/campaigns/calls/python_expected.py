@@ -24,7 +24,11 @@ class NetState:
 
     def copy(self):
         made = NetState(self.model.copy(), self.draw)
-        made.terms, made.rule = self.terms, self.rule
+        made.terms, made.rule, made.rate = self.terms, self.rule, self.rate
+        if self.main is not None:
+            made.main = self.main.clone()
+            made.main.model, made.main.pending = made.model, None
+            made.main.gradients, made.main.restarts = made.main.zeros, True
         return made
 
     def make(self, terms, rule, input_gradients):

@@ -167,6 +167,7 @@ class PythonBase(RuleBasedStateMachine):
         copied = state.copy()
         if how == "bytes":
             copied.terms = copied.rule = None
+            copied.afresh()
         self.add(slot, made, copied)
         self.look()
 

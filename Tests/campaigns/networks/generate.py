@@ -46,9 +46,10 @@ class Draw(random.Random):
         """Returns a number at a threshold or next to it."""
         return max(1, threshold + self.choice([-spread, 0, 0, spread, spread, self.randint(-3, 9)]))
 
-    def initializer(self, vector=False):
+    def initializer(self, vector=False, automatic=True):
         kinds = ["zeros", "ones", "constant", "normal", "uniform", "xavier", "he", "truncated_normal", "lecun"]
-        kinds += ["xavier_uniform", "he_uniform", "lecun_uniform", "fan_uniform", "auto"]
+        kinds += ["xavier_uniform", "he_uniform", "lecun_uniform", "fan_uniform"]
+        kinds += ["auto"] if automatic else []
         kinds += [] if vector else ["orthogonal"]
         return {
             "constant": ["constant", {"value": self.choice([0.25, -0.1])}],

@@ -90,7 +90,7 @@ class Parts:
     ) -> Parts:
         made = cls(of_bytes(data), names, keys, form)
         made.settings.compile(settings["_loss"], settings["_optimizer"], settings["_metrics"])
-        made.training.resume(settings.get("_state"))
+        made.training.resume(settings["_state"])
         return made
 
     def close(self) -> None:

@@ -66,14 +66,19 @@ class Training:
                 return self.trainers.training(loss, optimizer, self.settings.measured(loss))
             return self.trainers.main
 
-    def state(self) -> bytes | None:
-        """Return what the main trainer remembers besides the weights; None if there is none."""
-        return None if self.trainers.main is None else self.trainers.main.state()
+    def state(self) -> tuple[bytes | None, float | None]:
+        """Return what the main trainer remembers besides the weights, and the learning rate that was set."""
+        main = self.trainers.main
+        return (None, self.trainers.rate) if main is None else (main.state(), main.rate)
 
-    def resume(self, state: bytes | None) -> None:
+    def resume(self, state: tuple[bytes | None, float | None]) -> None:
         """Go on with what the main trainer of a network like this one has remembered."""
-        if state is not None:
-            self.main.resume(state)
+        remembered, rate = state
+        if remembered is None:
+            self.trainers.rate = rate
+        else:
+            self.main.resume(remembered)
+            self.main.rate = rate
 
     @property
     def learning_rate(self) -> float:
