@@ -75,7 +75,7 @@ extension Graph {
     for node in nodes[..<model.graph.nodes.count] {
       for penalty in node.layer?.penalties ?? [] {
         let term = LossTerm(
-          try Registry.shared.loss("value"), [NamedAttribute("reduction", .string("batch_mean"))],
+          try Registry.shared.loss("computed"), [NamedAttribute("reduction", .string("batch_mean"))],
           weight: penalty.weight)
         result.append(try add(term, [try addOne(penalty.kind, node.outputs)], nil))
       }

@@ -10,6 +10,7 @@ public enum BuiltIn {
     LayerDefinition(BatchNorm.self),
     LayerDefinition(BinaryCrossEntropy.self),
     LayerDefinition(CELU.self),
+    LayerDefinition(Computed.self),
     LayerDefinition(Concat.self),
     LayerDefinition(Constant.self),
     LayerDefinition(Conv2D.self),
@@ -78,7 +79,6 @@ public enum BuiltIn {
     LayerDefinition(Subtract.self),
     LayerDefinition(Tanh.self),
     LayerDefinition(Transpose.self),
-    LayerDefinition(Value.self),
   ]
 
   /// Adds them to a registry; has no effect if they are already there.

@@ -259,7 +259,7 @@ static void splits(void) {
 }
 
 /* A model that computes its own loss, with a penalty of a hidden layer: no targets at all. */
-static void value_and_penalty(void) {
+static void computed_and_penalty(void) {
   double loss, sum = 0;
   float y[ROWS];
   int i;
@@ -268,7 +268,7 @@ static void value_and_penalty(void) {
   denpa_value x, h, p, e;
   denpa_model *m = NULL;
   denpa_session *s = NULL;
-  denpa_loss l = denpa_loss_on(0, "value", NULL);
+  denpa_loss l = denpa_loss_on(0, "computed", NULL);
   denpa_tensor Y = denpa_f32(y, ROWS, 1);
   denpa_trainer *t;
   OPTIONS(denpa_trainer_options, o);
@@ -299,7 +299,7 @@ static const test_case tests[] = {
     {"early_stopping", early_stopping},
     {"sampling", sampling},
     {"splits", splits},
-    {"value_and_penalty", value_and_penalty},
+    {"computed_and_penalty", computed_and_penalty},
 };
 
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

@@ -257,9 +257,9 @@ def test_a_loss_of_ones_own(rng):
         "b": rng.normal(size=(8, 4)),
         "same": rng.integers(0, 2, (8, 1)) * 1.0,
     }
-    assert net.evaluate(x, loss="value") == pytest.approx(net.predict(x).mean())
+    assert net.evaluate(x, loss="computed") == pytest.approx(net.predict(x).mean())
     with pytest.raises(dp.InvalidArgument, match="takes no targets"):
-        net.evaluate(x, np.ones((8, 1)), loss="value")
+        net.evaluate(x, np.ones((8, 1)), loss="computed")
 
 
 def test_training_a_loss_of_ones_own(rng):
@@ -268,7 +268,7 @@ def test_training_a_loss_of_ones_own(rng):
     net = dp.Model([x, t], dp.log(1 + error**2), seed=1)
     data = rng.normal(size=(200, 3))
     given = {"x": data, "t": data @ [[1.0], [2.0], [3.0]]}
-    net.compile("value", dp.Adam(learning_rate=0.05))
+    net.compile("computed", dp.Adam(learning_rate=0.05))
     history = net.fit(given, epochs=60)
     assert history["loss"][-1] < 1e-3 and net.parameters["line.W"][:, 0] == pytest.approx([1, 2, 3], abs=0.05)
     assert net.train_batch(given) < 1e-3

@@ -223,7 +223,7 @@ LAYERS: dict[str, Layer] = {
 
 # In no random network: a loss without targets, and a layer that is part of the loss.
 # Tests/python/test_sample_weights.py compares them with NumPy.
-ELSEWHERE = ("value", "activity_penalty")
+ELSEWHERE = ("computed", "activity_penalty")
 
 
 def unknown(registry):

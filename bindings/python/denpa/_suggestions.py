@@ -64,7 +64,6 @@ ELSEWHERE = {
     "swish": "silu",
     "concatenate": "concat",
     "cat": "concat",
-    "lambda": "value",
     # initializers
     "he_normal": "he",
     "kaiming_normal": "he",

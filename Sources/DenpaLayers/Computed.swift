@@ -2,14 +2,14 @@ import DenpaCore
 import DenpaGraph
 import DenpaKernelTypes
 
-/// Value: E = mean of y; dy = 1 / count
+/// Computed: E = mean of y; dy = 1 / count
 ///
 /// Shapes: y any. The model itself computes the loss, from inputs that are its targets: a loss of one's own, a
 /// penalty, a distance between two branches. E: one number (`reduction` mean: over all elements), or one per
 /// row (none: summed over the last axis). It takes no target.
-public struct Value: ElementLossLayer {
+public struct Computed: ElementLossLayer {
   public static let spec = LayerSpec(
-    kind: "value", role: .loss, summary: "The output is the loss: E = mean y.",
+    kind: "computed", role: .loss, summary: "The output is the loss: E = mean y.",
     details: "y any shape: what the model computes from inputs that hold its targets. It takes no target.",
     inputs: ["y"], outputs: ["loss"], attributes: [Losses.reduction], rowsIndependent: false,
     samples: Reduction.allCases.map { reduction in
