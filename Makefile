@@ -26,7 +26,7 @@ CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c)
   $(patsubst Tests/c/%.cpp,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.cpp))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
-.PHONY: all help lib demo test sanitize bench bench-peers bench-former bench-check bench-scores bench-initializers bench-product bench-programs campaign-networks campaign-calls examples c-tests c++-tests install uninstall clean format lint tools venv
+.PHONY: all help lib reference demo test sanitize bench bench-peers bench-former bench-check bench-scores bench-initializers bench-product bench-programs campaign-networks campaign-calls examples c-tests c++-tests install uninstall clean format lint tools venv
 all: lib
 
 help: ## lists the targets
@@ -63,6 +63,9 @@ $(STDLIB)/Glibc.o: scripts/prune_stdlib.py $(shell command -v swiftc) | tools
 	python3 scripts/prune_stdlib.py $(STDLIB)
 
 # --------------------------------------------------------------------------------------------- demo and tests
+reference: lib venv ## writes docs/reference from what the library says of its layers, losses and so on
+	@$(PYTHON) scripts/generate_reference.py
+
 demo: lib venv $(BUILD)/examples/digits ## trains and proves a plugin layer from Python and uses it from C
 	@scripts/demo.sh $(BUILD) $(PYTHON)
 

@@ -45,7 +45,7 @@ GROUPS = {
         "_parts",
     ],
     "networks": ["_state", "_model", "_sequential"],
-    "made of networks": ["_alone"],
+    "made of networks": ["_alone", "_finder"],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}
 

@@ -35,6 +35,7 @@ from . import (
 from ._building import set_default_dtype
 from ._check import Report
 from ._described import Described, Initializer
+from ._finder import find_learning_rate
 from ._graph import Input, Value
 from ._history import History
 from ._kinds import create
@@ -114,6 +115,7 @@ __all__ = [
     "callbacks",
     "create",
     "errors",
+    "find_learning_rate",
     "from_bytes",
     "initializers",
     "kernels",
