@@ -22,12 +22,17 @@ public struct LossTerm: Sendable {
 
   public var takesTarget: Bool { definition.spec.inputs.count > 1 }
 
-  fileprivate var reduction: Reduction {
-    for attribute in attributes where attribute.name == "reduction" {
-      if case .string(let name) = attribute.value { return Reduction(rawValue: name) ?? .mean }
-    }
-    return .mean
+  /// The class numbers whose rows do not count.
+  public var ignored: [Int] {
+    if case .ints(let numbers)? = value(of: "ignored") { numbers } else { [] }
   }
+
+  fileprivate var reduction: Reduction {
+    guard case .string(let name)? = value(of: "reduction") else { return .mean }
+    return Reduction(rawValue: name) ?? .mean
+  }
+
+  private func value(of name: String) -> AttributeValue? { attributes.first { $0.name == name }?.value }
 }
 
 /// What is passed with each batch besides the model's inputs: the targets of all terms of a loss, and behind

@@ -34,8 +34,7 @@ public struct MetricTerm: Sendable {
 struct MetricSource {
   var output: Int
   var target: Int
-  var loss: LayerSpec
-  var ignored: [Int]
+  var loss: LossTerm
 }
 
 extension Trainer {
@@ -52,16 +51,12 @@ extension Trainer {
         throw DenpaError(
           .badArgument, "metric \"\(term.name)\": there is no loss with a target on output \(term.output)")
       }
-      let loss = options.losses[tensors.all[target].loss].definition.spec
+      let loss = options.losses[tensors.all[target].loss]
       let shape = model.graph.values[model.outputs[term.output]].type.shape
-      do throws(DenpaError) { try term.check(shape, loss) } catch {
+      do throws(DenpaError) { try term.check(shape, loss.definition.spec) } catch {
         throw error.inside("metric \"\(term.name)\"")
       }
-      var ignored: [Int] = []
-      for case .ints(let numbers) in options.losses[tensors.all[target].loss].attributes
-        .filter({ $0.name == "ignored" }).map(\.value)
-      { ignored = numbers }
-      sources.append(MetricSource(output: term.output, target: target, loss: loss, ignored: ignored))
+      sources.append(MetricSource(output: term.output, target: target, loss: loss))
     }
     return sources
   }
@@ -143,7 +138,7 @@ struct Meter {
         MetricBatch(
           plan.tensors[output].type.withRows(rows), predictions, plan.slots[slot].type.withRows(rows),
           targets,
-          source.loss, ignored: source.ignored))
+          source.loss.definition.spec, ignored: source.loss.ignored))
     }
     try checkMemory("metrics")
   }
