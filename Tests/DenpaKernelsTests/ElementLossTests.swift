@@ -40,6 +40,8 @@ private func truth(_ function: LossFunction, _ alpha: Double, _ y: Double, _ t: 
   case .poissonOfLog: return (exp(y) - t * y, exp(y) - t)
   case .divergence: return (t == 0 ? 0 : t * (log(t) - log(y + alpha)), -t / (y + alpha))
   case .cosine: return (0, 0)
+  case .value: return (y, 1)
+  case .weighted: return (t * y, t)
   }
 }
 
@@ -59,7 +61,7 @@ private func data<T: Element>(_ function: LossFunction, _ count: Int, _: T.Type)
   case .poisson, .divergence:
     return (0.125, y.map { Swift.abs($0) }, t.map { $0 < -0.5 ? 0 : Swift.abs($0) })
   case .poissonOfLog: return (0, y.map { $0 * 2 }, t.map { $0 < -0.5 ? 0 : Swift.abs($0) })
-  case .absoluteError, .cosine: return (0, y, t)
+  case .absoluteError, .cosine, .value, .weighted: return (0, y, t)
   }
 }
 
