@@ -37,7 +37,6 @@ final class Classes {
 
 }
 
-/// in → hidden (activation) → out, in float64.
 /// A kind, or one of the names used here for a kind with attributes.
 private func activationSpec(_ text: String) -> Spec {
   switch text {
@@ -47,6 +46,9 @@ private func activationSpec(_ text: String) -> Spec {
   }
 }
 
+/// in → hidden (activation) → out, in float64.
+///
+/// The weights are Xavier's and the biases 0, so that no test depends on what "auto" is, and none of exp overflows.
 func mlp(_ sizes: [Int], activation: String, softmax: Bool = false, seed: UInt64 = 1) throws -> Model {
   var graph = Graph()
   var value = try graph.addInput(name: "x", dtype: .float64, sample: [sizes[0]])
@@ -57,6 +59,8 @@ func mlp(_ sizes: [Int], activation: String, softmax: Bool = false, seed: UInt64
       attributes: [
         NamedAttribute("units", .int(units)),
         NamedAttribute("activation", .spec(isLast ? Spec("identity") : activationSpec(activation))),
+        NamedAttribute("initializer", .spec(Spec("xavier"))),
+        NamedAttribute("bias_initializer", .spec(Spec("zeros"))),
       ], inputs: [value], registry: registry)[0]
   }
   if softmax {
