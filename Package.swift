@@ -18,7 +18,11 @@ func kernels(_ set: String, _ flags: [String] = []) -> [Target] {
   ["F32", "F64"].map { dtype in
     .target(
       name: "DenpaKernels\(set)\(dtype)", dependencies: ["DenpaKernelTypes", "CShim"],
-      swiftSettings: strict + [.unsafeFlags(["-Ounchecked", "-disable-cmo", "-D", "DENPA_\(dtype)"] + flags)])
+      swiftSettings: strict + [
+        .unsafeFlags(
+          ["-Ounchecked", "-disable-cmo", "-Xfrontend", "-disable-stack-protector", "-D", "DENPA_\(dtype)"]
+            + flags)
+      ])
   }
 }
 

@@ -459,6 +459,17 @@ typedef struct denpa_trainer_options {
   /* Batches of denpa_train_batch and denpa_fit after which the optimizer takes a step with the mean of their
    * gradients; 0: 1. At the end of an epoch, it takes one with those that are left. */
   int32_t accumulation;
+  /* Sharpness-aware minimization (Foret et al., 2021): denpa_train_batch and denpa_fit run each batch twice and
+   * use its gradient at the weights + sam_radius * g / norm(g), e.g. 0.05. Needs an accumulation of 1. 0: the
+   * gradient at the weights. */
+  double sam_radius;
+  /* Above 0, the trainer keeps an average of the weights, which begins after `average_after` steps:
+   * average_decay * average + (1 - average_decay) * weights at each step, or, with 1, the mean of the weights
+   * after each step (Izmailov et al., 2018). The average is what the trainer evaluates and publishes, while it
+   * goes on training from the weights, also after denpa_trainer_refresh, unless the model's parameters are no
+   * longer those that it has published. denpa_trainer_optimizer_state shows it as "average". */
+  double average_decay; /* 0 (no average) to 1 */
+  int64_t average_after;
 } denpa_trainer_options;
 
 /* Creates a trainer with a copy of the model's parameters. It keeps the model's memory alive. `options` must

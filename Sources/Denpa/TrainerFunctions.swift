@@ -5,8 +5,8 @@ import DenpaPlugins
 import DenpaTraining
 
 /// The sizes of denpa_trainer_options before groups and limits were added, up to `group_count`, whose place was
-/// reserved; and before schedules and metrics were.
-private let formerTrainerOptions = [56, 80]
+/// reserved; before schedules and metrics were; and before averages of weights were.
+private let formerTrainerOptions = [56, 80, 112]
 
 private func trainerOptions(_ given: UnsafePointer<denpa_trainer_options>?) throws(DenpaError)
   -> TrainerOptions
@@ -111,8 +111,12 @@ private func metrics(_ chosen: denpa_trainer_options) throws(DenpaError) -> [Met
 
 private func optimizer(_ chosen: denpa_trainer_options) throws(DenpaError) -> OptimizerSettings? {
   guard chosen.optimizer.kind != nil else {
-    guard chosen.group_count == 0, chosen.groups == nil, chosen.clip_norm == 0, chosen.clip_value == 0 else {
-      throw DenpaError(.badArgument, "parameter groups and limits of gradients need an optimizer")
+    guard chosen.group_count == 0, chosen.groups == nil, chosen.clip_norm == 0, chosen.clip_value == 0,
+      chosen.sam_radius == 0, chosen.average_decay == 0, chosen.average_after == 0
+    else {
+      throw DenpaError(
+        .badArgument,
+        "parameter groups, limits of gradients, sam_radius and averages of weights need an optimizer")
     }
     return nil
   }
@@ -123,13 +127,30 @@ private func optimizer(_ chosen: denpa_trainer_options) throws(DenpaError) -> Op
   var result = OptimizerSettings(
     definition.kind,
     try definition.make(try Attributes(checking: given, against: definition.attributes, owner: owner)))
-  for (name, limit) in [("clip_norm", chosen.clip_norm), ("clip_value", chosen.clip_value)] {
+  for (name, limit) in [
+    ("clip_norm", chosen.clip_norm), ("clip_value", chosen.clip_value), ("sam_radius", chosen.sam_radius),
+  ] {
     guard limit >= 0, limit.isFinite else {
       throw DenpaError(.badArgument, "\(name) is 0 or a positive number, got \(limit)")
     }
   }
   result.clipNorm = chosen.clip_norm
   result.clipValue = chosen.clip_value
+  result.samRadius = chosen.sam_radius
+  guard chosen.sam_radius == 0 || chosen.accumulation <= 1 else {
+    throw DenpaError(
+      .badArgument, "sam_radius needs an accumulation of 1, got \(chosen.accumulation)")
+  }
+  guard (0...1).contains(chosen.average_decay) else {
+    throw DenpaError(.badArgument, "average_decay is 0 to 1, got \(chosen.average_decay)")
+  }
+  guard chosen.average_after >= 0, chosen.average_after == 0 || chosen.average_decay > 0 else {
+    throw DenpaError(
+      .badArgument,
+      "average_after is 0 or more, and needs an average_decay above 0; got \(chosen.average_after)")
+  }
+  result.averageDecay = chosen.average_decay
+  result.averageAfter = chosen.average_after
   guard (0...1024).contains(chosen.group_count) else {
     throw DenpaError(.badArgument, "a trainer has 0 to 1024 parameter groups, got \(chosen.group_count)")
   }

@@ -18,6 +18,9 @@ public struct OptimizerSweep {
 
 /// A span of weights, their gradient, and what the optimizer keeps for them.
 public struct OptimizerSpan {
+  public var dtype: DType
+  /// The most threads that kernels may use.
+  public var threads: Int32
   /// The number of elements. Those of an element-wise optimizer may belong to several adjacent parameters.
   public var count: Int
   /// The parameter's shape; nil if the optimizer is element-wise.
@@ -26,16 +29,21 @@ public struct OptimizerSpan {
   public var gradient: UnsafeRawPointer
   /// In the order of `Optimizer.state`.
   public var state: [UnsafeMutableRawPointer]
+  /// `SweepingOptimizer.scratchBytes` bytes, aligned to 64 bytes, whose contents are lost after the sweep.
+  public var scratch: UnsafeMutableRawPointer
 
   public init(
-    count: Int, shape: Shape?, weights: UnsafeMutableRawPointer, gradient: UnsafeRawPointer,
-    state: [UnsafeMutableRawPointer]
+    dtype: DType, threads: Int32, count: Int, shape: Shape?, weights: UnsafeMutableRawPointer,
+    gradient: UnsafeRawPointer, state: [UnsafeMutableRawPointer], scratch: UnsafeMutableRawPointer
   ) {
+    self.dtype = dtype
+    self.threads = threads
     self.count = count
     self.shape = shape
     self.weights = weights
     self.gradient = gradient
     self.state = state
+    self.scratch = scratch
   }
 }
 
@@ -56,22 +64,32 @@ public struct OptimizerState: Sendable {
   }
 }
 
-/// How weights are updated from gradients.
+/// How weights are trained.
 public protocol Optimizer: Sendable {
   var learningRate: Double { get }
   /// What the optimizer keeps for each parameter: "velocity", or "first" and "second".
   var state: [OptimizerState] { get }
+}
+
+/// An optimizer that updates weights from their gradients, each parameter by itself.
+public protocol SweepingOptimizer: Optimizer {
   /// Whether each element of a parameter is updated from the same elements of the gradient and the state
   /// alone. If so, adjacent parameters are swept together, and the state has their shapes.
   var isElementwise: Bool { get }
+  /// The bytes of memory that a sweep over a parameter of this shape needs besides the state.
+  func scratchBytes(_ kernels: KernelTable, _ shape: Shape, _ dtype: DType, threads: Int32) -> Int
   /// Returns a sweep whose arguments it has written to `memory` (`OptimizerLimits.argumentBytes` bytes,
   /// aligned to 64 bytes).
   func sweep(_ kernels: KernelTable, over span: OptimizerSpan, arguments memory: UnsafeMutableRawPointer)
     -> OptimizerSweep
 }
 
-extension Optimizer {
+extension SweepingOptimizer {
   public var isElementwise: Bool { true }
+
+  public func scratchBytes(_ kernels: KernelTable, _ shape: Shape, _ dtype: DType, threads: Int32) -> Int {
+    0
+  }
 }
 
 /// Parameters that are trained differently from the others.

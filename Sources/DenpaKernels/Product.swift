@@ -52,10 +52,36 @@ func product<V: Vector>(
   _: V.Type, _ arguments: UnsafeRawPointer, _ run: RunPointer, _ packBody: ChunkBody, _ computeBody: ChunkBody
 ) -> Int32 {
   let p = arguments.assumingMemoryBound(to: ProductArguments.self)
+  let (m, n, k) = (p.pointee.m, p.pointee.n, p.pointee.k)
+  // First, because whatever is decided before a product of a few units costs as much as the product.
+  if n > 1 && m > 0 && k > 0 && isSmall(V.self, p, m, n, k) {
+    onePanel(
+      V.self, p, m, n, k, p.pointee.a.of(V.Scalar.self), p.pointee.aStride, p.pointee.b.of(V.Scalar.self),
+      p.pointee.bStride, unitA: p.pointee.transposeA == 0, unitB: p.pointee.transposeB != 0)
+  } else {
+    anyProduct(V.self, p, run, packBody, computeBody)
+  }
+  return 0
+}
+
+/// Returns whether C is one panel wide and needs no plan.
+@inline(__always)
+private func isSmall<V: Vector>(
+  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ m: Int, _ n: Int, _ k: Int
+) -> Bool {
+  n <= 2 &* V.width && k <= blockLimit(V.self) && m &* n &* k <= smallLimit && p.pointee.aLoops == nil
+    && p.pointee.bLoops == nil
+}
+
+@inline(never)
+private func anyProduct<V: Vector>(
+  _: V.Type, _ p: UnsafePointer<ProductArguments>, _ run: RunPointer, _ packBody: ChunkBody,
+  _ computeBody: ChunkBody
+) {
   var (m, n) = (p.pointee.m, p.pointee.n)
   let k = p.pointee.k
-  if m <= 0 || n <= 0 { return 0 }
-  if k <= 0 && p.pointee.accumulate != 0 && p.pointee.bias == nil { return 0 }
+  if m <= 0 || n <= 0 { return }
+  if k <= 0 && p.pointee.accumulate != 0 && p.pointee.bias == nil { return }
   let nothing = UnsafePointer(p.pointee.c.of(V.Scalar.self))
   var a = Operand<V>(
     base: k > 0 ? p.pointee.a.of(V.Scalar.self) : nothing, unitSteps: p.pointee.transposeA == 0,
@@ -73,15 +99,14 @@ func product<V: Vector>(
       b.stride = k == 1 ? n : a.stride
     } else if a.unitSteps {
       columnProduct(V.self, p, m, k, a, b, run, computeBody)
-      return 0
+      return
     }
   }
-  if n <= 2 &* V.width && k <= blockLimit(V.self) && m &* n &* k <= smallLimit && isPlain {
+  if k > 0 && isSmall(V.self, p, m, n, k) {
     onePanel(V.self, p, m, n, k, a.base, a.stride, b.base, b.stride, unitA: a.unitSteps, unitB: b.unitSteps)
   } else {
     compute(V.self, p, m, n, k, a, b, run, packBody, computeBody)
   }
-  return 0
 }
 
 /// Computes a small C that is one panel wide: no plan, and no packing unless B is transposed.
@@ -99,7 +124,7 @@ private func onePanel<V: Vector>(
     last: last)
   if unitB {
     let packed = p.pointee.workspace.of(V.Scalar.self)
-    packAcross(V.self, b, bStride, count: n, k: k, packed, lanes, lanes: lanes)
+    packSmall(V.self, b, bStride, n, k, packed, lanes)
     call.b = UnsafePointer(packed)
     call.bStride = lanes
     call.bLast = V.width
@@ -118,6 +143,15 @@ private func onePanel<V: Vector>(
     rows &-= height
     tiles &-= 1
   }
+}
+
+/// Not inlined: a product that needs no packing would otherwise save the registers that packing uses.
+@inline(never)
+private func packSmall<V: Vector>(
+  _: V.Type, _ b: UnsafePointer<V.Scalar>, _ bStride: Int, _ n: Int, _ k: Int,
+  _ packed: UnsafeMutablePointer<V.Scalar>, _ lanes: Int
+) {
+  packAcross(V.self, b, bStride, count: n, k: k, packed, lanes, lanes: lanes)
 }
 
 @inline(never)

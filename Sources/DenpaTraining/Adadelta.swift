@@ -6,7 +6,7 @@ import DenpaKernelTypes
 /// − learning_rate·d, where g includes weight_decay·w.
 ///
 /// Source: Zeiler, 2012, who has no learning rate (it is 1); the defaults are PyTorch's.
-struct Adadelta: Optimizer {
+struct Adadelta: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "adadelta",
     summary: "Steps in the unit of the weights, from running means of squares of g and of steps.",

@@ -7,7 +7,7 @@ import DenpaKernelTypes
 /// first.
 ///
 /// Source: Duchi, Hazan & Singer, 2011; the form and the defaults are PyTorch's.
-struct Adagrad: Optimizer {
+struct Adagrad: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "adagrad", summary: "Gradients divided by the root of the sum of their squares so far.",
     details:

@@ -9,7 +9,7 @@ import DenpaKernelTypes
 /// far, which is kept only then. It is an attribute, not a kind, because adamw has it too, and because
 /// whoever uses it compares it with the same optimizer without it. Sources: Kingma & Ba, 2015; Reddi, Kale &
 /// Kumar, 2018.
-struct Adam: Optimizer {
+struct Adam: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "adam",
     summary: "Steps of each weight's own size, from running means of its gradient and of its square.",

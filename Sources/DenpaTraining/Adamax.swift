@@ -6,7 +6,7 @@ import DenpaKernelTypes
 /// includes weight_decay·w.
 ///
 /// Source: Kingma & Ba, 2015, section 7.1; the place of epsilon and the defaults are PyTorch's.
-struct Adamax: Optimizer {
+struct Adamax: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "adamax", summary: "Adam with the decaying maximum of |g| instead of the root of its mean square.",
     details: "Kingma & Ba, \"Adam: A Method for Stochastic Optimization\", 2015, section 7.1.",

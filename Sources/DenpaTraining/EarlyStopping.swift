@@ -125,11 +125,12 @@ extension Trainer {
   }
 
   func copyWeights(to buffer: Buffer) {
-    buffer.base.copyMemory(from: weights.base, byteCount: weights.byteCount)
+    buffer.base.copyMemory(from: publishedWeights, byteCount: weights.byteCount)
   }
 
   func copyWeights(from buffer: Buffer) {
     openForward = nil
     weights.base.copyMemory(from: buffer.base, byteCount: weights.byteCount)
+    optimization?.average?.restart()
   }
 }

@@ -284,8 +284,9 @@ extension Trainer {
     let source = try ArraySource(
       inputs: inputs, targets: targets, executor, isSample: isSample, batchSize: batchSize, order)
     source.start(epoch: 0)
+    let parameters = publishedWeights
     while let batch = source.next(self, training: false) {
-      try executor.execute(rows: batch.rows, parameters: weights.base, training: false)
+      try executor.execute(rows: batch.rows, parameters: parameters, training: false)
       try meter.add(executor.loss, batch.rows, executor, self)
     }
     return meter.measures

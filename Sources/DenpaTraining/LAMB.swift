@@ -5,9 +5,9 @@ import DenpaKernelTypes
 /// LAMB: with Adam's m̂ and v̂, u = m̂ / (√v̂ + epsilon) + weight_decay·w; w ← w − learning_rate·(‖w‖ /
 /// ‖u‖)·u, where the norms are those of the whole parameter, and the ratio is 1 if one of them is 0.
 ///
-/// For large batches. It is made of the kernels that exist, so u is kept beside m and v. Source: You et al.,
+/// For large batches. It is made of the kernels that exist, so u needs memory of its own. Source: You et al.,
 /// 2020.
-struct LAMB: Optimizer {
+struct LAMB: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "lamb", summary: "Adam whose steps are as large as each parameter's norm says: for large batches.",
     details: "You et al., \"Large Batch Optimization for Deep Learning: Training BERT in 76 Minutes\", 2020.",
@@ -25,7 +25,12 @@ struct LAMB: Optimizer {
 
   var isElementwise: Bool { false }
 
-  var state: [OptimizerState] { ["first", "second", "direction"].map { OptimizerState($0) } }
+  var state: [OptimizerState] { ["first", "second"].map { OptimizerState($0) } }
+
+  /// Room for u.
+  func scratchBytes(_ kernels: KernelTable, _ shape: Shape, _ dtype: DType, threads: Int32) -> Int {
+    shape.count * dtype.size
+  }
 
   /// The kernels of a step with their arguments, in their order.
   private struct Memory {
@@ -47,7 +52,7 @@ struct LAMB: Optimizer {
       squaresStep: kernels[.sumSquares])
     // Adam's kernel writes the direction: a step of rate −1 from weights of which nothing is kept, because
     // all of them decay.
-    all.adam.weights = span.state[2]
+    all.adam.weights = span.scratch
     all.adam.learningRate = -1
     all.adam.decoupled = 1
     all.adam.weightDecay = -1
@@ -55,10 +60,10 @@ struct LAMB: Optimizer {
     all.decay.scale = moments.weightDecay
     all.decay.accumulate = 1
     all.decay.x = UnsafeRawPointer(span.weights)
-    all.decay.y = span.state[2]
+    all.decay.y = span.scratch
     all.descent.count = span.count
     all.descent.weights = span.weights
-    all.descent.gradient = UnsafeRawPointer(span.state[2])
+    all.descent.gradient = UnsafeRawPointer(span.scratch)
     memory.initializeMemory(as: Memory.self, to: all)
     return OptimizerSweep(
       step: { memory, run in

@@ -6,7 +6,7 @@ import DenpaKernelTypes
 ///
 /// The weight decay is decoupled, as in AdamW. Rates are to be 3 to 10 times smaller than Adam's. Source:
 /// Chen et al., 2023, with their defaults.
-struct Lion: Optimizer {
+struct Lion: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "lion",
     summary: "Steps of one size: the sign of a running mean of g. Keeps half of what Adam does.",

@@ -8,7 +8,7 @@ import Glibc
 ///
 /// `weight_decay` is added to g as weight_decay·w, or, if decoupled, subtracted as in AdamW. Source: Dozat,
 /// 2016; the defaults are PyTorch's.
-struct NAdam: Optimizer {
+struct NAdam: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "nadam", summary: "Adam with Nesterov's momentum, which grows in the first steps.",
     details: "Dozat, \"Incorporating Nesterov Momentum into Adam\", 2016.",

@@ -40,7 +40,7 @@ extension Trainer {
   }
 
   /// Returns an executor of the open loop with room for a batch, compiling a plan if there is none.
-  private func openLoop(training: Bool, _ sizes: BatchSizes) throws(DenpaError) -> Executor {
+  func openLoop(training: Bool, _ sizes: BatchSizes) throws(DenpaError) -> Executor {
     func hasRoom(_ known: Executor) -> Bool { known.plan.hasRoom(for: sizes) }
     if let known = training ? openExecutors.find(hasRoom) : inferExecutors.find(hasRoom) { return known }
     let executor = try makeExecutor(training ? .train : .infer, targets: nil, sizes, waits: training)

@@ -13,6 +13,12 @@ public struct OptimizerSettings: Sendable {
   public var clipNorm = 0.0
   /// The maximum magnitude of an element of a gradient; 0: no limit.
   public var clipValue = 0.0
+  /// How far from the weights the gradient is computed (sharpness-aware minimization); 0: at the weights.
+  public var samRadius = 0.0
+  /// How much of the average of the weights is kept at each step, 1 for their mean; 0: no average.
+  public var averageDecay = 0.0
+  /// The steps after which the average begins.
+  public var averageAfter: Int64 = 0
 
   public init(_ kind: String, _ optimizer: any Optimizer) {
     self.kind = kind
@@ -65,12 +71,21 @@ final class Optimization {
   let gradients: TrainedGradients
   /// Whether gradients are limited before a step.
   let limitsGradients: Bool
-  /// Holds what `sweeps` points to.
+  /// The optimizer, if it takes whole steps itself; there are no sweeps then.
+  let searching: (any SearchingOptimizer)?
+  let vector: TrainedVector
+  let sharpness: Sharpness?
+  let average: WeightAverage?
+  /// With `searching`: room for the weights before a step.
+  let formerWeights: Buffer?
+  private var searchBuffer: Buffer?
+  /// Hold what `sweeps` points to, and what its sweeps need while they run.
   private let memory: Buffer
+  private let scratch: Buffer
 
   init(
     _ settings: OptimizerSettings, _ model: Model, _ parameters: [Parameter], weights: Buffer,
-    gradients: Buffer
+    gradients: Buffer, threads: Int32
   ) throws(DenpaError) {
     self.settings = settings
     let set = try Kernels.chosen()
@@ -83,6 +98,18 @@ final class Optimization {
       let layout = try ParameterLayout(types)
       state.append((description, layout, try layout.makeBuffer(zeroed: true, "the optimizer's memory")))
     }
+    vector = TrainedVector(parameters, model.layout, model.dtype)
+    sharpness =
+      settings.samRadius > 0
+      ? try Sharpness(radius: settings.samRadius, vector, parameters, model.layout) : nil
+    if settings.averageDecay > 0 {
+      let memory = try model.layout.makeBuffer(zeroed: true, "the average of the weights")
+      state.append((OptimizerState(Trainer.averageName), model.layout, memory))
+      average = try WeightAverage(
+        decay: settings.averageDecay, after: settings.averageAfter, vector, model.layout, memory)
+    } else {
+      average = nil
+    }
     self.state = state
     let groups = try settings.groups(of: parameters)
     for (index, parameter) in parameters.enumerated() {
@@ -94,8 +121,22 @@ final class Optimization {
         }
       }
     }
-    let isElementwise = settings.optimizer.isElementwise
-    let spans = Optimization.spans(parameters, groups, model.layout, merging: isElementwise)
+    searching = settings.optimizer as? any SearchingOptimizer
+    formerWeights =
+      searching == nil ? nil : try model.layout.makeBuffer(zeroed: true, "the weights before a step")
+    let sweeping = settings.optimizer as? any SweepingOptimizer
+    let isElementwise = sweeping?.isElementwise ?? true
+    let spans =
+      sweeping == nil
+      ? [] : Optimization.spans(parameters, groups, model.layout, merging: isElementwise)
+    func optimizer(of span: (first: Int, bytes: Range<Int>)) -> (any SweepingOptimizer)? {
+      groups[span.first].map { settings.groups[$0].optimizer as? any SweepingOptimizer } ?? sweeping
+    }
+    let scratchBytes = spans.map { span in
+      optimizer(of: span)?.scratchBytes(
+        kernels, parameters[span.first].type.shape, model.dtype, threads: threads) ?? 0
+    }
+    scratch = try Buffer(byteCount: scratchBytes.max() ?? 0, zeroed: true, "an optimizer's memory")
     let argumentBytes = spans.count * OptimizerLimits.argumentBytes
     memory = try Buffer(
       byteCount: argumentBytes + spans.count * MemoryLayout<Sweep>.stride, zeroed: true,
@@ -104,12 +145,13 @@ final class Optimization {
       start: (memory.base + argumentBytes).bindMemory(to: Sweep.self, capacity: spans.count),
       count: spans.count)
     for (index, span) in spans.enumerated() {
-      let optimizer = groups[span.first].map { settings.groups[$0].optimizer } ?? settings.optimizer
+      guard let optimizer = optimizer(of: span) else { continue }
       let arguments = memory.base + index * OptimizerLimits.argumentBytes
       let isAlone = !isElementwise
       let sweep = optimizer.sweep(
         kernels,
         over: OptimizerSpan(
+          dtype: model.dtype, threads: threads,
           count: isAlone ? parameters[span.first].type.shape.count : span.bytes.count / model.dtype.size,
           shape: isAlone ? parameters[span.first].type.shape : nil,
           weights: weights.base + span.bytes.lowerBound,
@@ -118,7 +160,7 @@ final class Optimization {
             state.filter { $0.0.name == own.name }.map { _, layout, memory in
               memory.base + layout.offsets[span.first]
             }
-          }),
+          }, scratch: scratch.base),
         arguments: arguments)
       let base = settings.optimizer.learningRate
       let rate = optimizer.learningRate == base ? 1 : optimizer.learningRate / base
@@ -127,6 +169,17 @@ final class Optimization {
     }
     limitsGradients = settings.clipNorm > 0 || settings.clipValue > 0
     self.gradients = try TrainedGradients(settings, kernels, model.dtype, parameters, model.layout, gradients)
+  }
+
+  /// The memory of the optimizer's tensor of this number.
+  func stateMemory(_ index: Int) -> UnsafeMutableRawPointer { state[index].memory.base }
+
+  /// Memory for a search, allocated when it is first needed.
+  func searchMemory(byteCount: Int) throws(DenpaError) -> UnsafeMutableRawPointer {
+    if let searchBuffer, searchBuffer.byteCount >= byteCount { return searchBuffer.base }
+    let made = try Buffer(byteCount: byteCount, zeroed: false, "the equations of a step")
+    searchBuffer = made
+    return made.base
   }
 
   /// Returns the spans of trained parameters. With `merging`, adjacent parameters of one group are one span.

@@ -8,7 +8,7 @@ import DenpaKernelTypes
 ///
 /// `weight_decay` is added to g as weight_decay·w, or, if decoupled, subtracted as in AdamW. Source: Liu et
 /// al., 2020; the place of epsilon and the defaults are PyTorch's.
-struct RAdam: Optimizer {
+struct RAdam: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "radam", summary: "Adam that trusts v only as far as it has seen gradients: no warm-up is needed.",
     details: "Liu et al., \"On the Variance of the Adaptive Learning Rate and Beyond\", 2020.",

@@ -9,7 +9,7 @@ import DenpaKernelTypes
 /// With a momentum, u ← momentum·u + g / (√v + epsilon) and w ← w − learning_rate·u. Sources: Tieleman &
 /// Hinton, 2012 (lecture 6.5 of "Neural Networks for Machine Learning"); centered: Graves, 2013; the form and
 /// the defaults are PyTorch's, whose alpha is rho.
-struct RMSProp: Optimizer {
+struct RMSProp: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "rmsprop", summary: "Gradients divided by the root of their running mean square.",
     details:

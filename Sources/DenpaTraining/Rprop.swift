@@ -10,7 +10,7 @@ import DenpaKernelTypes
 /// Steps are initially `learning_rate`; another learning rate that is set later scales all of them. For full
 /// batches: the signs of mini-batches' gradients change at random. Source: Riedmiller & Braun, 1993; the form
 /// (iRprop−: Igel & Hüsken, 2000) and the defaults are PyTorch's.
-struct Rprop: Optimizer {
+struct Rprop: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "rprop",
     summary: "Steps of each weight's own size, from the signs of its gradients: for full batches.",

@@ -7,7 +7,7 @@ import DenpaKernelTypes
 ///
 /// Sources: Robbins & Monro, 1951; Polyak, 1964; Nesterov, 1983, as in Sutskever et al., 2013 (PyTorch's
 /// form).
-struct SGD: Optimizer {
+struct SGD: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "sgd", summary: "Gradient descent: w ← w − learning_rate·g, with momentum where asked for.",
     details:

@@ -57,6 +57,11 @@ public final class Trainer: @unchecked Sendable {
   /// Whether `gradients` holds values to which further gradients are added.
   var hasGradients = false
   let hasOptimizer: Bool
+  /// Whether the optimizer evaluates the loss itself, and what it remembers from step to step.
+  private let searches: Bool
+  /// Whether weights are averaged.
+  private let averages: Bool
+  var searchNumbers: [Double] = []
   private let wantsInputGradients: Bool
   let optimization: Optimization?
   /// The optimizer's sweeps, and whether gradients are limited before them.
@@ -103,9 +108,17 @@ public final class Trainer: @unchecked Sendable {
     wantsInputGradients = options.inputGradients
     var optimization: Optimization?
     if let settings = options.optimizer {
-      optimization = try Optimization(settings, model, parameters, weights: weights, gradients: gradients)
+      let made = try Optimization(
+        settings, model, parameters, weights: weights, gradients: gradients, threads: options.threads)
+      if let searching = made.searching {
+        try Trainer.checkSearch(searching, options, model, made.vector)
+        searchNumbers = searching.initialNumbers
+      }
+      optimization = made
     }
     self.optimization = optimization
+    searches = optimization?.searching != nil
+    averages = optimization?.average != nil
     sweeps = optimization?.sweeps ?? UnsafeMutableBufferPointer(start: nil, count: 0)
     limitsGradients = optimization?.limitsGradients ?? false
     learningRate = options.optimizer?.optimizer.learningRate ?? 0
@@ -324,6 +337,9 @@ public final class Trainer: @unchecked Sendable {
   func learn(_ executor: Executor, _ rows: Int) throws(DenpaError) -> Double {
     guard rows > 0 else { return 0 }
     if wantsInputGradients { try bindInputGradients(executor, nil, rows: rows) }
+    if searches, let optimization, let searching = optimization.searching {
+      return try search(searching, optimization, executor, rows)
+    }
     let adds = accumulated > 0
     try transaction(executor) { () throws(DenpaError) in
       try executor.execute(rows: rows, parameters: weights.base, accumulate: adds, draw: forwardCount)
@@ -333,6 +349,7 @@ public final class Trainer: @unchecked Sendable {
     guard loss.isFinite, flagged == nil else { throw notFinite(executor, rows, flagged) }
     hasGradients = false
     if !executor.isComplete, !adds { executor.clearUnreachedGradients() }
+    if let sharpness = optimization?.sharpness { try sharpen(sharpness, executor, rows) }
     forwardCount += 1
     if options.accumulation == 1 { try applyOptimizer() } else { try accumulate() }
     return loss
@@ -380,6 +397,7 @@ public final class Trainer: @unchecked Sendable {
         throw DenpaError(.internalError, "the optimizer's kernel failed")
       }
     }
+    if averages { optimization?.average?.add(weights.base, step: stepCount) }
     if hasSchedule { updateRate() }
   }
 

@@ -7,6 +7,12 @@ extension Trainer {
     guard hasOptimizer else {
       throw DenpaError(.badState, "the trainer has no optimizer: give one when it is made")
     }
+    guard optimization?.searching == nil else {
+      throw DenpaError(
+        .badState,
+        "the optimizer \"\(options.optimizer?.kind ?? "")\" evaluates the loss itself: train with batches, not with gradients"
+      )
+    }
     if let name = firstGradientNotFinite() {
       throw DenpaError(
         .notFinite,
@@ -25,11 +31,13 @@ extension Trainer {
 
   // MARK: Parameters
 
-  public func publish() throws(DenpaError) { try model.publish(weights.base) }
+  public func publish() throws(DenpaError) { try model.publish(publishedWeights) }
 
   public func refresh() {
     openForward = nil
+    if let average = optimization?.average, average.isPublished(model, weights.base, parameters) { return }
     model.copyParameters(to: weights.base)
+    optimization?.average?.restart()
   }
 
   public func gradientView(_ name: String) throws(DenpaError) -> TensorView {

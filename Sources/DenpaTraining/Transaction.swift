@@ -72,7 +72,7 @@ extension Trainer {
   }
 
   @inline(never)
-  private func takeBack(_ executor: Executor) {
+  func takeBack(_ executor: Executor) {
     states.restore(to: weights.base)
     _ = executor.takeFlagged()
     if executor.hasBegunBackward { zeroGradients() }

@@ -116,6 +116,33 @@ CASES = [
         {"lr": 0.02, "etas": (0.3, 1.5), "step_sizes": (1e-3, 0.05)},
     ),
 ]
+CASES += [
+    ("adafactor", {}, optim.Adafactor, {}),
+    (
+        "adafactor",
+        {
+            "learning_rate": 0.1,
+            "decay_exponent": 0.6,
+            "least_scale": 0.01,
+            "threshold": 1.5,
+            "epsilon": 1e-3,
+            "weight_decay": 0.1,
+        },
+        optim.Adafactor,
+        {"lr": 0.1, "beta2_decay": -0.6, "eps": (1e-3, 0.01), "d": 1.5, "weight_decay": 0.1},
+    ),
+]
+# Optimizers that evaluate the loss themselves, of all rows in one batch. Line searches enlarge rounding errors
+# from step to step, so only the first steps can be compared.
+SEARCHES = [
+    ({"iterations": 4}, {"max_iter": 4, "history_size": 10}),
+    ({"iterations": 3, "history": 2}, {"max_iter": 3, "history_size": 2}),
+    (
+        {"learning_rate": 0.3, "gradient_tolerance": 1e-3, "change_tolerance": 1e-4},
+        {"lr": 0.3, "history_size": 10, "tolerance_grad": 1e-3, "tolerance_change": 1e-4},
+    ),
+]
+SEARCH_STEPS = (1, 2, 3)
 # PyTorch's names of the attributes that groups have here.
 TORCH = {"learning_rate": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "amsgrad": "amsgrad"}
 GROUPS = {
@@ -192,6 +219,26 @@ def follow(make, options, groups):
     return shown
 
 
+def search(options):
+    """The weights after steps of L-BFGS, and the losses before them."""
+    weights = {name: torch.tensor(value, requires_grad=True) for name, value in WEIGHTS.items()}
+    optimizer = optim.LBFGS(list(weights.values()), line_search_fn="strong_wolfe", **options)
+    x, t = torch.tensor(X), torch.tensor(T)
+
+    def loss():
+        optimizer.zero_grad()
+        h = torch.tanh(x @ weights["first.W"] + weights["first.b"])
+        value = torch.nn.functional.mse_loss(h @ weights["second.W"] + weights["second.b"], t)
+        value.backward()
+        return value
+
+    shown = {}
+    for step in SEARCH_STEPS:
+        before = float(optimizer.step(loss).detach())
+        shown[step] = {"loss": before, **{name: value.tolist() for name, value in weights.items()}}
+    return shown
+
+
 def main():
     # Otherwise the product of NAdam's momenta would be in float32.
     torch.set_default_dtype(torch.float64)
@@ -209,6 +256,9 @@ def main():
             for kind, attributes, make, options, groups in cases
         ],
     }
+    golden["searches"] = [
+        {"attributes": attributes, "after": search(options)} for attributes, options in SEARCHES
+    ]
     path = pathlib.Path(__file__).with_suffix(".json")
     lines = (json.dumps(case) for case in golden.pop("cases"))
     text = json.dumps(golden)[:-1] + ', "cases": [\n' + ",\n".join(lines) + "\n]}\n"

@@ -330,6 +330,9 @@ class TrainerOptions(Structure):
     metrics: Any
     metric_count: int
     accumulation: int
+    sam_radius: float
+    average_decay: float
+    average_after: int
 
 
 class Progress(Structure):
@@ -628,6 +631,9 @@ TrainerOptions._fields_ = [
     ("metrics", POINTER(Metric)),
     ("metric_count", c_int32),
     ("accumulation", c_int32),
+    ("sam_radius", c_double),
+    ("average_decay", c_double),
+    ("average_after", c_int64),
 ]
 Progress._fields_ = [
     ("struct_size", c_size_t),

@@ -50,7 +50,10 @@ class Optimizer(Described):
     step, and `groups`, attributes for some of the parameters by a pattern of their names:
     {"*.b": {"weight_decay": 0}, "encoder_*": {"frozen": True}}. The first pattern that matches applies.
     `schedule` changes the learning rate while training: CosineDecay(steps=1000). With `accumulation`, it takes
-    a step after so many batches of train_batch and fit, with the mean of their gradients.
+    a step after so many batches of train_batch and fit, with the mean of their gradients. With `sam_radius`,
+    the gradient is computed so far from the weights, where the loss grows most (sharpness-aware minimization).
+    With `average_decay` below 1, an exponential average of the weights is evaluated and published in their
+    place, with 1 the mean of the weights of all steps after `average_after`.
     """
 
     category = "optimizers"
@@ -60,6 +63,9 @@ class Optimizer(Described):
         ("groups", False, None),
         ("schedule", False, None),
         ("accumulation", False, 1),
+        ("sam_radius", False, 0.0),
+        ("average_decay", False, 0.0),
+        ("average_after", False, 0),
     )
 
     clip_norm: float
@@ -67,6 +73,9 @@ class Optimizer(Described):
     groups: Groups
     schedule: Schedule | None
     accumulation: int
+    sam_radius: float
+    average_decay: float
+    average_after: int
 
     def __init__(
         self,
@@ -77,10 +86,13 @@ class Optimizer(Described):
         groups: Groups | None = None,
         schedule: Any = None,
         accumulation: int = 1,
+        sam_radius: float = 0.0,
+        average_decay: float = 0.0,
+        average_after: int = 0,
         **attributes: Any,
     ) -> None:
         super().__init__(*arguments, **attributes)
-        limits = {"clip_norm": clip_norm, "clip_value": clip_value}
+        limits = {"clip_norm": clip_norm, "clip_value": clip_value, "sam_radius": sam_radius}
         for name, limit in limits.items():
             limits[name] = real(limit or 0.0, f"{self.kind}: {name}")
             if not 0 <= limits[name] < float("inf"):
@@ -90,6 +102,8 @@ class Optimizer(Described):
             groups=MappingProxyType(self._read_groups(groups or {})),
             schedule=find_schedule(schedule),
             accumulation=whole(accumulation, f"{self.kind}: accumulation", 1, (1 << 31) - 1),
+            average_decay=real(average_decay, f"{self.kind}: average_decay"),
+            average_after=whole(average_after, f"{self.kind}: average_after", 0),
         )
 
     def _read_groups(self, groups: Groups) -> dict[str, Mapping[str, Any]]:
@@ -123,6 +137,8 @@ class Optimizer(Described):
         options.optimizer.kind, options.optimizer.attributes = self.kind.encode(), attributes.pointer
         options.clip_norm, options.clip_value = self.clip_norm, self.clip_value
         options.accumulation = self.accumulation
+        options.sam_radius = self.sam_radius
+        options.average_decay, options.average_after = self.average_decay, self.average_after
         if self.schedule is not None:
             own_schedule = self.schedule.encode()
             options.schedule.kind = self.schedule.kind.encode()
@@ -144,7 +160,8 @@ class Optimizer(Described):
             for pattern, values in self.groups.items()
         )
         schedule = None if self.schedule is None else self.schedule.key()
-        return (*super().key(), self.clip_norm, self.clip_value, groups, schedule, self.accumulation)
+        numbers = [value for name, value in self._own().items() if name not in ("groups", "schedule")]
+        return (*super().key(), groups, schedule, *numbers)
 
     def _own(self) -> dict[str, Any]:
         """What an optimizer has besides the attributes of its kind."""
@@ -155,6 +172,9 @@ class Optimizer(Described):
             "groups": groups,
             "schedule": self.schedule,
             "accumulation": self.accumulation,
+            "sam_radius": self.sam_radius,
+            "average_decay": self.average_decay,
+            "average_after": self.average_after,
         }
 
     def shown(self) -> dict[str, Any]:
