@@ -470,6 +470,11 @@ typedef struct denpa_trainer_options {
    * longer those that it has published. denpa_trainer_optimizer_state shows it as "average". */
   double average_decay; /* 0 (no average) to 1 */
   int64_t average_after;
+  /* Names of nodes with respect to whose first outputs gradients are computed as well; see
+   * denpa_trainer_value_gradient. NULL: none. */
+  const char *const *gradient_values;
+  int32_t gradient_value_count; /* up to 1024 */
+  int32_t reserved;             /* 0 */
 } denpa_trainer_options;
 
 /* Creates a trainer with a copy of the model's parameters. It keeps the model's memory alive. `options` must
@@ -568,6 +573,10 @@ typedef struct denpa_fit_options {
   int64_t checkpoint_every; /* epochs between two savings; 0: 1 */
   int32_t checkpoint_best;  /* 1: it is saved only if `monitor` was better than ever before */
   int32_t reserved;         /* 0 */
+  /* For denpa_fit_source: the batches of an epoch, which ends after so many although the source has more, and
+   * which progress reports. If the source cannot go back (`rewind` is NULL), the next epoch goes on where the
+   * last one has ended. 0: the source says when an epoch ends. */
+  int64_t epoch_batches;
 } denpa_fit_options;
 
 /* Trains on data in memory. The tensors may have any number of rows, any convertible element type and any
@@ -596,7 +605,8 @@ denpa_status denpa_fit(denpa_trainer *trainer, const denpa_tensor *inputs, int32
  * what was learned is published. */
 typedef denpa_status (*denpa_next_callback)(void *user_data, denpa_tensor *inputs, denpa_tensor *targets);
 
-/* Returns to the first batch. Called before every epoch except the first. */
+/* Returns to the first batch. Called before every epoch except the first. It may be NULL for one epoch, and
+ * with epoch_batches. */
 typedef denpa_status (*denpa_rewind_callback)(void *user_data);
 
 /* Trains on batches provided by a callback, for data larger than memory. `source` is passed to both callbacks
@@ -688,6 +698,16 @@ denpa_status denpa_trainer_zero_gradients(denpa_trainer *trainer);
  *
  * Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable. */
 denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, denpa_tensor *view);
+
+/* Stores a view of the gradient with respect to the first output of the node `name`, one of the trainer's
+ * gradient_values, in `view`: that of the batch for which gradients were computed last, by
+ * denpa_trainer_backward, denpa_trainer_gradients, denpa_train_batch or denpa_fit, with the batch in front. It
+ * is not accumulated, and zero where nothing depends on the value. The view is valid until the next call that
+ * uses the trainer.
+ *
+ * Returns DENPA_NOT_FOUND if the trainer was not created with this name, and DENPA_BAD_STATE before the first
+ * backward. */
+denpa_status denpa_trainer_value_gradient(denpa_trainer *trainer, const char *name, denpa_tensor *view);
 
 /* Stores a view of what the optimizer keeps of the parameter `name` in `view`: `state` is "velocity" for sgd
  * with momentum, "first" or "second" for adam and adamw, and with amsgrad also "greatest"; the error for

@@ -6,8 +6,8 @@ import DenpaGraph
 import DenpaPlugins
 import DenpaTraining
 
-/// The size of denpa_fit_options before sampling and early stopping were added.
-private let formerFitOptions = [64]
+/// The sizes of denpa_fit_options before sampling and early stopping were added, and before epoch_batches.
+private let formerFitOptions = [64, 160]
 
 /// Reads the options of `fit`; validation tensors are in lists that live as long as the call.
 private struct FitCall {
@@ -36,6 +36,7 @@ private struct FitCall {
     result.callbackEvery = try count(chosen.callback_every, "callback_every", "by the clock")
     result.validationEvery = try count(chosen.validation_every, "validation_every", "1") ?? 1
     result.epochRows = try count(chosen.epoch_rows, "epoch_rows", "all")
+    result.epochBatches = try count(chosen.epoch_batches, "epoch_batches", "as the source says")
     guard let sampling = Sampling(rawValue: chosen.sampling) else {
       throw DenpaError(.badArgument, "sampling is 0 (shuffled) to 3 (weighted), got \(chosen.sampling)")
     }
@@ -167,6 +168,10 @@ public func denpa_fit(
 ) -> denpa_status {
   withTrainer(trainer) { handle, trainer throws(DenpaError) in
     let chosen = try FitCall(given, handle)
+    guard chosen.options.epochBatches == nil else {
+      throw DenpaError(
+        .badArgument, "epoch_batches is for denpa_fit_source: the rows of an epoch are its epoch_rows")
+    }
     // The options refer to validation data that `chosen` holds.
     defer { withExtendedLifetime(chosen) {} }
     let result = try trainer.fit(
@@ -217,9 +222,8 @@ private final class CallbackSource: BatchSource {
   func start(epoch: Int64) throws(DenpaError) {
     defer { isFirst = false }
     guard !isFirst else { return }
-    guard let rewind else {
-      throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")
-    }
+    // A source that cannot go back goes on.
+    guard let rewind else { return }
     let status = try handle.callBack("the rewind callback") { note, place in
       denpa_shim_rewind(Callback.address(rewind), source, note, place)
     }
@@ -270,8 +274,9 @@ public func denpa_fit_source(
       throw DenpaError(
         .badArgument, "a source of batches chooses the rows itself: sampling and epoch_rows are 0")
     }
-    guard chosen.options.epochs == 1 || rewind != nil else {
-      throw DenpaError(.badArgument, "more than one epoch needs a rewind callback")
+    guard chosen.options.epochs == 1 || rewind != nil || chosen.options.epochBatches != nil else {
+      throw DenpaError(
+        .badArgument, "more than one epoch needs a rewind callback, or epoch_batches of a source without end")
     }
     defer { withExtendedLifetime(chosen) {} }
     let result = try trainer.fit(

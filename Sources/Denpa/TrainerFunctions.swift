@@ -24,6 +24,19 @@ private func trainerOptions(_ given: UnsafePointer<denpa_trainer_options>?) thro
   result.maximumRows = try maximumRows(chosen.max_batch)
   result.threads = try threads(chosen.threads)
   result.inputGradients = chosen.input_gradients != 0
+  try requireZero(chosen.reserved == 0, "denpa_trainer_options")
+  guard (0...1024).contains(chosen.gradient_value_count) else {
+    throw DenpaError(
+      .badArgument, "a trainer has 0 to 1024 gradient_values, got \(chosen.gradient_value_count)")
+  }
+  guard (chosen.gradient_value_count > 0) == (chosen.gradient_values != nil) else {
+    throw DenpaError(
+      .badArgument, "gradient_values and gradient_value_count contradict each other: set both or neither")
+  }
+  for index in 0..<Int(chosen.gradient_value_count) {
+    result.gradientValues.append(
+      try requireName(chosen.gradient_values[index], "name \(index) of gradient_values"))
+  }
   guard (0...64).contains(chosen.loss_count) else {
     throw DenpaError(.badArgument, "a trainer has 0 to 64 losses, got \(chosen.loss_count)")
   }
@@ -308,6 +321,17 @@ public func denpa_trainer_gradient(
   withTrainer(trainer) { _, trainer throws(DenpaError) in
     guard let view else { throw DenpaError(.badArgument, "the place for the view is NULL") }
     let found = try trainer.gradientView(try requireName(name, "the parameter's name"))
+    view.pointee = denpa_tensor(found.type, data: found.data)
+  }
+}
+
+@implementation @_cdecl("denpa_trainer_value_gradient")
+public func denpa_trainer_value_gradient(
+  _ trainer: OpaquePointer!, _ name: UnsafePointer<CChar>!, _ view: UnsafeMutablePointer<denpa_tensor>!
+) -> denpa_status {
+  withTrainer(trainer) { _, trainer throws(DenpaError) in
+    guard let view else { throw DenpaError(.badArgument, "the place for the view is NULL") }
+    let found = try trainer.valueGradientView(try requireName(name, "the value's name"))
     view.pointee = denpa_tensor(found.type, data: found.data)
   }
 }

@@ -277,6 +277,7 @@ extension Executor {
     case .output: "output \"\(description.name)\""
     case .outputGradient: "gradient of output \"\(description.name)\""
     case .inputGradient: "gradient of input \"\(description.name)\""
+    case .valueGradient: "gradient of \"\(description.name)\""
     }
   }
 }

@@ -4,7 +4,7 @@ import DenpaKernelTypes
 /// A tensor whose memory is the caller's, bound at each call.
 public struct Slot: Sendable {
   public enum Kind: Sendable, Equatable {
-    case input, target, output, outputGradient, inputGradient
+    case input, target, output, outputGradient, inputGradient, valueGradient
   }
   public var kind: Kind
   /// The number of the input, target or output.
@@ -29,6 +29,8 @@ public struct PlanRequest: Sendable {
   public var losses: [LossTerm] = []
   public var targets: [TensorType] = []
   public var inputGradients = false
+  /// Values whose gradients are wanted besides those of inputs and parameters.
+  public var gradientValues: [ValueID] = []
   /// Whether each parameter is trained; nil: as the model declares.
   public var trainable: [Bool]?
 
@@ -103,7 +105,7 @@ public final class Plan: Sendable {
       graph: graph, dtype: dtype, mode: request.mode, maximumRows: request.maximumRows,
       parameterNumbers: numbers,
       trainable: request.trainable ?? model.parameters.map(\.isTrained),
-      inputGradients: request.inputGradients)
+      inputGradients: request.inputGradients, gradientValues: request.gradientValues)
 
     var slots: [Slot] = []
     func addSlot(_ kind: Slot.Kind, _ index: Int, _ name: String, _ tensor: TensorID) {
@@ -171,16 +173,21 @@ public final class Plan: Sendable {
         }
       }
       try builder.emitBackward()
+      func addGradientSlot(_ kind: Slot.Kind, _ index: Int, _ value: ValueID) {
+        let node = graph.values[value].node
+        let wasReached = builder.isReached(value)
+        let gradient = builder.gradientTensor(value)
+        if !wasReached { builder.ops.append(Op(ZeroOperation(), node: node, reads: [], to: gradient)) }
+        addSlot(kind, index, graph.nodes[node].name, gradient)
+        roots.insert(gradient)
+      }
       if request.inputGradients {
         for (index, value) in model.graph.inputs.enumerated() where graph.values[value].type.dtype.isFloat {
-          let wasReached = builder.isReached(value)
-          let gradient = builder.gradientTensor(value)
-          if !wasReached {
-            builder.ops.append(Op(ZeroOperation(), node: graph.values[value].node, reads: [], to: gradient))
-          }
-          addSlot(.inputGradient, index, graph.nodes[graph.values[value].node].name, gradient)
-          roots.insert(gradient)
+          addGradientSlot(.inputGradient, index, value)
         }
+      }
+      for (index, value) in request.gradientValues.enumerated() {
+        addGradientSlot(.valueGradient, index, value)
       }
     }
 

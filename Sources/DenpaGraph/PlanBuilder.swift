@@ -40,7 +40,7 @@ final class PlanBuilder {
   init(
     graph: Graph, dtype: DType, mode: PlanMode, maximumRows: Int, parameterNumbers: [[Int]],
     trainable: [Bool],
-    inputGradients: Bool
+    inputGradients: Bool, gradientValues: [ValueID]
   ) {
     self.graph = graph
     self.dtype = dtype
@@ -61,7 +61,8 @@ final class PlanBuilder {
       let needed =
         node.layer == nil
         ? inputGradients : trained || node.inputs.contains { needsGradient[$0] }
-      for value in node.outputs where needed && graph.values[value].type.dtype.isFloat {
+      for value in node.outputs
+      where (needed || gradientValues.contains(value)) && graph.values[value].type.dtype.isFloat {
         needsGradient[value] = true
       }
     }

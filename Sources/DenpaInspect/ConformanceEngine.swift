@@ -78,7 +78,8 @@ final class EngineRunner: LayerRunner {
     case .inputGradient:
       if let wanted = dinputs[slot.index] { return wanted }
       return try unwanted(slot.index)
-    case .target: throw DenpaError(.internalError, "a plan of a single layer has no targets")
+    case .target, .valueGradient:
+      throw DenpaError(.internalError, "a plan of a single layer has neither targets nor inner values")
     }
   }
 

@@ -9,6 +9,7 @@ public enum LossFunction: Int32, Sendable, CaseIterable {
   case squaredHinge = 4
   /// α is added to each probability inside the log.
   case binaryCrossEntropy = 5
+  /// α: the weight of a target of 1.
   case sigmoidCrossEntropy = 6
   /// α: the exponent γ.
   case focal = 7

@@ -107,18 +107,19 @@ enum BinaryCrossEntropy: LossCurve {
   @inline(__always) static func nothing<V: Vector>(alpha: V) -> (y: V, t: V) { (alpha, V.zero) }
 }
 
-/// t·softplus(−x) + (1 − t)·softplus(x), written so that nothing cancels: the part beyond ln(1 + e^−|x|) is
+/// α·t·softplus(−x) + (1 − t)·softplus(x), written so that nothing cancels: the part beyond ln(1 + e^−|x|) is
 /// |x| times the weight of the wrong side.
 enum SigmoidCrossEntropy: LossCurve {
   @inline(__always) static func value<V: Vector>(_ x: V, _ t: V, alpha: V) -> V {
-    let wrong = V.select(x, greaterThan: V.zero, V.one - t, t)
-    return V.weighted(wrong, x.magnitude) + V.logOnePlus(V.exp(V.zero - x.magnitude))
+    let yes = alpha * t, no = V.one - t
+    let wrong = V.select(x, greaterThan: V.zero, no, yes)
+    return V.weighted(wrong, x.magnitude) + (yes + no) * V.logOnePlus(V.exp(V.zero - x.magnitude))
   }
-  /// σ(x) − t as (1 − t)·σ(x) − t·σ(−x).
+  /// (1 − t)·σ(x) − α·t·σ(−x).
   @inline(__always) static func derivative<V: Vector>(_ x: V, _ t: V, alpha: V) -> V {
     let e = V.exp(V.zero - x.magnitude)
     let up = V.select(x, greaterThan: V.zero, V.one, e), down = V.select(x, greaterThan: V.zero, e, V.one)
-    return ((V.one - t) * up - t * down) / (V.one + e)
+    return ((V.one - t) * up - alpha * t * down) / (V.one + e)
   }
   @inline(__always) static func nothing<V: Vector>(alpha: V) -> (y: V, t: V) { (V.splat(-1e4), V.zero) }
 }

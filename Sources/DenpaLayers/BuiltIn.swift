@@ -13,6 +13,7 @@ public enum BuiltIn {
     LayerDefinition(Computed.self),
     LayerDefinition(Concat.self),
     LayerDefinition(Constant.self),
+    LayerDefinition(Contrastive.self),
     LayerDefinition(Conv2D.self),
     LayerDefinition(CosineSimilarity.self),
     LayerDefinition(CrossEntropy.self),
@@ -79,6 +80,7 @@ public enum BuiltIn {
     LayerDefinition(Subtract.self),
     LayerDefinition(Tanh.self),
     LayerDefinition(Transpose.self),
+    LayerDefinition(Triplet.self),
   ]
 
   /// Adds them to a registry; has no effect if they are already there.

@@ -156,20 +156,20 @@ struct Adafactor: SweepingOptimizer {
     let width = span.columns, height = span.rows
     // The sums over the rows are gathered in the memory of the first row of the update.
     for column in 0..<width { update[column] = 0 }
-    var total = T(0)
+    var total = 0.0
     for row in 0..<height {
       let line = gradient + row * width
-      var sum = T(0)
+      var sum = 0.0
       for column in 0..<width {
         let square = line[column] * line[column]
-        sum += square
+        sum += Double(square)
         update[column] += square
       }
-      rows[row] += new * (sum / T(width) - rows[row])
-      total += rows[row]
+      rows[row] += new * (T(sum / Double(width)) - rows[row])
+      total += Double(rows[row])
     }
     for column in 0..<width { columns[column] += new * (update[column] / T(height) - columns[column]) }
-    let mean = max(total / T(height), least)
+    let mean = max(T(total / Double(height)), least)
     for row in 0..<height {
       let line = gradient + row * width, target = update + row * width
       let factor = rows[row] / mean

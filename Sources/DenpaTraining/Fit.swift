@@ -11,6 +11,8 @@ public struct FitOptions {
   public var rowWeights: TensorView?
   /// The number of rows in an epoch; nil: all.
   public var epochRows: Int?
+  /// The batches of an epoch; nil: the source says when it ends.
+  public var epochBatches: Int?
   public var validationInputs: UnsafeBufferPointer<TensorView>?
   public var validationTargets: UnsafeBufferPointer<TensorView>?
   /// The part of the rows that is held out for validation instead, and whether each class is divided alike.
@@ -197,7 +199,8 @@ extension Trainer {
     var pacer = Pacer()
     var progress = Progress()
     progress.epochs = fitOptions.epochs
-    progress.batches = source.batchCount
+    progress.batches = fitOptions.epochBatches ?? source.batchCount
+    let limit = fitOptions.epochBatches ?? Int.max
     var loss = 0.0
     for epoch in 0..<fitOptions.epochs {
       try source.start(epoch: epochCount)
@@ -207,7 +210,7 @@ extension Trainer {
       progress.samples = 0
       progress.endOfEpoch = false
       progress.validation = nil
-      while let batch = try source.next(self, training: true) {
+      while progress.batch < limit, let batch = try source.next(self, training: true) {
         try withExecutor(of: batch) { executor throws(DenpaError) in
           let loss = try learn(executor, batch.rows)
           try meter.add(loss, batch.rows, executor, self)

@@ -17,7 +17,8 @@ struct LBFGS: SearchingOptimizer {
     attributes: [
       .learningRate(1, "The length that a line search tries first."),
       AttributeSpec(
-        "iterations", .int, default: .int(20), minimum: 1, maximum: 1_000_000, "The most iterations of a step."),
+        "iterations", .int, default: .int(20), minimum: 1, maximum: 1_000_000,
+        "The most iterations of a step."),
       AttributeSpec(
         "history", .int, default: .int(10), minimum: 1, maximum: 100,
         "The changes of which H is made; each takes memory for two copies of the weights."),

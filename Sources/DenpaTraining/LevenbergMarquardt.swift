@@ -261,7 +261,8 @@ private struct ResidualRows {
     guard let y = single.slots[output], let t = search.executor.slots[target] else { return 0 }
     let place = row * elements + element
     return isDouble
-      ? y.load(fromByteOffset: 8 * element, as: Double.self) - t.load(fromByteOffset: 8 * place, as: Double.self)
+      ? y.load(fromByteOffset: 8 * element, as: Double.self)
+        - t.load(fromByteOffset: 8 * place, as: Double.self)
       : Double(y.load(fromByteOffset: 4 * element, as: Float.self))
         - Double(t.load(fromByteOffset: 4 * place, as: Float.self))
   }

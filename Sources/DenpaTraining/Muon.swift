@@ -13,7 +13,8 @@ import DenpaKernelTypes
 struct Muon: SweepingOptimizer {
   static let definition = OptimizerDefinition(
     kind: "muon",
-    summary: "Steps of matrices are made orthogonal by Newton–Schulz iterations; vectors are trained by AdamW.",
+    summary:
+      "Steps of matrices are made orthogonal by Newton–Schulz iterations; vectors are trained by AdamW.",
     details:
       "Jordan et al., \"Muon: An Optimizer for Hidden Layers in Neural Networks\", 2024. Use groups with orthogonal false for embeddings and the last layer.",
     attributes: [
@@ -109,8 +110,10 @@ struct Muon: SweepingOptimizer {
     memory.initializeMemory(
       as: Matrix.self,
       to: Matrix(
-        rule: self, rows: room.rows, columns: room.columns, scale: kernels[.scale], product: kernels[.product],
-        squares: kernels[.sumSquares], weights: span.weights, gradient: span.gradient, velocity: span.state[0],
+        rule: self, rows: room.rows, columns: room.columns, scale: kernels[.scale],
+        product: kernels[.product],
+        squares: kernels[.sumSquares], weights: span.weights, gradient: span.gradient,
+        velocity: span.state[0],
         matrixBytes: bytes.matrix, squareBytes: bytes.square, scratch: span.scratch))
     return OptimizerSweep(
       step: { memory, run in
@@ -189,7 +192,8 @@ struct Muon: SweepingOptimizer {
         multiply(gram, by: b, to: gram, side * side, run)
         multiply(square, by: c, to: gram, side * side, adding: true, run)
         multiply(
-          ProductArguments(m: rows, n: columns, k: side), isWide ? gram : x, isWide ? x : gram, to: other, run)
+          ProductArguments(m: rows, n: columns, k: side), isWide ? gram : x, isWide ? x : gram, to: other, run
+        )
         multiply(x, by: a, to: x, count, run)
         multiply(other, by: 1, to: x, count, adding: true, run)
       }

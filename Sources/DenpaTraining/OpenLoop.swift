@@ -135,9 +135,11 @@ extension Trainer {
           .badState, "gradients of inputs need a trainer made with input_gradients = 1")
       }
     }
-    guard options.inputGradients else { return }
-    for (slot, description) in executor.plan.slots.enumerated() where description.kind == .inputGradient {
-      if let views, views[description.index].data != nil {
+    guard options.inputGradients || !gradientValues.isEmpty else { return }
+    gradientExecutor = gradientValues.isEmpty ? nil : (executor, rows)
+    for (slot, description) in executor.plan.slots.enumerated()
+    where description.kind == .inputGradient || description.kind == .valueGradient {
+      if description.kind == .inputGradient, let views, views[description.index].data != nil {
         try executor.checkOutput(slot, views[description.index], rows: rows)
         try executor.bindOutput(slot, views[description.index])
       } else {

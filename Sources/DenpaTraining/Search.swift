@@ -105,7 +105,8 @@ extension Trainer {
     }
     guard options.accumulation == 1 else {
       throw DenpaError(
-        .badArgument, "\(name) needs all rows in one batch: accumulation must be 1, got \(options.accumulation)")
+        .badArgument,
+        "\(name) needs all rows in one batch: accumulation must be 1, got \(options.accumulation)")
     }
     if let index = settings.groups.firstIndex(where: { !$0.isFrozen }) {
       throw DenpaError(

@@ -28,15 +28,25 @@ struct TrainedVector {
         for lane in 0..<8 { sums[lane] += x(i + lane) * y(i + lane) }
       }
       return (whole..<count).reduce(sums.sum()) { $0 + x($1) * y($1) }
-    } with: { $0 + $1 }
+    } with: {
+      $0 + $1
+    }
   }
 
   func sumOfMagnitudes(_ x: UnsafeRawPointer) -> Double {
-    fold(x, x) { x, _, count in (0..<count).reduce(0) { $0 + abs(x($1)) } } with: { $0 + $1 }
+    fold(x, x) { x, _, count in
+      (0..<count).reduce(0) { $0 + abs(x($1)) }
+    } with: {
+      $0 + $1
+    }
   }
 
   func largestMagnitude(_ x: UnsafeRawPointer) -> Double {
-    fold(x, x) { x, _, count in (0..<count).reduce(0) { max($0, abs(x($1))) } } with: { max($0, $1) }
+    fold(x, x) { x, _, count in
+      (0..<count).reduce(0) { max($0, abs(x($1))) }
+    } with: {
+      max($0, $1)
+    }
   }
 
   /// Sets y to factor·x. They may be the same.

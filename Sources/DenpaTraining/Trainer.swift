@@ -9,6 +9,8 @@ public struct TrainerOptions: Sendable {
   public var maximumRows = 1
   public var threads: Int32 = 1
   public var inputGradients = false
+  /// Names of nodes whose values' gradients are wanted.
+  public var gradientValues: [String] = []
   /// How the learning rate changes; nil: it stays.
   public var schedule: ScheduleSettings?
   /// What is measured beside the loss.
@@ -62,12 +64,16 @@ public final class Trainer: @unchecked Sendable {
   /// Whether weights are averaged.
   private let averages: Bool
   var searchNumbers: [Double] = []
+  /// Whether gradients of inputs or inner values have to be bound.
   private let wantsInputGradients: Bool
+  let gradientValues: [ValueID]
+  /// What computed the gradients last, if gradients of inner values are wanted, and the rows of its batch.
+  var gradientExecutor: (executor: Executor, rows: Int)?
   let optimization: Optimization?
   /// The optimizer's sweeps, and whether gradients are limited before them.
   private let sweeps: UnsafeMutableBufferPointer<Sweep>
   private let limitsGradients: Bool
-  private let run: UnsafeMutablePointer<Run>
+  let run: UnsafeMutablePointer<Run>
   private let runMemory: Buffer
 
   /// The arena that the executors share, and the one of those whose forward waits for its backward; nil until
@@ -105,7 +111,8 @@ public final class Trainer: @unchecked Sendable {
     gradients = try model.layout.makeBuffer(zeroed: true, "gradients")
     states = try LayerStates(parameters, model.layout)
     hasOptimizer = options.optimizer != nil
-    wantsInputGradients = options.inputGradients
+    wantsInputGradients = options.inputGradients || !options.gradientValues.isEmpty
+    gradientValues = try Trainer.values(options.gradientValues, of: model)
     var optimization: Optimization?
     if let settings = options.optimizer {
       let made = try Optimization(
@@ -204,6 +211,7 @@ public final class Trainer: @unchecked Sendable {
     request.losses = targets == nil ? [] : options.losses
     request.targets = targets ?? []
     request.inputGradients = options.inputGradients && mode != .infer
+    request.gradientValues = mode == .infer ? [] : gradientValues
     // The model's trainable flags may have changed since the optimizer's sweeps were made.
     request.trainable = parameters.map(\.isTrained)
     return request
@@ -353,20 +361,6 @@ public final class Trainer: @unchecked Sendable {
     forwardCount += 1
     if options.accumulation == 1 { try applyOptimizer() } else { try accumulate() }
     return loss
-  }
-
-  @inline(never)
-  private func accumulate() throws(DenpaError) {
-    accumulated += 1
-    if accumulated >= options.accumulation { try stepWithTheRest() }
-  }
-
-  /// Takes a step with the mean of the gradients that wait for one, if there are any.
-  func stepWithTheRest() throws(DenpaError) {
-    guard accumulated > 0 else { return }
-    optimization?.gradients.scale(by: 1 / Double(accumulated), run)
-    accumulated = 0
-    try applyOptimizer()
   }
 
   /// Computes the rate of the next step.

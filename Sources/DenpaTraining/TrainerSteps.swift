@@ -22,6 +22,20 @@ extension Trainer {
     try applyOptimizer()
   }
 
+  @inline(never)
+  func accumulate() throws(DenpaError) {
+    accumulated += 1
+    if accumulated >= options.accumulation { try stepWithTheRest() }
+  }
+
+  /// Takes a step with the mean of the gradients that wait for one, if there are any.
+  func stepWithTheRest() throws(DenpaError) {
+    guard accumulated > 0 else { return }
+    optimization?.gradients.scale(by: 1 / Double(accumulated), run)
+    accumulated = 0
+    try applyOptimizer()
+  }
+
   public func zeroGradients() {
     model.layout.clear(gradients.base)
     accumulated = 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .updates import LAMB, Adadelta, Adagrad, Adamax, Lion, NAdam, RAdam, RMSProp, Rprop
+from .updates import LAMB, Adadelta, Adafactor, Adagrad, Adamax, Lion, Muon, NAdam, RAdam, RMSProp, Rprop
 
 
 class SGD:
@@ -123,12 +123,14 @@ class AdamW(Adam):
 
 OPTIMIZERS = {
     "adadelta": Adadelta,
+    "adafactor": Adafactor,
     "adagrad": Adagrad,
     "adam": Adam,
     "adamax": Adamax,
     "adamw": AdamW,
     "lamb": LAMB,
     "lion": Lion,
+    "muon": Muon,
     "nadam": NAdam,
     "radam": RAdam,
     "rmsprop": RMSProp,

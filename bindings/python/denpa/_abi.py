@@ -333,6 +333,9 @@ class TrainerOptions(Structure):
     sam_radius: float
     average_decay: float
     average_after: int
+    gradient_values: Any
+    gradient_value_count: int
+    reserved: int
 
 
 class Progress(Structure):
@@ -384,6 +387,7 @@ class FitOptions(Structure):
     checkpoint_every: int
     checkpoint_best: int
     reserved: int
+    epoch_batches: int
 
 
 class Check(Structure):
@@ -442,7 +446,8 @@ ProgressCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
 # DENPA_END_OF_DATA to end the epoch. Any other status ends the training; denpa_fit_source returns it, and
 # what was learned is published.
 NextCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor))
-# Returns to the first batch. Called before every epoch except the first.
+# Returns to the first batch. Called before every epoch except the first. It may be NULL for one epoch, and
+# with epoch_batches.
 RewindCallback = CFUNCTYPE(c_int32, c_void_p)
 # Receives the result for one tensor. Any status other than DENPA_OK ends the check.
 CheckCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Check))
@@ -634,6 +639,9 @@ TrainerOptions._fields_ = [
     ("sam_radius", c_double),
     ("average_decay", c_double),
     ("average_after", c_int64),
+    ("gradient_values", POINTER(c_char_p)),
+    ("gradient_value_count", c_int32),
+    ("reserved", c_int32),
 ]
 Progress._fields_ = [
     ("struct_size", c_size_t),
@@ -678,6 +686,7 @@ FitOptions._fields_ = [
     ("checkpoint_every", c_int64),
     ("checkpoint_best", c_int32),
     ("reserved", c_int32),
+    ("epoch_batches", c_int64),
 ]
 Check._fields_ = [
     ("struct_size", c_size_t),
@@ -1177,6 +1186,18 @@ through views in the meantime.""",
 view remains valid until the trainer is destroyed. The gradient is zero before the first backward.
 
 Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable.""",
+    ),
+    "denpa_trainer_value_gradient": (
+        c_int32,
+        [POINTER(Trainer), c_char_p, POINTER(Tensor)],
+        """Stores a view of the gradient with respect to the first output of the node `name`, one of the trainer's
+gradient_values, in `view`: that of the batch for which gradients were computed last, by
+denpa_trainer_backward, denpa_trainer_gradients, denpa_train_batch or denpa_fit, with the batch in front. It
+is not accumulated, and zero where nothing depends on the value. The view is valid until the next call that
+uses the trainer.
+
+Returns DENPA_NOT_FOUND if the trainer was not created with this name, and DENPA_BAD_STATE before the first
+backward.""",
     ),
     "denpa_trainer_optimizer_state": (
         c_int32,
