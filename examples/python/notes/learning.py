@@ -16,8 +16,11 @@ SEEDS = range(20)
 def regression(activation: str, seed: int) -> dp.Sequential:
     """2-10-1; all weights and biases normal(1); half the squared error; steps of 0.07."""
     start = dp.Normal(scale=1.0)
-    hidden = dp.Dense(10, activation=activation, initializer=start, bias_initializer=start)
-    layers = [hidden, dp.Dense(1, initializer=start, bias_initializer=start)]
+    layers = [
+        dp.Dense(10, initializer=start, bias_initializer=start),
+        dp.create(activation),
+        dp.Dense(1, initializer=start, bias_initializer=start),
+    ]
     net = dp.Sequential(layers, input_shape=(2,), dtype="float64", seed=seed)
     net.compile(loss=dp.MeanSquaredError(half=True), optimizer=dp.SGD(learning_rate=RATE))
     return net
