@@ -9,7 +9,9 @@ import denpa as dp
 import numpy as np
 from showing import check, show, title
 
-U = np.array([[0.3, 2.9, 4.0], [1.0, 0.5, -0.5]])  # total inputs of the output layer: two samples, three units
+U = np.array(
+    [[0.3, 2.9, 4.0], [1.0, 0.5, -0.5]]
+)  # total inputs of the output layer: two samples, three units
 
 
 def output_layers() -> None:
@@ -43,7 +45,12 @@ def output_layers() -> None:
     check("without the guard", dp.CrossEntropy().forward(y, numbers), -np.log(y[[0, 1], numbers]).mean())
     show("y = 0", guarded.forward([[0.0, 1.0]], [0]), -np.log(1e-7), note="-log(0 + 1e-7) is finite")
     together = dp.SoftmaxCrossEntropy()
-    show("E of u", together.forward(U, numbers), -np.log(y[[0, 1], numbers]).mean(), note="softmax and loss in one")
+    show(
+        "E of u",
+        together.forward(U, numbers),
+        -np.log(y[[0, 1], numbers]).mean(),
+        note="softmax and loss in one",
+    )
     show("dE/du", together.backward(), (y - one_hot) / len(U), note="(y - t) / samples again")
 
 
@@ -72,7 +79,12 @@ def samples_batches_epochs() -> None:
     samples = np.array([net.loss(x[n], t[n]) for n in range(10)])
     show("samples", samples, 0.5 * ((net.predict(x) - t) ** 2)[:, 0])
     batches = np.array([net.loss(x[first : first + 4], t[first : first + 4]) for first in (0, 4, 8)])
-    show("batches", batches, [samples[:4].mean(), samples[4:8].mean(), samples[8:].mean()], note="of 4, 4, 2 samples")
+    show(
+        "batches",
+        batches,
+        [samples[:4].mean(), samples[4:8].mean(), samples[8:].mean()],
+        note="of 4, 4, 2 samples",
+    )
     # The error of an epoch is the mean over its samples: the last batch counts less, because it is smaller.
     show("epoch", net.evaluate(x, t), samples.mean(), note="the mean over the samples")
     check("of the batches", (batches * [4, 4, 2]).sum() / 10, samples.mean())

@@ -34,7 +34,7 @@ def several_units() -> None:
 
 
 def traced_network() -> dp.Model:
-    """2-3-2-2 with ReLU. All total inputs u and outputs z are outputs of the network, so that they can be seen."""
+    """2-3-2-2 with ReLU. All total inputs u and outputs z are outputs of the network: they can be seen."""
     x = z = dp.Input((2,), name="x")
     values: dict[str, dp.Value] = {}
     for k, units in enumerate((3, 2), start=1):
@@ -84,7 +84,9 @@ def initial_weights() -> None:
     title("Initial weights of a layer of 3 units for 4 values")
 
     def first(initializer: object) -> np.ndarray:
-        net = dp.Sequential([dp.Dense(3, initializer=initializer)], (4,), seed=5, dtype="float64", names="book")
+        net = dp.Sequential(
+            [dp.Dense(3, initializer=initializer)], (4,), seed=5, dtype="float64", names="book"
+        )
         return net.parameters["W1"].copy()
 
     show("zeros", first("zeros"), np.zeros((4, 3)))
@@ -98,14 +100,16 @@ def initial_weights() -> None:
     assert ((uniform >= 0) & (uniform < 1)).all()
     assert np.isin(integers, np.arange(10)).all()
     assert np.array_equal(normal, first(dp.Normal(scale=1.0))), "the seed decides"
-    many = dp.Sequential([dp.Dense(200, initializer=dp.Normal(scale=1.0))], (300,), dtype="float64", names="book")
+    many = dp.Sequential(
+        [dp.Dense(200, initializer=dp.Normal(scale=1.0))], (300,), dtype="float64", names="book"
+    )
     assert abs(many.parameters["W1"].mean()) < 0.01 and abs(many.parameters["W1"].std() - 1) < 0.01
 
 
 def activations() -> None:
     title("Activations of -2, -0.5, 0, 0.5, 2")
     x = np.array([-2.0, -0.5, 0.0, 0.5, 2.0])
-    # The notes' formula of the step says x >= 0, their code x > 0. Denpa does what the code does: step(0) = 0.
+    # The notes' formula of the step says x >= 0, their code x > 0. Denpa does the latter: step(0) = 0.
     show("step", dp.step(x), [0, 0, 0, 1, 1], note="1 for x > 0: step(0) = 0")
     show("sigmoid", dp.sigmoid(x), 1 / (1 + np.exp(-x)))
     show("relu", dp.relu(x), np.maximum(x, 0))

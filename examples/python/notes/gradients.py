@@ -27,7 +27,9 @@ def fastest(function: Callable[[], object], times: int) -> float:
 
 def numerical_differentiation() -> None:
     title("Numerical differentiation (E(w + h) - E(w - h)) / 2h, and backpropagation")
-    net = dp.Sequential([dp.Dense(30, activation="sigmoid"), dp.Dense(10)], (20,), dtype="float64", seed=0, names="book")
+    net = dp.Sequential(
+        [dp.Dense(30, activation="sigmoid"), dp.Dense(10)], (20,), dtype="float64", seed=0, names="book"
+    )
     net.compile(loss="softmax_cross_entropy")
     draw = np.random.default_rng(0)
     x, t = draw.normal(size=(32, 20)), draw.integers(0, 10, 32)
@@ -52,14 +54,18 @@ def numerical_differentiation() -> None:
         assert difference < 1e-8  # h^2 times the third derivative
     slow, fast = fastest(numerical, 3), fastest(lambda: net.loss_and_gradients(x, t), 100)
     weights = net.parameter_count
-    print(f"    {weights} weights: {2 * weights} losses in {1e3 * slow:.1f} ms; backpropagation {1e6 * fast:.0f} us,")
+    print(
+        f"    {weights} weights: {2 * weights} losses in {1e3 * slow:.0f} ms; backpropagation, {1e6 * fast:.0f} us,"
+    )
     print(f"    is {slow / fast:.0f} times as fast: one forward and one backward give all of them")
     assert slow > 20 * fast
 
 
 def stored_delta() -> None:
     title("What backpropagation stores and uses again: delta2 = dE/du2 of a 2-3-3 network")
-    net = dp.Sequential([dp.Dense(3, activation="sigmoid"), dp.Dense(3)], (2,), dtype="float64", seed=1, names="book")
+    net = dp.Sequential(
+        [dp.Dense(3, activation="sigmoid"), dp.Dense(3)], (2,), dtype="float64", seed=1, names="book"
+    )
     x, t = np.array([0.5, -0.2]), 2
     p = net.parameters
     z1 = dp.sigmoid(x @ p["W1"] + p["b1"])
@@ -78,11 +84,13 @@ def stored_delta() -> None:
         paths = [(y[k] - np.eye(3)[t][k]) * p["W2"][j, k] * z1[j] * (1 - z1[j]) * x[i] for k in range(3)]
         check(f"dE/dW1[{i}, {j}]", found["W1"][i, j], sum(paths))
     print(f"    delta2 = {delta2}, which is dE/db2 for one sample")
-    print("    dE/dW2 = z1 (outer) delta2; dE/dz1 = delta2 W2^T; delta1 = dE/dz1 * sigmoid'(u1): as Denpa says")
+    print(
+        "    dE/dW2 = z1 (outer) delta2; dE/dz1 = delta2 W2^T; delta1 = dE/dz1 * sigmoid'(u1): as Denpa says"
+    )
     for n, h, m in ((2, 3, 3), (784, 50, 10)):
         # dE/dW2, dE/dz1, delta1 and dE/dW1; and the same with a sum over m paths for each weight of W1.
         stored, paths = h * m + h * m + 2 * h + n * h, h * m + n * h * (m + 3)
-        print(f"    multiplications of a {n}-{h}-{m} network: {stored} with delta2 and delta1, {paths} path by path")
+        print(f"    multiplications for {n}-{h}-{m}: {stored} with delta2 and delta1, {paths} path by path")
 
 
 def deep(activation: str, initializer: str, layers: int = 20) -> dp.Sequential:
@@ -113,7 +121,9 @@ def sparsity() -> None:
         for k in (1, 2, 3):
             z = dp.create(activation).forward(z @ net.parameters[f"W{k}"] + net.parameters[f"b{k}"])
             parts.append(float((z == 0).mean()))
-        print(f"    {activation:<8} " + ", ".join(f"z{k} {100 * part:.0f} %" for k, part in enumerate(parts, 1)))
+        print(
+            f"    {activation:<8} " + ", ".join(f"z{k} {100 * part:.0f} %" for k, part in enumerate(parts, 1))
+        )
         assert all(low <= part <= high for part in parts)
 
 

@@ -40,7 +40,7 @@ static const denpa_sample sample = {.struct_size = sizeof(denpa_sample), .input_
 static const denpa_sample *const samples[] = {&sample};
 static const denpa_layer mixed = {.struct_size = sizeof(denpa_layer),
                                   .name = "notes.mixed",
-                                  .summary = "ReLU with the derivative of the sigmoid: a mistake, to be found.",
+                                  .summary = "ReLU with the sigmoid's derivative: a mistake, to be found.",
                                   .version = 1,
                                   .flags = DENPA_ROWS_INDEPENDENT | DENPA_REENTRANT | DENPA_NEEDS_INPUTS,
                                   .dtypes = DENPA_SUPPORTS_FLOAT64,

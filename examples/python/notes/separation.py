@@ -1,4 +1,4 @@
-"""What one layer cannot do: a step unit separates linearly, and linear layers behind each other are one layer.
+"""What one layer cannot do: a step unit separates linearly, and several linear layers are one.
 
 Run: python examples/python/notes/separation.py
 """
@@ -22,8 +22,8 @@ TABLES = {
 def perceptron(t: np.ndarray, epochs: int = 200) -> tuple[dp.Sequential, int]:
     """Learn with one step unit by the perceptron's rule; return it, and its mistakes in the last epoch.
 
-    The step has no slope, so that no gradient passes it. The rule (Rosenblatt, 1958) takes y - t as the gradient
-    with respect to the total input.
+    The step has no slope, so that no gradient passes it. The rule (Rosenblatt, 1958) takes y - t as the
+    gradient with respect to the total input.
     """
     net = dp.Sequential([dp.Dense(1, initializer="zeros")], (2,), dtype="float64", names="book")
     optimizer, mistakes = dp.SGD(learning_rate=1.0), 0
@@ -46,7 +46,11 @@ def step_units() -> None:
         net, mistakes = perceptron(t)
         w, b = net.parameters["W1"][:, 0], net.parameters["b1"][0]
         found = dp.step(net.predict(X))[:, 0].astype(int)
-        result = f"step({w[0]:.0f} x0 + {w[1]:.0f} x1 {b:+.0f}) = {found}" if mistakes == 0 else "no weights are found"
+        result = (
+            f"step({w[0]:.0f} x0 + {w[1]:.0f} x1 {b:+.0f}) = {found}"
+            if mistakes == 0
+            else "no weights are found"
+        )
         print(f"    {name:<4} {mistakes} mistakes in the last epoch   {result}")
         assert (mistakes == 0) == (name != "XOR")
 
@@ -66,7 +70,9 @@ def step_units() -> None:
     assert np.array_equal(net.predict(X), TABLES["XOR"])
     print(f"    two layers, step(OR - AND - 0.5): {net.predict(X)[:, 0].astype(int)}, which is XOR")
     _, gradients = net.loss_and_gradients(X, TABLES["XOR"], loss="mean_squared_error")
-    assert all((gradient == 0).all() for gradient in gradients.values()), "but nothing in it learns by gradients"
+    assert all((gradient == 0).all() for gradient in gradients.values()), (
+        "but nothing in it learns by gradients"
+    )
 
 
 def linear_layers() -> None:
@@ -88,7 +94,9 @@ def linear_layers() -> None:
             bias = (p["b1"] @ p["W2"] + p["b2"]) @ p["W3"] + p["b3"]
             check("one layer", net.predict(x), x @ one + bias)
             print(f"             the three layers are one: y = {one[0, 0]:.4f} x {bias[0]:+.4f}")
-    print(f"    the best straight line has {best_line:.6f} (y = {line[0]:.4f} x {line[1]:+.4f}, by least squares)")
+    print(
+        f"    the best straight line has {best_line:.6f} (by least squares: {line[0]:.4f} x {line[1]:+.4f})"
+    )
     check("the linear layers", errors["identity"], best_line, 1e-6)
     assert errors["tanh"] < best_line / 1000
 

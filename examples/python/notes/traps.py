@@ -1,4 +1,4 @@
-"""Two ways to go wrong, and how they show: a derivative that is not the function's, and steps that are too long.
+"""Two ways to go wrong, and how they show: a derivative of another function, steps that are too long.
 
 Run: python examples/python/notes/traps.py        (needs a C compiler, cc)
 """
@@ -40,7 +40,9 @@ def wrong_derivative() -> None:
     medians = {}
     for kind in ("relu", mixed):
         medians[kind] = np.median([np.mean(online_learning(kind, seed)[-100:]) for seed in SEEDS])
-        print(f"    {kind:<12} mean of the last 100 losses, median of {len(SEEDS)} seeds: {medians[kind]:.4f}")
+        print(
+            f"    {kind:<12} mean of the last 100 losses, median of {len(SEEDS)} seeds: {medians[kind]:.4f}"
+        )
     assert medians["relu"] < 0.001 < 0.003 < medians[mixed] < 0.05, "it learns, only worse"
     x, t = samples(8, seed=1)
     report = regression(mixed, seed=1).check_gradients(x, t)
