@@ -29,3 +29,19 @@ def test_digits(tmp_path):
     predictions = np.fromfile(tmp_path / "out" / "predictions.i32", "i4")
     assert len(images) == len(predictions) == 360
     assert (tmp_path / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_example_is_in_the_index():
+    index = (ROOT / "docs" / "examples.md").read_text()
+    commands = {
+        "python": "`python examples/python/{}`",
+        "c": "`build/examples/{}",
+        "plugins": "`{}`",
+    }
+    for folder, command in commands.items():
+        for path in sorted((ROOT / "examples" / folder).rglob("*.*")):
+            if path.suffix not in (".py", ".c", ".cpp", ".swift") or path.name in ("showing.py", "mixed.c"):
+                continue
+            name = path.relative_to(ROOT / "examples" / folder)
+            shown = command.format(name.stem if folder == "c" else name)
+            assert shown in index, f"docs/examples.md does not have {shown}"

@@ -118,7 +118,8 @@ int main(int argc, char **argv) {
     TRY(denpa_model_create(g, &y, 1, &mo, &m));
     denpa_loss squares = denpa_loss_on(0, "mean_squared_error", NULL);
     denpa_trainer_options to = { .struct_size = sizeof to, .max_batch = 64,
-        .loss_count = 1, .losses = &squares, .optimizer = { "adam", DENPA_ATTRIBUTES(denpa_float("learning_rate", 1e-3)) } };
+        .loss_count = 1, .losses = &squares,
+        .optimizer = { "adam", DENPA_ATTRIBUTES(denpa_float("learning_rate", 1e-3)) } };
     TRY(denpa_trainer_create(m, &to, &tr));
     denpa_session_options so = { .struct_size = sizeof so, .realtime = 1 };   /* all memory is touched now */
     TRY(denpa_session_create(m, &so, &rt));
