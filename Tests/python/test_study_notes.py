@@ -42,7 +42,9 @@ def section(text, beginning):
 
 def value(text, label):
     """The numbers of the first value with this label, without the note behind it."""
-    match = re.search(rf"^    {re.escape(label)} *= (.*?)(?=(?<=\S)   \S|\n    \S|\n\n|\Z)", text, re.M | re.S)
+    match = re.search(
+        rf"^    {re.escape(label)} *= (.*?)(?=(?<=\S)   \S|\n    \S|\n\n|\Z)", text, re.M | re.S
+    )
     assert match is not None, f"there is no {label} in\n{text}"
     return numbers(match.group(1))
 
