@@ -330,7 +330,7 @@ def test_the_formula_in_numpy(hidden, output, loss, rng):
 
 
 @pytest.mark.parametrize("language", ["c11", "c++17"])
-@pytest.mark.parametrize("name", ["study_notes", "online_regression"])
+@pytest.mark.parametrize("name", ["study_notes", "online_regression", "three_factors"])
 def test_examples_in_c(name, language, tmp_path):
     source, program = ROOT / "examples" / "c" / f"{name}.c", tmp_path / name
     compiler = ["cc"] if language == "c11" else ["c++", "-x", "c++"]
@@ -345,6 +345,12 @@ def test_examples_in_c(name, language, tmp_path):
         for line in ("z1         = 0.6 1.3 2", "y          = 1.56 3.222", "sum of z1  = 3.9"):
             assert line in done.stdout
         assert len(re.findall("WRONG", done.stdout)) == 2
+    elif name == "three_factors":
+        lines = re.findall(r"W[12]\[.*?\]: +(\S+) \* +(\S+) \* +(\S+) = +(\S+)", done.stdout)
+        assert len(lines) == 20
+        for *factors, product in lines:
+            assert_allclose(np.prod([float(factor) for factor in factors]), float(product), atol=3e-6)
+        assert float(re.search(r"trainer's gradients is (\S+)", done.stdout).group(1)) <= 1e-12
     else:
         last = {
             kind: float(v) for kind, v in re.findall(r"(\w+) +median of 20 seeds: .* and (\S+)", done.stdout)
