@@ -111,6 +111,9 @@ def parts():
     yield "bad-input-table", "plain", 60, [PYTHON, "scripts/check_bad_input.py"], {}
     yield "example-xor", "command", 60, ["build/examples/xor"], {}
     yield "example-daemon", "command", 60, ["build/examples/daemon", "build/sensor.log"], {}
+    yield "example-online-regression", "command", 60, ["build/examples/online_regression"], {}
+    yield "example-three-factors", "command", 60, ["build/examples/three_factors"], {}
+    yield "example-study-notes", "command", 60, ["build/examples/study_notes"], {}
     yield "demo", "command", 300, ["make", "-s", "demo"], {}
     python = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     if (ROOT / "Tests" / "plugins").exists():

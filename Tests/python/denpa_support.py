@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,3 +33,12 @@ def elementwise(folder: Path, name: str, y: str, dx: str) -> Path:
     """A plugin of one layer with a formula of x and what it takes for its gradient, of x, y and dy, in C."""
     source = ROOT / "Tests" / "python" / "plugins" / "elementwise.c"
     return compile_plugin(source, folder, f'-DNAME="{name}"', f"-DY={y}", f"-DDX={dx}")
+
+
+def run_example(name: str, *arguments: str, folder: Path) -> str:
+    """What an example in Python prints when it runs in a folder. It must end well and complain of nothing."""
+    command = [sys.executable, str(ROOT / "examples" / "python" / name), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout

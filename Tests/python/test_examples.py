@@ -1,41 +1,47 @@
-"""The examples run, from an empty folder, and say what they should."""
+"""The examples run, from an empty folder, and say what they should. Those of the notes: test_study_notes.py."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
-from denpa_support import ROOT
+from denpa_support import ROOT, run_example
 
 FOLDER = ROOT / "examples" / "python"
 
 
-def run(name: str, *arguments: str, cwd) -> str:
-    command = [sys.executable, str(FOLDER / name), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
-    return done.stdout
-
-
 def test_every_example_is_tested():
-    assert {path.name for path in FOLDER.glob("*.py")} == {"xor.py", "backprop_book.py", "digits.py"}
+    tested = {"xor.py", "backprop_book.py", "digits.py", "loss_surface.py", "three_factors.py"}
+    assert {path.name for path in FOLDER.glob("*.py")} == tested
 
 
 def test_xor(tmp_path):
-    assert "1 xor 1 = 0" in run("xor.py", cwd=tmp_path)
+    assert "1 xor 1 = 0" in run_example("xor.py", folder=tmp_path)
 
 
 def test_backprop_book(tmp_path):
-    text = run("backprop_book.py", cwd=tmp_path)
-    assert "0.80218389" in text and "3.222" in text and "0.9999546021312976" in text
+    text = run_example("backprop_book.py", folder=tmp_path)
+    assert "near ln 3" in text and "0.9999546021312976" in text
 
 
 def test_digits(tmp_path):
-    text = run("digits.py", str(tmp_path / "out"), cwd=tmp_path)
+    text = run_example("digits.py", str(tmp_path / "out"), folder=tmp_path)
     assert "accuracy 9" in text and "swish.beta" in text and "epoch 10/10" in text
     images = np.fromfile(tmp_path / "out" / "images.f32", "f4").reshape(-1, 64)
     predictions = np.fromfile(tmp_path / "out" / "predictions.i32", "i4")
     assert len(images) == len(predictions) == 360
     assert (tmp_path / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_example_is_in_the_index():
+    index = (ROOT / "docs" / "examples.md").read_text()
+    commands = {
+        "python": "`python examples/python/{}`",
+        "c": "`build/examples/{}",
+        "plugins": "`{}`",
+    }
+    for folder, command in commands.items():
+        for path in sorted((ROOT / "examples" / folder).rglob("*.*")):
+            if path.suffix not in (".py", ".c", ".cpp", ".swift") or path.name in ("showing.py", "mixed.c"):
+                continue
+            name = path.relative_to(ROOT / "examples" / folder)
+            shown = command.format(name.stem if folder == "c" else name)
+            assert shown in index, f"docs/examples.md does not have {shown}"

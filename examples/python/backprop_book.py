@@ -1,4 +1,6 @@
-"""Reproduce the networks and numbers of the study notes.
+"""The two-layer network of the study notes by hand and by Denpa, and layers by themselves.
+
+notes/ has the other notes.
 
 Run: python examples/python/backprop_book.py
 """
@@ -11,46 +13,6 @@ import numpy as np
 
 def close(found: object, expected: object, tolerance: float = 1e-12) -> None:
     assert np.allclose(found, expected, rtol=0, atol=tolerance), f"expected {expected}, got {found}"
-
-
-def several_units() -> None:
-    print("One layer, several units: z = sigmoid(x W + b)")
-    layer = dp.Dense(3, activation="sigmoid")
-    layer.build(4)
-    layer.parameters.update(
-        W=[[0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [0.3, 0.4, 0.5], [0.4, 0.5, 0.6]], b=[0.1, 0.2, 0.3]
-    )
-    z = layer.forward([1, 5, 2, -1])
-    print(f"    z = {z}\n")
-    close(z, [0.80218389, 0.90024951, 0.95257413], 5e-9)
-
-
-def three_layers() -> None:
-    print("Three layers with ReLU, layer by layer")
-    weights = {
-        "W1": [[0.1, 0.3, 0.5], [0.2, 0.4, 0.6]],
-        "b1": [0.1, 0.2, 0.3],
-        "W2": [[0.1, 0.4], [0.2, 0.5], [0.3, 0.6]],
-        "b2": [0.1, 0.2],
-        "W3": [[0.1, 0.3], [0.2, 0.4]],
-        "b3": [1, 2],
-    }
-    sizes = [3, 2, 2]
-    expected = {"z1": [0.6, 1.3, 2.0], "z2": [1.02, 2.29], "y": [1.56, 3.222]}
-    x = np.array([1.0, 2.0])
-    z = x
-    for k, (size, (label, value)) in enumerate(zip(sizes, expected.items()), start=1):
-        layer = dp.Dense(size, activation="relu" if k < 3 else "identity")
-        layer.build(len(z))
-        layer.parameters.update(W=weights[f"W{k}"], b=weights[f"b{k}"])
-        z = layer.forward(z)
-        print(f"    {label:<2} = {np.round(z, 9)}")
-        close(z, value)
-    layers = [dp.Dense(3, activation="relu"), dp.Dense(2, activation="relu"), dp.Dense(2)]
-    net = dp.Sequential(layers, input_shape=(2,), dtype="float64", names="book")
-    net.parameters.update(weights)
-    print(f"    the whole network says {net.predict(x)}\n")
-    close(net.predict(x), expected["y"])
 
 
 def backpropagation() -> None:
@@ -110,30 +72,9 @@ def layers_by_themselves() -> None:
     close(sigmoid.backward(1), 4.5395807735907655e-05, 1e-19)
 
 
-def online_learning() -> None:
-    print("Regression by online learning: 3 x0 + 2 x1, 1,000 samples one by one")
-    start = dp.Normal(scale=1.0)
-    for activation, bound in (("relu", 0.01), ("sigmoid", 0.02)):
-        hidden = dp.Dense(10, activation=activation, initializer=start, bias_initializer=start)
-        layers = [hidden, dp.Dense(1, initializer=start, bias_initializer=start)]
-        net = dp.Sequential(layers, input_shape=(2,), dtype="float64", seed=4)
-        net.compile(loss=dp.MeanSquaredError(half=True), optimizer=dp.SGD(learning_rate=0.07))
-        x = np.random.default_rng(4).random((1000, 2))
-        t = 3 * x[:, :1] + 2 * x[:, 1:]
-        losses = [net.train_batch(x[i], t[i]) for i in range(1000)]
-        print(
-            f"    {activation:<8} mean of the first 100 losses {np.mean(losses[:100]):.4f}, "
-            f"of the last {np.mean(losses[-100:]):.4f}"
-        )
-        assert np.mean(losses[-100:]) < bound
-
-
 def main() -> None:
-    several_units()
-    three_layers()
     backpropagation()
     layers_by_themselves()
-    online_learning()
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from . import (
     optimizers,
     schedules,
 )
+from ._batches import Batches
 from ._building import set_default_dtype
 from ._check import Report
 from ._described import Described, Initializer
@@ -74,6 +75,7 @@ __version__ = _abi.VERSION
 __all__ = [
     "AlreadyExists",
     "BadState",
+    "Batches",
     "Callback",
     "CallbackFailed",
     "Checkpoint",

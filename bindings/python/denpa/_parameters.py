@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, Mapping, MutableMapping, Sequence
+import math
+from typing import Callable, Iterator, Mapping, MutableMapping, NamedTuple, Sequence
+
+import numpy as np
 
 from ._arrays import Array, ArrayLike, as_array
 from ._names import Names
@@ -44,6 +47,17 @@ class Parameters(MutableMapping[str, Array]):
         return f"<parameters {', '.join(shapes)}>"
 
 
+class Largest(NamedTuple):
+    """The element of the gradients that is farthest from 0: its parameter, the index `at` which it is, its value."""
+
+    tensor: str
+    at: tuple[int, ...]
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.tensor}{list(self.at)} = {self.value:.6g}"
+
+
 class Gradients(Mapping[str, Array]):
     """Gradients by parameter name, as arrays that refer to the trainer's memory."""
 
@@ -61,6 +75,24 @@ class Gradients(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._trainable)
+
+    def largest(self) -> Largest:
+        """Return the element that is farthest from 0, with its parameter and index. NaN is farther than any.
+
+        Raises NotFound if no parameter is trained.
+        """
+        found, farthest = None, -1.0
+        for name, gradient in self.items():
+            if gradient.size == 0:
+                continue
+            index = np.unravel_index(int(np.abs(gradient).argmax()), gradient.shape)  # the first NaN, if any
+            value = float(gradient[index])
+            distance = math.inf if math.isnan(value) else abs(value)
+            if distance > farthest:
+                found, farthest = Largest(name, tuple(map(int, index)), value), distance
+        if found is None:
+            raise NotFound("there is no gradient: no parameter is trained")
+        return found
 
     def __repr__(self) -> str:
         return f"<gradients of {', '.join(self)}>"
