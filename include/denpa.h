@@ -459,15 +459,15 @@ typedef struct denpa_trainer_options {
   /* Batches of denpa_train_batch and denpa_fit after which the optimizer takes a step with the mean of their
    * gradients; 0: 1. At the end of an epoch, it takes one with those that are left. */
   int32_t accumulation;
-  /* Sharpness-aware minimization (Foret et al., 2021): denpa_train_batch and denpa_fit run each batch twice and
-   * use its gradient at the weights + sam_radius * g / norm(g), e.g. 0.05. Needs an accumulation of 1. 0: the
-   * gradient at the weights. */
+  /* Sharpness-aware minimization (Foret et al., 2021): denpa_train_batch and denpa_fit run each batch twice
+   * and use its gradient at the weights + sam_radius * g / norm(g), e.g. 0.05. Needs an accumulation of 1. 0:
+   * the gradient at the weights. */
   double sam_radius;
   /* Above 0, the trainer keeps an average of the weights, which begins after `average_after` steps:
    * average_decay * average + (1 - average_decay) * weights at each step, or, with 1, the mean of the weights
-   * after each step (Izmailov et al., 2018). The average is what the trainer evaluates and publishes, while it
-   * goes on training from the weights, also after denpa_trainer_refresh, unless the model's parameters are no
-   * longer those that it has published. denpa_trainer_optimizer_state shows it as "average". */
+   * after each step (Izmailov et al., 2018). The average is what the trainer evaluates and publishes, while
+   * it goes on training from the weights, also after denpa_trainer_refresh, unless the model's parameters are
+   * no longer those that it has published. denpa_trainer_optimizer_state shows it as "average". */
   double average_decay; /* 0 (no average) to 1 */
   int64_t average_after;
   /* Names of nodes with respect to whose first outputs gradients are computed as well; see
@@ -701,9 +701,9 @@ denpa_status denpa_trainer_gradient(denpa_trainer *trainer, const char *name, de
 
 /* Stores a view of the gradient with respect to the first output of the node `name`, one of the trainer's
  * gradient_values, in `view`: that of the batch for which gradients were computed last, by
- * denpa_trainer_backward, denpa_trainer_gradients, denpa_train_batch or denpa_fit, with the batch in front. It
- * is not accumulated, and zero where nothing depends on the value. The view is valid until the next call that
- * uses the trainer.
+ * denpa_trainer_backward, denpa_trainer_gradients, denpa_train_batch or denpa_fit, with the batch in front.
+ * It is not accumulated, and zero where nothing depends on the value. The view is valid until the next call
+ * that uses the trainer.
  *
  * Returns DENPA_NOT_FOUND if the trainer was not created with this name, and DENPA_BAD_STATE before the first
  * backward. */

@@ -48,53 +48,61 @@ public struct Contrastive: BuiltInLayer {
     return result
   }
 
-  /// d², d, and max(0, margin − d).
-  private func distances(_ r: Recipe, _ difference: Tensor) -> (square: Tensor, Tensor, missing: Tensor) {
-    let shape = r.shape(r.output(0))
-    func all(_ value: Double) -> Tensor { r.spread(r.constant(value), along: [], as: shape) }
-    let square = Distances.square(r, difference, "d²")
-    let shifted = r.saved("shifted", shape), distance = r.saved("d", shape)
-    r.apply(.add, square, all(Contrastive.least), into: shifted)
-    r.apply(.squareRoot, shifted, into: distance)
-    let rest = r.saved("rest", shape), missing = r.saved("missing", shape)
-    r.apply(.subtract, all(margin), distance, into: rest)
-    r.apply(.relu, rest, into: missing)
-    return (square, distance, missing)
-  }
+  /// What forward computes and backward reads.
+  private struct Values {
+    let difference: Tensor
+    let square: Tensor
+    let distance: Tensor
+    /// max(0, margin − d) and its square.
+    let missing: Tensor
+    let missed: Tensor
+    /// 1 − s.
+    let others: Tensor
 
-  /// 1 − s.
-  private func others(_ r: Recipe) -> Tensor {
-    let s = r.input(2), result = r.saved("1 − s", like: s)
-    r.apply(.subtract, r.spread(r.constant(1), along: [], as: r.shape(s)), s, into: result)
-    return result
+    init(_ r: Recipe) {
+      let each = r.output(0)
+      difference = Distances.difference(r, 0, 1)
+      square = r.saved("d²", like: each)
+      distance = r.saved("d", like: each)
+      missing = r.saved("missing", like: each)
+      missed = r.saved("missing²", like: each)
+      others = r.saved("1 − s", like: each)
+    }
   }
 
   public func forward(_ r: Recipe) {
-    let (square, _, missing) = distances(r, Distances.difference(r, 0, 1))
+    let values = Values(r), shape = r.shape(r.y)
+    func all(_ value: Double) -> Tensor { r.spread(r.constant(value), along: [], as: shape) }
+    _ = Distances.subtract(r, 0, 1)
+    Distances.square(r, values.difference, "all", into: values.square)
+    let shifted = r.saved("shifted", like: r.y), rest = r.saved("rest", like: r.y)
+    r.apply(.add, values.square, all(Contrastive.least), into: shifted)
+    r.apply(.squareRoot, shifted, into: values.distance)
+    r.apply(.subtract, all(margin), values.distance, into: rest)
+    r.apply(.relu, rest, into: values.missing)
+    r.apply(.square, values.missing, into: values.missed)
+    r.apply(.subtract, all(1), r.input(2), into: values.others)
     let together = r.saved("together", like: r.y), apart = r.saved("apart", like: r.y)
-    let missed = r.saved("missed", like: r.y)
-    r.apply(.multiply, r.input(2), square, into: together)
-    r.apply(.square, missing, into: missed)
-    r.apply(.multiply, others(r), missed, into: apart)
+    r.apply(.multiply, r.input(2), values.square, into: together)
+    r.apply(.multiply, values.others, values.missed, into: apart)
     r.apply(.add, together, apart, into: r.y)
   }
 
   public func backward(_ r: Recipe) {
-    let difference = Distances.difference(r, 0, 1)
-    let (square, distance, missing) = distances(r, difference)
-    let push = r.saved("push", like: distance), pushed = r.saved("pushed", like: distance)
-    r.apply(.divide, missing, distance, into: push)
-    r.apply(.multiply, others(r), push, into: pushed)
-    let pull = r.saved("pull", like: distance), slope = r.saved("slope", like: distance)
+    let values = Values(r)
+    func new(_ name: String) -> Tensor { r.saved(name, like: r.output(0)) }
+    let push = new("push"), pushed = new("pushed"), pull = new("pull"), slope = new("slope")
+    r.apply(.divide, values.missing, values.distance, into: push)
+    r.apply(.multiply, values.others, push, into: pushed)
     r.apply(.subtract, r.input(2), pushed, into: pull)
     r.apply(.multiply, pull, r.dy, into: slope)
-    let product = r.saved("product", like: difference)
-    r.apply(.multiply, Distances.repeated(r, slope, like: difference), difference, into: product)
+    let product = r.saved("product", like: values.difference)
+    r.apply(
+      .multiply, Distances.repeated(r, slope, like: values.difference), values.difference, into: product)
     r.copy(product, times: 2, into: r.dInput(0))
     r.copy(product, times: -2, into: r.dInput(1))
-    let missed = r.saved("missed", like: distance), change = r.saved("change", like: distance)
-    r.apply(.square, missing, into: missed)
-    r.apply(.subtract, square, missed, into: change)
+    let change = new("change")
+    r.apply(.subtract, values.square, values.missed, into: change)
     r.apply(.multiply, change, r.dy, into: r.dInput(2))
   }
 }

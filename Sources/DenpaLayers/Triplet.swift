@@ -36,10 +36,12 @@ public struct Triplet: BuiltInLayer {
   }
 
   public func forward(_ r: Recipe) {
-    let near = Distances.difference(r, 0, 1), far = Distances.difference(r, 0, 2)
+    let near = Distances.subtract(r, 0, 1), far = Distances.subtract(r, 0, 2)
     let rest = r.saved("rest", like: r.y)
-    r.apply(
-      .subtract, Distances.square(r, near, "near²"), Distances.square(r, far, "far²"), into: rest)
+    let nearSquare = r.saved("near²", like: r.y), farSquare = r.saved("far²", like: r.y)
+    Distances.square(r, near, "near", into: nearSquare)
+    Distances.square(r, far, "far", into: farSquare)
+    r.apply(.subtract, nearSquare, farSquare, into: rest)
     let shifted = r.saved("shifted", like: r.y)
     r.apply(.add, rest, r.spread(r.constant(margin), along: [], as: r.shape(r.y)), into: shifted)
     r.apply(.relu, shifted, into: r.y)
@@ -79,21 +81,22 @@ enum Distances {
     return [TensorType(first.dtype, first.shape.withoutLast)]
   }
 
-  /// The difference of two inputs.
+  /// The difference of two inputs, which forward computes with `subtract`.
   static func difference(_ r: Recipe, _ a: Int, _ b: Int) -> Tensor {
-    let result = r.saved("\(a) − \(b)", like: r.input(a))
+    r.saved("\(a) − \(b)", like: r.input(a))
+  }
+
+  static func subtract(_ r: Recipe, _ a: Int, _ b: Int) -> Tensor {
+    let result = difference(r, a, b)
     r.apply(.subtract, r.input(a), r.input(b), into: result)
     return result
   }
 
   /// The squares of differences, summed along the last axis.
-  static func square(_ r: Recipe, _ difference: Tensor, _ name: String) -> Tensor {
-    let squares = r.saved("squares of \(name)", like: difference)
+  static func square(_ r: Recipe, _ difference: Tensor, _ name: String, into result: Tensor) {
+    let squares = r.saved("squares: \(name)", like: difference)
     r.apply(.square, difference, into: squares)
-    let shape = r.shape(difference)
-    let result = r.saved(name, shape.withoutLast)
-    r.sum(squares, over: [shape.rank - 1], into: result)
-    return result
+    r.sum(squares, over: [r.shape(difference).rank - 1], into: result)
   }
 
   /// A value for each row, repeated along the last axis of `whole`.

@@ -274,6 +274,14 @@ static void bad_denpa_trainer_gradient(void) {
   BAD(denpa_trainer_gradient(w.t, "x", &view), DENPA_NOT_FOUND);
   REFUSED(denpa_trainer_gradient(w.t, huge(), &view));
 }
+static void bad_denpa_trainer_value_gradient(void) {
+  denpa_tensor view;
+  TRAINER_ONLY(denpa_trainer_value_gradient(h, "hidden", &view));
+  BAD(denpa_trainer_value_gradient(w.t, NULL, &view), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_value_gradient(w.t, "hidden", NULL), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_value_gradient(w.t, "hidden", &view), DENPA_NOT_FOUND);
+  REFUSED(denpa_trainer_value_gradient(w.t, huge(), &view));
+}
 static void bad_denpa_trainer_optimizer_state(void) {
   denpa_tensor view;
   TRAINER_ONLY(denpa_trainer_optimizer_state(h, "out.W", "velocity", &view));
@@ -365,6 +373,7 @@ static const test_case tests[] = {
     BAD_TEST(denpa_trainer_forward),
     BAD_TEST(denpa_trainer_backward),
     BAD_TEST(denpa_trainer_gradient),
+    BAD_TEST(denpa_trainer_value_gradient),
     BAD_TEST(denpa_trainer_optimizer_state),
     BAD_TEST(denpa_trainer_save_bytes),
     BAD_TEST(denpa_trainer_load_bytes),

@@ -293,7 +293,61 @@ static void computed_and_penalty(void) {
   OK(denpa_graph_destroy(g));
 }
 
+/* A source without an end: the row behind the last one is the first. */
+typedef struct endless {
+  int64_t at, rows, rewinds;
+} endless;
+static denpa_status endless_rows(void *user, denpa_tensor *x, denpa_tensor *t) {
+  endless *s = (endless *)user;
+  *x = denpa_f32(X64 + 4 * s->at, 1, 4);
+  *t = denpa_i32(labels + s->at, 1);
+  s->at = (s->at + 1) % ROWS;
+  s->rows++;
+  return DENPA_OK;
+}
+static denpa_status to_the_first(void *user) {
+  endless *s = (endless *)user;
+  s->at = 0;
+  s->rewinds++;
+  return DENPA_OK;
+}
+static denpa_status sees_batches(void *user, const denpa_progress *p) {
+  EQUAL(p->batches, 7);
+  if (p->end_of_epoch) ++*(int *)user;
+  return DENPA_OK;
+}
+static void source_without_end(void) {
+  endless s = {0, 0, 0};
+  int epochs = 0;
+  denpa_model *m = two_layers(4, 8, "tanh", 3, DENPA_FLOAT32, 5);
+  denpa_loss l = denpa_loss_on(0, "softmax_cross_entropy", NULL);
+  denpa_trainer *t;
+  OPTIONS(denpa_trainer_options, o);
+  OPTIONS(denpa_fit_options, f);
+  data_rows();
+  t = trainer_of(m, &l, 1, &o);
+  f.epochs = 3;
+  f.epoch_batches = 7;
+  f.callback = sees_batches;
+  f.callback_every = 1;
+  f.user_data = &epochs;
+  OK(denpa_fit_source(t, endless_rows, NULL, &s, &f, NULL));
+  EQUAL(epochs, 3);
+  EQUAL(s.rows, 21);
+  STATUS(denpa_fit(t, &X, 1, &L, 1, &f, NULL), DENPA_BAD_ARGUMENT);
+  CHECK(strstr(denpa_last_error(), "epoch_batches is for denpa_fit_source") != NULL);
+  /* A source that can go back does, though it has more. */
+  OK(denpa_fit_source(t, endless_rows, to_the_first, &s, &f, NULL));
+  EQUAL(s.rewinds, 2);
+  EQUAL(s.at, 7);
+  f.epoch_batches = -1;
+  STATUS(denpa_fit_source(t, endless_rows, NULL, &s, &f, NULL), DENPA_BAD_ARGUMENT);
+  OK(denpa_trainer_destroy(t));
+  OK(denpa_model_destroy(m));
+}
+
 static const test_case tests[] = {
+    {"source_without_end", source_without_end},
     {"weights_of_samples", weights_of_samples},
     {"accumulation", accumulation},
     {"early_stopping", early_stopping},

@@ -177,6 +177,7 @@ static void refusals(void) {
   denpa_parameter_group one;
   denpa_attribute wrong[2];
   denpa_trainer_options o;
+  const char *nodes[2] = {"nothing", "out"};
   memset(&one, 0, sizeof one);
   one.pattern = "*.W";
   wrong[0] = denpa_float("rate", 1);
@@ -195,6 +196,23 @@ static void refusals(void) {
   REFUSED(DENPA_BAD_ARGUMENT, "need an optimizer", (o.optimizer.kind = NULL, o.optimizer.attributes = NULL));
   REFUSED(DENPA_BAD_ARGUMENT, "clip_norm", o.clip_norm = -1);
   REFUSED(DENPA_BAD_ARGUMENT, "clip_value", o.clip_value = NAN);
+  REFUSED(DENPA_BAD_ARGUMENT, "sam_radius", o.sam_radius = -1);
+  REFUSED(DENPA_BAD_ARGUMENT, "accumulation of 1", (o.sam_radius = 1, o.accumulation = 2));
+  REFUSED(DENPA_BAD_ARGUMENT, "average_decay", o.average_decay = 1.5);
+  REFUSED(DENPA_BAD_ARGUMENT, "average_decay", o.average_decay = NAN);
+  REFUSED(DENPA_BAD_ARGUMENT, "average_after", o.average_after = 1);
+  REFUSED(DENPA_BAD_ARGUMENT, "average_after", (o.average_decay = 1, o.average_after = -1));
+  REFUSED(DENPA_BAD_ARGUMENT, "need an optimizer",
+          (o.optimizer.kind = NULL, o.optimizer.attributes = NULL, o.groups = NULL, o.group_count = 0, o.sam_radius = 1));
+  REFUSED(DENPA_BAD_ARGUMENT, "1024", o.gradient_value_count = -1);
+  REFUSED(DENPA_BAD_ARGUMENT, "contradict", o.gradient_value_count = 1);
+  REFUSED(DENPA_BAD_ARGUMENT, "contradict", o.gradient_values = nodes);
+  REFUSED(DENPA_NOT_FOUND, "there is no node \"nothing\"", (o.gradient_values = nodes, o.gradient_value_count = 1));
+  nodes[0] = nodes[1] = "hidden";
+  REFUSED(DENPA_BAD_ARGUMENT, "given twice", (o.gradient_values = nodes, o.gradient_value_count = 2));
+  nodes[1] = NULL;
+  REFUSED(DENPA_BAD_ARGUMENT, "name 1 of gradient_values", (o.gradient_values = nodes, o.gradient_value_count = 2));
+  REFUSED(DENPA_BAD_ARGUMENT, "reserved", o.reserved = 1);
   REFUSED(DENPA_BAD_ARGUMENT, "pattern of parameter group 0", one.pattern = NULL);
   one.pattern = "*.V";
   REFUSED(DENPA_NOT_FOUND, "\"*.V\"", (void)0);
@@ -228,12 +246,100 @@ static void earlier_options(void) {
   o.metric_count = -1;
   OK(denpa_trainer_create(m, &o, &t));
   OK(denpa_trainer_destroy(t));
+  o.struct_size = offsetof(denpa_trainer_options, sam_radius);
+  o.metric_count = 0;
+  o.sam_radius = -1;
+  o.gradient_value_count = -1;
+  OK(denpa_trainer_create(m, &o, &t));
+  OK(denpa_trainer_destroy(t));
   t = NULL;
   for (size = 0; size < sizeof o; size++) {
-    if (size == offsetof(denpa_trainer_options, groups) || size == offsetof(denpa_trainer_options, schedule)) continue;
+    if (size == offsetof(denpa_trainer_options, groups) || size == offsetof(denpa_trainer_options, schedule) ||
+        size == offsetof(denpa_trainer_options, sam_radius))
+      continue;
     o.struct_size = size;
     STATUS(denpa_trainer_create(m, &o, &t), DENPA_BAD_ARGUMENT);
   }
+  OK(denpa_model_destroy(m));
+}
+
+/* The gradient of a value between layers: that of the bias behind it, summed over the rows, and the next layer's
+ * weights times the gradient of the output. */
+static void values_between_layers(void) {
+  denpa_model *m = make();
+  denpa_trainer *t = NULL;
+  denpa_trainer_options o = options_for_sgd();
+  const char *nodes[] = {"out", "hidden"};
+  denpa_tensor h, y;
+  double dy[ROWS * 2];
+  int64_t row, unit;
+  int way;
+  o.gradient_values = nodes;
+  o.gradient_value_count = 2;
+  OK(denpa_trainer_create(m, &o, &t));
+  STATUS(denpa_trainer_value_gradient(t, "hidden", &h), DENPA_BAD_STATE);
+  STATUS(denpa_trainer_value_gradient(t, "x", &h), DENPA_NOT_FOUND);
+  for (way = 0; way < 3; way++) {
+    denpa_tensor Y = denpa_f64(dy, ROWS, 2);
+    if (way == 0) OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
+    OK(denpa_trainer_zero_gradients(t));
+    if (way == 1) OK(denpa_trainer_gradients(t, &X, 1, &T, 1, NULL, NULL));
+    if (way == 2) {
+      OK(denpa_trainer_forward(t, &X, 1, &Y, 1, 1));
+      for (row = 0; row < ROWS * 2; row++) dy[row] = 0.1 * (double)row;
+      OK(denpa_trainer_backward(t, &Y, 1, NULL, 0));
+    }
+    OK(denpa_trainer_value_gradient(t, "out", &y));
+    OK(denpa_trainer_value_gradient(t, "hidden", &h));
+    CHECK(h.rank == 2 && h.dim[0] == ROWS && h.dim[1] == 4 && h.dtype == DENPA_FLOAT64);
+    if (way == 2) {
+      for (row = 0; row < ROWS * 2; row++) NEAR(element(&y, row), 0.1 * (double)row, 1e-15);
+    }
+    OK(denpa_publish(t));
+    for (row = 0; row < ROWS && way > 0; row++) {
+      for (unit = 0; unit < 4; unit++) {
+        double expected = 0;
+        int64_t k;
+        for (k = 0; k < 2; k++) expected += element(&y, row * 2 + k) * weight(m, "out.W", unit * 2 + k);
+        NEAR(element(&h, row * 4 + unit), expected, 1e-14);
+      }
+    }
+    if (way > 0) {
+      double sum = 0;
+      for (row = 0; row < ROWS; row++) sum += element(&y, row * 2);
+      NEAR(gradient(t, "out.b", 0), sum, 1e-14);
+    }
+  }
+  OK(denpa_trainer_destroy(t));
+  OK(denpa_model_destroy(m));
+}
+
+/* Levenberg and Marquardt's method fits a small network in a few steps; an average is what is published. */
+static void other_ways_to_train(void) {
+  denpa_model *m = make();
+  denpa_trainer *t = NULL;
+  denpa_trainer_options o = options_for_sgd();
+  denpa_tensor average;
+  double first, last;
+  int i;
+  o.optimizer.kind = "levenberg_marquardt";
+  o.optimizer.attributes = NULL;
+  OK(denpa_trainer_create(m, &o, &t));
+  OK(denpa_train_batch(t, &X, 1, &T, 1, &first));
+  for (i = 0; i < 20; i++) OK(denpa_train_batch(t, &X, 1, &T, 1, &last));
+  CHECK(last < 1e-6 * first);
+  OK(denpa_trainer_gradients(t, &X, 1, &T, 1, NULL, NULL));
+  STATUS(denpa_trainer_step(t), DENPA_BAD_STATE);
+  OK(denpa_trainer_destroy(t));
+  o = options_for_sgd();
+  o.average_decay = 0.5;
+  OK(denpa_trainer_create(m, &o, &t));
+  OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
+  OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
+  OK(denpa_publish(t));
+  OK(denpa_trainer_optimizer_state(t, "out.W", "average", &average));
+  for (i = 0; i < 8; i++) NEAR(element(&average, i), weight(m, "out.W", i), 0);
+  OK(denpa_trainer_destroy(t));
   OK(denpa_model_destroy(m));
 }
 
@@ -265,6 +371,8 @@ static const test_case tests[] = {
     {"limits_of_huge_gradients", limits_of_huge_gradients},
     {"refusals", refusals},
     {"earlier_options", earlier_options},
+    {"values_between_layers", values_between_layers},
+    {"other_ways_to_train", other_ways_to_train},
     {"outputs_by_attributes", outputs_by_attributes},
 };
 

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "nets.h"
-
 /* The same seed, data and options: the same bits, for any number of threads. */
 static uint64_t fitted(int32_t threads, int64_t batch) {
   static float x[256 * 64], t[256 * 8];
@@ -221,14 +220,11 @@ static void sharing_a_realtime_session(void) { share(1); }
 
 /* Forks while training is under way in other threads and in this one: each child trains and predicts, none hangs. */
 static void *learner(void *unused) {
+  (void)unused;
   denpa_trainer *t = new_trainer(model, "mean_squared_error", NULL, "sgd", 0.001, 64);
   static float x[64 * 128], target[64 * 8];
   denpa_tensor X = denpa_f32(x, 64, 128), T = denpa_f32(target, 64, 8);
-  (void)unused;
-  while (!test_is_set(&stop)) {
-    OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
-    test_set(&learning);
-  }
+  for (; !test_is_set(&stop); test_set(&learning)) OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
   return NULL;
 }
 static void forks(void) {
@@ -244,8 +240,7 @@ static void forks(void) {
     denpa_trainer *t = new_trainer(model, "mean_squared_error", NULL, "sgd", 0.001, 64);
     OK(denpa_train_batch(t, &X, 1, &T, 1, NULL)); /* the threads are there now */
     pthread_create(&thread, NULL, learner, NULL);
-    /* A plan that a thread is making at the time of a fork would be a leak in the child, where that thread is
-     * gone. */
+    /* A plan that is being made at the time of a fork would be a leak in the child, where its thread is gone. */
     while (!test_is_set(&learning)) usleep(1000);
     for (i = 0; i < 40; i++) {
       int status = 0;

@@ -131,17 +131,22 @@ class BinaryCrossEntropy(ElementLoss):
 
 
 class SigmoidCrossEntropy(ElementLoss):
+    own = {"positive_weight": None}
     forms = BinaryCrossEntropy.forms
 
+    def choose_own(self, draw):
+        return {"positive_weight": draw.choice([0.0, 0.5, 3.0])} if draw.chance(0.4) else {}
+
     def terms(self, attributes, x, t):
-        wrong = np.where(x.v > 0, 1 - t, t)
-        value = wrong * np.abs(x.v) + np.log1p(np.exp(-np.abs(x.v)))
+        yes, no = attributes.get("positive_weight", 1.0) * t, 1 - t
+        wrong = np.where(x.v > 0, no, yes)
+        value = wrong * np.abs(x.v) + (yes + no) * np.log1p(np.exp(-np.abs(x.v)))
         up, down = expit(x.v), expit(-x.v)
-        slope = (1 - t) * up - t * down
+        slope = no * up - yes * down
         own = CURVE * Tracked.unit
         return (
             Tracked(value, np.abs(slope) * x.e + x.e**2 + own * (value + np.abs(x.v) * Tracked.unit)),
-            Tracked(slope, up * down * x.e + own * ((1 - t) * up + t * down)),
+            Tracked(slope, (yes + no) * up * down * x.e + own * (no * up + yes * down)),
         )
 
 

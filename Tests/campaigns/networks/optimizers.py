@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .updates import LAMB, Adadelta, Adafactor, Adagrad, Adamax, Lion, Muon, NAdam, RAdam, RMSProp, Rprop
+from .matrix_updates import Adafactor, Muon
+from .updates import LAMB, Adadelta, Adagrad, Adamax, Lion, NAdam, RAdam, RMSProp, Rprop
 
 
 class SGD:

@@ -223,8 +223,11 @@ LAYERS: dict[str, Layer] = {
 
 # In no random network: a loss without targets, and a layer that is part of the loss
 # (Tests/python/test_sample_weights.py compares them with NumPy); optimizers whose line searches enlarge
-# rounding errors (Tests/python/test_searching_optimizers.py).
-ELSEWHERE = ("computed", "activity_penalty", "lbfgs", "levenberg_marquardt")
+# rounding errors (Tests/python/test_searching_optimizers.py); layers that compare rows of several inputs of
+# one shape (Tests/python/test_distances.py).
+ELSEWHERE = (
+    "computed", "activity_penalty", "contrastive", "triplet", "lbfgs", "levenberg_marquardt",
+)  # fmt: skip
 
 
 def unknown(registry):
