@@ -14,7 +14,7 @@ import importlib
 import sys
 
 from harness import PEERS, ROOT, chosen
-from workloads import WORKLOADS
+from workloads import CE, WORKLOADS
 
 sys.path[:0] = [str(PEERS), str(ROOT / "bindings" / "python")]
 
@@ -62,7 +62,7 @@ def main() -> int:
         work = WORKLOADS[name]
         ours = losses("denpa", name)
         for kind in wanted.peers:
-            if kind == "sklearn" and (work.loss != "softmax_cross_entropy" or (kind, work.optimizer) in OTHER_ARITHMETIC):
+            if kind == "sklearn" and (not work.plain or work.loss != CE or (kind, work.optimizer) in OTHER_ARITHMETIC):
                 continue
             theirs = losses(kind, name)
             worst = max(abs(a - b) / max(1.0, abs(b)) for a, b in zip(ours, theirs))
