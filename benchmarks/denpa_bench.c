@@ -17,7 +17,7 @@
 
 enum { SINGLES = 1024 /* samples, where they are trained one at a time */, LONGEST_NAME = 32 };
 
-static const double DROPOUT = 0.2, CLIP_NORM = 1.0; /* as in peers/protocol.py */
+static const double DROPOUT = 0.2, CLIP_NORM = 0.1; /* as in peers/protocol.py */
 
 static void must(denpa_status status) {
   if (status == DENPA_OK) return;

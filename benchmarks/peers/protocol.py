@@ -19,7 +19,7 @@ RATES = {"sgd": 0.01, "adam": 0.001, "rmsprop": 0.01, "adamw-clip": 0.001}
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's; RMSProp has the same epsilon
 RHO = 0.99  # RMSProp's
 DECAY = 0.01  # AdamW's
-CLIP_NORM = 1.0  # adamw-clip: of all gradients together, before the step
+CLIP_NORM = 0.1  # adamw-clip: of all gradients together, before the step; below their norm from the first step on
 DROPOUT = 0.2
 NORM_EPSILON = 1e-5  # layer_norm's
 EPOCH = 64  # batches that Network.batches takes turns with
@@ -37,6 +37,7 @@ class Network:
     sizes: tuple[int, ...]
     rate: float
     dropout: float = DROPOUT
+    spread: float = 1  # of the first weights, in units of PyTorch's
 
     @classmethod
     def parse(cls, words: list[str]) -> Network:
@@ -49,10 +50,10 @@ class Network:
         return self.loss == "softmax_cross_entropy"
 
     def layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """W (in, out), uniform in ±1/√in as PyTorch does, and b (out), zeros, of each layer: the same for every peer."""
+        """W (in, out), uniform in ±spread/√in, and b (out), zeros, of each layer: the same for every peer."""
         random = np.random.default_rng(0)
         return [
-            (random.uniform(-(i**-0.5), i**-0.5, (i, o)).astype(np.float32), np.zeros(o, np.float32))
+            (self.spread * random.uniform(-(i**-0.5), i**-0.5, (i, o)).astype(np.float32), np.zeros(o, np.float32))
             for i, o in zip(self.sizes, self.sizes[1:])
         ]
 
