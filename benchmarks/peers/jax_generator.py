@@ -14,14 +14,14 @@ class FromGenerator(JAX):
         self.batches = network.batches()
 
     def steps(self, count: int) -> None:
-        total = 0.0
+        losses = []  # read when all are there: JAX prepares a step while it computes the one before
         for x, t in itertools.islice(self.batches, count):
             self.train(x, t)
-            total += self.last  # stays in JAX, which need not wait for it
-        self.mean = total / count
+            losses.append(self.last)
+        self.mean = sum(map(float, losses)) / count
 
     def loss(self) -> float:
-        return float(self.mean)
+        return self.mean
 
 
 if __name__ == "__main__":
