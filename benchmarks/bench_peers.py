@@ -1,8 +1,8 @@
 """Denpa's training step beside its peers': see README.md.
 
-usage: bench_peers.py [--blocks N] [--seconds S] [--threads N] [--unchecked] [WORKLOAD ... | memory]
+usage: bench_peers.py [--blocks N] [--seconds S] [--threads N] [--unchecked] [WORKLOAD ... | LOOP ... | memory]
 
-For each workload: checks that all compute the same (check.py), then times Denpa, the peers and what the machine can do in turns,
+For each workload and each loop in Python: checks that all compute the same (check.py), then times Denpa, the peers and what the machine can do in turns,
 and prints a row of the table.
 """
 
@@ -11,15 +11,19 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from typing import Callable
 
 from harness import (BLOCKS, BUILD, PEERS, ROOT, SECONDS, Program, chosen, denpa, environment, figure, machine, measure,
                      thread_counts)
-from workloads import CE, WORKLOADS, Workload
+from workloads import CE, LOOPS, WORKLOADS, Workload
 
 COLUMNS = ["Denpa", "Denpa fit", "PyTorch", "compiled", "JAX", "NumPy", "scikit-learn", "FANN"]
 OURS = COLUMNS[:2]
+LOOP_COLUMNS = ["Denpa", "train_batch", "PyTorch", "JAX"]
 MEMORY_WORKLOAD = "mlp-adam"
 MEMORY_SECONDS = 1.0  # of training, beside the warming up
+
+Row = Callable[[str, int, str, int, float], bool]  # name, threads, agreement, blocks, seconds
 
 
 def python(label: str, script: str, threads: int, work: Workload) -> Program:
@@ -37,9 +41,9 @@ def programs(work: Workload, threads: int) -> list[Program]:
         python("JAX", "jax_peer.py", threads, work),
         python("NumPy", "numpy_peer.py", threads, work),
     ]
-    if work.loss == CE:
+    if work.plain and work.loss == CE:
         running.append(python("scikit-learn", "sklearn_peer.py", threads, work))
-    if work.batch == 1 and work.activation == "sigmoid" and (BUILD / "fann_peer").exists():
+    if work.batch == 1 and work.between == "sigmoid" and (BUILD / "fann_peer").exists():
         running.append(Program("FANN", threads, [BUILD / "fann_peer", *work.sizes]))
     return running
 
@@ -77,6 +81,24 @@ def row(name: str, threads: int, agreement: str, blocks: int, seconds: float) ->
     return complete
 
 
+def loop_row(name: str, threads: int, agreement: str, blocks: int, seconds: float) -> bool:
+    """Measures and prints one row of loops in Python; answers whether every program worked."""
+    work, stem = LOOPS[name], name.replace("-", "_")  # of the programs' names
+    timed = [
+        python("Denpa", f"denpa_{stem}.py", threads, work),
+        python("train_batch", "denpa_peer.py", threads, work),
+        python("PyTorch", f"pytorch_{stem}.py", threads, work),
+        python("JAX", f"jax_{stem}.py", threads, work),
+    ]
+    complete = measure(timed, blocks, seconds)
+    times = {program.label: program.median for program in timed if program.works}
+    cells = [figure(times[label]) if label in times else "" for label in LOOP_COLUMNS]
+    theirs = [times[label] for label in LOOP_COLUMNS[2:] if label in times]
+    ahead = f"{min(theirs) / times['Denpa']:.2f}" if theirs and "Denpa" in times else ""
+    print(f"| {name} | {threads} | {' | '.join(cells)} | {ahead} | {agreement} |", flush=True)
+    return complete
+
+
 def memory() -> bool:
     """Prints the peak of resident memory of the whole process that trains, interpreter included."""
     work = WORKLOADS[MEMORY_WORKLOAD]
@@ -104,22 +126,28 @@ def main() -> int:
     parser.add_argument("--unchecked", action="store_true", help="check.py was run before")
     parser.add_argument("names", nargs="*")
     wanted = parser.parse_args()
-    names = chosen(wanted.names, [*WORKLOADS, "memory"])
+    names = chosen(wanted.names, [*WORKLOADS, *LOOPS, "memory"])
     print(f"{machine()}; microseconds a training step, median of {wanted.blocks} blocks\n", flush=True)
     complete = True
-    rows = [name for name in names if name in WORKLOADS]
-    if rows:
-        head = ["workload", "threads", *COLUMNS, "ahead", "floor", "reached", "loss"]
-        print(f"| {' | '.join(head)} |\n|---|{'---:|' * (len(head) - 1)}", flush=True)
-    for name in rows:
-        agreement = "unchecked" if wanted.unchecked else agrees(name)
-        complete = complete and agreement != "DIFFERS"
-        for threads in thread_counts(WORKLOADS[name].batch):
-            if wanted.threads not in (None, threads):
-                continue
-            complete = row(name, threads, agreement, wanted.blocks, wanted.seconds) and complete
+
+    def table(head: list[str], known: dict[str, Workload], print_row: Row) -> None:
+        """The rows of one table that were asked for."""
+        nonlocal complete
+        rows = [name for name in names if name in known]
+        if rows:
+            print(f"| {' | '.join(head)} |\n|---|{'---:|' * (len(head) - 1)}", flush=True)
+        for name in rows:
+            agreement = "unchecked" if wanted.unchecked else agrees(name)
+            complete = complete and agreement != "DIFFERS"
+            for threads in thread_counts(known[name].batch):
+                if wanted.threads in (None, threads):
+                    complete = print_row(name, threads, agreement, wanted.blocks, wanted.seconds) and complete
+        if rows:
+            print(flush=True)
+
+    table(["workload", "threads", *COLUMNS, "ahead", "floor", "reached", "loss"], WORKLOADS, row)
+    table(["from Python", "threads", *LOOP_COLUMNS, "ahead", "loss"], LOOPS, loop_row)
     if "memory" in names:
-        print(flush=True)
         complete = memory() and complete
     return 0 if complete else 1
 

@@ -1,8 +1,9 @@
 /* Times Denpa from C. See benchmarks/README.md.
  *
- *   denpa_bench WORK THREADS BATCH ACTIVATION LOSS OPTIMIZER SIZE SIZE ...
+ *   denpa_bench WORK THREADS BATCH BETWEEN LOSS OPTIMIZER SIZE SIZE ...
  *   denpa_bench kernels
  *
+ * BETWEEN names the layers after each dense layer but the last, with commas between them: layer_norm,relu.
  * WORK is what one unit is: a call of denpa_train_batch ("train_batch"), a step of the engine's own loop ("fit"), or a call of
  * denpa_predict ("predict"). Measures blocks as blocks.h says. "kernels" prints version and kernels of the library.
  */
@@ -14,7 +15,9 @@
 
 #include "blocks.h"
 
-enum { SINGLES = 1024 /* samples, where they are trained one at a time */ };
+enum { SINGLES = 1024 /* samples, where they are trained one at a time */, LONGEST_NAME = 32 };
+
+static const double DROPOUT = 0.2, CLIP_NORM = 0.1; /* as in peers/protocol.py */
 
 static void must(denpa_status status) {
   if (status == DENPA_OK) return;
@@ -91,7 +94,23 @@ static int64_t predictions(int64_t count) {
   return count;
 }
 
-static denpa_model *build(const char *activation, int count, char **sizes) {
+/* Adds the layers of a list to what follows `value`. */
+static denpa_value add_between(denpa_graph *graph, denpa_value value, const char *names) {
+  while (*names != '\0') {
+    const size_t length = strcspn(names, ",");
+    char name[LONGEST_NAME + 1] = {0};
+    const denpa_value before = value;
+    strncat(name, names, length < LONGEST_NAME ? length : LONGEST_NAME);
+    if (strcmp(name, "dropout") == 0)
+      must(denpa_graph_add(graph, name, NULL, DENPA_ATTRIBUTES(denpa_float("rate", DROPOUT)), &before, 1, &value, 1));
+    else
+      must(denpa_graph_add(graph, name, NULL, NULL, &before, 1, &value, 1));
+    names += names[length] == ',' ? length + 1 : length;
+  }
+  return value;
+}
+
+static denpa_model *build(const char *between, int count, char **sizes) {
   denpa_graph *graph;
   denpa_model *model;
   denpa_value value;
@@ -99,11 +118,10 @@ static denpa_model *build(const char *activation, int count, char **sizes) {
   must(denpa_graph_create(&graph));
   must(denpa_graph_input(graph, "x", DENPA_FLOAT32, 1, &in, &value));
   for (int i = 1; i < count; i++) {
-    const char *function = i + 1 < count ? activation : "identity";
     const denpa_value before = value;
-    must(denpa_graph_add(graph, "dense", NULL,
-                         DENPA_ATTRIBUTES(denpa_int("units", atoll(sizes[i])), denpa_string("activation", function)),
-                         &before, 1, &value, 1));
+    must(denpa_graph_add(graph, "dense", NULL, DENPA_ATTRIBUTES(denpa_int("units", atoll(sizes[i]))), &before, 1, &value,
+                         1));
+    if (i + 1 < count) value = add_between(graph, value, between);
   }
   must(denpa_model_create(graph, &value, 1, NULL, &model));
   must(denpa_graph_destroy(graph));
@@ -118,7 +136,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   if (argc < 9) {
-    fprintf(stderr, "usage: %s WORK THREADS BATCH ACTIVATION LOSS OPTIMIZER SIZE SIZE ...\n", argv[0]);
+    fprintf(stderr, "usage: %s WORK THREADS BATCH BETWEEN LOSS OPTIMIZER SIZE SIZE ...\n", argv[0]);
     return 2;
   }
   const char *work = argv[1], *loss_kind = argv[5], *optimizer = argv[6];
@@ -144,15 +162,18 @@ int main(int argc, char **argv) {
   else
     T = denpa_f32(uniform(rows * out), rows, out);
   const denpa_loss loss = denpa_loss_on(0, loss_kind, NULL);
-  const denpa_attribute rate[] = {denpa_float("learning_rate", strcmp(optimizer, "adam") == 0 ? 1e-3 : 1e-2), denpa_end()};
+  const int clips = strcmp(optimizer, "adamw-clip") == 0;
+  const double step = clips || strcmp(optimizer, "adam") == 0 ? 1e-3 : 1e-2;
+  const denpa_attribute rate[] = {denpa_float("learning_rate", step), denpa_end()};
   denpa_trainer_options options = {0};
   options.struct_size = sizeof options;
   options.max_batch = batch;
   options.threads = threads;
   options.loss_count = 1;
   options.losses = &loss;
-  options.optimizer.kind = optimizer;
+  options.optimizer.kind = clips ? "adamw" : optimizer;
   options.optimizer.attributes = rate;
+  options.clip_norm = clips ? CLIP_NORM : 0;
   must(denpa_trainer_create(model, &options, &trainer));
   return block_serve(strcmp(work, "fit") == 0 ? fit : train_batches);
 }

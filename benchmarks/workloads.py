@@ -7,17 +7,19 @@ import dataclasses
 MSE, CE = "mean_squared_error", "softmax_cross_entropy"
 
 # How many float32 arrays as large as the parameters one step of an optimizer reads and writes.
-#   sgd:  reads w, g; writes w            adam: reads w, g, m, v; writes w, m, v
-SWEEP = {"sgd": 2 + 1, "adam": 4 + 3}
+#   sgd:        reads w, g; writes w            adam: reads w, g, m, v; writes w, m, v
+#   rmsprop:    reads w, g, v; writes w, v
+#   adamw-clip: the norm of all gradients reads g; then as adam
+SWEEP = {"sgd": 2 + 1, "adam": 4 + 3, "rmsprop": 3 + 2, "adamw-clip": 1 + 4 + 3}
 
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """A chain of dense layers: `activation` between them, logits or values at the end; float32."""
+    """A chain of dense layers, with the layers `between` after each but the last; logits or values at the end; float32."""
 
     sizes: tuple[int, ...]
     batch: int
-    activation: str
+    between: str  # names with commas between them: relu, sigmoid, dropout, layer_norm
     loss: str
     optimizer: str
     memory_bound: bool  # whether the optimizer's arrays are too large for a core's own caches
@@ -25,11 +27,17 @@ class Workload:
     @property
     def arguments(self) -> list[str]:
         """As the measuring programs take it, after the number of threads."""
-        return [str(self.batch), self.activation, self.loss, self.optimizer, *map(str, self.sizes)]
+        return [str(self.batch), self.between, self.loss, self.optimizer, *map(str, self.sizes)]
 
     @property
     def parameters(self) -> int:
-        return sum(i * o + o for i, o in zip(self.sizes, self.sizes[1:]))
+        dense = sum(i * o + o for i, o in zip(self.sizes, self.sizes[1:]))
+        return dense + 2 * sum(self.sizes[1:-1]) * self.between.split(",").count("layer_norm")
+
+    @property
+    def plain(self) -> bool:
+        """Whether libraries of multi-layer perceptrons know it, and not only those of networks of any layers."""
+        return self.between in ("relu", "sigmoid") and self.optimizer in ("sgd", "adam")
 
     @property
     def operations(self) -> int:
@@ -58,7 +66,17 @@ WORKLOADS = {
     "tiny-8-8-8-1": Workload((8, 8, 8, 1), 1, "sigmoid", MSE, "sgd", False),
     "book-mlp": Workload((784, 50, 10), 100, "sigmoid", CE, "sgd", False),
     "mlp-adam": Workload((784, 512, 512, 10), 128, "relu", CE, "adam", True),
+    "mlp-rmsprop": Workload((784, 512, 512, 10), 128, "relu", CE, "rmsprop", True),
+    "mlp-adamw-clip": Workload((784, 512, 512, 10), 128, "relu", CE, "adamw-clip", True),
+    "mlp-dropout": Workload((784, 512, 512, 10), 128, "relu,dropout", CE, "adam", True),
+    "mlp-layer-norm": Workload((784, 512, 512, 10), 128, "layer_norm,relu", CE, "adam", True),
     "mlp-wide": Workload((1024, 2048, 2048, 1000), 512, "relu", CE, "adam", True),
+}
+
+# Loops in Python, beside the same loops of the peers.
+LOOPS = {
+    "own-loop": Workload((64, 64, 10), 32, "relu", CE, "adam", False),
+    "generator": Workload((64, 64, 10), 32, "relu", CE, "adam", False),
 }
 
 # Prediction of one sample, from C.

@@ -6,18 +6,34 @@ Denpa takes its number of threads from the CPUs that the process may use: the ha
 from __future__ import annotations
 
 import denpa as dp
-from protocol import BETA1, BETA2, EPSILON, Network, serve
+from protocol import BETA1, BETA2, CLIP_NORM, DECAY, EPSILON, NORM_EPSILON, RHO, Network, Peer, serve
 
 
-class Denpa:
+def optimizer_of(network: Network) -> dp.Optimizer:
+    rate = network.rate
+    if network.optimizer == "sgd":
+        return dp.SGD(rate)
+    if network.optimizer == "rmsprop":
+        return dp.RMSProp(rate, rho=RHO, epsilon=EPSILON)
+    if network.optimizer == "adamw-clip":
+        return dp.AdamW(rate, beta1=BETA1, beta2=BETA2, epsilon=EPSILON, weight_decay=DECAY, clip_norm=CLIP_NORM)
+    return dp.Adam(rate, beta1=BETA1, beta2=BETA2, epsilon=EPSILON)
+
+
+class Denpa(Peer):
     def __init__(self, network: Network) -> None:
-        *inner, last = network.sizes[1:]
-        layers = [dp.Dense(units, activation=network.activation) for units in inner] + [dp.Dense(last)]
-        self.net = dp.Sequential(layers, input_shape=(network.sizes[0],))
-        optimizer = dp.SGD(learning_rate=network.rate)
-        if network.optimizer == "adam":
-            optimizer = dp.Adam(learning_rate=network.rate, beta1=BETA1, beta2=BETA2, epsilon=EPSILON)
-        self.net.compile(network.loss, optimizer)
+        kinds = {
+            "relu": dp.ReLU,
+            "sigmoid": dp.Sigmoid,
+            "dropout": lambda: dp.Dropout(network.dropout),
+            "layer_norm": lambda: dp.LayerNorm(epsilon=NORM_EPSILON),
+        }
+        layers = []
+        for units in network.sizes[1:]:
+            layers += [dp.Dense(units), *(kinds[name]() for name in network.between)]
+        self.net = dp.Sequential(layers[:-len(network.between)], input_shape=(network.sizes[0],), seed=0)
+        self.optimizer = optimizer_of(network)
+        self.net.compile(network.loss, self.optimizer)
         for number, (W, b) in enumerate(network.layers(), 1):
             self.net.parameters[f"dense_{number}.W"] = W
             self.net.parameters[f"dense_{number}.b"] = b
@@ -25,9 +41,6 @@ class Denpa:
 
     def step(self) -> None:
         self.last = self.net.train_batch(self.x, self.t)
-
-    def wait(self) -> None:
-        pass
 
     def loss(self) -> float:
         return self.last

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from protocol import BETA1, BETA2, EPSILON, Network, serve
+from protocol import BETA1, BETA2, EPSILON, Network, Peer, serve
 from sklearn.neural_network import MLPClassifier
 
 ACTIVATIONS = {"relu": "relu", "sigmoid": "logistic"}
 
 
-class ScikitLearn:
+class ScikitLearn(Peer):
     def __init__(self, network: Network) -> None:
         if not network.classes:
             raise SystemExit("scikit-learn is timed on classes alone")
         self.model = MLPClassifier(
-            network.sizes[1:-1], activation=ACTIVATIONS[network.activation], solver=network.optimizer, alpha=0,
+            network.sizes[1:-1], activation=ACTIVATIONS[network.between[0]], solver=network.optimizer, alpha=0,
             batch_size=network.batch, learning_rate_init=network.rate, momentum=0, nesterovs_momentum=False, shuffle=False,
             beta_1=BETA1, beta_2=BETA2, epsilon=EPSILON)
         self.x, self.t = network.data()
@@ -26,9 +26,6 @@ class ScikitLearn:
 
     def step(self) -> None:
         self.model.partial_fit(self.x, self.t)
-
-    def wait(self) -> None:
-        pass
 
     def loss(self) -> float:
         return float(self.model.loss_)
