@@ -220,7 +220,6 @@ static void sharing_a_realtime_session(void) { share(1); }
 
 /* Forks while training is under way in other threads and in this one: each child trains and predicts, none hangs. */
 static void *learner(void *unused) {
-  (void)unused;
   denpa_trainer *t = new_trainer(model, "mean_squared_error", NULL, "sgd", 0.001, 64);
   static float x[64 * 128], target[64 * 8];
   denpa_tensor X = denpa_f32(x, 64, 128), T = denpa_f32(target, 64, 8);

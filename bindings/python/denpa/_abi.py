@@ -1192,9 +1192,9 @@ Returns DENPA_NOT_FOUND if there is no such parameter or it is not trainable."""
         [POINTER(Trainer), c_char_p, POINTER(Tensor)],
         """Stores a view of the gradient with respect to the first output of the node `name`, one of the trainer's
 gradient_values, in `view`: that of the batch for which gradients were computed last, by
-denpa_trainer_backward, denpa_trainer_gradients, denpa_train_batch or denpa_fit, with the batch in front. It
-is not accumulated, and zero where nothing depends on the value. The view is valid until the next call that
-uses the trainer.
+denpa_trainer_backward, denpa_trainer_gradients, denpa_train_batch or denpa_fit, with the batch in front.
+It is not accumulated, and zero where nothing depends on the value. The view is valid until the next call
+that uses the trainer.
 
 Returns DENPA_NOT_FOUND if the trainer was not created with this name, and DENPA_BAD_STATE before the first
 backward.""",
