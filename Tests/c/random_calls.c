@@ -225,13 +225,14 @@ static denpa_status progress(void *user, const denpa_progress *p) {
 
 static denpa_status trainer_call(void) {
   denpa_model **made_for = trainer_models;
-  static const char *const optimizers[] = {"sgd", "adam", "adam", NULL, "no_such", "dense"};
+  static const char *const optimizers[] = {"sgd", "adam", "lbfgs", "levenberg_marquardt", "muon", "adafactor", NULL, "no_such"};
   static const char *const losses[] = {"mean_squared_error", "mean_squared_error", "softmax_cross_entropy", "cross_entropy", "relu", NULL};
   denpa_tensor in[3], out[3], t[3];
   denpa_loss l[2];
   static const char *const metrics[] = {"accuracy", "f1", "mean_absolute_error", "r2", "no_such"};
   static const char *const schedules[] = {"warmup", "cosine_decay", "reduce_on_plateau"};
   static const char *const monitors[] = {NULL, NULL, "loss", "validation_loss", "accuracy", "no_such"};
+  static const char *const nodes[] = {"hidden", "out", "h", "no_such"};
   double a, values[4];
   denpa_metric measured[2];
   const denpa_attribute steps[] = {denpa_int("steps", number(9)), denpa_end()};
@@ -268,7 +269,9 @@ static denpa_status trainer_call(void) {
     measured[0].kind = one_of(metrics, COUNT(metrics)), measured[1].kind = one_of(metrics, COUNT(metrics));
     o.metrics = chance(30) ? measured : NULL;
     o.metric_count = o.metrics ? 1 + below(2) : 0;
-    o.accumulation = chance(80) ? 0 : (int32_t)number(3);
+    o.accumulation = chance(80) ? 0 : (int32_t)number(3), o.sam_radius = chance(85) ? 0 : below(3) * 0.1;
+    if (chance(20)) o.average_decay = below(12) / 10.0, o.average_after = chance(70) ? 0 : number(3);
+    if (chance(30)) o.gradient_values = nodes, o.gradient_value_count = (int32_t)(chance(95) ? 1 : number(2) % 3);
     if (chance(20)) o.schedule.kind = one_of(schedules, COUNT(schedules));
     if (o.schedule.kind && strcmp(o.schedule.kind, "reduce_on_plateau")) o.schedule.attributes = steps;
     {
@@ -283,7 +286,7 @@ static denpa_status trainer_call(void) {
   case 4: return denpa_trainer_step(TRAINER);
   case 5: return denpa_trainer_zero_gradients(TRAINER);
   case 6: return chance(50) ? denpa_trainer_set_learning_rate(TRAINER, chance(90) ? 0.01 : -(double)absurd()) : denpa_trainer_learning_rate(TRAINER, &a);
-  case 7: return denpa_trainer_gradient(TRAINER, parameter(), t);
+  case 7: return chance(50) ? denpa_trainer_gradient(TRAINER, parameter(), t) : denpa_trainer_value_gradient(TRAINER, one_of(nodes, 3), t);
   case 8: return denpa_trainer_forward(trainer, in, n, out, count_of(m, 1), below(2));
   case 9: return denpa_trainer_backward(trainer, t, count_of(m, 1), chance(50) ? out : NULL, chance(50) ? n : 0);
   case 10: return denpa_trainer_gradients(trainer, in, n, t, targets, chance(90) ? NULL : out, &a);
@@ -298,8 +301,7 @@ static denpa_status trainer_call(void) {
     f.callback = chance(50) ? progress : NULL;
     f.callback_every = chance(70) ? 0 : number(3), f.validation_every = chance(80) ? 0 : number(3);
     f.validation_fraction = chance(70) ? 0 : below(12) / 10.0;
-    f.stratified = chance(10);
-    f.restore_best = chance(20);
+    f.stratified = chance(10), f.restore_best = chance(20), f.epoch_batches = chance(98) ? 0 : number(3);
     f.sampling = chance(60) ? 0 : (int32_t)number(4);
     f.epoch_rows = chance(70) ? 0 : number(9);
     f.row_weights = chance(90) ? NULL : in;
@@ -307,12 +309,10 @@ static denpa_status trainer_call(void) {
     f.patience = chance(70) ? 0 : number(3);
     return denpa_fit(trainer, in, n, t, targets, chance(90) ? &f : NULL, &a);
   case 13:
-    source.batches = below(4);
-    source.targets = trainer == trainers[slot] ? loss_counts[slot] : 0;
+    source.batches = below(4), source.targets = trainer == trainers[slot] ? loss_counts[slot] : 0;
     return denpa_fit_source(trainer, next_rows, NULL, &source, NULL, &a);
   case 14:
-    c.max_elements = 4;
-    return chance(10) ? denpa_check_gradients(trainer, in, n, t, targets, &c, NULL, NULL) : DENPA_OK;
+    return c.max_elements = 4, chance(10) ? denpa_check_gradients(trainer, in, n, t, targets, &c, NULL, NULL) : DENPA_OK;
   default: return denpa_train_batch(trainer, in, n, t, targets, chance(50) ? &a : NULL);
   }
 }
