@@ -26,6 +26,7 @@ GROUPS = {
         "_sample_weights",
         "_settings",
         "_step",
+        "_prepared",
         "_trainer",
         "_weights",
         "_trainers",

@@ -18,6 +18,8 @@ from ._parts import Parts
 from ._state import set_state, state_of
 
 Net = TypeVar("Net", bound="Model")
+# What a network keeps in itself and copies do not take over: its parts, and what is bound of them.
+OWN = ("_parts", "_predict", "_train_batch", "_forward", "_backward", "_step", "_zero_grads")
 
 
 class Model:
@@ -45,9 +47,11 @@ class Model:
     def _compose(self, parts: Parts) -> None:
         self._parts = parts
         self.dtype = parts.native.dtype
-        # Bound once: in the call for a single sample every look-up counts.
+        # Bound once: in these calls every look-up counts.
         self._predict = parts.prediction.predict
         self._train_batch = parts.training.train_batch
+        self._forward, self._backward = parts.open_loop.forward, parts.open_loop.backward
+        self._step, self._zero_grads = parts.open_loop.step, parts.open_loop.zero_gradients
 
     @classmethod
     def _of(cls: type[Net], parts: Parts) -> Net:
@@ -262,7 +266,7 @@ class Model:
         a forward that is refused before it computes (its shape, dtype or length). One in training that fails
         while it computes discards it: a layer fails, an index is out of range, a state becomes infinite.
         """
-        return self._open.open_loop.forward(x, training)
+        return self._forward(x, training)
 
     def backward(self, dout: Any) -> Any:
         """Compute gradients from `dout`, the gradient of the loss with respect to the outputs.
@@ -271,7 +275,7 @@ class Model:
         `dout` has the form of the outputs; a missing gradient is zero. Raises BadState without forward(x,
         training=True) before it.
         """
-        return self._open.open_loop.backward(dout)
+        return self._backward(dout)
 
     @property
     def grads(self) -> Gradients:
@@ -280,14 +284,14 @@ class Model:
 
     def zero_grads(self) -> None:
         """Set the accumulated gradients to zero."""
-        self._open.open_loop.zero_gradients()
+        self._zero_grads()
 
     def step(self, optimizer: Optimizer | str) -> None:
         """Take one step of the optimizer with the accumulated gradients, like optimizer.step(net).
 
         Raises BadState without a forward in training before it. The gradients are zero until a backward.
         """
-        self._open.open_loop.step(optimizer)
+        self._step(optimizer)
 
     def loss(self, x: Any, t: Any, loss: Any = None) -> float:
         """Return the loss of x against t, computed as in inference."""
@@ -363,7 +367,7 @@ class Model:
 
     def __getstate__(self) -> Any:
         """Return the attributes that are not the package's own: pickles and copies have them."""
-        return state_of(self, ("_parts", "dtype", "_predict", "_train_batch"))
+        return state_of(self, ("dtype", *OWN))
 
     @classmethod
     def _unpickled(cls: type[Net], *pickled: Any) -> Net:

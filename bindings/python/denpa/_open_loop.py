@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ._arrays import Array
 from ._native import NativeModel
 from ._optimizer import find_optimizer
 from ._parameters import Gradients
-from ._ports import Ports
+from ._ports import Batch, Ports
 from ._prediction import Prediction
+from ._prepared import PreparedBackward, PreparedForward, is_preparable
 from ._trainer import Trainer
 from ._trainers import Trainers
 from ._weights import Weights
@@ -38,6 +40,26 @@ class OpenLoop:
         """Return the outputs, as in training or as in inference."""
         if not training:
             return self.prediction.predict(x)
+        trainer = self.trainers.open
+        call = trainer.prepared_forward if trainer is not None else None
+        if trainer is not None and call is not None and call.fits(x):
+            weights = self.weights
+            with weights.lock:
+                is_newest = weights.ahead is trainer and not weights.views.touched
+                may_begin = is_newest or trainer.waiting is None
+                if may_begin and trainer is self.trainers.open and not weights.fitting:
+                    if not is_newest:
+                        weights.begin(trainer, learns=True)
+                    try:
+                        outputs = call.take(x)
+                    finally:
+                        weights.learned()
+                    trainer.waiting = call.batch
+                    return outputs
+        return self._forward(x)
+
+    def _forward(self, x: Any) -> Any:
+        self.native.require_open()
         batch = self.ports.arrange(x)
         outputs = self.ports.buffers(batch)
         with self.weights.lock:
@@ -53,10 +75,30 @@ class OpenLoop:
             finally:
                 self.weights.learned()
             self.trainers.open = trainer
+            if self._is_plain and is_preparable(x, batch.arrays[0]):
+                call = PreparedForward(trainer.handle.pointer, x, batch, outputs[0])
+                trainer.prepared_forward, trainer.waiting = call, call.batch
         return self.ports.in_form(outputs, batch.single)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the network has one input, and one output that is returned as an array."""
+        return self.ports.form == "one" and len(self.ports.inputs) == 1
 
     def backward(self, dout: Any) -> Any:
         """Add to the gradients of the parameters; return those of the inputs."""
+        trainer = self.trainers.open
+        call = trainer.prepared_backward if trainer is not None else None
+        if trainer is not None and call is not None and call.fits(dout):
+            with self.weights.lock:
+                if trainer is self.trainers.open and trainer.waiting is call.batch:
+                    dinput = call.take(dout)
+                    trainer.waiting = None
+                    return dinput
+        return self._backward(dout)
+
+    def _backward(self, dout: Any) -> Any:
+        self.native.require_open()
         with self.weights.lock:
             self.native.require_open()
             trainer = self.trainers.open
@@ -66,7 +108,19 @@ class OpenLoop:
             gradients = self.ports.output_gradients(dout, batch)
             dinputs = self.ports.input_gradients(batch, self.ports.float_inputs, self.native.dtype)
             trainer.backward(gradients, dinputs)
+            self._prepare_backward(trainer, batch, dout, gradients[0], dinputs[0])
             return self.ports.in_input_form(dinputs, batch.single)
+
+    def _prepare_backward(
+        self, trainer: Trainer, batch: Batch, dout: Any, gradient: Array | None, dinput: Array | None
+    ) -> None:
+        """Prepare the backward of the next batch like this one."""
+        call = trainer.prepared_forward
+        if call is None or call.batch is not batch or gradient is None or dinput is None:
+            return
+        if is_preparable(dout, gradient):
+            pointer = trainer.handle.pointer
+            trainer.prepared_backward = PreparedBackward(pointer, dout, gradient, dinput, batch)
 
     def gradients(self) -> Gradients:
         """Return the accumulated gradients by parameter name."""
@@ -79,9 +133,11 @@ class OpenLoop:
 
     def zero_gradients(self) -> None:
         with self.weights.lock:
-            self.native.require_open()
-            if self.trainers.open is not None:
-                self.trainers.open.zero_gradients()
+            trainer = self.trainers.open
+            if trainer is None:
+                self.native.require_open()
+            else:
+                trainer.zero_gradients()
 
     def step(self, optimizer: Any) -> None:
         """Take one step with the accumulated gradients.
@@ -89,6 +145,20 @@ class OpenLoop:
         For another optimizer than before, a new trainer takes over the gradients. It replaces the former one
         when the step has been taken: one that is refused leaves the former optimizer's state alone.
         """
+        trainer, weights = self.trainers.open, self.weights
+        if trainer is not None and optimizer is trainer.asked and optimizer is not None:
+            with weights.lock:
+                is_newest = weights.ahead is trainer and not weights.views.touched
+                if is_newest and trainer is self.trainers.open and not weights.fitting:
+                    try:
+                        trainer.step()
+                    finally:
+                        weights.learned()
+                    return
+        self._step(optimizer)
+
+    def _step(self, optimizer: Any) -> None:
+        self.native.require_open()
         with self.weights.lock:
             self.weights.require_idle()
             old = self.trainers.open
@@ -107,7 +177,7 @@ class OpenLoop:
                 trainer.step()
             finally:
                 self.weights.learned()
-            self.trainers.open = trainer
+            self.trainers.open, trainer.asked = trainer, optimizer
 
     def _will_be_refused(self, trainer: Trainer) -> bool:
         """Return whether a step must not give the trainer new weights, because the engine will refuse it.
