@@ -42,9 +42,9 @@ class OpenLoop:
             return self.prediction.predict(x)
         trainer = self.trainers.open
         call = trainer.prepared_forward if trainer is not None else None
-        if trainer is not None and call is not None and call.fits(x):
-            weights = self.weights
-            with weights.lock:
+        weights: Any = self.weights
+        if trainer is not None and call is not None and call.fits(x) and not weights.lock._is_owned():
+            with weights.turn, weights.lock:
                 is_newest = weights.ahead is trainer and not weights.views.touched
                 may_begin = is_newest or trainer.waiting is None
                 if may_begin and trainer is self.trainers.open and not weights.fitting:
@@ -62,7 +62,8 @@ class OpenLoop:
         self.native.require_open()
         batch = self.ports.arrange(x)
         outputs = self.ports.buffers(batch)
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.require_idle()
             trainer = self.trainers.open_loop()
             if trainer.waiting is not None and self.weights.is_behind(trainer):
@@ -89,8 +90,9 @@ class OpenLoop:
         """Add to the gradients of the parameters; return those of the inputs."""
         trainer = self.trainers.open
         call = trainer.prepared_backward if trainer is not None else None
-        if trainer is not None and call is not None and call.fits(dout):
-            with self.weights.lock:
+        weights: Any = self.weights
+        if trainer is not None and call is not None and call.fits(dout) and not weights.lock._is_owned():
+            with self.weights.turn, self.weights.lock:
                 if trainer is self.trainers.open and trainer.waiting is call.batch:
                     dinput = call.take(dout)
                     trainer.waiting = None
@@ -99,7 +101,8 @@ class OpenLoop:
 
     def _backward(self, dout: Any) -> Any:
         self.native.require_open()
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.native.require_open()
             trainer = self.trainers.open
             batch = trainer.waiting if trainer is not None else None
@@ -132,7 +135,8 @@ class OpenLoop:
         return Gradients(self.native.names, names, trainer.gradient)
 
     def zero_gradients(self) -> None:
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             trainer = self.trainers.open
             if trainer is None:
                 self.native.require_open()
@@ -145,9 +149,11 @@ class OpenLoop:
         For another optimizer than before, a new trainer takes over the gradients. It replaces the former one
         when the step has been taken: one that is refused leaves the former optimizer's state alone.
         """
-        trainer, weights = self.trainers.open, self.weights
-        if trainer is not None and optimizer is trainer.asked and optimizer is not None:
-            with weights.lock:
+        trainer = self.trainers.open
+        weights: Any = self.weights
+        is_asked = trainer is not None and optimizer is trainer.asked and optimizer is not None
+        if trainer is not None and is_asked and not weights.lock._is_owned():
+            with weights.turn, weights.lock:
                 is_newest = weights.ahead is trainer and not weights.views.touched
                 if is_newest and trainer is self.trainers.open and not weights.fitting:
                     try:
@@ -159,7 +165,8 @@ class OpenLoop:
 
     def _step(self, optimizer: Any) -> None:
         self.native.require_open()
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.require_idle()
             old = self.trainers.open
             if old is None:

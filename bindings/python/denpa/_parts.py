@@ -64,7 +64,8 @@ class Parts:
 
     def copy(self) -> Parts:
         """Return the parts of an independent network with the same weights, settings and optimizer's state."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.publish()
             made = Parts(self.native.copy(), self.native.names.scheme, self.ports.keys, self.ports.form)
             made.settings.adopt(self.settings)
@@ -73,7 +74,8 @@ class Parts:
 
     def pickled(self) -> tuple[Any, ...]:
         """Return what `unpickled` makes the same network of, the optimizer's state included."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             given = self.settings
             loss = None if given.loss is None else given.loss.as_loss()
             settings = {
@@ -95,7 +97,8 @@ class Parts:
 
     def close(self) -> None:
         """Release the memory, except that of parameters whose arrays the user holds."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.refuse_in_fit()
             # First the model: a thread that finds no trainer must find that the network is closed.
             self.weights.close()

@@ -30,10 +30,16 @@ def after_fork() -> None:
     for trainers in [reference() for reference in _alive.values()]:
         if trainers is None:
             continue
-        if trainers.weights.lock.acquire(blocking=False):
-            trainers.weights.lock.release()
-        else:
+        if not all(is_free(lock) for lock in (trainers.weights.turn, trainers.weights.lock)):
             trainers.leave_behind()
+
+
+def is_free(lock: Any) -> bool:
+    """Return whether no other thread holds a lock."""
+    if lock.acquire(blocking=False):
+        lock.release()
+        return True
+    return False
 
 
 if hasattr(os, "register_at_fork"):
@@ -129,7 +135,8 @@ class Trainers:
 
     def set_trainable(self, name: str, value: bool) -> None:
         """Set whether training changes a parameter or a whole layer, by the engine's names."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.require_idle()
             before = self.native.trained()
             self.native.set_trainable(name, value)
@@ -138,7 +145,8 @@ class Trainers:
 
     def initialize(self, seed: int) -> None:
         """Initialize all parameters anew, and the trainers with them."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.require_idle()
             self.weights.publish()
             self.native.initialize(seed)
