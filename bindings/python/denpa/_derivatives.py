@@ -40,9 +40,9 @@ class Derivatives:
         batch = self.ports.arrange(x)
         targets = targets_of(t, terms.names, batch.single)
         with self.weights.lock:
-            names = self._wanted(wrt)
+            names = self.wanted(wrt)
             trainer = self.trainers.gradients(terms)
-            self._begin(trainer)
+            self.begin(trainer)
             dinputs = self.ports.input_gradients(batch, names, self.native.dtype)
             value = trainer.add_gradients(batch, targets, dinputs)
             return value, self._gathered(trainer, names, dinputs, batch.single)
@@ -52,7 +52,7 @@ class Derivatives:
         batch = self.ports.arrange(x)
         with self.weights.lock:
             trainer = self.trainers.gradients(None)
-            self._begin(trainer)
+            self.begin(trainer)
             trainer.forward(batch, self.ports.buffers(batch), training=True)
             gradients = self.ports.output_gradients(dout, batch)
             floats = self.ports.float_inputs
@@ -60,12 +60,13 @@ class Derivatives:
             trainer.backward(gradients, dinputs)
             return self._gathered(trainer, [*self.native.trainable(), *floats], dinputs, batch.single)
 
-    def _begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: Trainer) -> None:
+        """Give a trainer the current weights, and no gradients, for a call that changes nothing."""
         self.weights.begin(trainer)
         self.weights.looked(trainer)
         trainer.zero_gradients()
 
-    def _wanted(self, wrt: Iterable[str] | None) -> list[str]:
+    def wanted(self, wrt: Iterable[str] | None) -> list[str]:
         """Return the requested names, by default those of all trained parameters."""
         trainable = self.native.trainable()
         if wrt is None:

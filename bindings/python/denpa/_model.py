@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Iterable, Mapping, Sequence, TypeVar
+from typing import Any, Mapping, Sequence, TypeVar
 
+from . import _differentiation
 from ._arrays import SEEDS, Array, DType, whole
 from ._building import of_bytes, of_file, of_values
-from ._check import Report
 from ._fit import CallbackLike
 from ._graph import Value
 from ._history import History
@@ -297,50 +297,14 @@ class Model:
         """Return the loss of x against t, computed as in inference."""
         return self._open.evaluation.loss(x, t, loss)
 
-    def loss_and_gradients(self, x: Any, t: Any, loss: Any = None) -> tuple[float, dict[str, Array]]:
-        """Return the loss, as in training, and its gradients by name, for all trained parameters."""
-        return self._open.derivatives.of_loss(x, t, loss, None)
-
-    def gradients(
-        self, x: Any, t: Any, loss: Any = None, wrt: Iterable[str] | None = None
-    ) -> dict[str, Array]:
-        """Return the gradients of the loss with respect to the parameters and inputs named in `wrt`.
-
-        Without `wrt`, these are all trained parameters. Raises NotFound for a name that has no gradient.
-        """
-        return self._open.derivatives.of_loss(x, t, loss, wrt)[1]
-
-    def vjp(self, x: Any, dout: Any) -> dict[str, Array]:
-        """Return the vector-Jacobian product of the outputs with `dout`.
-
-        These are the gradients of sum(outputs * dout) with respect to every trained parameter and float
-        input, by name. `grads` is unchanged.
-        """
-        return self._open.derivatives.vjp(x, dout)
-
-    def check_gradients(
-        self,
-        x: Any,
-        t: Any,
-        loss: Any = None,
-        *,
-        step: float = 0.0,
-        tolerance: float = 0.0,
-        max_elements: int = 0,
-        inputs: bool = False,
-        raise_on_failure: bool = False,
-    ) -> Report:
-        """Compare every gradient of backpropagation with numerical differentiation; return a printable table.
-
-        The check runs in float64, or in float32 if a layer or loss supports only float32. step: h of the
-        5-point stencil (0: 1e-3; at least 3e-2 in float32). tolerance: 0 stands for 1e-8 in float64 and 1e-2
-        in float32. max_elements: checked in each tensor (0: 256, -1: all). inputs: also check the gradients
-        of float inputs. raise_on_failure: raise ProofFailed if a gradient is wrong.
-        """
-        return self._open.derivatives.check(
-            x, t, loss, step=step, tolerance=tolerance, max_elements=max_elements, inputs=inputs,
-            raise_on_failure=raise_on_failure
-        )
+    loss_and_gradients = _differentiation.loss_and_gradients
+    gradients = _differentiation.gradients
+    sample_gradients = _differentiation.sample_gradients
+    vjp = _differentiation.vjp
+    jacobian = _differentiation.jacobian
+    jvp = _differentiation.jvp
+    hvp = _differentiation.hvp
+    check_gradients = _differentiation.check_gradients
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""

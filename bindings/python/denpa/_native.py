@@ -9,7 +9,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import DTYPES, Array, tensors
+from ._arrays import DTYPES, Array, Memory, tensors
 from ._call import Closed, Handle, c_text, check, contents, create, library, options, path_bytes, text
 from ._names import Names
 from .errors import BadState
@@ -115,6 +115,10 @@ class NativeModel:
         check(library.denpa_model_view(self.handle.pointer, c_text(name), ctypes.byref(tensor)))
         return tensor
 
+    def value(self, name: str) -> Array:
+        """Return a copy of a parameter."""
+        return Memory(self.view(name), self.handle).array().copy()
+
     def set(self, name: str, array: Array) -> None:
         check(library.denpa_model_set(self.handle.pointer, c_text(name), tensors([array])))
 
@@ -136,8 +140,9 @@ class NativeModel:
     def to_bytes(self) -> bytes:
         return contents(library.denpa_model_save_bytes, self.handle.pointer)
 
-    def copy(self) -> Handle:
-        return create(abi.Model, "denpa_model_copy", self.handle.pointer, 0)
+    def copy(self, dtype: int = 0) -> Handle:
+        """Return an independent model, in another element type if one is given."""
+        return create(abi.Model, "denpa_model_copy", self.handle.pointer, dtype)
 
     def close(self) -> None:
         """Refuse all later calls.

@@ -7,6 +7,7 @@ from typing import Any, Sequence
 from ._building import of_bytes
 from ._call import Handle
 from ._derivatives import Derivatives
+from ._directions import Directions
 from ._evaluation import Evaluation
 from ._fit import Fitting
 from ._native import NativeModel, element_count
@@ -16,6 +17,7 @@ from ._open_loop import OpenLoop
 from ._parameters import Parameters
 from ._ports import Ports
 from ._prediction import Prediction
+from ._row_derivatives import RowDerivatives
 from ._settings import Settings
 from ._trainers import Trainers
 from ._training import Training
@@ -43,6 +45,8 @@ class Parts:
         self.evaluation = Evaluation(ports, weights, trainers, settings)
         self.open_loop = OpenLoop(native, ports, weights, trainers, self.prediction)
         self.derivatives = Derivatives(native, ports, weights, trainers, settings)
+        self.rows = RowDerivatives(native, ports, weights, trainers, settings, self.derivatives)
+        self.directions = Directions(native, ports, weights, settings)
         self.nested = Nested(native, ports, weights)
 
     def parameters(self) -> Parameters:
