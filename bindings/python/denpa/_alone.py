@@ -154,9 +154,12 @@ class LossAlone:
 
     def both(self, y: ArrayLike, t: ArrayLike) -> tuple[float, Any]:
         """Return the loss and its gradient with respect to y, which backward may return again."""
-        value, gradient = self.compute(y, t)
-        self.gradient, self.is_of_number = gradient, is_number(y)
-        return value, returned(gradient.copy(), 0, self.is_of_number)
+        value, self.gradient = self.compute(y, t)
+        if type(y) is np.ndarray:
+            self.is_of_number = False
+            return value, self.gradient.copy()
+        self.is_of_number = is_number(y)
+        return value, returned(self.gradient.copy(), 0, self.is_of_number)
 
     def compute(self, y: ArrayLike, t: ArrayLike) -> tuple[float, Any]:
         """Return the loss of a batch, or of one sample, and its gradient with respect to y."""

@@ -76,7 +76,7 @@ def jvp(self: Any, x: Any, tangents: Mapping[str, Any]) -> Any:
     not move. The result has the form of the outputs, in float64.
 
     It is computed from central differences with five points, in a float64 copy of the network: four forwards
-    and a copy of the parameters. The error is about 1e-11 relative to the outputs. Values are moved by at most
+    and a copy of the parameters. For smooth networks the relative error is about 1e-11. Values are moved by at most
     2e-4 (times their largest magnitude above 1); where a kink, as that of relu at 0, is within that distance, the
     error is as large as the kink's share of the result. `jacobian` has no such error.
     """
@@ -91,8 +91,8 @@ def hvp(self: Any, x: Any, t: Any, tangents: Mapping[str, Any], loss: Any = None
     first ones that the network's seed has.
 
     It is computed from central differences of the gradients with five points, in a float64 copy of the network:
-    four gradients and a copy of the parameters. The error is about 1e-11 relative to the gradients; kinks count as
-    in jvp.
+    four gradients and a copy of the parameters. For smooth networks the relative error is about 1e-11; kinks count
+    as in jvp.
     """
     found: dict[str, Array] = self._open.directions.hvp(x, t, tangents, loss)
     return found

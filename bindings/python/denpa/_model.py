@@ -19,7 +19,7 @@ from ._state import set_state, state_of
 
 Net = TypeVar("Net", bound="Model")
 # What a network keeps in itself and copies do not take over: its parts, and what is bound of them.
-OWN = ("_parts", "_predict", "_train_batch", "_forward", "_backward", "_step", "_zero_grads")
+OWN = ("_parts", "_predict", "_train_batch", "_forward", "_backward", "_accumulate", "_step", "_zero_grads")
 
 
 class Model:
@@ -51,6 +51,7 @@ class Model:
         self._predict = parts.prediction.predict
         self._train_batch = parts.training.train_batch
         self._forward, self._backward = parts.open_loop.forward, parts.open_loop.backward
+        self._accumulate = parts.open_loop.accumulate
         self._step, self._zero_grads = parts.open_loop.step, parts.open_loop.zero_gradients
 
     @classmethod
@@ -277,9 +278,17 @@ class Model:
         """
         return self._backward(dout)
 
+    def accumulate(self, x: Any, t: Any, loss: Any = None) -> float:
+        """Add the gradients of the loss to `grads`, and return the loss, computed as in training.
+
+        It is forward, the loss and backward in one call, and faster than these: it does not compute gradients
+        of inputs. A forward that waits for its backward is discarded.
+        """
+        return self._accumulate(x, t, loss)
+
     @property
     def grads(self) -> Gradients:
-        """The gradients accumulated by backward, by parameter name."""
+        """The gradients accumulated by backward and accumulate, by parameter name."""
         return self._open.open_loop.gradients()
 
     def zero_grads(self) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array
+from ._loss import Loss, Terms
 from ._native import NativeModel
 from ._optimizer import find_optimizer
 from ._parameters import Gradients
-from ._ports import Batch, Ports
+from ._ports import Batch, Ports, targets_of
 from ._prediction import Prediction
-from ._prepared import PreparedBackward, PreparedForward, is_preparable
+from ._prepared import PreparedBackward, PreparedForward, PreparedGradients, is_preparable
+from ._settings import Settings
 from ._trainer import Trainer
 from ._trainers import Trainers
 from ._weights import Weights
@@ -22,7 +24,7 @@ from .errors import BadState
 class OpenLoop:
     """Takes the parts of a step one by one, with a trainer of its own (`trainers.open`).
 
-    That trainer exists from the first forward in training on.
+    That trainer exists from the first forward in training, or the first accumulate, on.
     """
 
     def __init__(
@@ -31,10 +33,11 @@ class OpenLoop:
         ports: Ports,
         weights: Weights,
         trainers: Trainers,
+        settings: Settings,
         prediction: Prediction,
     ) -> None:
         self.native, self.ports, self.weights, self.trainers = native, ports, weights, trainers
-        self.prediction = prediction
+        self.settings, self.prediction = settings, prediction
 
     def forward(self, x: Any, training: bool) -> Any:
         """Return the outputs, as in training or as in inference."""
@@ -65,7 +68,7 @@ class OpenLoop:
         self.weights.require_turn()
         with self.weights.turn, self.weights.lock:
             self.weights.require_idle()
-            trainer = self.trainers.open_loop()
+            trainer = self.trainers.open_loop(inputs=True)
             if trainer.waiting is not None and self.weights.is_behind(trainer):
                 # The forward that waits is lost with the weights that it used. A batch that is refused must
                 # not cost it, so the engine computes the batch as in inference first, which changes nothing.
@@ -125,12 +128,57 @@ class OpenLoop:
             pointer = trainer.handle.pointer
             trainer.prepared_backward = PreparedBackward(pointer, dout, gradient, dinput, batch)
 
+    def accumulate(self, x: Any, t: Any, loss: Any) -> float:
+        """Add the gradients of a loss to those of the parameters; return the loss."""
+        trainer = self.trainers.open
+        weights: Any = self.weights
+        call = trainer.prepared_gradients if trainer is not None else None
+        asked = self.settings.loss if loss is None else loss
+        is_ready = trainer is not None and call is not None and asked is trainer.asked_loss and call.fits(x, t)
+        if trainer is not None and call is not None and is_ready and not weights.lock._is_owned():
+            with weights.turn, weights.lock:
+                if trainer is self.trainers.open and not weights.fitting:
+                    trainer.waiting = None
+                    if weights.ahead is not trainer or weights.views.touched:
+                        weights.begin(trainer, learns=True)
+                    try:
+                        return call.take(x, t)[0]
+                    finally:
+                        weights.learned()
+        return self._accumulate(x, t, loss)
+
+    def _accumulate(self, x: Any, t: Any, loss: Any) -> float:
+        self.native.require_open()
+        terms = self.settings.terms(loss)
+        batch = self.ports.arrange(x)
+        targets = targets_of(t, terms.names, batch.single)
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
+            self.weights.require_idle()
+            trainer = self.trainers.open_loop(terms=terms)
+            self.weights.begin(trainer, learns=True)
+            try:
+                value = trainer.add_gradients(batch, targets, [None] * len(batch.arrays))
+            finally:
+                self.weights.learned()
+            self.trainers.open, trainer.waiting = trainer, None
+            trainer.prepared_gradients = None
+            # What cannot change stands for the loss in the next call.
+            asked = self.settings.loss if loss is None else loss
+            if len(targets) == 1 and len(batch.arrays) == 1 and isinstance(asked, (Loss, Terms, str)):
+                if is_preparable(x, batch.arrays[0]) and is_preparable(t, targets[0]):
+                    call = PreparedGradients(trainer.pointer, x, t, batch, targets[0], None)
+                    trainer.prepared_gradients, trainer.asked_loss = call, asked
+        return value
+
     def gradients(self) -> Gradients:
         """Return the accumulated gradients by parameter name."""
         trainer = self.trainers.open
         if trainer is None:
             self.native.require_open()
-            raise BadState("there are no gradients before forward(x, training=True) and backward(dout)")
+            raise BadState(
+                "there are no gradients before forward(x, training=True) and backward(dout), or accumulate"
+            )
         names = [name for name in self.native.trained() if trainer.trains(name)]
         return Gradients(self.native.names, names, trainer.gradient)
 
@@ -170,14 +218,8 @@ class OpenLoop:
             self.weights.require_idle()
             old = self.trainers.open
             if old is None:
-                raise BadState("a step needs forward(x, training=True) and backward(dout) before it")
+                raise BadState("a step needs forward(x, training=True) and backward(dout), or accumulate, before it")
             trainer = self.trainers.open_loop(find_optimizer(optimizer))
-            if trainer is not old:
-                # Without this call, the first backward would overwrite the gradients that are copied below.
-                trainer.zero_gradients()
-                for name in self.native.trained():
-                    if trainer.trains(name) and old.trains(name):
-                        trainer.gradient(name)[...] = old.gradient(name)
             if not self._will_be_refused(trainer):
                 self.weights.begin(trainer, learns=True)
             try:

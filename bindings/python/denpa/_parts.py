@@ -43,7 +43,7 @@ class Parts:
         self.training = Training(ports, weights, trainers, settings)
         self.fitting = Fitting(ports, weights, settings, self.training)
         self.evaluation = Evaluation(ports, weights, trainers, settings)
-        self.open_loop = OpenLoop(native, ports, weights, trainers, self.prediction)
+        self.open_loop = OpenLoop(native, ports, weights, trainers, settings, self.prediction)
         self.derivatives = Derivatives(native, ports, weights, trainers, settings)
         self.rows = RowDerivatives(native, ports, weights, trainers, settings, self.derivatives)
         self.directions = Directions(native, ports, weights, settings)

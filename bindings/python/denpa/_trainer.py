@@ -35,6 +35,7 @@ class Trainer:
         measured: Measured | None = None,
     ) -> None:
         self.terms, self.optimizer, self.measured = terms, optimizer, measured
+        self.input_gradients = input_gradients
         self.errors = Errors()  # of metrics that are functions
         self.version = -1  # of the weights that it has: see Weights
         self.rate: float | None = None  # the learning rate, if it was set
@@ -43,6 +44,7 @@ class Trainer:
         self.prepared_backward: PreparedBackward | None = None
         self.prepared_gradients: PreparedGradients | None = None
         self.asked: Any = None  # what its last step was given as its optimizer
+        self.asked_loss: Any = None  # and accumulate as its loss
         self.known: dict[str, bool] = {}  # whether it trains a parameter, for those that were asked for
         self.views: dict[str, Array] = {}  # the gradients that were asked for
         self.waiting: Batch | None = None  # of the forward in training whose backward may follow
