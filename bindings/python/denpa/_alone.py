@@ -154,12 +154,10 @@ class LossAlone:
 
     def both(self, y: ArrayLike, t: ArrayLike) -> tuple[float, Any]:
         """Return the loss and its gradient with respect to y, which backward may return again."""
-        value, self.gradient = self.compute(y, t)
-        if type(y) is np.ndarray:
-            self.is_of_number = False
-            return value, self.gradient.copy()
-        self.is_of_number = is_number(y)
-        return value, returned(self.gradient.copy(), 0, self.is_of_number)
+        value, gradient = self.compute(y, t)
+        number = type(y) is not np.ndarray and is_number(y)
+        self.gradient, self.is_of_number = gradient, number  # another thread may replace them at once
+        return value, returned(gradient.copy(), 0, number) if number else gradient.copy()
 
     def compute(self, y: ArrayLike, t: ArrayLike) -> tuple[float, Any]:
         """Return the loss of a batch, or of one sample, and its gradient with respect to y."""
