@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import CODES, Array, address, tensors
-from ._call import check, library
+from ._call import check, prepared
 from ._ports import Batch
 from ._step import SMALL
 
@@ -93,15 +93,14 @@ class PreparedForward:
         self.x = Argument(x, batch.arrays[0])
         self.batch = Batch([self.x.memory], batch.rows, batch.single)
         self.y = Result(output, batch.single)
-        self.arguments = (trainer, self.x.view, 1, self.y.view, 1, 1)
-        self.call = library.denpa_trainer_forward
+        self.call = prepared("denpa_trainer_forward", trainer, self.x.view, 1, self.y.view, 1, 1)
         self.fits = self.x.fits
 
     def take(self, x: Array) -> Array:
         """Return the outputs."""
         self.x.put(x)
         outputs = self.y.place()
-        status = self.call(*self.arguments)
+        status = self.call()
         if status:
             check(status)
         return self.y.take(outputs)
@@ -113,15 +112,14 @@ class PreparedBackward:
     def __init__(self, trainer: Any, dout: Array, gradient: Array, dinput: Array, batch: Batch) -> None:
         self.batch = batch
         self.dout, self.dinput = Argument(dout, gradient), Result(dinput, batch.single)
-        self.arguments = (trainer, self.dout.view, 1, self.dinput.view, 1)
-        self.call = library.denpa_trainer_backward
+        self.call = prepared("denpa_trainer_backward", trainer, self.dout.view, 1, self.dinput.view, 1)
         self.fits = self.dout.fits
 
     def take(self, dout: Array) -> Array:
         """Return the gradient with respect to the input."""
         self.dout.put(dout)
         dinput = self.dinput.place()
-        status = self.call(*self.arguments)
+        status = self.call()
         if status:
             check(status)
         return self.dinput.take(dinput)
@@ -141,8 +139,8 @@ class PreparedGradients:
         self.dinput = None if dinput is None else Result(dinput, batch.single)
         self.loss = ctypes.c_double()
         wanted = tensors([None]) if self.dinput is None else self.dinput.view
-        self.arguments = (trainer, self.x.view, 1, self.t.view, 1, wanted, ctypes.pointer(self.loss))
-        self.call = library.denpa_trainer_gradients
+        given = self.x.view, 1, self.t.view, 1, wanted, self.loss
+        self.call = prepared("denpa_trainer_gradients", trainer, *given)
 
     def fits(self, x: Any, t: Any) -> bool:
         """Return whether the call is prepared for x and t."""
@@ -154,7 +152,7 @@ class PreparedGradients:
         self.t.put(t)
         result = self.dinput
         dinput = None if result is None else result.place()
-        status = self.call(*self.arguments)
+        status = self.call()
         if status:
             check(status)
         return self.loss.value, None if result is None or dinput is None else result.take(dinput)

@@ -7,17 +7,13 @@ from typing import Any, Sequence
 
 from . import _abi as abi
 from ._arrays import Array, Memory, tensors
-from ._call import Handle, c_text, check, contents, create, library, options
+from ._call import Handle, c_text, check, contents, create, library, options, prepared
 from ._loss import Terms
 from ._metric import Errors, Measured
 from ._optimizer import Optimizer
 from ._ports import Batch
 from ._prepared import PreparedBackward, PreparedForward, PreparedGradients
 from ._step import PreparedStep
-
-# Looked up once: an open loop calls them in every step.
-take_step, zero_gradients = library.denpa_trainer_step, library.denpa_trainer_zero_gradients
-
 
 class Trainer:
     """One trainer of the engine, and the arguments that it was created with.
@@ -65,6 +61,9 @@ class Trainer:
         self.keep = keep  # the functions of metrics live as long as the trainer
         self.handle = create(abi.Trainer, "denpa_trainer_create", model.pointer, ctypes.byref(wanted))
         self.pointer = self.handle.pointer
+        # An open loop calls these in every step.
+        self.take_step = prepared("denpa_trainer_step", self.pointer)
+        self.clear = prepared("denpa_trainer_zero_gradients", self.pointer)
 
     def fits(self, terms: Terms | None, optimizer: Optimizer | None) -> bool:
         """Return whether the trainer was created with this loss and this optimizer."""
@@ -165,13 +164,13 @@ class Trainer:
         self.waiting = None
 
     def step(self) -> None:
-        status = take_step(self.pointer)
+        status = self.take_step()
         if status:
             check(status)
         self.waiting = None
 
     def zero_gradients(self) -> None:
-        status = zero_gradients(self.pointer)
+        status = self.clear()
         if status:
             check(status)
 
