@@ -26,6 +26,7 @@ GROUPS = {
         "_sample_weights",
         "_settings",
         "_step",
+        "_prepared",
         "_trainer",
         "_weights",
         "_trainers",
@@ -42,9 +43,11 @@ GROUPS = {
         "_open_loop",
         "_check",
         "_derivatives",
+        "_row_derivatives",
+        "_directions",
         "_parts",
     ],
-    "networks": ["_state", "_model", "_sequential"],
+    "networks": ["_state", "_differentiation", "_model", "_sequential"],
     "made of networks": ["_alone", "_finder"],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}

@@ -14,6 +14,10 @@ from ._layer import Layer
 from ._loss import Loss
 from ._model import Model
 from ._parts import Parts
+from ._ports import Batch
+from ._prepared import PreparedGradients, is_preparable
+from ._trainer import Trainer
+from ._trainers import Trainers
 from .errors import BadState, DenpaError, InvalidArgument, ShapeError, TypeMismatch
 
 KEPT = 8  # networks, one for each shape, that a layer without parameters caches
@@ -133,35 +137,58 @@ class LossAlone:
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
         self.nets: dict[Any, Parts] = {}
-        self.gradient: Array | None = None
-        self.form = (0, False)
+        # The last call, for the next one like it, the trainers that it belongs to, and what they were then.
+        self.last: tuple[PreparedGradients, Trainers, dict[Any, Trainer]] | None = None
+        self.gradient: Any = None
+        self.is_of_number = False
 
     def forward(self, y: ArrayLike, t: ArrayLike) -> float:
-        outputs, targets = floats(y), as_array(t)
-        axes = 1 if outputs.ndim < 2 else 0
-        value, self.gradient = self.compute(
-            outputs[None] if axes else outputs, targets[None] if axes else targets
-        )
-        self.form = (axes, is_number(y))
+        value, self.gradient = self.compute(y, t)
+        self.is_of_number = is_number(y)
         return value
 
     def backward(self, dout: float) -> Any:
         if self.gradient is None:
             raise BadState(f"{self.loss.kind}: backward needs a forward before it")
-        return returned(self.gradient * dout, *self.form)
+        return returned(self.gradient * dout, 0, self.is_of_number)
 
-    def compute(self, y: Array, t: Array) -> tuple[float, Array]:
-        """Return the loss of a batch and its gradient with respect to y."""
-        key = (y.shape[1:], y.dtype)
+    def both(self, y: ArrayLike, t: ArrayLike) -> tuple[float, Any]:
+        """Return the loss and its gradient with respect to y, which backward may return again."""
+        value, gradient = self.compute(y, t)
+        number = type(y) is not np.ndarray and is_number(y)
+        self.gradient, self.is_of_number = gradient, number  # another thread may replace them at once
+        return value, returned(gradient.copy(), 0, number) if number else gradient.copy()
+
+    def compute(self, y: ArrayLike, t: ArrayLike) -> tuple[float, Any]:
+        """Return the loss of a batch, or of one sample, and its gradient with respect to y."""
+        last = self.last
+        if last is not None and last[0].fits(y, t):
+            call, trainers, others = last
+            with trainers.weights.lock:
+                if trainers.others is others:
+                    return call.take(y, t)
+        return self._compute(y, t)
+
+    def _compute(self, y: ArrayLike, t: ArrayLike) -> tuple[float, Any]:
+        outputs, targets = floats(y), as_array(t)
+        single = outputs.ndim < 2
+        rows, wanted = (outputs[None], targets[None]) if single else (outputs, targets)
+        key = (rows.shape[1:], rows.dtype)
         if key not in self.nets:
             if len(self.nets) >= KEPT:
                 self.nets.clear()
-            x = Input(y.shape[1:], name="y")
-            handle, keys, form = of_values(x, create("identity")(x), y.dtype, 0)
+            x = Input(rows.shape[1:], name="y")
+            handle, keys, form = of_values(x, create("identity")(x), rows.dtype, 0)
             self.nets[key] = Parts(handle, None, keys, form)
-        derivatives = self.nets[key].derivatives
-        value, gradients = derivatives.of_loss(y, t, self.loss.alone(), ["y"])
-        return value, gradients["y"]
+        parts, loss = self.nets[key], self.loss.alone()
+        value, gradients = parts.derivatives.of_loss(rows, wanted, loss, ["y"])
+        gradient = gradients["y"]
+        if outputs.ndim and is_preparable(y, rows) and is_preparable(t, wanted):
+            trainers = parts.trainers
+            pointer, batch = trainers.gradients(parts.settings.terms(loss)).pointer, Batch([rows], 1, single)
+            call = PreparedGradients(pointer, y, t, batch, wanted, gradient)
+            self.last = call, trainers, trainers.others
+        return value, gradient[0] if single else gradient
 
 
 Layer.by_itself = staticmethod(LayerAlone)

@@ -202,6 +202,27 @@ def create(kind: type[Any], name: str, *arguments: Any) -> Handle:
     return Handle(pointer, kind.__name__.lower())
 
 
+def prepared(name: str, *arguments: Any) -> Callable[[], int]:
+    """Return a call of a function of the library with arguments that are converted once, and kept alive.
+
+    They are numbers, pointers and arrays of ctypes. Converting the arguments of a call takes as long as all of
+    the rest of it.
+    """
+    function = library[name]  # one of its own, which knows no types
+    call: Any = functools.partial(function, *[argument_of(argument) for argument in arguments])
+    call.arguments = arguments
+    return call  # type: ignore[no-any-return]
+
+
+def argument_of(value: Any) -> Any:
+    """Return what a C function is passed for a number, a pointer or an array."""
+    if isinstance(value, int):
+        return ctypes.c_int32(value)
+    if isinstance(value, ctypes._Pointer):
+        return ctypes.c_void_p.from_buffer(value)  # a cast would refer to itself
+    return ctypes.c_void_p(ctypes.addressof(value))
+
+
 def contents(function: Callable[..., int], *arguments: Any) -> bytes:
     """Return the bytes written by a C function."""
     length = ctypes.c_int64()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, NamedTuple, Sequence
 
 from . import _abi as abi
 from ._arrays import Array, items, real, tensors, whole
@@ -11,13 +11,24 @@ from ._suggestions import closest
 from ._call import failure, last_error, library
 from ._check import Checked, Report, row_of
 from ._interrupts import Interrupts
+from ._loss import Loss, Terms
 from ._native import NativeModel
 from ._ports import Ports, targets_of
+from ._prepared import PreparedGradients, is_preparable
 from ._settings import Settings
 from ._trainer import Trainer
 from ._trainers import Trainers
 from ._weights import Weights
 from .errors import NotFound
+
+
+class Repeated(NamedTuple):
+    """A call of of_loss that is prepared for the next one like it."""
+
+    asked: Any  # the loss that it was given
+    call: PreparedGradients
+    trainer: Trainer
+    gradients: dict[str, Array]
 
 
 class Derivatives:
@@ -36,15 +47,37 @@ class Derivatives:
 
     def of_loss(self, x: Any, t: Any, loss: Any, wrt: Iterable[str] | None) -> tuple[float, dict[str, Array]]:
         """Return the loss and its gradients with respect to `wrt`, by default all trained parameters."""
+        last: Repeated | None = self.trainers.repeated
+        asked = self.settings.loss if loss is None else loss
+        if last is not None and wrt is None and last.asked is asked and last.call.fits(x, t):
+            with self.weights.lock:
+                if self.trainers.repeated is last:
+                    self.begin(last.trainer)
+                    value = last.call.take(x, t)[0]
+                    return value, {name: array.copy() for name, array in last.gradients.items()}
+        return self._of_loss(x, t, loss, wrt)
+
+    def _of_loss(
+        self, x: Any, t: Any, loss: Any, wrt: Iterable[str] | None
+    ) -> tuple[float, dict[str, Array]]:
+        self.native.require_open()
         terms = self.settings.terms(loss)
         batch = self.ports.arrange(x)
         targets = targets_of(t, terms.names, batch.single)
         with self.weights.lock:
-            names = self._wanted(wrt)
-            trainer = self.trainers.gradients(terms)
-            self._begin(trainer)
+            names = self.wanted(wrt)
+            inputs = not set(names).isdisjoint(self.ports.input_names)
+            trainer = self.trainers.gradients(terms, inputs=inputs)
+            self.begin(trainer)
             dinputs = self.ports.input_gradients(batch, names, self.native.dtype)
             value = trainer.add_gradients(batch, targets, dinputs)
+            # What cannot change stands for the loss in the next call.
+            asked = self.settings.loss if loss is None else loss
+            if wrt is None and len(batch.arrays) == len(targets) == 1 and isinstance(asked, (Loss, Terms, str)):
+                if is_preparable(x, batch.arrays[0]) and is_preparable(t, targets[0]):
+                    call = PreparedGradients(trainer.pointer, x, t, batch, targets[0], None)
+                    gradients = {name: trainer.gradient(self.native.names.resolve(name)) for name in names}
+                    self.trainers.repeated = Repeated(asked, call, trainer, gradients)
             return value, self._gathered(trainer, names, dinputs, batch.single)
 
     def vjp(self, x: Any, dout: Any) -> dict[str, Array]:
@@ -52,7 +85,7 @@ class Derivatives:
         batch = self.ports.arrange(x)
         with self.weights.lock:
             trainer = self.trainers.gradients(None)
-            self._begin(trainer)
+            self.begin(trainer)
             trainer.forward(batch, self.ports.buffers(batch), training=True)
             gradients = self.ports.output_gradients(dout, batch)
             floats = self.ports.float_inputs
@@ -60,12 +93,13 @@ class Derivatives:
             trainer.backward(gradients, dinputs)
             return self._gathered(trainer, [*self.native.trainable(), *floats], dinputs, batch.single)
 
-    def _begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: Trainer) -> None:
+        """Give a trainer the current weights, and no gradients, for a call that changes nothing."""
         self.weights.begin(trainer)
         self.weights.looked(trainer)
         trainer.zero_gradients()
 
-    def _wanted(self, wrt: Iterable[str] | None) -> list[str]:
+    def wanted(self, wrt: Iterable[str] | None) -> list[str]:
         """Return the requested names, by default those of all trained parameters."""
         trainable = self.native.trainable()
         if wrt is None:

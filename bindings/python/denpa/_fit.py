@@ -133,11 +133,13 @@ class Run:
     def train(self, name: str, *arguments: Any) -> None:
         """Run the engine's function, then raise any exception. The network keeps what it has learned."""
         weights = self.weights
-        weights.begin(self.trainer)
         loss = ctypes.c_double()
-        weights.publish()  # callbacks and other threads see everything learned so far
+        with weights.lock:
+            weights.begin(self.trainer)
+            weights.publish()  # callbacks and other threads see everything learned so far
         with self.interrupts:
-            weights.fitting = True
+            with weights.lock:  # nobody computes with the trainer itself any more
+                weights.fitting = True
             try:
                 self.call_back("on_epoch_begin", 0)
             except BaseException as problem:
@@ -315,7 +317,8 @@ class Fitting:
                 "steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows, "
                 "or epoch_rows of them"
             )
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn:
             self.weights.require_idle()
             with self.training.using(loss, optimizer, afresh=True) as (trainer, terms):
                 self.run = run = Run(net, self.weights, trainer, callbacks, verbose)

@@ -6,7 +6,9 @@ import copy
 import operator
 from typing import Any, ClassVar, Mapping, Sequence
 
-from ._arrays import Array, ArrayLike, real
+import numpy as np
+
+from ._arrays import ArrayLike, real
 from ._described import Described
 from ._kinds import find
 from .errors import InvalidArgument, NotFound, TypeMismatch
@@ -87,8 +89,19 @@ class Loss(Described):
 
         It has their form: an array, or a dict with one entry.
         """
-        self(y, t)
-        return {self.output: self.backward()} if isinstance(y, Mapping) else self.backward()
+        return self.value_and_gradient(y, t)[1]
+
+    def value_and_gradient(self, y: Any, t: Any) -> tuple[float, Any]:
+        """Return the loss and its gradient with respect to the outputs, as one computation.
+
+        The gradient has the form of the outputs: see gradient.
+        """
+        if self._alone is None:
+            self._alone = self.by_itself(copy.copy(self))  # not itself: no cycle
+        if type(y) is np.ndarray and type(t) is np.ndarray:  # the most frequent case, which is the fastest
+            return self._alone.both(y, t)  # type: ignore[no-any-return]
+        value, gradient = self._alone.both(pick(y, self.output), pick(t, self.output))
+        return value, {self.output: gradient} if isinstance(y, Mapping) else gradient
 
     def shown(self) -> dict[str, Any]:
         own = {"output": self.output} if self.output is not None else {}
@@ -132,16 +145,31 @@ class Sum:
     __rmul__ = __mul__
 
     def __call__(self, y: Any, t: Any) -> float:
-        """Return the sum of the losses of outputs y against targets t, which are dicts by output."""
+        """Return the sum of the losses of outputs y against targets t, dicts by output for several outputs."""
         return sum(loss(y, t) for loss in self.losses)
 
-    def gradient(self, y: Any, t: Any) -> dict[Any, Array]:
-        """Return the gradients with respect to the outputs."""
-        total: dict[Any, Array] = {}
+    def gradient(self, y: Any, t: Any) -> Any:
+        """Return the gradient with respect to the outputs, in their form: see value_and_gradient."""
+        return self.value_and_gradient(y, t)[1]
+
+    def value_and_gradient(self, y: Any, t: Any) -> tuple[float, Any]:
+        """Return the sum of the losses and its gradient with respect to the outputs, as one computation.
+
+        The gradient is a dict by output for a dict, an array for an array, and for a list of outputs, of which
+        losses are named by number, a list; None stands in it for an output without a loss.
+        """
+        value, total = 0.0, dict[Any, Any]()
         for loss in self.losses:
-            for name, gradient in loss.gradient(y, t).items():
-                total[name] = total[name] + gradient if name in total else gradient
-        return total
+            part, gradient = loss.value_and_gradient(y, t)
+            value += part
+            name = loss.output
+            gradient = gradient[name] if isinstance(y, Mapping) else gradient
+            total[name] = total[name] + gradient if name in total else gradient
+        if isinstance(y, Mapping):
+            return value, total
+        if isinstance(y, list) and all(isinstance(name, int) for name in total):
+            return value, [total.get(number) for number in range(len(y))]
+        return value, sum(total.values())
 
     def __repr__(self) -> str:
         return f"Sum({', '.join(map(repr, self.losses))})"

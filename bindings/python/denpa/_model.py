@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Iterable, Mapping, Sequence, TypeVar
+from typing import Any, Mapping, Sequence, TypeVar
 
+from . import _differentiation
 from ._arrays import SEEDS, Array, DType, whole
 from ._building import of_bytes, of_file, of_values
-from ._check import Report
 from ._fit import CallbackLike
 from ._graph import Value
 from ._history import History
@@ -18,6 +18,8 @@ from ._parts import Parts
 from ._state import set_state, state_of
 
 Net = TypeVar("Net", bound="Model")
+# What a network keeps in itself and copies do not take over: its parts, and what is bound of them.
+OWN = ("_parts", "_predict", "_train_batch", "_forward", "_backward", "_accumulate", "_step", "_zero_grads")
 
 
 class Model:
@@ -45,9 +47,12 @@ class Model:
     def _compose(self, parts: Parts) -> None:
         self._parts = parts
         self.dtype = parts.native.dtype
-        # Bound once: in the call for a single sample every look-up counts.
+        # Bound once: in these calls every look-up counts.
         self._predict = parts.prediction.predict
         self._train_batch = parts.training.train_batch
+        self._forward, self._backward = parts.open_loop.forward, parts.open_loop.backward
+        self._accumulate = parts.open_loop.accumulate
+        self._step, self._zero_grads = parts.open_loop.step, parts.open_loop.zero_gradients
 
     @classmethod
     def _of(cls: type[Net], parts: Parts) -> Net:
@@ -262,7 +267,7 @@ class Model:
         a forward that is refused before it computes (its shape, dtype or length). One in training that fails
         while it computes discards it: a layer fails, an index is out of range, a state becomes infinite.
         """
-        return self._open.open_loop.forward(x, training)
+        return self._forward(x, training)
 
     def backward(self, dout: Any) -> Any:
         """Compute gradients from `dout`, the gradient of the loss with respect to the outputs.
@@ -271,72 +276,44 @@ class Model:
         `dout` has the form of the outputs; a missing gradient is zero. Raises BadState without forward(x,
         training=True) before it.
         """
-        return self._open.open_loop.backward(dout)
+        return self._backward(dout)
+
+    def accumulate(self, x: Any, t: Any, loss: Any = None) -> float:
+        """Add the gradients of the loss to `grads`, and return the loss, computed as in training.
+
+        It is forward, the loss and backward in one call, and faster than these: it does not compute gradients
+        of inputs. A forward that waits for its backward is discarded.
+        """
+        return self._accumulate(x, t, loss)
 
     @property
     def grads(self) -> Gradients:
-        """The gradients accumulated by backward, by parameter name."""
+        """The gradients accumulated by backward and accumulate, by parameter name."""
         return self._open.open_loop.gradients()
 
     def zero_grads(self) -> None:
         """Set the accumulated gradients to zero."""
-        self._open.open_loop.zero_gradients()
+        self._zero_grads()
 
     def step(self, optimizer: Optimizer | str) -> None:
         """Take one step of the optimizer with the accumulated gradients, like optimizer.step(net).
 
         Raises BadState without a forward in training before it. The gradients are zero until a backward.
         """
-        self._open.open_loop.step(optimizer)
+        self._step(optimizer)
 
     def loss(self, x: Any, t: Any, loss: Any = None) -> float:
         """Return the loss of x against t, computed as in inference."""
         return self._open.evaluation.loss(x, t, loss)
 
-    def loss_and_gradients(self, x: Any, t: Any, loss: Any = None) -> tuple[float, dict[str, Array]]:
-        """Return the loss, as in training, and its gradients by name, for all trained parameters."""
-        return self._open.derivatives.of_loss(x, t, loss, None)
-
-    def gradients(
-        self, x: Any, t: Any, loss: Any = None, wrt: Iterable[str] | None = None
-    ) -> dict[str, Array]:
-        """Return the gradients of the loss with respect to the parameters and inputs named in `wrt`.
-
-        Without `wrt`, these are all trained parameters. Raises NotFound for a name that has no gradient.
-        """
-        return self._open.derivatives.of_loss(x, t, loss, wrt)[1]
-
-    def vjp(self, x: Any, dout: Any) -> dict[str, Array]:
-        """Return the vector-Jacobian product of the outputs with `dout`.
-
-        These are the gradients of sum(outputs * dout) with respect to every trained parameter and float
-        input, by name. `grads` is unchanged.
-        """
-        return self._open.derivatives.vjp(x, dout)
-
-    def check_gradients(
-        self,
-        x: Any,
-        t: Any,
-        loss: Any = None,
-        *,
-        step: float = 0.0,
-        tolerance: float = 0.0,
-        max_elements: int = 0,
-        inputs: bool = False,
-        raise_on_failure: bool = False,
-    ) -> Report:
-        """Compare every gradient of backpropagation with numerical differentiation; return a printable table.
-
-        The check runs in float64, or in float32 if a layer or loss supports only float32. step: h of the
-        5-point stencil (0: 1e-3; at least 3e-2 in float32). tolerance: 0 stands for 1e-8 in float64 and 1e-2
-        in float32. max_elements: checked in each tensor (0: 256, -1: all). inputs: also check the gradients
-        of float inputs. raise_on_failure: raise ProofFailed if a gradient is wrong.
-        """
-        return self._open.derivatives.check(
-            x, t, loss, step=step, tolerance=tolerance, max_elements=max_elements, inputs=inputs,
-            raise_on_failure=raise_on_failure
-        )
+    loss_and_gradients = _differentiation.loss_and_gradients
+    gradients = _differentiation.gradients
+    sample_gradients = _differentiation.sample_gradients
+    vjp = _differentiation.vjp
+    jacobian = _differentiation.jacobian
+    jvp = _differentiation.jvp
+    hvp = _differentiation.hvp
+    check_gradients = _differentiation.check_gradients
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
@@ -363,7 +340,7 @@ class Model:
 
     def __getstate__(self) -> Any:
         """Return the attributes that are not the package's own: pickles and copies have them."""
-        return state_of(self, ("_parts", "dtype", "_predict", "_train_batch"))
+        return state_of(self, ("dtype", *OWN))
 
     @classmethod
     def _unpickled(cls: type[Net], *pickled: Any) -> Net:

@@ -9,7 +9,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from . import _abi as abi
-from ._arrays import DTYPES, Array, tensors
+from ._arrays import DTYPES, Array, Memory, tensors
 from ._call import Closed, Handle, c_text, check, contents, create, library, options, path_bytes, text
 from ._names import Names
 from .errors import BadState
@@ -42,6 +42,8 @@ class NativeModel:
         self.shapes = {port.name: port.shape for port in parameters}
         self.names = Names([port.name for port in parameters], scheme)
         self.dtype: np.dtype[Any] = self.outputs[0].dtype if not parameters else parameters[0].dtype
+        self._changes = 0  # of what is trained
+        self._trained: tuple[int, list[str]] = (-1, [])  # as it was after so many changes
 
     def _ports(self, kind: str) -> list[Port]:
         counts = {name: ctypes.c_int32() for name in ("input", "output", "parameter")}
@@ -70,7 +72,13 @@ class NativeModel:
 
     def trained(self) -> list[str]:
         """Return the engine's names of all parameters that training changes."""
-        return [port.name for port in self._ports("parameter") if port.trainable]
+        self.require_open()
+        changes = self._changes
+        known, names = self._trained
+        if known != changes:
+            names = [port.name for port in self._ports("parameter") if port.trainable]
+            self._trained = changes, names
+        return list(names)
 
     def trainable(self) -> list[str]:
         """Return the shown names of all parameters that training changes."""
@@ -107,12 +115,19 @@ class NativeModel:
         check(library.denpa_model_view(self.handle.pointer, c_text(name), ctypes.byref(tensor)))
         return tensor
 
+    def value(self, name: str) -> Array:
+        """Return a copy of a parameter."""
+        return Memory(self.view(name), self.handle).array().copy()
+
     def set(self, name: str, array: Array) -> None:
         check(library.denpa_model_set(self.handle.pointer, c_text(name), tensors([array])))
 
     def set_trainable(self, name: str, value: bool) -> None:
         """Set whether training changes a parameter or all those of a layer, by the engine's names."""
-        check(library.denpa_model_set_trainable(self.handle.pointer, c_text(name), int(value)))
+        try:
+            check(library.denpa_model_set_trainable(self.handle.pointer, c_text(name), int(value)))
+        finally:
+            self._changes += 1
 
     def initialize(self, seed: int) -> None:
         check(library.denpa_model_initialize(self.handle.pointer, seed))
@@ -125,8 +140,9 @@ class NativeModel:
     def to_bytes(self) -> bytes:
         return contents(library.denpa_model_save_bytes, self.handle.pointer)
 
-    def copy(self) -> Handle:
-        return create(abi.Model, "denpa_model_copy", self.handle.pointer, 0)
+    def copy(self, dtype: int = 0) -> Handle:
+        """Return an independent model, in another element type if one is given."""
+        return create(abi.Model, "denpa_model_copy", self.handle.pointer, dtype)
 
     def close(self) -> None:
         """Refuse all later calls.

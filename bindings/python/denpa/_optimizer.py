@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, Mapping, Protocol, runtime_checkable
+from typing import Any, Mapping
 
 from . import _abi as abi
 from ._arrays import real, whole
@@ -15,15 +15,6 @@ from ._kinds import find
 from .errors import InvalidArgument, TypeMismatch
 
 Groups = Mapping[str, Mapping[str, Any]]
-
-
-@runtime_checkable
-class Learner(Protocol):
-    """A network in which gradients are gathered."""
-
-    def step(self, optimizer: Any = None) -> None: ...
-
-    def zero_grads(self) -> None: ...
 
 
 class Schedule(Described):
@@ -187,7 +178,7 @@ class Optimizer(Described):
 
     def step(self, net: Any) -> None:
         """Take one step with the gradients accumulated by `net.backward`. It does not set them to zero."""
-        if isinstance(net, type) or not isinstance(net, Learner):
+        if isinstance(net, type) or not (hasattr(net, "step") and hasattr(net, "zero_grads")):
             raise TypeMismatch(
                 f"{type(self).__name__}.step takes the network whose gradients were gathered, got {net!r}"
             )

@@ -7,6 +7,7 @@ from typing import Any, Sequence
 from ._building import of_bytes
 from ._call import Handle
 from ._derivatives import Derivatives
+from ._directions import Directions
 from ._evaluation import Evaluation
 from ._fit import Fitting
 from ._native import NativeModel, element_count
@@ -16,6 +17,7 @@ from ._open_loop import OpenLoop
 from ._parameters import Parameters
 from ._ports import Ports
 from ._prediction import Prediction
+from ._row_derivatives import RowDerivatives
 from ._settings import Settings
 from ._trainers import Trainers
 from ._training import Training
@@ -41,8 +43,10 @@ class Parts:
         self.training = Training(ports, weights, trainers, settings)
         self.fitting = Fitting(ports, weights, settings, self.training)
         self.evaluation = Evaluation(ports, weights, trainers, settings)
-        self.open_loop = OpenLoop(native, ports, weights, trainers, self.prediction)
+        self.open_loop = OpenLoop(native, ports, weights, trainers, settings, self.prediction)
         self.derivatives = Derivatives(native, ports, weights, trainers, settings)
+        self.rows = RowDerivatives(native, ports, weights, trainers, settings, self.derivatives)
+        self.directions = Directions(native, ports, weights, settings)
         self.nested = Nested(native, ports, weights)
 
     def parameters(self) -> Parameters:
@@ -64,7 +68,8 @@ class Parts:
 
     def copy(self) -> Parts:
         """Return the parts of an independent network with the same weights, settings and optimizer's state."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.publish()
             made = Parts(self.native.copy(), self.native.names.scheme, self.ports.keys, self.ports.form)
             made.settings.adopt(self.settings)
@@ -73,7 +78,8 @@ class Parts:
 
     def pickled(self) -> tuple[Any, ...]:
         """Return what `unpickled` makes the same network of, the optimizer's state included."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             given = self.settings
             loss = None if given.loss is None else given.loss.as_loss()
             settings = {
@@ -95,7 +101,8 @@ class Parts:
 
     def close(self) -> None:
         """Release the memory, except that of parameters whose arrays the user holds."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.refuse_in_fit()
             # First the model: a thread that finds no trainer must find that the network is closed.
             self.weights.close()

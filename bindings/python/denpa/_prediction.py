@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from collections import deque
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
 from . import _abi as abi
 from ._arrays import CODES, Array, tensors, whole
-from ._call import Handle, check, create, library, options
+from ._call import Handle, check, create, library, options, prepared
 from ._native import CLOSED, NativeModel
 from ._ports import Batch, Ports
 from ._weights import Weights
@@ -38,7 +38,7 @@ class Seat:
         self.handle = create(abi.Session, "denpa_session_create", model.pointer, ctypes.byref(wanted))
         self.shape: tuple[int, ...] | None = None
         self.dtype: Any = None
-        self.call = library.denpa_predict
+        self.call: Callable[[], int]
 
     def prepare(self, x: Array, batch: Batch, output: Array) -> None:
         """Keep memory for inputs like x, for a network with one input and one output."""
@@ -46,12 +46,13 @@ class Seat:
         inside, outside = batch.arrays[0].copy(), output.copy()
         self.x = inside.reshape(x.shape)  # rows of one value may come as a vector
         self.y: Array = outside[0] if batch.single else outside
-        self.arguments = (self.handle.pointer, tensors([inside]), 1, tensors([outside]), 1)
+        given = tensors([inside]), 1, tensors([outside]), 1
+        self.call = prepared("denpa_predict", self.handle.pointer, *given)
 
     def answer(self, x: Array) -> Array:
         """Return the outputs for an array of the shape and element type that the call is prepared for."""
         self.x[...] = x
-        status = self.call(*self.arguments)
+        status = self.call()
         if status:
             check(status)
         return self.y.copy()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import CODES, Array, address, tensors
-from ._call import check, library
+from ._call import check, prepared
 from ._ports import Batch
 
 SMALL = 8192  # bytes up to which copying an array costs less than obtaining its address
@@ -38,8 +38,7 @@ class PreparedStep:
         self.copies_x, self.copies_t = self.x.nbytes <= SMALL, self.t.nbytes <= SMALL
         self.x_view, self.t_view = tensors([self.x]), tensors([self.t])
         self.loss = ctypes.c_double()
-        self.arguments = (trainer, self.x_view, 1, self.t_view, 1, ctypes.pointer(self.loss))
-        self.call = library.denpa_train_batch
+        self.call = prepared("denpa_train_batch", trainer, self.x_view, 1, self.t_view, 1, self.loss)
 
     def fits(self, x: Any, t: Any) -> bool:
         """Return whether the step is prepared for x and t."""
@@ -64,7 +63,7 @@ class PreparedStep:
             self.t_place[...] = t
         else:
             self.t_view[0].data = address(t)
-        status = self.call(*self.arguments)
+        status = self.call()
         if status:
             check(status)
         return self.loss.value

@@ -7,13 +7,13 @@ from typing import Any, Sequence
 
 from . import _abi as abi
 from ._arrays import Array, Memory, tensors
-from ._call import Handle, c_text, check, contents, create, library, options
+from ._call import Handle, c_text, check, contents, create, library, options, prepared
 from ._loss import Terms
 from ._metric import Errors, Measured
 from ._optimizer import Optimizer
 from ._ports import Batch
+from ._prepared import PreparedBackward, PreparedForward, PreparedGradients
 from ._step import PreparedStep
-
 
 class Trainer:
     """One trainer of the engine, and the arguments that it was created with.
@@ -31,10 +31,18 @@ class Trainer:
         measured: Measured | None = None,
     ) -> None:
         self.terms, self.optimizer, self.measured = terms, optimizer, measured
+        self.input_gradients = input_gradients
         self.errors = Errors()  # of metrics that are functions
         self.version = -1  # of the weights that it has: see Weights
         self.rate: float | None = None  # the learning rate, if it was set
         self.prepared: PreparedStep | None = None  # its last step, for the next one like it
+        self.prepared_forward: PreparedForward | None = None  # the other calls, likewise
+        self.prepared_backward: PreparedBackward | None = None
+        self.prepared_gradients: PreparedGradients | None = None
+        self.asked: Any = None  # what its last step was given as its optimizer
+        self.asked_loss: Any = None  # and accumulate as its loss
+        self.known: dict[str, bool] = {}  # whether it trains a parameter, for those that were asked for
+        self.views: dict[str, Array] = {}  # the gradients that were asked for
         self.waiting: Batch | None = None  # of the forward in training whose backward may follow
         wanted = options(abi.TrainerOptions, max_batch=max(rows, 1), input_gradients=int(input_gradients))
         keep: list[Any] = []
@@ -52,6 +60,10 @@ class Trainer:
             optimizer.write(wanted, keep)
         self.keep = keep  # the functions of metrics live as long as the trainer
         self.handle = create(abi.Trainer, "denpa_trainer_create", model.pointer, ctypes.byref(wanted))
+        self.pointer = self.handle.pointer
+        # An open loop calls these in every step.
+        self.take_step = prepared("denpa_trainer_step", self.pointer)
+        self.clear = prepared("denpa_trainer_zero_gradients", self.pointer)
 
     def fits(self, terms: Terms | None, optimizer: Optimizer | None) -> bool:
         """Return whether the trainer was created with this loss and this optimizer."""
@@ -152,21 +164,30 @@ class Trainer:
         self.waiting = None
 
     def step(self) -> None:
-        check(library.denpa_trainer_step(self.handle.pointer))
+        status = self.take_step()
+        if status:
+            check(status)
         self.waiting = None
 
     def zero_gradients(self) -> None:
-        check(library.denpa_trainer_zero_gradients(self.handle.pointer))
+        status = self.clear()
+        if status:
+            check(status)
 
     def trains(self, name: str) -> bool:
         """Return whether the trainer trains a parameter; a group of its optimizer may freeze it."""
-        status = library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(abi.Tensor()))
-        if status != abi.NOT_FOUND:
-            check(status)
-        return bool(status == abi.OK)
+        if name not in self.known:
+            view = ctypes.byref(abi.Tensor())
+            status = library.denpa_trainer_gradient(self.handle.pointer, c_text(name), view)
+            if status != abi.NOT_FOUND:
+                check(status)
+            self.known[name] = bool(status == abi.OK)
+        return self.known[name]
 
     def gradient(self, name: str) -> Array:
         """Return the gradient of a parameter, as an array that refers to the trainer's memory."""
-        tensor = abi.Tensor()
-        check(library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(tensor)))
-        return Memory(tensor, self.handle).array()
+        if name not in self.views:
+            tensor = abi.Tensor()
+            check(library.denpa_trainer_gradient(self.handle.pointer, c_text(name), ctypes.byref(tensor)))
+            self.views[name] = Memory(tensor, self.handle).array()
+        return self.views[name].view()

@@ -14,7 +14,7 @@ from ._trainer import Trainer
 from ._weights import Weights
 
 ROOM = 128  # rows that a trainer has room for at first; larger batches make it grow
-KEPT = 4  # trainers without optimizer that are cached, one for each loss
+KEPT = 6  # trainers without optimizer that are cached, one or two for each loss
 
 # Keyed by address; addresses are reused after deletion. A WeakSet would run Python code on every deletion,
 # and an interrupt that arrives then would be lost.
@@ -30,10 +30,16 @@ def after_fork() -> None:
     for trainers in [reference() for reference in _alive.values()]:
         if trainers is None:
             continue
-        if trainers.weights.lock.acquire(blocking=False):
-            trainers.weights.lock.release()
-        else:
+        if not all(is_free(lock) for lock in (trainers.weights.turn, trainers.weights.lock)):
             trainers.leave_behind()
+
+
+def is_free(lock: Any) -> bool:
+    """Return whether no other thread holds a lock."""
+    if lock.acquire(blocking=False):
+        lock.release()
+        return True
+    return False
 
 
 if hasattr(os, "register_at_fork"):
@@ -56,6 +62,7 @@ class Trainers:
         self.main: Trainer | None = None
         self.open: Trainer | None = None
         self.others: dict[Any, Trainer] = {}
+        self.repeated: Any = None  # the last call of Derivatives with one of them, for the next one like it
         self.rate: float | None = None  # from the previous main trainer, for the next one
 
     def leave_behind(self) -> None:
@@ -63,7 +70,7 @@ class Trainers:
 
         They are never touched again, not even destroyed.
         """
-        _left_behind.append((self.main, self.open, self.others, self.weights.ahead))
+        _left_behind.append((self.main, self.open, self.others, self.repeated, self.weights.ahead))
         self.drop()
         self.weights.restart()
 
@@ -92,26 +99,44 @@ class Trainers:
             self.rate = None
         return main
 
-    def gradients(self, terms: Terms | None, measured: Measured | None = None) -> Trainer:
-        """Return a trainer without optimizer for this loss, or for the model's outputs if it is None."""
-        key = terms.key if terms else None, measured.key if measured else None
+    def gradients(
+        self, terms: Terms | None, measured: Measured | None = None, inputs: bool = True
+    ) -> Trainer:
+        """Return a trainer without optimizer for this loss, or for the model's outputs if it is None.
+
+        One without gradients of `inputs` is faster.
+        """
+        key = terms.key if terms else None, measured.key if measured else None, inputs
         found = self.others.get(key)
         if found is None:
             if len(self.others) >= KEPT:
                 self.others.pop(next(iter(self.others)))
-            found = self.others[key] = self.make(terms, None, input_gradients=True, measured=measured)
+            found = self.others[key] = self.make(terms, None, inputs, measured=measured)
         return found
 
-    def open_loop(self, optimizer: Optimizer | None = None) -> Trainer:
-        """Return the open loop's trainer.
+    def open_loop(
+        self, optimizer: Optimizer | None = None, terms: Terms | None = None, inputs: bool = False
+    ) -> Trainer:
+        """Return the open loop's trainer, with an optimizer, with a loss, or with gradients of inputs.
 
-        If there is none yet, or it has another optimizer, a new one is created, which is not yet `open`.
+        If there is none yet, or it has not what is asked for, a new one is created that has this too. It is
+        not yet `open`. It has the gradients of the former one, and with the same optimizer all of its state.
         """
         old = self.open
-        wanted = optimizer or (old.optimizer if old else None)
-        if old is not None and old.fits(None, wanted):
+        if old is None:
+            return self.make(terms, optimizer, input_gradients=inputs)
+        wanted, losses = optimizer or old.optimizer, terms or old.terms
+        if old.fits(losses, wanted) and old.input_gradients >= inputs:
             return old
-        return self.make(None, wanted, input_gradients=True)
+        made = self.make(losses, wanted, input_gradients=inputs or old.input_gradients)
+        if made.fits(losses, old.optimizer):
+            made.resume(old.state())
+        # Without this call, the first backward would overwrite the gradients that are copied below.
+        made.zero_gradients()
+        for name in self.native.trained():
+            if made.trains(name) and old.trains(name):
+                made.gradient(name)[...] = old.gradient(name)
+        return made
 
     # -- what drops them -------------------------------------------------------------------------------------
 
@@ -129,7 +154,8 @@ class Trainers:
 
     def set_trainable(self, name: str, value: bool) -> None:
         """Set whether training changes a parameter or a whole layer, by the engine's names."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.require_idle()
             before = self.native.trained()
             self.native.set_trainable(name, value)
@@ -138,7 +164,8 @@ class Trainers:
 
     def initialize(self, seed: int) -> None:
         """Initialize all parameters anew, and the trainers with them."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.require_idle()
             self.weights.publish()
             self.native.initialize(seed)

@@ -25,7 +25,8 @@ class Training:
 
     def compile(self, loss: Any, optimizer: Any, metrics: Any) -> None:
         """Replace the settings; the main trainer begins anew."""
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.require_idle()
             self.settings.compile(loss, optimizer, metrics)
             self.trainers.afresh()
@@ -44,11 +45,12 @@ class Training:
         former = trainers.main, trainers.rate
         given, trainer, steps = (settings.loss, settings.optimizer), None, 0
         try:
-            if afresh and optimizer is not None:
-                trainers.afresh()
-            trainer = trainers.training(terms, found, settings.measured(terms))
-            steps = trainer.step_count
-            settings.loss, settings.optimizer = terms, found
+            with self.weights.lock:
+                if afresh and optimizer is not None:
+                    trainers.afresh()
+                trainer = trainers.training(terms, found, settings.measured(terms))
+                steps = trainer.step_count
+                settings.loss, settings.optimizer = terms, found
             yield trainer, terms
         except BaseException:
             if trainer is None or trainer.step_count == steps:
@@ -59,7 +61,11 @@ class Training:
     @property
     def main(self) -> Trainer:
         """The main trainer, of a network that was compiled or trained."""
-        with self.weights.lock:
+        main = self.trainers.main
+        if main is not None:
+            return main
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             self.weights.native.require_open()
             if self.trainers.main is None:
                 loss, optimizer = self.settings.for_training()
@@ -102,9 +108,9 @@ class Training:
         trainer = self.trainers.main
         if trainer is not None and loss is None and optimizer is None and sample_weight is None:
             step = trainer.prepared
-            if step is not None and step.fits(x, t):
-                weights = self.weights
-                with weights.lock:
+            weights: Any = self.weights
+            if step is not None and step.fits(x, t) and not weights.lock._is_owned():
+                with weights.turn, weights.lock:
                     if trainer is self.trainers.main and not weights.fitting:
                         if weights.ahead is not trainer or weights.views.touched:
                             weights.begin(trainer, learns=True)
@@ -117,7 +123,8 @@ class Training:
     def _train_batch(self, x: Any, t: Any, loss: Any, optimizer: Any, sample_weight: Any) -> float:
         self.weights.native.require_open()
         batch = self.ports.arrange(x)
-        with self.weights.lock:
+        self.weights.require_turn()
+        with self.weights.turn, self.weights.lock:
             with self.using(loss, optimizer) as (trainer, terms):
                 targets = targets_of(t, terms.names, batch.single)
                 targets += weights_of(sample_weight, terms, batch.single)

@@ -3,12 +3,19 @@
 A trainer works on its own copy of the parameters. At any time at most one of them is ahead of the model; it
 is published before anything else reads the weights. While the user holds arrays of parameters, the trainer
 reads them before each step and publishes after it.
+
+Whoever trains or changes the network holds `turn`, and `lock` too while it works; fit holds `turn` alone while
+the engine trains. Whoever computes with the published weights without learning holds `lock` alone, and so does
+not wait for a fit. `turn` is taken before `lock`, never after it.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
+
+from typing import Any
 
 from ._arrays import Array, Memory
 from ._native import NativeModel
@@ -51,18 +58,18 @@ class Views:
         A publication during a prediction in another thread leaves them where older predictions do not look;
         asking for a view waits for those.
         """
-        for name, reference in self.alive.items():
+        for name, reference in list(self.alive.items()):  # another thread may ask for one meanwhile
             if reference() is not None:
                 native.view(name)
                 return
 
     def looked_at(self) -> bool:
         """Return whether the user still holds an array."""
-        return any(reference() is not None for reference in self.alive.values())
+        return any(reference() is not None for reference in list(self.alive.values()))
 
     def copies(self) -> dict[str, tuple[Array, Array]]:
         """Return the arrays that the user holds, each with a copy of its values."""
-        held = {name: reference() for name, reference in self.alive.items()}
+        held = {name: reference() for name, reference in list(self.alive.items())}
         arrays = {name: memory.array() for name, memory in held.items() if memory is not None}
         return {name: (array, array.copy()) for name, array in arrays.items()}
 
@@ -77,8 +84,10 @@ class Weights:
 
     def restart(self) -> None:
         """Begin with the weights that were published last, as if no trainer had ever been there."""
-        self.lock = threading.RLock()  # held by whoever trains or changes the network
+        self.turn = threading.RLock()
+        self.lock = threading.RLock()
         self.ahead: Trainer | None = None
+        self.versions = itertools.count(1)  # no number is used twice, whatever threads do
         self.version = 0
         self.fitting = False
 
@@ -86,6 +95,18 @@ class Weights:
         """Raise BadState if the network is closed or in fit."""
         self.native.require_open()
         self.refuse_in_fit()
+
+    def require_turn(self) -> None:
+        """Raise BadState in a callback of a call that only reads, before it waits for its turn.
+
+        The thread whose turn it is may be waiting for that call.
+        """
+        is_owned: Any = self.lock, self.turn
+        if is_owned[0]._is_owned() and not is_owned[1]._is_owned():
+            raise BadState(
+                "the network computes without learning in this thread: a callback of that call, a layer or a "
+                "metric, may not change or train it"
+            )
 
     def refuse_in_fit(self) -> None:
         """Raise BadState during fit.
@@ -132,7 +153,7 @@ class Weights:
         next line of Python loses nothing.
         """
         if self.views.touched:
-            self.version += 1
+            self.version = next(self.versions)
             self.views.touched = self.views.looked_at()
         elif self.ahead is not trainer:
             self.publish()
@@ -156,8 +177,7 @@ class Weights:
 
     def published(self, trainer: Trainer) -> None:
         """Record that a trainer's weights are the model's: the others must refresh theirs."""
-        self.version += 1
-        trainer.version = self.version
+        self.version = trainer.version = next(self.versions)
 
     # -- the user's arrays -----------------------------------------------------------------------------------
 
@@ -172,7 +192,8 @@ class Weights:
 
     def set(self, name: str, array: Array) -> None:
         """Copy an array into a parameter."""
-        with self.lock:
+        self.require_turn()
+        with self.turn, self.lock:
             self.require_idle()
             if self.views.is_whole(name, array):
                 return  # p["W1"] -= ... has already written to it
