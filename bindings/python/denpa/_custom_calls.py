@@ -1,0 +1,343 @@
+"""What the engine calls of a layer or loss written in Python.
+
+The methods of a class get copies of the engine's arrays, and what they return is copied: nothing that they keep
+or change is the engine's. A layer without rows is not computed if its rows are independent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import threading
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from . import _abi as abi
+from ._arrays import CODES, DTYPES, Array, Memory, set_shape
+from ._call import kept
+from ._custom_schema import Parameter, decoded
+from .errors import BadState, DenpaError, InvalidArgument, NotFinite, ShapeError, TypeMismatch
+
+MESSAGE = 480  # bytes of a message: the engine keeps 511
+
+
+class Instance:
+    """A layer with its attributes: an object of the user's class, and what is known of its inputs."""
+
+    def __init__(self, user: Any) -> None:
+        self.user = user
+        self.batched: tuple[bool, ...] = ()
+        self.saved_dtypes: list[np.dtype[Any]] = []
+        self.states: set[str] = set()  # the parameters that forward may change
+        self.written: dict[str, list[Any]] = {}  # what descriptions of parameters point to
+
+
+class Draw:
+    """Returns uniform random numbers in [0, 1), the same in backward as in the forward before it."""
+
+    def __init__(self, pointer: Any) -> None:
+        self.pointer = pointer
+
+    def __call__(self, shape: Any, stream: int = 0) -> Array:
+        if self.pointer is None:
+            raise BadState("random numbers are drawn during the call that they were given to")
+        numbers = np.empty(shape, "float64")
+        if numbers.size:
+            place = numbers.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+            self.pointer.contents.host.contents.random(self.pointer, stream, 0, numbers.size, place)
+        return numbers
+
+
+def constant(shape: Any, stream: int = 0) -> Array:
+    """Take the place of random numbers where only shapes are asked for."""
+    return np.full(shape, 0.5)
+
+
+def is_lost(array: Array, infinite: bool) -> bool:
+    """Return whether an array has NaN, or infinite elements too."""
+    if not array.size or array.dtype.kind != "f":
+        return False
+    with np.errstate(invalid="ignore"):
+        ends = (array.min(), array.max())  # NaN if there is any
+    return bool(np.isnan(ends[0]) or (infinite and np.isinf(ends).any()))
+
+
+def copy_of(tensor: Any) -> Array:
+    return Memory(tensor.contents, None).array().copy()
+
+
+class Calls:
+    """The functions that the engine is given. `plan` describes the class, which may be replaced by a newer one."""
+
+    def __init__(self, plan: Any) -> None:
+        self.plan = plan
+        self.instances: dict[int, Instance] = {}
+        self.numbers = itertools.count(1)
+        self.active = threading.local()
+
+    def reported(self, method: str, function: Callable[..., None]) -> Callable[..., int]:
+        """Wrap a function whose first argument is the host or the call: its exceptions are kept and reported."""
+
+        def call(place: Any, *arguments: Any) -> int:
+            try:
+                function(place, *arguments)
+            except BaseException as error:
+                said = str(error) if isinstance(error, DenpaError) else f"{type(error).__name__}: {error}"
+                text = f"{method}: {said}".encode()[:MESSAGE].decode("utf-8", "ignore")
+                kept.keep(error, text)
+                host = place.contents.host if hasattr(place.contents, "host") else place
+                status = error.status if isinstance(error, DenpaError) else 0
+                return int(host.contents.fail(host, status or abi.LAYER_FAILED, text.encode()))
+            return abi.OK
+
+        return call
+
+    # -- instances and shapes ----------------------------------------------------------------------------------
+
+    def create(self, host: Any, user_data: Any, attributes: Any, instance: Any) -> None:
+        number = next(self.numbers)
+        self.instances[number] = Instance(self.plan.make(decoded(attributes, self.plan.schemas)))
+        instance[0] = number
+
+    def destroy(self, user_data: Any, instance: Any) -> None:
+        self.instances.pop(instance, None)
+
+    def infer_shape(self, host: Any, user_data: Any, instance: Any, inputs: Any, outputs: Any) -> None:
+        plan, own = self.plan, self.instances[instance]
+        given = [inputs[i].contents for i in range(len(plan.inputs))]
+        symbolic = [bool(t.rank and t.dim[0] == abi.BATCH) for t in given]
+        if any(symbolic) or not own.batched:
+            own.batched = tuple(symbolic)
+        shapes = self.output_shapes(own, given)
+        floats = [t.dtype for t in given if DTYPES[t.dtype].kind == "f"]
+        for number, shape in enumerate(shapes):
+            tensor = outputs[number].contents
+            tensor.dtype = floats[0] if floats else CODES[plan.dtypes[0]]
+            set_shape(tensor, shape)
+
+    def output_shapes(self, own: Instance, given: Sequence[abi.Tensor]) -> list[tuple[int, ...]]:
+        """Return the shapes of the outputs, with the batch as it is in the inputs."""
+        plan = self.plan
+        batched = [t.dim[0] for t, is_batched in zip(given, own.batched) if is_batched]
+        if hasattr(own.user, "output_shape"):
+            found = own.user.output_shape(*self.samples(own, given))
+            shapes = [found] if plan.outputs == 1 else list(found)
+            if len(shapes) != plan.outputs or not all(isinstance(s, (tuple, list)) for s in shapes):
+                raise ShapeError(
+                    f"{plan.kind}: output_shape returned {found!r}, expected the shape of "
+                    + ("the output" if plan.outputs == 1 else f"each of the {plan.outputs} outputs")
+                    + ", as a tuple without the batch"
+                )
+            return [(*batched[:1], *map(int, shape)) for shape in shapes]
+        if any(abi.ANY in t.dim[: t.rank] for t in given):
+            raise ShapeError(
+                f"{plan.kind}: an input has an open extent: the layer needs a method output_shape"
+            )
+        found = self.tried(own, given)[0]
+        return [tuple(self.extent(e, batched) for e in shape) for shape in found]
+
+    @staticmethod
+    def extent(affine: tuple[int, int], batched: Sequence[int]) -> int:
+        """Return an extent that is slope·rows + rest; `batched` begins with the rows, which may be unknown."""
+        slope, rest = affine
+        if slope and batched and batched[0] == abi.BATCH:
+            if slope == 1 and not rest:
+                return abi.BATCH
+            raise ShapeError(
+                "the output has an extent that depends on the number of rows and is not that number: "
+                f"{slope} x rows + {rest}"
+            )
+        return slope * (batched[0] if batched else 0) + rest
+
+    def samples(self, own: Instance, given: Sequence[abi.Tensor]) -> list[tuple[int | None, ...]]:
+        """Return the shapes of inputs without the batch; an open extent is None."""
+        shapes = [tuple(None if e == abi.ANY else e for e in t.dim[: t.rank]) for t in given]
+        batched = own.batched or [True] * len(shapes)  # before the graph knows: the inputs of a sample
+        return [shape[1:] if is_batched else shape for shape, is_batched in zip(shapes, batched)]
+
+    def tried(self, own: Instance, given: Sequence[abi.Tensor]) -> tuple[Any, Any, list[Array]]:
+        """Run forward on constants, twice if there is a batch; return how its results depend on the rows.
+
+        These are the shapes of the outputs and of the saved values, each extent as (slope, rest), and the values
+        that would be saved.
+        """
+        plan = self.plan
+        parameters = self.parameters(own, given) if plan.parameters else {}
+        runs = []
+        for rows in (2, 3):
+            inputs = []
+            for tensor, is_batched in zip(given, own.batched):
+                shape = tuple(tensor.dim[: tensor.rank])
+                kind = DTYPES[tensor.dtype]
+                value = 0.5 if kind.kind == "f" else 0
+                inputs.append(np.full((rows, *shape[1:]) if is_batched else shape, value, kind))
+            floats = [x.dtype for x in inputs if x.dtype.kind == "f"]
+            kind = floats[0] if floats else np.dtype("float64")
+            arrays = {name: np.full(p.shape, 0.5, kind) for name, p in parameters.items()}
+            with np.errstate(all="ignore"):
+                outputs, saved = plan.forward(own.user, inputs, arrays, True, constant)
+            runs.append(([x.shape for x in outputs], [x.shape for x in saved], saved))
+        found = []
+        for which in (0, 1):
+            affine = []
+            for small, large in zip(runs[0][which], runs[1][which]):
+                if len(small) != len(large):
+                    raise ShapeError(f"{plan.kind}: forward returned {small} for 2 rows and {large} for 3")
+                affine.append([(b - a, 3 * a - 2 * b) for a, b in zip(small, large)])
+            found.append(affine)
+        return found[0], found[1], runs[0][2]
+
+    def parameters(self, own: Instance, given: Sequence[abi.Tensor]) -> dict[str, Parameter]:
+        """Return what the class says of its parameters, in the order of forward's arguments."""
+        plan = self.plan
+        found = own.user.parameters(*self.samples(own, given))
+        if not isinstance(found, dict) or set(found) != set(plan.parameters):
+            raise InvalidArgument(
+                f"{plan.kind}: parameters returned {found!r}, expected a dict with "
+                + " and ".join(plan.parameters)
+            )
+        listed = {name: found[name] for name in plan.parameters}
+        return {name: p if isinstance(p, Parameter) else Parameter(p) for name, p in listed.items()}
+
+    def parameter(
+        self, host: Any, user_data: Any, instance: Any, inputs: Any, index: int, parameter: Any
+    ) -> None:
+        given = [inputs[i].contents for i in range(len(self.plan.inputs))]
+        name = self.plan.parameters[index]
+        own = self.instances[instance]
+        described = self.parameters(own, given)[name]
+        own.written[name] = described.write(parameter.contents, name)
+        if described.role == "state":
+            own.states.add(name)
+
+    def saved(self, host: Any, user_data: Any, instance: Any, inputs: Any, index: int, tensor: Any) -> None:
+        own = self.instances[instance]
+        given = [inputs[i].contents for i in range(len(self.plan.inputs))]
+        rows = [t.dim[0] for t, is_batched in zip(given, own.batched) if is_batched]
+        _, shapes, values = self.tried(own, given)
+        own.saved_dtypes = [value.dtype for value in values]
+        kind = values[index].dtype
+        tensor.contents.dtype = CODES[np.dtype("uint8") if kind == np.bool_ else kind]
+        set_shape(tensor.contents, tuple(self.extent(e, rows) for e in shapes[index]))
+
+    # -- calls -------------------------------------------------------------------------------------------------
+
+    def enter(self, instance: int, method: str) -> set[int]:
+        """Refuse a call of a layer that this thread is computing already."""
+        active: set[int] = self.active.__dict__.setdefault("now", set())
+        if instance in active:
+            raise BadState(f"{self.plan.kind}: {method} computes with the network that it is a layer of")
+        active.add(instance)
+        return active
+
+    def forward(self, pointer: Any) -> None:
+        call, own = pointer.contents, self.instances[pointer.contents.instance]
+        plan, active = self.plan, self.enter(call.instance, "forward")
+        draw = Draw(pointer)
+        try:
+            places = [Memory(call.outputs[i].contents, None).array() for i in range(plan.outputs)]
+            kept_for_backward = range(plan.saved if call.training else 0)
+            stores = [Memory(call.saved[i].contents, None).array() for i in kept_for_backward]
+            if not call.rows and plan.skips_empty:
+                for array in places + stores:
+                    array[...] = 0
+                return
+            inputs = [copy_of(call.inputs[i]) for i in range(len(plan.inputs))]
+            parameters = {name: copy_of(call.parameters[i]) for i, name in enumerate(plan.parameters)}
+            before = any(is_lost(x, False) for x in inputs)
+            outputs, saved = plan.forward(own.user, inputs, parameters, bool(call.training), draw)
+            for number, (place, value) in enumerate(zip(places, outputs)):
+                floats = any(x.dtype.kind == "f" for x in (*inputs, *parameters.values()))
+                checked(plan.kind, "forward", plan.output_names[number], value, place, floats)
+                if call.training and not before and is_lost(value, False):
+                    raise NotFinite(f"{plan.kind}: forward returned NaN for {plan.output_names[number]}")
+                place[...] = value
+            for number, (store, value) in enumerate(zip(stores, saved)):
+                if value.shape != store.shape:
+                    raise ShapeError(
+                        f"{plan.kind}: forward returned shape {value.shape} for the saved value "
+                        f"{plan.saved_names[number]}, which had {store.shape} when its shape was asked for"
+                    )
+                store[...] = value
+            if call.training:
+                for number, name in enumerate(plan.parameters):
+                    self.write_state(own, call.parameters[number], parameters[name], name)
+        finally:
+            draw.pointer = None
+            active.discard(call.instance)
+
+    def write_state(self, own: Instance, tensor: Any, value: Array, name: str) -> None:
+        """Store what forward has made of a state; no other parameter may have changed."""
+        place = Memory(tensor.contents, None).array()
+        if place.tobytes() == value.tobytes():
+            return
+        if name not in own.states:
+            raise BadState(
+                f'{self.plan.kind}: forward changed the parameter "{name}", which is no state: '
+                'its role is not "state"'
+            )
+        place[...] = value
+
+    def backward(self, pointer: Any) -> None:
+        call, own = pointer.contents, self.instances[pointer.contents.instance]
+        plan, active = self.plan, self.enter(call.instance, "backward")
+        draw = Draw(pointer)
+        try:
+            named = {}
+            for number, name in enumerate(plan.inputs):
+                if name in plan.backward_names:
+                    named[name] = copy_of(call.inputs[number])
+            for number, name in enumerate(plan.output_names):
+                if name in plan.backward_names:
+                    named[name] = copy_of(call.outputs[number])
+            for number, name in enumerate(plan.parameters):
+                named[name] = copy_of(call.parameters[number])
+            douts = [copy_of(call.doutputs[i]) for i in range(plan.outputs)]
+            saved = [
+                copy_of(call.saved[i]).astype(own.saved_dtypes[i], copy=False) for i in range(plan.saved)
+            ]
+            wanted = [call.dinputs[i] for i in range(len(plan.inputs))]
+            wanted += [call.dparameters[i] for i in range(len(plan.parameters))]
+            adds = [call.accumulate_inputs[i] for i in range(len(plan.inputs))]
+            adds += [call.accumulate_parameters[i] for i in range(len(plan.parameters))]
+            if not call.rows and plan.skips_empty:
+                gradients: list[Any] = [None] * len(wanted)
+            else:
+                gradients = plan.backward(own.user, douts, saved, named, draw, [bool(w) for w in wanted])
+            before = any(is_lost(x, True) for x in douts)
+            for tensor, add, name, value in zip(wanted, adds, plan.gradient_names, gradients):
+                if not tensor:
+                    continue
+                place = Memory(tensor.contents, None).array()
+                if value is None and (call.rows or not plan.skips_empty):
+                    raise ShapeError(
+                        f"{plan.kind}: {plan.backward_method} returned None for the gradient of {name}, "
+                        f"expected an array of shape {place.shape}"
+                    )
+                if value is None:
+                    place[...] = place if add else 0
+                    continue
+                checked(plan.kind, plan.backward_method, f"the gradient of {name}", value, place, True)
+                if not before and is_lost(value, True):
+                    raise NotFinite(
+                        f"{plan.kind}: {plan.backward_method} returned NaN or infinity for the gradient of {name}"
+                    )
+                if add:
+                    place += value
+                else:
+                    place[...] = value
+        finally:
+            draw.pointer = None
+            active.discard(call.instance)
+
+
+def checked(kind: str, method: str, label: str, value: Any, place: Array, floats: bool) -> None:
+    """Refuse an array that has another shape or element type than its place."""
+    if value.shape != place.shape:
+        raise ShapeError(f"{kind}: {method} returned shape {value.shape} for {label}, expected {place.shape}")
+    if floats and value.dtype != place.dtype:
+        raise TypeMismatch(
+            f"{kind}: {method} returned {value.dtype} for {label}, expected {place.dtype}, as it was given: "
+            f"compute in the type of the arguments, or return ...astype({place.dtype})"
+        )
