@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import sys
 import threading
 from typing import Any, Callable, Sequence
 
@@ -63,8 +64,34 @@ def is_lost(array: Array, infinite: bool) -> bool:
     return bool(np.isnan(ends[0]) or (infinite and np.isinf(ends).any()))
 
 
-def copy_of(tensor: Any) -> Array:
-    return Memory(tensor.contents, None).array().copy()
+class Shelves:
+    """Arrays for copies of the engine's, used again unless somebody has kept them: new memory is slow."""
+
+    SHAPES = 16  # of which arrays are kept
+
+    def __init__(self) -> None:
+        self.spare: dict[Any, list[Array]] = {}
+
+    def take(self, tensor: Any, lent: list[Array]) -> Array:
+        """Return a copy of a tensor, which is also added to `lent`."""
+        view = Memory(tensor.contents, None).array()
+        try:
+            array = self.spare[view.shape, view.dtype].pop()
+        except (KeyError, IndexError):  # another thread may be faster
+            array = np.empty_like(view)
+        array.flags.writeable = True
+        array[...] = view
+        lent.append(array)
+        return array
+
+    def put(self, lent: list[Array]) -> None:
+        """Take back the arrays that nothing else refers to."""
+        if len(self.spare) > self.SHAPES:
+            self.spare.clear()
+        while lent:
+            array = lent.pop()
+            if sys.getrefcount(array) <= 2:  # the variable, and the argument
+                self.spare.setdefault((array.shape, array.dtype), []).append(array)
 
 
 class Calls:
@@ -75,6 +102,7 @@ class Calls:
         self.instances: dict[int, Instance] = {}
         self.numbers = itertools.count(1)
         self.active = threading.local()
+        self.shelves = Shelves()
 
     def reported(self, method: str, function: Callable[..., None]) -> Callable[..., int]:
         """Wrap a function whose first argument is the host or the call: its exceptions are kept and reported."""
@@ -168,13 +196,14 @@ class Calls:
         for rows in (2, 3):
             inputs = []
             for tensor, is_batched in zip(given, own.batched):
-                shape = tuple(tensor.dim[: tensor.rank])
+                shape: tuple[int, ...] = tuple(tensor.dim[: tensor.rank])
                 kind = DTYPES[tensor.dtype]
                 value = 0.5 if kind.kind == "f" else 0
-                inputs.append(np.full((rows, *shape[1:]) if is_batched else shape, value, kind))
+                shape = (rows, *shape[1:]) if is_batched else shape
+                inputs.append(np.full(shape, value, kind))
             floats = [x.dtype for x in inputs if x.dtype.kind == "f"]
             kind = floats[0] if floats else np.dtype("float64")
-            arrays = {name: np.full(p.shape, 0.5, kind) for name, p in parameters.items()}
+            arrays = {name: np.full(p.extents, 0.5, kind) for name, p in parameters.items()}
             with np.errstate(all="ignore"):
                 outputs, saved = plan.forward(own.user, inputs, arrays, True, constant)
             runs.append(([x.shape for x in outputs], [x.shape for x in saved], saved))
@@ -223,113 +252,102 @@ class Calls:
 
     # -- calls -------------------------------------------------------------------------------------------------
 
-    def enter(self, instance: int, method: str) -> set[int]:
-        """Refuse a call of a layer that this thread is computing already."""
+    def forward(self, pointer: Any) -> None:
+        self.within(pointer, "forward", self.compute)
+
+    def backward(self, pointer: Any) -> None:
+        self.within(pointer, self.plan.backward_method, self.differentiate)
+
+    def within(self, pointer: Any, method: str, function: Callable[..., None]) -> None:
+        """Run a call, unless this thread is computing the same layer already."""
+        call, lent, draw = pointer.contents, [], Draw(pointer)  # type: ignore[var-annotated]
+        instance: int = call.instance
         active: set[int] = self.active.__dict__.setdefault("now", set())
         if instance in active:
             raise BadState(f"{self.plan.kind}: {method} computes with the network that it is a layer of")
         active.add(instance)
-        return active
-
-    def forward(self, pointer: Any) -> None:
-        call, own = pointer.contents, self.instances[pointer.contents.instance]
-        plan, active = self.plan, self.enter(call.instance, "forward")
-        draw = Draw(pointer)
         try:
-            places = [Memory(call.outputs[i].contents, None).array() for i in range(plan.outputs)]
-            kept_for_backward = range(plan.saved if call.training else 0)
-            stores = [Memory(call.saved[i].contents, None).array() for i in kept_for_backward]
-            if not call.rows and plan.skips_empty:
-                for array in places + stores:
-                    array[...] = 0
-                return
-            inputs = [copy_of(call.inputs[i]) for i in range(len(plan.inputs))]
-            parameters = {name: copy_of(call.parameters[i]) for i, name in enumerate(plan.parameters)}
-            before = any(is_lost(x, False) for x in inputs)
-            outputs, saved = plan.forward(own.user, inputs, parameters, bool(call.training), draw)
-            for number, (place, value) in enumerate(zip(places, outputs)):
-                floats = any(x.dtype.kind == "f" for x in (*inputs, *parameters.values()))
-                checked(plan.kind, "forward", plan.output_names[number], value, place, floats)
-                if call.training and not before and is_lost(value, False):
-                    raise NotFinite(f"{plan.kind}: forward returned NaN for {plan.output_names[number]}")
-                place[...] = value
-            for number, (store, value) in enumerate(zip(stores, saved)):
-                if value.shape != store.shape:
-                    raise ShapeError(
-                        f"{plan.kind}: forward returned shape {value.shape} for the saved value "
-                        f"{plan.saved_names[number]}, which had {store.shape} when its shape was asked for"
-                    )
-                store[...] = value
-            if call.training:
-                for number, name in enumerate(plan.parameters):
-                    self.write_state(own, call.parameters[number], parameters[name], name)
+            function(call, self.instances[instance], lent, draw)
+            self.shelves.put(lent)
         finally:
             draw.pointer = None
-            active.discard(call.instance)
+            active.discard(instance)
 
-    def write_state(self, own: Instance, tensor: Any, value: Array, name: str) -> None:
-        """Store what forward has made of a state; no other parameter may have changed."""
-        place = Memory(tensor.contents, None).array()
-        if place.tobytes() == value.tobytes():
+    def compute(self, call: abi.Call, own: Instance, lent: list[Array], draw: Draw) -> None:
+        plan, take = self.plan, self.shelves.take
+        places = [Memory(call.outputs[i].contents, None).array() for i in range(plan.outputs)]
+        count = plan.saved if call.training else 0
+        stores = [Memory(call.saved[i].contents, None).array() for i in range(count)]
+        if not call.rows and plan.skips_empty:
+            for array in places + stores:
+                array[...] = 0
             return
-        if name not in own.states:
-            raise BadState(
-                f'{self.plan.kind}: forward changed the parameter "{name}", which is no state: '
-                'its role is not "state"'
-            )
-        place[...] = value
-
-    def backward(self, pointer: Any) -> None:
-        call, own = pointer.contents, self.instances[pointer.contents.instance]
-        plan, active = self.plan, self.enter(call.instance, "backward")
-        draw = Draw(pointer)
-        try:
-            named = {}
-            for number, name in enumerate(plan.inputs):
-                if name in plan.backward_names:
-                    named[name] = copy_of(call.inputs[number])
-            for number, name in enumerate(plan.output_names):
-                if name in plan.backward_names:
-                    named[name] = copy_of(call.outputs[number])
+        inputs = [take(call.inputs[i], lent) for i in range(len(plan.inputs))]
+        parameters = {name: take(call.parameters[i], lent) for i, name in enumerate(plan.parameters)}
+        for name, array in parameters.items():
+            array.flags.writeable = name in own.states
+        before = any(is_lost(x, False) for x in inputs)
+        outputs, saved = plan.forward(own.user, inputs, parameters, bool(call.training), draw)
+        floats = any(x.dtype.kind == "f" for x in (*inputs, *parameters.values()))
+        for name, place, value in zip(plan.output_names, places, outputs):
+            checked(plan.kind, "forward", name, value, place, floats)
+            if call.training and not before and is_lost(value, False):
+                raise NotFinite(f"{plan.kind}: forward returned NaN for {name}")
+            place[...] = value
+        for name, store, value in zip(plan.saved_names, stores, saved):
+            if value.shape != store.shape:
+                raise ShapeError(
+                    f"{plan.kind}: forward returned shape {value.shape} for {name}, which is saved, and "
+                    f"{store.shape} when its shape was asked for"
+                )
+            store[...] = value
+        if call.training:
             for number, name in enumerate(plan.parameters):
-                named[name] = copy_of(call.parameters[number])
-            douts = [copy_of(call.doutputs[i]) for i in range(plan.outputs)]
-            saved = [
-                copy_of(call.saved[i]).astype(own.saved_dtypes[i], copy=False) for i in range(plan.saved)
-            ]
-            wanted = [call.dinputs[i] for i in range(len(plan.inputs))]
-            wanted += [call.dparameters[i] for i in range(len(plan.parameters))]
-            adds = [call.accumulate_inputs[i] for i in range(len(plan.inputs))]
-            adds += [call.accumulate_parameters[i] for i in range(len(plan.parameters))]
-            if not call.rows and plan.skips_empty:
-                gradients: list[Any] = [None] * len(wanted)
+                if name in own.states:
+                    Memory(call.parameters[number].contents, None).array()[...] = parameters[name]
+
+    def differentiate(self, call: abi.Call, own: Instance, lent: list[Array], draw: Draw) -> None:
+        plan, take = self.plan, self.shelves.take
+        inputs, outputs = range(len(plan.inputs)), range(plan.outputs)
+        named = {
+            n: take(call.inputs[i], lent) for i, n in zip(inputs, plan.inputs) if n in plan.backward_names
+        }
+        for number, name in enumerate(plan.output_names):
+            if name in plan.backward_names:
+                named[name] = take(call.outputs[number], lent)
+        for number, name in enumerate(plan.parameters):
+            if name in plan.backward_names:
+                named[name] = take(call.parameters[number], lent)
+        wanted = [call.dinputs[i] for i in inputs]
+        wanted += [call.dparameters[i] for i in range(len(plan.parameters))]
+        adds = [call.accumulate_inputs[i] for i in inputs]
+        adds += [call.accumulate_parameters[i] for i in range(len(plan.parameters))]
+        places = [Memory(tensor.contents, None).array() if tensor else None for tensor in wanted]
+        if not call.rows and plan.skips_empty:
+            for place, add in zip(places, adds):
+                if place is not None and not add:
+                    place[...] = 0
+            return
+        douts = [take(call.doutputs[i], lent) for i in outputs]
+        saved = [take(call.saved[i], lent).astype(d, copy=False) for i, d in enumerate(own.saved_dtypes)]
+        before = any(is_lost(x, True) for x in douts)
+        gradients = plan.backward(own.user, douts, saved, named, draw, [bool(tensor) for tensor in wanted])
+        method = plan.backward_method
+        for place, add, name, value in zip(places, adds, plan.gradient_names, gradients):
+            if place is None:
+                continue
+            if value is None:
+                raise ShapeError(
+                    f"{plan.kind}: {method} returned None for the gradient of {name}, "
+                    f"expected an array of shape {place.shape}"
+                )
+            checked(plan.kind, method, f"the gradient of {name}", value, place, True)
+            if not before and is_lost(value, True):
+                raise NotFinite(f"{plan.kind}: {method} returned NaN or infinity for the gradient of {name}")
+            if add:
+                place += value
             else:
-                gradients = plan.backward(own.user, douts, saved, named, draw, [bool(w) for w in wanted])
-            before = any(is_lost(x, True) for x in douts)
-            for tensor, add, name, value in zip(wanted, adds, plan.gradient_names, gradients):
-                if not tensor:
-                    continue
-                place = Memory(tensor.contents, None).array()
-                if value is None and (call.rows or not plan.skips_empty):
-                    raise ShapeError(
-                        f"{plan.kind}: {plan.backward_method} returned None for the gradient of {name}, "
-                        f"expected an array of shape {place.shape}"
-                    )
-                if value is None:
-                    place[...] = place if add else 0
-                    continue
-                checked(plan.kind, plan.backward_method, f"the gradient of {name}", value, place, True)
-                if not before and is_lost(value, True):
-                    raise NotFinite(
-                        f"{plan.kind}: {plan.backward_method} returned NaN or infinity for the gradient of {name}"
-                    )
-                if add:
-                    place += value
-                else:
-                    place[...] = value
-        finally:
-            draw.pointer = None
-            active.discard(call.instance)
+                place[...] = value
 
 
 def checked(kind: str, method: str, label: str, value: Any, place: Array, floats: bool) -> None:

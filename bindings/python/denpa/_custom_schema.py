@@ -30,8 +30,9 @@ class Parameter:
     ROLES = {"trained": abi.TRAINED, "frozen": abi.FROZEN, "state": abi.STATE}
 
     def __init__(self, shape: Any, initializer: Any = "zeros", role: str = "trained") -> None:
-        self.shape = sample_shape(shape, "a parameter's shape")
-        if None in self.shape:
+        given = sample_shape(shape, "a parameter's shape")
+        self.extents = tuple(extent for extent in given if extent is not None)
+        if self.extents != given:
             raise InvalidArgument(f"a parameter's shape has no open extents, got {shape!r}")
         if role not in self.ROLES:
             raise InvalidArgument(f'the role of a parameter is "trained", "frozen" or "state", got {role!r}')
@@ -41,8 +42,8 @@ class Parameter:
     def write(self, entry: abi.Parameter, name: str) -> list[Any]:
         """Describe the parameter for the engine. Returns what has to live as long as the description."""
         label = c_text(name)
-        entry.name, entry.role, entry.rank = label, self.ROLES[self.role], len(self.shape)
-        entry.dim = (ctypes.c_int64 * abi.MAX_RANK)(*self.shape)
+        entry.name, entry.role, entry.rank = label, self.ROLES[self.role], len(self.extents)
+        entry.dim = (ctypes.c_int64 * abi.MAX_RANK)(*self.extents)
         if isinstance(self.initializer, str):
             kind: bytes = c_text(self.initializer)
             entry.initializer = kind
