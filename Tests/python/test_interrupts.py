@@ -83,6 +83,35 @@ def test_no_strike_is_lost(deeds):
     assert out.split() == [str(STRIKES), "0"]
 
 
+MINE = """
+    import numpy as np
+    import denpa as dp
+
+    @dp.custom_layer("tests.twice")
+    class Twice:
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, dy):
+            return 2 * dy
+
+    net = dp.Sequential([dp.Dense(300), dp.Dense(300), Twice(), dp.Dense(300), dp.Dense(2)], (300,))
+    many, two = np.ones((64, 300), "float32"), np.ones((64, 2), "float32")
+    expected, gradient = net.predict(many), net.gradients(many, two, loss="mse")["dense_1.W"]
+
+    def deed():
+        assert (net.predict(many) == expected).all()
+        assert (net.gradients(many, two, loss="mse")["dense_1.W"] == gradient).all()
+"""
+
+
+def test_no_strike_is_lost_in_a_layer_of_ones_own():
+    """A signal that arrives while the engine computes strikes at the first instruction of the layer's code."""
+    program = textwrap.dedent(MINE) + textwrap.dedent(MANY.replace("{strikes}", "300"))
+    start, end = program.index("    net = dp.Sequential([dp.Dense(2)], (3,))"), program.index("\nthread = ")
+    assert run(program[:start] + "    deed()\n" + program[end:].replace("{strikes}", "300")).split() == ["300", "0"]
+
+
 def test_a_gradient_check_ends():
     out = run("""
         import os, signal, threading, time

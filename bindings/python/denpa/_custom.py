@@ -43,7 +43,6 @@ def description(plan: Plan, calls: Calls) -> list[Any]:
 
     functions = {
         "create": calls.reported("__init__", calls.create),
-        "destroy": calls.destroy,
         "forward": step("forward", calls.forward),
     }
     if plan.role == abi.LAYER:
@@ -54,7 +53,9 @@ def description(plan: Plan, calls: Calls) -> list[Any]:
         functions["backward"] = step(plan.backward_method, calls.backward)
     for name, function in functions.items():
         setattr(layer, name, FUNCTIONS[name](function))
-    return [layer, keep, functions]
+    destroy = calls.destroy
+    layer.destroy = ctypes.cast(destroy, FUNCTIONS["destroy"])
+    return [layer, keep, functions, destroy]
 
 
 def register(plan: Plan, proof: Any) -> Any:
@@ -74,9 +75,9 @@ def register(plan: Plan, proof: Any) -> Any:
         _registered[plan.kind] = calls
         _registry.refresh()
     made = classes[plan.category][plan.kind]
-    doc = inspect.getdoc(plan.made)
-    if doc:
-        made.__doc__ = _registry.documentation({**made.entry, "doc": doc}, made.schemas)
+    rest = inspect.getdoc(plan.made) or ""
+    entry = {**made.entry, "doc": rest.partition("\n\n")[2]}
+    made.__doc__ = _registry.documentation(entry, made.schemas)
     return made
 
 

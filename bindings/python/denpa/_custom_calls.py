@@ -100,6 +100,7 @@ class Calls:
     def __init__(self, plan: Any) -> None:
         self.plan = plan
         self.instances: dict[int, Instance] = {}
+        self.dead: list[int] = []
         self.numbers = itertools.count(1)
         self.active = threading.local()
         self.shelves = Shelves()
@@ -124,12 +125,20 @@ class Calls:
     # -- instances and shapes ----------------------------------------------------------------------------------
 
     def create(self, host: Any, user_data: Any, attributes: Any, instance: Any) -> None:
+        while self.dead:
+            self.instances.pop(self.dead.pop(), None)
         number = next(self.numbers)
         self.instances[number] = Instance(self.plan.make(decoded(attributes, self.plan.schemas)))
         instance[0] = number
 
-    def destroy(self, user_data: Any, instance: Any) -> None:
-        self.instances.pop(instance, None)
+    @property
+    def destroy(self) -> Any:
+        """The function that is called for an instance that is not used any more, with user_data, which is 0.
+
+        It runs in any thread, when objects are deleted, and until the process ends: so no code of Python does,
+        and the instance is only listed, as list.insert(0, instance).
+        """
+        return ctypes.CFUNCTYPE(None, ctypes.c_size_t, ctypes.c_size_t)(self.dead.insert)
 
     def infer_shape(self, host: Any, user_data: Any, instance: Any, inputs: Any, outputs: Any) -> None:
         plan, own = self.plan, self.instances[instance]
@@ -158,10 +167,6 @@ class Calls:
                     + ", as a tuple without the batch"
                 )
             return [(*batched[:1], *map(int, shape)) for shape in shapes]
-        if any(abi.ANY in t.dim[: t.rank] for t in given):
-            raise ShapeError(
-                f"{plan.kind}: an input has an open extent: the layer needs a method output_shape"
-            )
         found = self.tried(own, given)[0]
         return [tuple(self.extent(e, batched) for e in shape) for shape in found]
 
@@ -178,9 +183,9 @@ class Calls:
             )
         return slope * (batched[0] if batched else 0) + rest
 
-    def samples(self, own: Instance, given: Sequence[abi.Tensor]) -> list[tuple[int | None, ...]]:
-        """Return the shapes of inputs without the batch; an open extent is None."""
-        shapes = [tuple(None if e == abi.ANY else e for e in t.dim[: t.rank]) for t in given]
+    def samples(self, own: Instance, given: Sequence[abi.Tensor]) -> list[tuple[int, ...]]:
+        """Return the shapes of inputs without the batch. The engine tries some extents for open ones."""
+        shapes: list[tuple[int, ...]] = [tuple(t.dim[: t.rank]) for t in given]
         batched = own.batched or [True] * len(shapes)  # before the graph knows: the inputs of a sample
         return [shape[1:] if is_batched else shape for shape, is_batched in zip(shapes, batched)]
 
