@@ -270,13 +270,13 @@ class Calls:
         active: set[int] = self.active.__dict__.setdefault("now", set())
         if instance in active:
             raise BadState(f"{self.plan.kind}: {method} computes with the network that it is a layer of")
-        active.add(instance)
         try:
+            active.add(instance)
             function(call, self.instances[instance], lent, draw)
             self.shelves.put(lent)
         finally:
+            active.discard(instance)  # first: an interrupt may come after any call
             draw.pointer = None
-            active.discard(instance)
 
     def compute(self, call: abi.Call, own: Instance, lent: list[Array], draw: Draw) -> None:
         plan, take = self.plan, self.shelves.take

@@ -74,6 +74,7 @@ def shielded(function: Callable[[Any], int], note: Callable[[BaseException], Non
             return
         except BaseException as error:
             note(error)
+            prepare()  # an interrupt may have come before the other one
         yield answer
 
     def prepare() -> None:
