@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from typing import Any
 
 from ._arrays import Array, Memory
 from ._native import NativeModel
@@ -77,7 +78,7 @@ class Weights:
 
     def restart(self) -> None:
         """Begin with the weights that were published last, as if no trainer had ever been there."""
-        self.lock = threading.RLock()  # held by whoever trains or changes the network
+        self.lock: Any = threading.RLock()  # held by whoever trains or changes the network
         self.ahead: Trainer | None = None
         self.version = 0
         self.fitting = False
