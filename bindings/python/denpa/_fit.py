@@ -118,8 +118,13 @@ class Run:
         self.weights.refuse_writes(copies)
 
     def call_source(self, source: Source, wanted: Any) -> None:
+        def following(inputs: Any, targets: Any) -> int:
+            # The engine reports progress by the clock: there may have been no call of it since then.
+            is_over = self.stops or self.interrupts.struck
+            return abi.STOPPED if is_over else source.next(inputs, targets)
+
         take, rewind = (
-            abi.NextCallback(self.guarded(source.next)),
+            abi.NextCallback(self.guarded(following)),
             abi.RewindCallback(self.guarded(source.rewind)),
         )
         self.call("denpa_fit_source", take, rewind, None, wanted)
