@@ -112,6 +112,32 @@ def test_no_strike_is_lost_in_a_layer_of_ones_own():
     assert run(program[:start] + "    deed()\n" + program[end:].replace("{strikes}", "300")).split() == ["300", "0"]
 
 
+@pytest.mark.parametrize("prefetch", [False, True])
+def test_a_fit_from_an_iterable_ends(prefetch):
+    out = run(f"""
+        import os, signal, threading, time
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        import numpy as np
+        import denpa as dp
+        net = dp.Sequential([dp.Dense(2)], (4,))
+        net.compile("mse", "sgd")
+
+        def batches():
+            for number in range(1000):
+                if number == 5:
+                    os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)
+                yield np.ones((3, 4)), np.ones((3, 2))
+
+        try:
+            net.fit(batches(), prefetch={prefetch})
+        except KeyboardInterrupt:
+            print(net.step_count, threading.active_count())
+    """)
+    steps, threads = map(int, out.split())
+    assert threads == 1 and steps in ((5, 6) if prefetch else (6,))
+
+
 def test_a_gradient_check_ends():
     out = run("""
         import os, signal, threading, time

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 import tracemalloc
@@ -365,38 +362,3 @@ def test_nothing_keeps_the_network_alive(data):
         assert gone() is None
     finally:
         gc.enable()
-
-
-PROGRAM = """
-    import os, signal, threading, time
-    import numpy as np
-    import denpa as dp
-
-    net = dp.Sequential([dp.Dense(2)], (4,))
-    net.compile("mse", "sgd")
-
-    def batches():
-        number = 0
-        while True:
-            number += 1
-            if number == 5:
-                os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.01)
-            yield np.ones((3, 4)), np.ones((3, 2))
-
-    for prefetch in (False, True):
-        try:
-            net.fit(batches(), steps_per_epoch=1000, prefetch=prefetch)
-        except KeyboardInterrupt:
-            print(net.step_count, threading.active_count())
-"""
-
-
-def test_ctrl_c():
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM)], capture_output=True, text=True, timeout=60
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    (without, one), (both, other) = (map(int, line.split()) for line in done.stdout.splitlines())
-    assert one == other == 1
-    assert without == 5 and 4 <= both - without <= 5  # the fifth batch was due or not
