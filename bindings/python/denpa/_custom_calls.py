@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import math
 import sys
 import threading
 from typing import Any, Callable, Sequence
@@ -59,9 +60,10 @@ def is_lost(array: Array, infinite: bool) -> bool:
     """Return whether an array has NaN, or infinite elements too."""
     if not array.size or array.dtype.kind != "f":
         return False
-    with np.errstate(invalid="ignore"):
-        ends = (array.min(), array.max())  # NaN if there is any
-    return bool(np.isnan(ends[0]) or (infinite and np.isinf(ends).any()))
+    lowest = float(np.minimum.reduce(array, axis=None))  # NaN if there is any
+    if math.isnan(lowest):
+        return True
+    return infinite and (math.isinf(lowest) or math.isinf(float(np.maximum.reduce(array, axis=None))))
 
 
 class Shelves:
