@@ -87,6 +87,34 @@ def test_an_exception_is_the_one_that_the_caller_sees(behaving, data, which, dee
         behaving.predict(x[:, :2])
 
 
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    "error", [Mine("x" * 5000), Mine("é" * 5000), Mine("a\0b"), Mine("\ud800"), Mine("%s\n"), Mute()]
+)
+def test_exceptions_with_odd_texts(behaving, data, error):
+    def fail(x):
+        raise error
+
+    Behaviour.now = in_method("forward", fail)
+    with pytest.raises(type(error)) as caught:
+        behaving.predict(data[0])
+    assert caught.value is error
+
+
+def test_an_exception_in_the_proof_is_its_cause():
+    class Fails:
+        def forward(self, x):
+            raise Mine("never")
+
+    with pytest.raises(dp.ProofFailed, match="tests.fails_in_proof.*Mine: never") as caught:
+        layer("tests.fails_in_proof", Fails, proof="load", samples=[dp.Sample((3,))])
+    assert isinstance(caught.value.__cause__, Mine)
+
+
 @pytest.mark.parametrize("which", ["forward", "backward"])
 @pytest.mark.parametrize(
     ("function", "error", "words"),

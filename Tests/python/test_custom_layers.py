@@ -288,3 +288,30 @@ def test_an_inference_layer_without_backward():
     assert set(np.unique(net.predict(np.eye(2)))) <= {-1.0, 0.0, 1.0}
     with pytest.raises(dp.NotSupported, match="inference only"):
         net.fit(np.eye(2), np.eye(2), loss="mse")
+
+
+def test_class_numbers_alone(rng):
+    @dp.custom_layer("tests.one_hot", samples=[dp.Sample(np.array([[0], [2], [1]]))])
+    class OneHot:
+        """y = 1 at the class's number"""
+
+        def forward(self, x):
+            return np.eye(4)[x[:, 0]]
+
+        def backward(self, dy):
+            return None
+
+    x = dp.Input((1,), dtype="int64")
+    net = dp.Model(x, dp.Dense(2)(OneHot()(x)), seed=1)
+    numbers = rng.integers(0, 4, (6, 1))
+    assert_array_equal(net.predict(numbers), net.parameters["dense_1.W"][numbers[:, 0]])
+    t = rng.normal(size=(6, 2))
+    assert net.check_gradients(numbers, t, loss="mse").passed
+
+
+def test_one_layer_applied_twice_has_one_set_of_parameters(rng):
+    x = rng.normal(size=(5, 3))
+    act, a = Swish(name="act"), dp.Input((3,))
+    net = dp.Model(a, dp.Dense(1)(act(dp.Dense(3)(act(a)))), seed=1)
+    assert [name for name in net.parameters if "beta" in name] == ["act.beta"]
+    assert net.check_gradients(x, x[:, :1], loss="mse", inputs=True).passed

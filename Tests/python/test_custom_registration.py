@@ -61,6 +61,22 @@ def test_a_cell_of_a_notebook_may_be_run_again():
     assert_array_equal(old.predict(x), 2 * x)  # made of the older one
     assert_array_equal(new.predict(x), 3 * x)
 
+    class Training:  # the older one goes on with its own arguments
+        """y = 4 x"""
+
+        def forward(self, z, *, training):
+            return 4 * z
+
+        def backward(self, dz):
+            return 4 * dz
+
+    assert_array_equal(
+        dp.Sequential([layer("tests.scale", Training, proof="load")()], (3,)).predict(x), 4 * x
+    )
+    assert_array_equal(old.predict(x), 2 * x)
+    assert_array_equal(old.forward(x, training=True), 2 * x)
+    assert_array_equal(dp.Sequential([cell(3)()], (3,)).predict(x), 3 * x)
+
     class Wrong:
         def forward(self, x):
             return 5 * x

@@ -21,14 +21,17 @@ from ._call import kept
 from ._custom_schema import Parameter, decoded
 from .errors import BadState, DenpaError, InvalidArgument, NotFinite, ShapeError, TypeMismatch
 
-MESSAGE = 480  # bytes of a message: the engine keeps 511
+MESSAGE = 300  # bytes of a message: the engine adds the node, and keeps 511
 
 
 class Instance:
-    """A layer with its attributes: an object of the user's class, and what is known of its inputs."""
+    """A layer with its attributes: an object of the user's class, and what is known of its inputs.
 
-    def __init__(self, user: Any) -> None:
-        self.user = user
+    A newer class of the same kind has other objects: `plan` describes the class of this one.
+    """
+
+    def __init__(self, user: Any, plan: Any) -> None:
+        self.user, self.plan = user, plan
         self.batched: tuple[bool, ...] = ()
         self.saved_dtypes: list[np.dtype[Any]] = []
         self.states: set[str] = set()  # the parameters that forward may change
@@ -96,6 +99,17 @@ class Shelves:
                 self.spare.setdefault((array.shape, array.dtype), []).append(array)
 
 
+def sentence(method: str, error: BaseException) -> str:
+    """Return what the engine is told of an exception."""
+    try:
+        said = str(error)
+    except Exception:
+        said = "an exception that has no text"
+    name = "" if isinstance(error, DenpaError) else f"{type(error).__name__}: "
+    encoded = f"{method}: {name}{said}".replace("\0", " ").encode("utf-8", "replace")
+    return encoded[:MESSAGE].decode("utf-8", "ignore")
+
+
 class Calls:
     """The functions that the engine is given. `plan` describes the class, which may be replaced by a newer one."""
 
@@ -114,8 +128,7 @@ class Calls:
             try:
                 function(place, *arguments)
             except BaseException as error:
-                said = str(error) if isinstance(error, DenpaError) else f"{type(error).__name__}: {error}"
-                text = f"{method}: {said}".encode()[:MESSAGE].decode("utf-8", "ignore")
+                text = sentence(method, error)
                 kept.keep(error, text)
                 host = place.contents.host if hasattr(place.contents, "host") else place
                 status = error.status if isinstance(error, DenpaError) else 0
@@ -130,7 +143,8 @@ class Calls:
         while self.dead:
             self.instances.pop(self.dead.pop(), None)
         number = next(self.numbers)
-        self.instances[number] = Instance(self.plan.make(decoded(attributes, self.plan.schemas)))
+        plan = self.plan
+        self.instances[number] = Instance(plan.make(decoded(attributes, plan.schemas)), plan)
         instance[0] = number
 
     @property
@@ -143,7 +157,8 @@ class Calls:
         return ctypes.CFUNCTYPE(None, ctypes.c_size_t, ctypes.c_size_t)(self.dead.insert)
 
     def infer_shape(self, host: Any, user_data: Any, instance: Any, inputs: Any, outputs: Any) -> None:
-        plan, own = self.plan, self.instances[instance]
+        own = self.instances[instance]
+        plan = own.plan
         given = [inputs[i].contents for i in range(len(plan.inputs))]
         symbolic = [bool(t.rank and t.dim[0] == abi.BATCH) for t in given]
         if any(symbolic) or not own.batched:
@@ -157,7 +172,7 @@ class Calls:
 
     def output_shapes(self, own: Instance, given: Sequence[abi.Tensor]) -> list[tuple[int, ...]]:
         """Return the shapes of the outputs, with the batch as it is in the inputs."""
-        plan = self.plan
+        plan = own.plan
         batched = [t.dim[0] for t, is_batched in zip(given, own.batched) if is_batched]
         if hasattr(own.user, "output_shape"):
             found = own.user.output_shape(*self.samples(own, given))
@@ -197,7 +212,7 @@ class Calls:
         These are the shapes of the outputs and of the saved values, each extent as (slope, rest), and the values
         that would be saved.
         """
-        plan = self.plan
+        plan = own.plan
         parameters = self.parameters(own, given) if plan.parameters else {}
         runs = []
         for rows in (2, 3):
@@ -226,7 +241,7 @@ class Calls:
 
     def parameters(self, own: Instance, given: Sequence[abi.Tensor]) -> dict[str, Parameter]:
         """Return what the class says of its parameters, in the order of forward's arguments."""
-        plan = self.plan
+        plan = own.plan
         found = own.user.parameters(*self.samples(own, given))
         if not isinstance(found, dict) or set(found) != set(plan.parameters):
             raise InvalidArgument(
@@ -239,9 +254,9 @@ class Calls:
     def parameter(
         self, host: Any, user_data: Any, instance: Any, inputs: Any, index: int, parameter: Any
     ) -> None:
-        given = [inputs[i].contents for i in range(len(self.plan.inputs))]
-        name = self.plan.parameters[index]
         own = self.instances[instance]
+        given = [inputs[i].contents for i in range(len(own.plan.inputs))]
+        name = own.plan.parameters[index]
         described = self.parameters(own, given)[name]
         own.written[name] = described.write(parameter.contents, name)
         if described.role == "state":
@@ -249,7 +264,7 @@ class Calls:
 
     def saved(self, host: Any, user_data: Any, instance: Any, inputs: Any, index: int, tensor: Any) -> None:
         own = self.instances[instance]
-        given = [inputs[i].contents for i in range(len(self.plan.inputs))]
+        given = [inputs[i].contents for i in range(len(own.plan.inputs))]
         rows = [t.dim[0] for t, is_batched in zip(given, own.batched) if is_batched]
         _, shapes, values = self.tried(own, given)
         own.saved_dtypes = [value.dtype for value in values]
@@ -263,7 +278,7 @@ class Calls:
         self.within(pointer, "forward", self.compute)
 
     def backward(self, pointer: Any) -> None:
-        self.within(pointer, self.plan.backward_method, self.differentiate)
+        self.within(pointer, "backward", self.differentiate)
 
     def within(self, pointer: Any, method: str, function: Callable[..., None]) -> None:
         """Run a call, unless this thread is computing the same layer already."""
@@ -281,7 +296,7 @@ class Calls:
             draw.pointer = None
 
     def compute(self, call: abi.Call, own: Instance, lent: list[Array], draw: Draw) -> None:
-        plan, take = self.plan, self.shelves.take
+        plan, take = own.plan, self.shelves.take
         places = [Memory(call.outputs[i].contents, None).array() for i in range(plan.outputs)]
         count = plan.saved if call.training else 0
         stores = [Memory(call.saved[i].contents, None).array() for i in range(count)]
@@ -314,7 +329,7 @@ class Calls:
                     Memory(call.parameters[number].contents, None).array()[...] = parameters[name]
 
     def differentiate(self, call: abi.Call, own: Instance, lent: list[Array], draw: Draw) -> None:
-        plan, take = self.plan, self.shelves.take
+        plan, take = own.plan, self.shelves.take
         inputs, outputs = range(len(plan.inputs)), range(plan.outputs)
         named = {
             n: take(call.inputs[i], lent) for i, n in zip(inputs, plan.inputs) if n in plan.backward_names
