@@ -16,41 +16,35 @@ NOTEBOOK_SECONDS = 0.1  # between two updates of a notebook
 SHOWN = 10  # finished epochs in a notebook
 
 
-class Text:
-    """The parts of a line about an epoch."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.clock = clock
-        self.started = clock()
-
-    def head(self, progress: abi.Progress) -> str:
-        return f"epoch {progress.epoch + 1:>{len(str(progress.epochs))}}/{progress.epochs}"
-
-    def tail(self, logs: dict[str, float]) -> str:
-        numbers = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        return f"{numbers}  {self.clock() - self.started:.1f} s"
-
-    def count(self, progress: abi.Progress, batches: int | None) -> str:
-        """Return how many batches are done, of how many if that is known and right."""
-        if batches is None or progress.batch > batches:
-            return f"{progress.batch} batches"
-        return f"{progress.batch}/{batches}"
+def head(progress: abi.Progress) -> str:
+    return f"epoch {progress.epoch + 1:>{len(str(progress.epochs))}}/{progress.epochs}"
 
 
-class Terminal(Text):
+def tail(logs: dict[str, float], seconds: float) -> str:
+    return "  ".join([*(f"{name} {value:.4f}" for name, value in logs.items()), f"{seconds:.1f} s"])
+
+
+def count_of(progress: abi.Progress, batches: int | None) -> str:
+    """Return how many batches are done, of how many if that is known and right."""
+    if batches is None or progress.batch > batches:
+        return f"{progress.batch} batches"
+    return f"{progress.batch}/{batches}"
+
+
+class Terminal:
     """A line with a bar that is written again and again; the next epoch has the next line."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(clock)
-        self.stream, self.width = stream, 0
+        self.stream, self.clock = stream, clock
+        self.started, self.width = clock(), 0
 
     def show(self, progress: abi.Progress, logs: dict[str, float], batches: int | None) -> None:
         """Show the progress, within an epoch or at its end. `batches` is the number of them in an epoch."""
-        count = self.count(progress, batches)
+        count = count_of(progress, batches)
         if batches and progress.batch <= batches:
             done = BAR if progress.end_of_epoch else BAR * progress.batch // batches
             count = f"[{'#' * done}{'.' * (BAR - done)}] {count}"
-        line = f"{self.head(progress)}  {count}  {self.tail(logs)}"
+        line = f"{head(progress)}  {count}  {tail(logs, self.clock() - self.started)}"
         self.stream.write("\r" + line.ljust(self.width) + ("\n" if progress.end_of_epoch else ""))
         self.stream.flush()
         self.width = 0 if progress.end_of_epoch else len(line)
@@ -65,19 +59,19 @@ class Terminal(Text):
             self.width = 0
 
 
-class Lines(Text):
+class Lines:
     """Plain lines for a file or a pipe: the first epoch, the last one, and one line every few seconds."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(clock)
-        self.stream = stream
+        self.stream, self.clock = stream, clock
+        self.started = clock()
         self.written: float | None = None  # when the last line was
         self.waiting: str | None = None  # the line of the last epoch, if it was not written
 
     def show(self, progress: abi.Progress, logs: dict[str, float], batches: int | None) -> None:
         now = self.clock()
         since = now - (self.started if self.written is None else self.written)
-        line = f"{self.head(progress)}  {self.count(progress, batches)}  {self.tail(logs)}"
+        line = f"{head(progress)}  {count_of(progress, batches)}  {tail(logs, self.clock() - self.started)}"
         is_first = progress.end_of_epoch and self.written is None
         is_last = progress.end_of_epoch and progress.epoch + 1 == progress.epochs
         if is_first or is_last or since >= SECONDS:
@@ -99,11 +93,11 @@ class Lines(Text):
             self.write(self.waiting)
 
 
-class Notebook(Text):
+class Notebook:
     """A bar and a table of the last epochs in the output of a cell, which is replaced again and again."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(clock)
+        self.clock, self.started = clock, clock()
         shown: Any = importlib.import_module("IPython.display")
         self.display, self.page = shown.display, shown.HTML
         self.handle: Any = None
@@ -119,7 +113,7 @@ class Notebook(Text):
             self.started = now
         known = batches is not None and progress.batch <= batches
         extent = f' value="{progress.batch}" max="{batches}"' if known else ""
-        text = f"{self.head(progress)}  {self.count(progress, batches)}  {self.tail(logs)}"
+        text = f"{head(progress)}  {count_of(progress, batches)}  {tail(logs, self.clock() - self.started)}"
         self.now = "" if progress.end_of_epoch else f"<progress{extent}></progress> {html.escape(text)}"
         self.is_stale = True
         if self.shown is None or now - self.shown >= NOTEBOOK_SECONDS:
