@@ -152,6 +152,35 @@ def test_sample_weights_are_refused_in_one_sentence(data):
         network().fit(x, t, loss=Squares(), sample_weight=np.ones(50))
 
 
+def test_targets_are_not_broadcast(rng):
+    """y - t of shapes (rows, 1) and (rows,) has rows x rows elements, and a loss that falls all the same."""
+    x, t = rng.normal(size=(30, 4)), rng.normal(size=30)
+    net = dp.Sequential([dp.Dense(1)], (4,), dtype="float64")
+    assert net.loss(x, t, loss=Squares()) == pytest.approx(np.mean((net.predict(x)[:, 0] - t) ** 2))
+    one, two = (net.gradients(x, targets, loss=Squares()) for targets in (t, t[:, None]))
+    for name, value in one.items():
+        assert_array_equal(value, two[name])
+    with pytest.raises(
+        dp.ShapeError, match=r"tests.squares: the targets have shape \(30, 1\), the outputs \(30, 3\)"
+    ):
+        network().loss(x, t[:, None], loss=Squares())
+
+    @dp.custom_loss("tests.one_target", samples=[dp.Sample((3,), (1,))])
+    class OneTarget:
+        """sum of (y - t)**2 for each row, with one target for all outputs"""
+
+        def forward(self, y, t):
+            return ((y - t) ** 2).sum(axis=1)
+
+        def gradient(self, y, t):
+            return 2 * (y - t)
+
+    net = network(dtype="float64")
+    expected = np.mean(((net.predict(x) - t[:, None]) ** 2).sum(axis=1))
+    assert net.loss(x, t[:, None], loss=OneTarget()) == pytest.approx(expected)
+    assert net.check_gradients(x, t[:, None], loss=OneTarget()).passed
+
+
 def test_a_wrong_gradient_is_refused():
     class Wrong:
         def forward(self, y, t):

@@ -173,7 +173,8 @@ def custom_loss(
     forward returns a value for each row, whose mean is the loss (or their sum, with reduction="sum"), or one value
     for the batch. gradient returns the gradient of that with respect to y, or a pair with the one with respect
     to t, which only networks that compute their targets need; if it is not given, it is computed numerically.
-    Everything else is as for custom_layer; class numbers are targets if a sample has integers.
+    Targets have the shape of the outputs, unless a sample has others; they are class numbers if a sample has
+    integers. Samples of such a loss have no weights. Everything else is as for custom_layer.
     """
 
     def decorate(made: type[Any]) -> type[Loss]:

@@ -203,6 +203,10 @@ class LossPlan(Plan):
         if not self.differentiable:
             raise InvalidArgument(f"{kind}: a loss needs a method gradient(self, y, t)")
         self.backward_names = self.inputs
+        # Where all samples have targets like the outputs, others would be broadcast, which is rarely meant.
+        self.are_alike = all(
+            y.shape == t.shape and t.dtype.kind == "f" for y, t in map(Sample.values, self.samples)
+        )
         sample = self.samples[0]
         y, t = sample.values()
         value = np.asarray(made(**sample.attributes).forward(y, t))
@@ -234,7 +238,7 @@ class LossPlan(Plan):
     def forward(
         self, user: Any, inputs: list[Array], parameters: dict[str, Array], training: bool, random: Any
     ) -> tuple[list[Array], list[Array]]:
-        y, t = inputs
+        y, t = inputs[0], self.aligned(*inputs)
         value = self.array(user.loss.forward(y, t), "the loss", "forward")
         if self.by_rows:
             if value.shape != y.shape[:1]:
@@ -255,7 +259,8 @@ class LossPlan(Plan):
         random: Any,
         wanted: Any,
     ) -> list[Any]:
-        y, t = (named[name] for name in self.inputs)
+        y, given_t = (named[name] for name in self.inputs)
+        t = self.aligned(y, given_t)
         result = user.loss.gradient(y, t)
         given = list(result) if isinstance(result, tuple) else [result, None]
         if len(given) != 2 or given[0] is None:
@@ -266,7 +271,21 @@ class LossPlan(Plan):
         if self.by_rows and user.reduction == "mean":
             scale /= len(y)
         arrays = [None if g is None else self.array(g, "a gradient", "gradient") for g in given]
-        return [None if array is None else array * scale for array in arrays]
+        found = [None if array is None else array * scale for array in arrays]
+        if found[1] is not None and found[1].shape == t.shape:
+            found[1] = found[1].reshape(given_t.shape)
+        return found
+
+    def aligned(self, y: Array, t: Array) -> Array:
+        """Return the targets in the shape of the outputs; those of one output may be without its axis."""
+        if not self.are_alike or t.shape == y.shape:
+            return t
+        if y.shape == (*t.shape, 1):
+            return t.reshape(y.shape)
+        raise ShapeError(
+            f"{self.kind}: the targets have shape {t.shape}, the outputs {y.shape}; if that is meant, "
+            "register the loss with a sample of such shapes"
+        )
 
     def by_targets(self, loss: Any, y: Array, t: Array) -> Array:
         """Differentiate the loss numerically with respect to targets, which in training are given.
