@@ -99,17 +99,25 @@ MINE = """
     many, two = np.ones((64, 300), "float32"), np.ones((64, 2), "float32")
     expected, gradient = net.predict(many), net.gradients(many, two, loss="mse")["dense_1.W"]
 
-    def deed():
+    def layer():
         assert (net.predict(many) == expected).all()
         assert (net.gradients(many, two, loss="mse")["dense_1.W"] == gradient).all()
+
+    other = dp.Sequential([dp.Dense(300), dp.Dense(300), dp.Dense(2)], (300,))
+    other.compile("mse", "sgd", metrics=[lambda y, t: float(y.sum())])
+    numbers = other.evaluate(many, two)
+
+    def metric():
+        assert other.evaluate(many, two) == numbers
 """
 
 
-def test_no_strike_is_lost_in_a_layer_of_ones_own():
-    """A signal that arrives while the engine computes strikes at the first instruction of the layer's code."""
+@pytest.mark.parametrize("deed", ["layer", "metric"])
+def test_no_strike_is_lost_in_code_of_ones_own(deed):
+    """A signal that arrives while the engine computes strikes at the first instruction of the user's code."""
     program = textwrap.dedent(MINE) + textwrap.dedent(MANY.replace("{strikes}", "300"))
     start, end = program.index("    net = dp.Sequential([dp.Dense(2)], (3,))"), program.index("\nthread = ")
-    assert run(program[:start] + "    deed()\n" + program[end:].replace("{strikes}", "300")).split() == ["300", "0"]
+    assert run(program[:start] + f"    {deed}()\n" + program[end:].replace("{strikes}", "300")).split() == ["300", "0"]
 
 
 @pytest.mark.parametrize("prefetch", [False, True])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import nullcontext
 from typing import Any, Sequence
 
 from . import _abi as abi
 from ._arrays import Array, Memory, tensors
 from ._call import Handle, c_text, check, contents, create, library, options
 from ._loss import Terms
+from ._interrupts import Interrupts
 from ._metric import Errors, Measured
 from ._optimizer import Optimizer
 from ._ports import Batch
@@ -32,6 +34,7 @@ class Trainer:
     ) -> None:
         self.terms, self.optimizer, self.measured = terms, optimizer, measured
         self.errors = Errors()  # of metrics that are functions
+        self.calls_functions = measured is not None and measured.has_functions
         self.version = -1  # of the weights that it has: see Weights
         self.rate: float | None = None  # the learning rate, if it was set
         self.prepared: PreparedStep | None = None  # its last step, for the next one like it
@@ -122,9 +125,11 @@ class Trainer:
         loss, count = ctypes.c_double(), len(self.measured.metrics) if self.measured else 0
         metrics = (ctypes.c_double * max(count, 1))()
         given = batch.tensors, len(batch.arrays), tensors(targets), len(targets)
-        status = library.denpa_evaluate(
-            self.handle.pointer, *given, ctypes.byref(loss), metrics if count else None, count
-        )
+        pointer, places = self.handle.pointer, (metrics if count else None, count)
+        with Interrupts() if self.calls_functions else nullcontext() as interrupts:
+            status = library.denpa_evaluate(pointer, *given, ctypes.byref(loss), *places)
+        if interrupts is not None:
+            interrupts.speak()
         self.errors.speak()
         check(status)
         return loss.value, list(metrics[:count])
