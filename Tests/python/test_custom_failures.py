@@ -339,3 +339,31 @@ def test_a_forked_child_computes_while_other_threads_did():
 def test_the_process_ends_while_threads_compute():
     for _ in range(5):
         assert run('print("done")') == "done\n"
+
+
+def test_an_exception_in_another_thread_is_raised_there(behaving, data):
+    Behaviour.now = in_method("forward", fail)
+    caught = []
+
+    def work():
+        try:
+            behaving.predict(data[0])
+        except Mine as error:
+            caught.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(error) for error in caught}) == 4
+
+
+def test_layers_come_and_go(behaving):
+    from denpa import _custom
+
+    calls = _custom._registered["tests.behaviour"]
+    for _ in range(100):
+        dp.Sequential([dp.Dense(3), dp.layers.Behaviour()], (4,)).predict(np.ones((2, 4)))
+    assert len(calls.instances) - len(calls.dead) < 10
+    assert len(calls.instances) < 30  # what is dead goes when another one is made
