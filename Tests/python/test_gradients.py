@@ -157,3 +157,61 @@ def test_answers_are_the_callers_own(net, data):
     net.gradients(2 * x, t, loss="mse")
     for name, value in first.items():
         assert_array_equal(value, kept[name])
+
+
+# -- values between layers -----------------------------------------------------------------------------------
+
+
+def test_gradients_of_values_between_layers(rng):
+    """In a chain, they are the gradients of the biases before they are summed over the rows."""
+    net = dp.Sequential(
+        [dp.Dense(5, name="first"), dp.Tanh(name="curve"), dp.Dense(2, name="last")], 3, dtype="float64", seed=1
+    )
+    x, t = rng.normal(size=(7, 3)), rng.normal(size=(7, 2))
+    found = net.gradients(x, t, "mean_squared_error", wrt=["curve", "first", "last", "last.W", "input_1"])
+    p = {name: np.array(value) for name, value in net.parameters.items()}
+    h = np.tanh(x @ p["first.W"] + p["first.b"])
+    dy = 2 * (h @ p["last.W"] + p["last.b"] - t) / t.size
+    dh = dy @ p["last.W"].T
+    expected = {
+        "last": dy,
+        "curve": dh,
+        "first": dh * (1 - h * h),
+        "last.W": h.T @ dy,
+        "input_1": (dh * (1 - h * h)) @ p["first.W"].T,
+    }
+    assert list(found) == ["curve", "first", "last", "last.W", "input_1"]
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-12, atol=1e-15, err_msg=name)
+    one = net.gradients(x[0], t[0], "mean_squared_error", wrt="curve")["curve"]
+    assert one.shape == (5,)
+    np.testing.assert_allclose(one, dh[0] * 7, rtol=1e-12)
+    net.layers["first"].trainable = False  # nothing before it is trained, and its gradient is still there
+    again = net.gradients(x, t, "mean_squared_error", wrt=["first"])["first"]
+    np.testing.assert_array_equal(again, found["first"])
+
+
+def test_gradients_of_values_with_several_readers(rng):
+    """All contributions count, in networks with branches, frozen layers and activations that are fused."""
+    x = dp.Input((4,), name="x")
+    h = dp.Dense(4, activation="tanh", name="h")(x)
+    y = dp.Dense(1, name="y")(dp.concat([h * h, h + x]))
+    net = dp.Model([x], y, dtype="float64", seed=2)
+    values, t = rng.normal(size=(5, 4)), rng.normal(size=(5, 1))
+    found = net.gradients(values, t, "mean_squared_error", wrt=["h"])["h"]
+    p = {name: np.array(value) for name, value in net.parameters.items()}
+    a = np.tanh(values @ p["h.W"] + p["h.b"])
+    dy = 2 * (np.c_[a * a, a + values] @ p["y.W"] + p["y.b"] - t) / 5
+    dz = dy @ p["y.W"].T
+    np.testing.assert_allclose(found, dz[:, :4] * 2 * a + dz[:, 4:], rtol=1e-12, atol=1e-15)
+
+
+def test_a_value_that_the_loss_does_not_depend_on(rng):
+    x = dp.Input((3,), name="x")
+    a, b = dp.Dense(2, name="a")(x), dp.Dense(2, name="b")(x)
+    net = dp.Model([x], [a, b], dtype="float64", seed=2)
+    loss = dp.MeanSquaredError("a")
+    found = net.gradients(rng.normal(size=(4, 3)), rng.normal(size=(4, 2)), loss, wrt=["a", "b"])
+    assert found["a"].any() and not found["b"].any() and found["b"].shape == (4, 2)
+    with pytest.raises(dp.NotFound, match='no parameter, float input or layer "c"'):
+        net.gradients(rng.normal(size=(4, 3)), rng.normal(size=(4, 2)), loss, wrt=["c"])

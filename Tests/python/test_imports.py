@@ -15,10 +15,11 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__in
 
 # From the ground up: a module imports modules of its own group and of those above it in this list.
 GROUPS = {
-    "ground": ["errors", "_abi", "_call", "_tables", "_arrays"],
+    "ground": ["errors", "_abi", "_call", "_tables", "_arrays", "_interrupts"],
     "descriptions": ["_suggestions", "_kinds", "_attributes", "_described", "_loss", "_metric", "_optimizer"],
     "graph": ["_indexing", "_graph", "_layer", "_building"],
     "registry": ["layers", "losses", "optimizers", "initializers", "metrics", "schedules", "_registry"],
+    "written by users": ["_custom_schema", "_custom_plan", "_custom_calls", "_custom"],
     "parts of networks": [
         "_names",
         "_native",
@@ -36,8 +37,9 @@ GROUPS = {
         "_prediction",
         "_training",
         "_history",
-        "_interrupts",
+        "_progress",
         "callbacks",
+        "_source",
         "_fit",
         "_evaluation",
         "_open_loop",

@@ -83,6 +83,69 @@ def test_no_strike_is_lost(deeds):
     assert out.split() == [str(STRIKES), "0"]
 
 
+MINE = """
+    import numpy as np
+    import denpa as dp
+
+    @dp.custom_layer("tests.twice")
+    class Twice:
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, dy):
+            return 2 * dy
+
+    net = dp.Sequential([dp.Dense(300), dp.Dense(300), Twice(), dp.Dense(300), dp.Dense(2)], (300,))
+    many, two = np.ones((64, 300), "float32"), np.ones((64, 2), "float32")
+    expected, gradient = net.predict(many), net.gradients(many, two, loss="mse")["dense_1.W"]
+
+    def layer():
+        assert (net.predict(many) == expected).all()
+        assert (net.gradients(many, two, loss="mse")["dense_1.W"] == gradient).all()
+
+    other = dp.Sequential([dp.Dense(300), dp.Dense(300), dp.Dense(2)], (300,))
+    other.compile("mse", "sgd", metrics=[lambda y, t: float(y.sum())])
+    numbers = other.evaluate(many, two)
+
+    def metric():
+        assert other.evaluate(many, two) == numbers
+"""
+
+
+@pytest.mark.parametrize("deed", ["layer", "metric"])
+def test_no_strike_is_lost_in_code_of_ones_own(deed):
+    """A signal that arrives while the engine computes strikes at the first instruction of the user's code."""
+    program = textwrap.dedent(MINE) + textwrap.dedent(MANY.replace("{strikes}", "300"))
+    start, end = program.index("    net = dp.Sequential([dp.Dense(2)], (3,))"), program.index("\nthread = ")
+    assert run(program[:start] + f"    {deed}()\n" + program[end:].replace("{strikes}", "300")).split() == ["300", "0"]
+
+
+@pytest.mark.parametrize("prefetch", [False, True])
+def test_a_fit_from_an_iterable_ends(prefetch):
+    out = run(f"""
+        import os, signal, threading, time
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        import numpy as np
+        import denpa as dp
+        net = dp.Sequential([dp.Dense(2)], (4,))
+        net.compile("mse", "sgd")
+
+        def batches():
+            for number in range(1000):
+                if number == 5:
+                    os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)
+                yield np.ones((3, 4)), np.ones((3, 2))
+
+        try:
+            net.fit(batches(), prefetch={prefetch})
+        except KeyboardInterrupt:
+            print(net.step_count, threading.active_count())
+    """)
+    steps, threads = map(int, out.split())
+    assert threads == 1 and steps in ((5, 6) if prefetch else (6,))
+
+
 def test_a_gradient_check_ends():
     out = run("""
         import os, signal, threading, time

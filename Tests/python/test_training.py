@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import math
 
 import denpa as dp
 import numpy as np
 import pytest
-from denpa._history import ProgressBar
 from numpy.testing import assert_allclose, assert_array_equal
 
 
@@ -225,28 +223,6 @@ def test_line_by_gradient_descent():
     assert history["loss"][0] == pytest.approx((1) ** 2 * np.mean(x**2) + 1)
     assert_allclose(line.parameters["W1"], [[2]], atol=1e-6)
     assert_allclose(line.parameters["b1"], [1], atol=1e-6)
-
-
-def test_the_bar_writes_lines_where_there_is_no_terminal(data, capsys):
-    small_net().fit(*data, epochs=2, loss="mse", verbose=1, validation_data=data)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert lines[0].startswith("epoch 1/2") and "val_loss" in lines[1] and "\r" not in lines[0]
-
-
-def test_the_bar_moves_on_a_terminal(data):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    stream = Terminal()
-    bar = ProgressBar(stream)
-    progress = dp._abi.Progress(epochs=2, batch=3, batches=6)
-    bar.show(progress, {"loss": 0.5})
-    progress.end_of_epoch, progress.batch = 1, 6
-    bar.show(progress, {"loss": 0.25})
-    assert stream.getvalue().count("\r") == 2 and stream.getvalue().count("\n") == 1
-    assert "[##########..........] 3/6" in stream.getvalue()
 
 
 def test_metrics(data, digits):

@@ -35,6 +35,8 @@ from . import (
 from ._batches import Batches
 from ._building import set_default_dtype
 from ._check import Report
+from ._custom import custom_layer, custom_loss
+from ._custom_schema import Parameter, Sample
 from ._described import Described, Initializer
 from ._finder import find_learning_rate
 from ._graph import Input, Value
@@ -102,10 +104,12 @@ __all__ = [
     "NotSupported",
     "Optimizer",
     "OutOfMemory",
+    "Parameter",
     "Parameters",
     "PluginError",
     "ProofFailed",
     "Report",
+    "Sample",
     "Schedule",
     "Sequential",
     "ShapeError",
@@ -116,6 +120,8 @@ __all__ = [
     "Value",
     "callbacks",
     "create",
+    "custom_layer",
+    "custom_loss",
     "errors",
     "find_learning_rate",
     "from_bytes",

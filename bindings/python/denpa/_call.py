@@ -6,6 +6,7 @@ import ctypes
 import functools
 import os
 import sys
+import threading
 from typing import Any, Callable, NoReturn
 
 import numpy as np
@@ -119,11 +120,45 @@ def last_error() -> str:
     return _last_error().decode("utf-8", "replace").replace(f" to {END} are", " to the end are")
 
 
-def failure(status: int, message: str | None = None) -> errors.DenpaError:
-    """Return the exception for a status, with the engine's message (or `message`)."""
-    error = EXCEPTIONS.get(status, errors.DenpaError)(message or last_error() or status_name(status))
-    error.status = status
-    return error
+class Kept(threading.local):
+    """The exception of a layer or loss written in Python, until the engine's function has returned.
+
+    It belongs to the failure whose message has its `text`.
+    """
+
+    error: BaseException | None = None
+    text = ""
+
+    def keep(self, error: BaseException, text: str = "") -> None:
+        self.error, self.text = error, text
+
+    def take(self, message: str) -> BaseException | None:
+        found = self.error if self.text in message else None
+        self.error = None
+        return found
+
+
+kept = Kept()
+
+
+def failure(status: int, message: str | None = None) -> BaseException:
+    """Return the exception for a status, with the engine's message (or `message`).
+
+    It is the exception of a layer or loss written in Python if that has failed.
+    """
+    said = message or last_error() or status_name(status)
+    raised = kept.take(said) if kept.error is not None else None
+    try:
+        if raised is not None and status != abi.PROOF_FAILED:
+            if hasattr(raised, "add_note"):  # from Python 3.11 on
+                raised.add_note(said)
+            return raised
+        error = EXCEPTIONS.get(status, errors.DenpaError)(said)
+        error.status = status
+        error.__cause__ = raised
+        return error
+    finally:
+        del raised  # whose traceback may refer to this frame
 
 
 def status_name(status: int) -> str:

@@ -65,9 +65,10 @@ class Derivatives:
         batch = self.ports.arrange(x)
         targets = targets_of(t, terms.names, batch.single)
         with self.weights.lock:
-            names = self.wanted(wrt)
+            layers = self.layers(wrt)
+            names = self.wanted(wrt, layers)
             inputs = not set(names).isdisjoint(self.ports.input_names)
-            trainer = self.trainers.gradients(terms, inputs=inputs)
+            trainer = self.trainers.gradients(terms, inputs=inputs, layers=layers)
             self.begin(trainer)
             dinputs = self.ports.input_gradients(batch, names, self.native.dtype)
             value = trainer.add_gradients(batch, targets, dinputs)
@@ -78,7 +79,7 @@ class Derivatives:
                     call = PreparedGradients(trainer.pointer, x, t, batch, targets[0], None)
                     gradients = {name: trainer.gradient(self.native.names.resolve(name)) for name in names}
                     self.trainers.repeated = Repeated(asked, call, trainer, gradients)
-            return value, self._gathered(trainer, names, dinputs, batch.single)
+            return value, self._gathered(trainer, names, dinputs, batch.single, layers)
 
     def vjp(self, x: Any, dout: Any) -> dict[str, Array]:
         """Return the vector-Jacobian product with respect to all trained parameters and float inputs."""
@@ -99,7 +100,15 @@ class Derivatives:
         self.weights.looked(trainer)
         trainer.zero_gradients()
 
-    def wanted(self, wrt: Iterable[str] | None) -> list[str]:
+    def layers(self, wrt: Any) -> list[str]:
+        """Return those of the requested names that are layers, whose outputs are meant."""
+        names = [wrt] if isinstance(wrt, str) else wrt if isinstance(wrt, (list, tuple)) else ()
+        known = {*self.ports.input_names, *self.native.names.full}
+        others = [name for name in dict.fromkeys(names) if isinstance(name, str) and name not in known]
+        nodes = self.native.nodes() if others else {}
+        return [name for name in others if name in nodes]
+
+    def wanted(self, wrt: Iterable[str] | None, layers: Sequence[str] = ()) -> list[str]:
         """Return the requested names, by default those of all trained parameters."""
         trainable = self.native.trainable()
         if wrt is None:
@@ -108,12 +117,12 @@ class Derivatives:
         known = self.native.names
         floats = self.ports.float_inputs
         for name in names:
-            if name in floats:
+            if name in floats or name in layers:
                 continue
             if not isinstance(name, str) or name not in known.full:
                 possible = [*trainable, *floats]
                 raise NotFound(
-                    f'there is no parameter or float input "{name}"{closest(name, possible)} '
+                    f'there is no parameter, float input or layer "{name}"{closest(str(name), possible)} '
                     f"Known: {', '.join(possible)}."
                 )
             if known.shown[known.full[name]] not in trainable:
@@ -121,7 +130,12 @@ class Derivatives:
         return names
 
     def _gathered(
-        self, trainer: Trainer, names: Sequence[str], dinputs: Sequence[Array | None], single: bool
+        self,
+        trainer: Trainer,
+        names: Sequence[str],
+        dinputs: Sequence[Array | None],
+        single: bool,
+        layers: Sequence[str] = (),
     ) -> dict[str, Array]:
         inputs = dict(zip(self.ports.input_names, dinputs))
         found = {}
@@ -129,6 +143,9 @@ class Derivatives:
             array = inputs.get(name)
             if array is not None:
                 found[name] = array[0] if single else array
+            elif name in layers:
+                value = trainer.value_gradient(name)
+                found[name] = value[0] if single else value
             else:
                 found[name] = trainer.gradient(self.native.names.resolve(name)).copy()
         return found

@@ -47,6 +47,7 @@ class Described(metaclass=DescribedClass):
     category: ClassVar[str] = ""
     own_arguments: ClassVar[tuple[tuple[str, bool, Any], ...]] = ()
     kind: ClassVar[str] = ""
+    revision: ClassVar[int] = 0  # of a class written in Python that took the place of another
 
     attributes: Mapping[str, Any]
 
@@ -107,7 +108,7 @@ class Described(metaclass=DescribedClass):
 
     def key(self) -> tuple[Any, ...]:
         """Return a value that is equal for objects with the same meaning."""
-        return (self.kind, *sorted((name, key(value)) for name, value in self.attributes.items()))
+        return (self.kind, self.revision, *sorted((name, key(value)) for name, value in self.attributes.items()))
 
     def __getattr__(self, name: str) -> Any:
         schema = type(self).schemas.get(name)

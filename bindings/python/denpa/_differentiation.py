@@ -19,9 +19,10 @@ def loss_and_gradients(self: Any, x: Any, t: Any, loss: Any = None) -> tuple[flo
 def gradients(
     self: Any, x: Any, t: Any, loss: Any = None, wrt: Iterable[str] | None = None
 ) -> dict[str, Array]:
-    """Return the gradients of the loss with respect to the parameters and inputs named in `wrt`.
+    """Return the gradients of the loss with respect to what is named in `wrt`.
 
-    Without `wrt`, these are all trained parameters. Raises NotFound for a name that has no gradient.
+    These are parameters, inputs, and layers, whose first output is meant: wrt=["hidden", "out.W"]. Without
+    `wrt`, they are all trained parameters. Raises NotFound for a name that has no gradient.
     """
     found: dict[str, Array] = self._open.derivatives.of_loss(x, t, loss, wrt)[1]
     return found

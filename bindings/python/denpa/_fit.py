@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Callable, Iterable, Iterator, Mapping
+from typing import Any, Callable, Mapping
 
 from . import _abi as abi
-from ._arrays import Array, as_array, fill, real, tensors, whole
+from ._arrays import as_array, real, tensors, whole
 from ._call import c_text, failure, library, options
-from ._history import History, ProgressBar, logs_of
+from ._history import History, logs_of
 from ._interrupts import Interrupts
 from ._loss import Terms
 from ._ports import Ports, targets_of
+from ._progress import progress_bar
 from ._sample_weights import of_classes, weights_of
 from ._settings import Settings
+from ._source import Source
 from ._tables import SparseBatches, is_sparse
 from ._trainer import Trainer
 from ._training import Training
@@ -41,11 +43,11 @@ class Run:
         self.names = trainer.measured.names if trainer.measured else []
         self.labels = trainer.terms.labels if trainer.terms else []
         self.history = History()
-        self.bar = ProgressBar() if verbose else None
+        self.bar = progress_bar() if verbose else None
         self.error: BaseException | None = None
         self.stops = False  # set by net.stop_training
         self.interrupts = Interrupts()
-        self.in_epoch = -1  # the epoch whose beginning was announced
+        self.expected: int | None = None  # batches in an epoch, where the engine does not know
 
     def options(self, epochs: int, batch_size: int, validation: tuple[Any, Any] | None, **fields: Any) -> Any:
         """Return the engine's options, which hold the callback.
@@ -95,7 +97,7 @@ class Run:
         progress = pointer.contents
         logs = logs_of(progress, self.names, self.labels)
         if self.bar:
-            self.bar.show(progress, logs)
+            self.bar.show(progress, logs, progress.batches if progress.batches > 0 else self.expected)
         epoch = int(progress.epoch)
         if progress.end_of_epoch:
             self.weights.published(self.trainer)
@@ -116,8 +118,13 @@ class Run:
         self.weights.refuse_writes(copies)
 
     def call_source(self, source: Source, wanted: Any) -> None:
+        def following(inputs: Any, targets: Any) -> int:
+            # The engine reports progress by the clock: there may have been no call of it since then.
+            is_over = self.stops or self.interrupts.struck
+            return abi.STOPPED if is_over else source.next(inputs, targets)
+
         take, rewind = (
-            abi.NextCallback(self.guarded(source.next)),
+            abi.NextCallback(self.guarded(following)),
             abi.RewindCallback(self.guarded(source.rewind)),
         )
         self.call("denpa_fit_source", take, rewind, None, wanted)
@@ -168,76 +175,6 @@ class Run:
             del raised, error  # whose tracebacks refer to this frame
 
 
-class Source:
-    """Passes the batches (x, t) of an iterable to the engine one by one."""
-
-    def __init__(
-        self, ports: Ports, weights: Weights, batches: Iterable[Any], steps: int | None, terms: Terms
-    ) -> None:
-        self.ports, self.weights, self.batches, self.steps, self.terms = ports, weights, batches, steps, terms
-        self.iterator: Iterator[Any] = iter(batches)
-        self.endless = self.iterator is batches  # an iterator cannot be restarted
-        self.taken = 0
-        self.held: Any = None
-        self.copies = weights.copies()
-
-    def take(self) -> tuple[list[Array], list[Array]] | None:
-        """Return the next batch as arrays, or None at the end."""
-        try:
-            batch = next(self.iterator)
-        except StopIteration:
-            return None
-        is_pair = isinstance(batch, (tuple, list)) and len(batch) == 2
-        if not is_pair and not (isinstance(batch, tuple) and len(batch) == 3):
-            raise TypeMismatch(
-                "each item of the iterable must be a pair (x, t), or (x, t, sample_weight), "
-                f"got {type(batch).__name__}"
-            )
-        arranged = self.ports.arrange(batch[0])
-        targets = targets_of(batch[1], self.terms.names, arranged.single)
-        weights = weights_of(batch[2] if len(batch) == 3 else None, self.terms, arranged.single)
-        return arranged.arrays, targets + weights
-
-    def next(self, inputs: Any, targets: Any) -> int:
-        batch = None if self.taken == self.steps else self.following()
-        if batch is None:
-            self.weights.refuse_writes(self.copies)
-            return abi.END_OF_DATA
-        self.held = batch
-        for views, arrays in zip((inputs, targets), batch):
-            for number, array in enumerate(arrays):
-                fill(views[number], array)
-        first = len(self.terms.names)
-        if len(batch[1]) == first and any(self.terms.weightable):
-            targets[first].data = None  # those of the batch before do not count for this one
-        self.taken += 1
-        return abi.OK
-
-    def following(self) -> tuple[list[Array], list[Array]] | None:
-        """Return the next batch of an epoch, or None if the epoch ends with the iterable."""
-        batch = self.take()
-        if batch is None and self.steps is not None and not self.endless:
-            self.iterator = iter(self.batches)
-            batch = self.take()
-        if batch is None and self.steps is not None:
-            raise InvalidArgument(f"the iterable ended after {self.taken} of {self.steps} steps of an epoch")
-        if batch is None and self.taken == 0:
-            raise InvalidArgument("there is no batch in the iterable that fit was given")
-        return batch
-
-    def rewind(self) -> int:
-        self.taken = 0
-        self.copies = self.weights.copies()
-        if self.steps is None:
-            if self.endless:
-                raise InvalidArgument(
-                    "an iterator serves one epoch: give a list, an object that can be iterated anew, "
-                    "or steps_per_epoch"
-                )
-            self.iterator = iter(self.batches)
-        return abi.OK
-
-
 def refuse_given(data: str, **arguments: Any) -> None:
     """Raise InvalidArgument for an argument that is for dense arrays only."""
     for name, value in arguments.items():
@@ -276,6 +213,7 @@ class Fitting:
         loss: Any,
         optimizer: Any,
         steps_per_epoch: int | None,
+        prefetch: bool,
     ) -> History:
         """Train and return the numbers of each epoch. `net` is what the callbacks are given."""
         epochs = whole(epochs, "epochs", 1)
@@ -297,7 +235,7 @@ class Fitting:
             if sample_weight is not None:
                 columns.append(as_array(sample_weight, "sample_weight"))
             x, t = SparseBatches(columns, size or BATCH, shuffle), None
-            is_source, size, sample_weight = True, None, None
+            is_source, size, sample_weight, prefetch = True, None, None, True
         if is_source and not hasattr(x, "__iter__"):
             raise TypeMismatch(f"fit takes x and t, or an iterable of batches (x, t), got {type(x).__name__}")
         if is_source:
@@ -317,6 +255,8 @@ class Fitting:
                 "steps_per_epoch is for an iterable of batches: of arrays an epoch takes all rows, "
                 "or epoch_rows of them"
             )
+        elif prefetch:
+            raise InvalidArgument("prefetch is for an iterable of batches: arrays are in memory already")
         self.weights.require_turn()
         with self.weights.turn:
             self.weights.require_idle()
@@ -326,9 +266,10 @@ class Fitting:
                 validation = self._validation(validation_data, terms)
                 try:
                     if is_source:
-                        source = Source(self.ports, self.weights, x, steps, terms)
                         wanted = run.options(epochs, 0, validation, validation_every=every)
-                        run.call_source(source, wanted)
+                        with Source(self.ports, self.weights, x, steps, terms, bool(prefetch)) as source:
+                            run.expected = source.length
+                            run.call_source(source, wanted)
                         return run.history
                     if t is None and terms.names:
                         raise TypeMismatch(

@@ -1,16 +1,11 @@
-"""The output of fit: numbers for each epoch, and a progress bar or a line per epoch."""
+"""The output of fit: numbers for each epoch."""
 
 from __future__ import annotations
 
 import math
-import sys
-import time
-from typing import Any, Sequence, TextIO
+from typing import Any, Sequence
 
 from . import _abi as abi
-
-BAR = 20  # characters
-
 
 def logs_of(progress: abi.Progress, names: Sequence[str], terms: Sequence[str]) -> dict[str, float]:
     """Return the numbers of an epoch: the loss, its terms if there are several, metrics; "val_..." of validation.
@@ -78,45 +73,3 @@ class History(dict[str, list[float]]):
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.items() if values)
         return f"<history of {self.epochs} epochs: {last}>"
-
-
-class ProgressBar:
-    """A bar that is redrawn on a terminal, or one line per epoch on other streams."""
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stdout
-        self.moves = bool(getattr(self.stream, "isatty", lambda: False)())
-        self.started = time.monotonic()
-        self.width = 0
-
-    def show(self, progress: abi.Progress, logs: dict[str, float]) -> None:
-        """Show the progress, within an epoch or at its end."""
-        if not progress.end_of_epoch and not self.moves:
-            return
-        digits = len(str(progress.epochs))
-        numbers = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        head = f"epoch {progress.epoch + 1:>{digits}}/{progress.epochs}"
-        line = f"{head}  {self.bar(progress)}  {numbers}  {time.monotonic() - self.started:.1f} s"
-        if self.moves:
-            self.stream.write("\r" + line.ljust(self.width) + ("\n" if progress.end_of_epoch else ""))
-            self.width = 0 if progress.end_of_epoch else len(line)
-        else:
-            self.stream.write(line + "\n")
-        self.stream.flush()
-        if progress.end_of_epoch:
-            self.started = time.monotonic()
-
-    def bar(self, progress: abi.Progress) -> str:
-        if progress.batches <= 0:
-            return f"{progress.batch} batches"
-        if not self.moves:
-            return f"{progress.batch}/{progress.batches}"
-        done = BAR if progress.end_of_epoch else BAR * progress.batch // progress.batches
-        return f"[{'#' * done}{'.' * (BAR - done)}] {progress.batch}/{progress.batches}"
-
-    def finish(self) -> None:
-        """End a line that was left incomplete when training stopped."""
-        if self.width:
-            self.stream.write("\n")
-            self.stream.flush()
-            self.width = 0

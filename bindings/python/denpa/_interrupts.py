@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 import threading
-from typing import Any
+from typing import Any, Callable, Iterator
 
 from . import _abi as abi
 
@@ -47,3 +49,41 @@ class Interrupts:
         """Call the previous handler, which normally raises KeyboardInterrupt."""
         if self.struck and self.previous is not None:
             self.previous(2, None)
+
+
+ROOM = 16  # calls of one function that may begin at the same time
+
+
+def shielded(function: Callable[[Any], int], note: Callable[[BaseException], None], failed: int) -> Any:
+    """Return a callable for ctypes that calls function(argument) and that no exception leaves.
+
+    A function that ctypes calls may be interrupted at its first instruction, before its own `try`; ctypes then
+    prints the exception, and the engine takes what it finds for the result. A generator that waits in a `try` can
+    be interrupted only there. So each call is passed, without any code of Python in between, to the `send` of a
+    generator of its own, which returns `failed` for an exception and gives it to `note`.
+    """
+    waiting: collections.deque[Any] = collections.deque()
+
+    def serve() -> Iterator[int]:
+        answer = failed
+        try:
+            argument = yield 0
+            prepare()
+            answer = function(argument)
+        except GeneratorExit:
+            return
+        except BaseException as error:
+            note(error)
+            prepare()  # an interrupt may have come before the other one
+        yield answer
+
+    def prepare() -> None:
+        while len(waiting) < ROOM:
+            call: Any = serve()
+            next(call)
+            waiting.append(call.send)
+
+    prepare()
+    # The look-up of __call__ takes the next generator: partial, next and iter are implemented in C.
+    take: Any = functools.partial(next, iter(waiting.popleft, None))
+    return type("Shielded", (), {"__slots__": (), "__call__": property(take)})()

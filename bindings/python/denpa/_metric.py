@@ -134,6 +134,7 @@ class Measured:
 
     def __init__(self, metrics: Sequence[AnyMetric], terms: Terms, outputs: Sequence[str]) -> None:
         self.metrics = list(metrics)
+        self.has_functions = any(isinstance(metric, FunctionMetric) for metric in metrics)
         first = terms.indices[0] if terms.indices else 0
         self.indices = [
             first if metric.output is None else output_index(metric.output, outputs) for metric in metrics

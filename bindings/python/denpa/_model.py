@@ -172,11 +172,13 @@ class Model:
         loss: Any = None,
         optimizer: Any = None,
         steps_per_epoch: int | None = None,
+        prefetch: bool = False,
     ) -> History:
         """Train and return the numbers of each epoch.
 
         Trains on x and t in batches of `batch_size` rows (default: 32), or on an iterable of batches (x, t) or
-        (x, t, sample_weight) of any size, of which an epoch takes `steps_per_epoch` or all.
+        (x, t, sample_weight) of any size, of which an epoch takes `steps_per_epoch` or all. With `prefetch`, the
+        iterable runs in another thread, one batch ahead; it must not use the network then, except to predict.
 
         An epoch has each row once, shuffled or in order (`shuffle`); with `replace`, any row at any time, and
         with `row_weight` (rows,) in proportion to it. `epoch_rows` is the number of rows in an epoch.
@@ -190,10 +192,9 @@ class Model:
         what it has learned so far, and `history` the numbers; if it has learned nothing, its loss and optimizer
         are unchanged too. callbacks: functions (net, epoch, logs) or objects: see denpa.callbacks.
 
-        Arrays of float32, float64, int32, int64, uint8 or bool, of any order, slices and views included, are
-        read in place and converted one batch at a time; rows of C-ordered arrays are the fastest. Arrays of
-        other element types, fields of packed records and a single value broadcast to a whole array are copied
-        first: pass an iterable of batches if that takes too much memory.
+        Arrays of float32, float64, int32, int64, uint8 or bool, of any order, are read in place and converted
+        one batch at a time; rows of C-ordered arrays are the fastest. Other element types, fields of packed
+        records and a single value broadcast to an array are copied first.
         """
         return self._open.fitting.fit(
             self,
@@ -216,6 +217,7 @@ class Model:
             loss=loss,
             optimizer=optimizer,
             steps_per_epoch=steps_per_epoch,
+            prefetch=prefetch,
         )
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import nullcontext
 from typing import Any, Sequence
 
 from . import _abi as abi
 from ._arrays import Array, Memory, tensors
 from ._call import Handle, c_text, check, contents, create, library, options, prepared
 from ._loss import Terms
+from ._interrupts import Interrupts
 from ._metric import Errors, Measured
 from ._optimizer import Optimizer
 from ._ports import Batch
@@ -29,10 +31,12 @@ class Trainer:
         input_gradients: bool,
         rows: int,
         measured: Measured | None = None,
+        layers: Sequence[str] = (),
     ) -> None:
         self.terms, self.optimizer, self.measured = terms, optimizer, measured
         self.input_gradients = input_gradients
         self.errors = Errors()  # of metrics that are functions
+        self.calls_functions = measured is not None and measured.has_functions
         self.version = -1  # of the weights that it has: see Weights
         self.rate: float | None = None  # the learning rate, if it was set
         self.prepared: PreparedStep | None = None  # its last step, for the next one like it
@@ -46,6 +50,9 @@ class Trainer:
         self.waiting: Batch | None = None  # of the forward in training whose backward may follow
         wanted = options(abi.TrainerOptions, max_batch=max(rows, 1), input_gradients=int(input_gradients))
         keep: list[Any] = []
+        if layers:
+            names = (ctypes.c_char_p * len(layers))(*[c_text(name) for name in layers])
+            wanted.gradient_values, wanted.gradient_value_count = names, len(layers)
         if terms is not None:
             losses = (abi.Loss * len(terms.losses))()
             for entry, index, loss, weightable in zip(losses, terms.indices, terms.losses, terms.weightable):
@@ -112,6 +119,14 @@ class Trainer:
         )
         return Memory(tensor, self.handle).array()
 
+    def value_gradient(self, layer: str) -> Array:
+        """Return the gradient of the last batch with respect to the output of a layer, as an array of its own."""
+        tensor = abi.Tensor()
+        check(
+            library.denpa_trainer_value_gradient(self.handle.pointer, c_text(layer), ctypes.byref(tensor))
+        )
+        return Memory(tensor, self.handle).array().copy()
+
     def state(self) -> bytes:
         """Return what the trainer remembers besides the weights."""
         return contents(library.denpa_trainer_save_bytes, self.handle.pointer)
@@ -134,9 +149,11 @@ class Trainer:
         loss, count = ctypes.c_double(), len(self.measured.metrics) if self.measured else 0
         metrics = (ctypes.c_double * max(count, 1))()
         given = batch.tensors, len(batch.arrays), tensors(targets), len(targets)
-        status = library.denpa_evaluate(
-            self.handle.pointer, *given, ctypes.byref(loss), metrics if count else None, count
-        )
+        pointer, places = self.handle.pointer, (metrics if count else None, count)
+        with Interrupts() if self.calls_functions else nullcontext() as interrupts:
+            status = library.denpa_evaluate(pointer, *given, ctypes.byref(loss), *places)
+        if interrupts is not None:
+            interrupts.speak()
         self.errors.speak()
         check(status)
         return loss.value, list(metrics[:count])

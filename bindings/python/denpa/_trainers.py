@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import Any
+from typing import Any, Sequence
 
 from ._loss import Terms
 from ._metric import Measured
@@ -81,10 +81,11 @@ class Trainers:
         input_gradients: bool = False,
         rows: int = ROOM,
         measured: Measured | None = None,
+        layers: Sequence[str] = (),
     ) -> Trainer:
         """Create a trainer with the current weights and initial room for `rows` rows."""
         self.weights.publish()
-        trainer = Trainer(self.native.handle, terms, optimizer, input_gradients, rows, measured)
+        trainer = Trainer(self.native.handle, terms, optimizer, input_gradients, rows, measured, layers)
         trainer.version = self.weights.version
         return trainer
 
@@ -100,18 +101,22 @@ class Trainers:
         return main
 
     def gradients(
-        self, terms: Terms | None, measured: Measured | None = None, inputs: bool = True
+        self,
+        terms: Terms | None,
+        measured: Measured | None = None,
+        inputs: bool = True,
+        layers: Sequence[str] = (),
     ) -> Trainer:
         """Return a trainer without optimizer for this loss, or for the model's outputs if it is None.
 
-        One without gradients of `inputs` is faster.
+        One without gradients of `inputs`, and of the outputs of `layers`, is faster.
         """
-        key = terms.key if terms else None, measured.key if measured else None, inputs
+        key = terms.key if terms else None, measured.key if measured else None, inputs, tuple(layers)
         found = self.others.get(key)
         if found is None:
             if len(self.others) >= KEPT:
                 self.others.pop(next(iter(self.others)))
-            found = self.others[key] = self.make(terms, None, inputs, measured=measured)
+            found = self.others[key] = self.make(terms, None, inputs, measured=measured, layers=layers)
         return found
 
     def open_loop(

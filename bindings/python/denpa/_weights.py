@@ -14,7 +14,6 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-
 from typing import Any
 
 from ._arrays import Array, Memory
@@ -84,7 +83,7 @@ class Weights:
 
     def restart(self) -> None:
         """Begin with the weights that were published last, as if no trainer had ever been there."""
-        self.turn = threading.RLock()
+        self.turn: Any = threading.RLock()
         self.lock = threading.RLock()
         self.ahead: Trainer | None = None
         self.versions = itertools.count(1)  # no number is used twice, whatever threads do
