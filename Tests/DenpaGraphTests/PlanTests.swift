@@ -108,7 +108,7 @@ import Testing
       case .input, .target: try executor.bindInput(slot, given.view)
       case .outputGradient: try executor.bindInput(slot, dy.view)
       case .output: try executor.bindOutput(slot, output.view)
-      case .inputGradient: try executor.bindOutput(slot, dx.view)
+      case .inputGradient, .valueGradient: try executor.bindOutput(slot, dx.view)
       }
     }
     try executor.execute(rows: 2, parameters: try model.snapshot().base)

@@ -70,6 +70,8 @@ def test_accumulate_discards_a_forward_that_waits(rng):
     x, t = next(batches(rng, 6, "float64"))
     for _ in range(3):
         net.forward(x, training=True)
+        net.backward(t)
+        net.forward(x, training=True)
         net.accumulate(x, t, "mse")
         with pytest.raises(dp.BadState, match="backward needs forward"):
             net.backward(t)

@@ -98,6 +98,55 @@ def test_forms_that_alternate(rng):
         assert_array_equal(net.backward(dout), plain.backward(np.ones(y.shape).tolist()))
 
 
+def test_large_arrays_of_another_order(rng):
+    net, plain, loss = make("float64"), make("float64"), dp.MeanSquaredError()
+    whole, t = rng.normal(size=(2 * LARGE, 8)), rng.normal(size=(LARGE, 6))
+    for x in (
+        whole[:LARGE, :4].copy(),
+        whole[::2, 4:],
+        np.asfortranarray(whole[LARGE:, :4]),
+        whole[::-2, :4],
+    ):
+        y = net.forward(x, training=True)
+        assert_array_equal(y, plain.forward(x.copy(), training=True))
+        assert_array_equal(net.backward(t[:, ::2]), plain.backward(t[:, ::2].copy()))
+        value, dy = loss.value_and_gradient(y, t[:, 3:])
+        assert value == pytest.approx(((y - t[:, 3:]) ** 2).mean()) and dy.shape == y.shape
+        assert_allclose(dy, 2 * (y - t[:, 3:]) / y.size, rtol=1e-9, atol=1e-15)
+
+
+def test_a_loss_or_an_optimizer_that_is_another_one(rng):
+    x, t = next(batches(rng, 6, "float64"))
+    net = dp.Sequential([dp.Dense(3, name="d")], (4,), dtype="float64", seed=5)
+    d = net.predict(x) - t
+    for _ in range(3):
+        for loss, expected in (("mse", 2 * d), ("mae", np.sign(d)), (dp.MeanSquaredError(half=True), d)):
+            found = net.gradients(x, t, loss)["d.b"]
+            assert_allclose(found, expected.sum(axis=0) / d.size, rtol=1e-9)
+    for _ in range(3):
+        for rate in (0.5, 0.25):
+            before = np.array(net.parameters["d.b"])
+            net.backward(np.ones_like(net.forward(x, training=True)))
+            net.step(dp.SGD(rate))
+            assert_allclose(net.parameters["d.b"], before - 6 * rate, rtol=1e-12)
+            net.zero_grads()
+
+
+def test_a_refused_forward_of_the_same_form_leaves_the_one_that_waits():
+    """The engine looks at the numbers, and the weights have changed since."""
+    x = dp.Input((1,), dtype="int32")
+    net = dp.Model(x, dp.Flatten()(dp.Embedding(3, 2, name="e")(x)), dtype="float64", seed=0)
+    good, bad = np.array([[1], [2]]), np.array([[1], [1 << 40]])
+    for _ in range(3):
+        net.forward(good, training=True)
+        net.parameters["e.W"] = np.ones((3, 2))
+        with pytest.raises(dp.DenpaError):
+            net.forward(bad, training=True)
+        net.zero_grads()
+        net.backward(np.ones((2, 2)))
+        assert net.grads["e.W"].tolist() == [[0, 0], [1, 1], [1, 1]]
+
+
 def test_results_are_the_callers_own(rng):
     for rows in (3, LARGE):
         net, loss = make("float64"), dp.MeanSquaredError()

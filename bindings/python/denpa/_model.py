@@ -18,8 +18,6 @@ from ._parts import Parts
 from ._state import set_state, state_of
 
 Net = TypeVar("Net", bound="Model")
-# What a network keeps in itself and copies do not take over: its parts, and what is bound of them.
-OWN = ("_parts", "_predict", "_train_batch", "_forward", "_backward", "_accumulate", "_step", "_zero_grads")
 
 
 class Model:
@@ -47,12 +45,9 @@ class Model:
     def _compose(self, parts: Parts) -> None:
         self._parts = parts
         self.dtype = parts.native.dtype
-        # Bound once: in these calls every look-up counts.
+        # Bound once: in the call for a single sample every look-up counts.
         self._predict = parts.prediction.predict
         self._train_batch = parts.training.train_batch
-        self._forward, self._backward = parts.open_loop.forward, parts.open_loop.backward
-        self._accumulate = parts.open_loop.accumulate
-        self._step, self._zero_grads = parts.open_loop.step, parts.open_loop.zero_gradients
 
     @classmethod
     def _of(cls: type[Net], parts: Parts) -> Net:
@@ -269,7 +264,7 @@ class Model:
         a forward that is refused before it computes (its shape, dtype or length). One in training that fails
         while it computes discards it: a layer fails, an index is out of range, a state becomes infinite.
         """
-        return self._forward(x, training)
+        return self._parts.open_loop.forward(x, training)
 
     def backward(self, dout: Any) -> Any:
         """Compute gradients from `dout`, the gradient of the loss with respect to the outputs.
@@ -278,7 +273,7 @@ class Model:
         `dout` has the form of the outputs; a missing gradient is zero. Raises BadState without forward(x,
         training=True) before it.
         """
-        return self._backward(dout)
+        return self._parts.open_loop.backward(dout)
 
     def accumulate(self, x: Any, t: Any, loss: Any = None) -> float:
         """Add the gradients of the loss to `grads`, and return the loss, computed as in training.
@@ -286,7 +281,7 @@ class Model:
         It is forward, the loss and backward in one call, and faster than these: it does not compute gradients
         of inputs. A forward that waits for its backward is discarded.
         """
-        return self._accumulate(x, t, loss)
+        return self._parts.open_loop.accumulate(x, t, loss)
 
     @property
     def grads(self) -> Gradients:
@@ -295,14 +290,15 @@ class Model:
 
     def zero_grads(self) -> None:
         """Set the accumulated gradients to zero."""
-        self._zero_grads()
+        self._parts.open_loop.zero_gradients()
 
     def step(self, optimizer: Optimizer | str) -> None:
         """Take one step of the optimizer with the accumulated gradients, like optimizer.step(net).
 
-        Raises BadState without a forward in training before it. The gradients are zero until a backward.
+        Raises BadState without a forward in training, or accumulate, before it. The gradients are zero until a
+        backward.
         """
-        self._step(optimizer)
+        self._parts.open_loop.step(optimizer)
 
     def loss(self, x: Any, t: Any, loss: Any = None) -> float:
         """Return the loss of x against t, computed as in inference."""
@@ -342,7 +338,7 @@ class Model:
 
     def __getstate__(self) -> Any:
         """Return the attributes that are not the package's own: pickles and copies have them."""
-        return state_of(self, ("dtype", *OWN))
+        return state_of(self, ("_parts", "dtype", "_predict", "_train_batch"))
 
     @classmethod
     def _unpickled(cls: type[Net], *pickled: Any) -> Net:

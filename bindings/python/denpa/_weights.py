@@ -104,7 +104,7 @@ class Weights:
         if is_owned[0]._is_owned() and not is_owned[1]._is_owned():
             raise BadState(
                 "the network computes without learning in this thread: a callback of that call, a layer or a "
-                "metric, may not change or train it"
+                "metric, may not change, train or copy it"
             )
 
     def refuse_in_fit(self) -> None:
