@@ -13,8 +13,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 
-@dp.custom_layer("tests.swish")
-class Swish:
+@dp.custom_layer("tests.bent")
+class Bent:
     """y = x * sigmoid(beta * x), with a beta for each feature.
 
     The function of Ramachandran and others.
@@ -53,7 +53,7 @@ def test_it_computes_as_the_engines_own_layer(data, dtype):
     x, t = data
     nets = [
         dp.Sequential([dp.Dense(8), made, dp.Dense(2)], (4,), dtype=dtype, seed=3)
-        for made in (Swish(name="act"), dp.SiLU(name="act"))
+        for made in (Bent(name="act"), dp.SiLU(name="act"))
     ]
     for name in nets[1].parameters:
         nets[1].parameters[name] = nets[0].parameters[name]
@@ -67,26 +67,26 @@ def test_it_computes_as_the_engines_own_layer(data, dtype):
 
 def test_gradients_are_checked_and_parameters_are_trained(data):
     x, t = data
-    net = dp.Sequential([dp.Dense(8), Swish(), dp.Dense(2)], (4,), seed=3)
+    net = dp.Sequential([dp.Dense(8), Bent(), dp.Dense(2)], (4,), seed=3)
     assert net.check_gradients(x, t, loss="mse", inputs=True).passed
-    before = net.parameters["swish_1.beta"].copy()
+    before = net.parameters["bent_1.beta"].copy()
     history = net.fit(x, t, epochs=30, loss="mse", optimizer=dp.Adam(0.02))
     assert history["loss"][-1] < 0.9 * history["loss"][0]
-    assert np.abs(net.parameters["swish_1.beta"] - before).min() > 1e-4
+    assert np.abs(net.parameters["bent_1.beta"] - before).min() > 1e-4
 
 
 def test_the_class_is_one_of_the_layers(data):
-    assert Swish is dp.layers.Swish
-    assert Swish.__doc__.startswith(
+    assert Bent is dp.layers.Bent
+    assert Bent.__doc__.startswith(
         "y = x * sigmoid(beta * x), with a beta for each feature.\n\nThe function of"
     )
-    assert "start (float, default 1.0)" in Swish.__doc__ and "Parameters: beta" in Swish.__doc__
-    assert repr(Swish(2, name="s")) == "Swish(start=2.0, name='s')"
-    net = dp.Sequential([dp.create("tests.swish", start=3)], (4,))
-    assert_array_equal(net.parameters["swish_1.beta"], 3)
+    assert "start (float, default 1.0)" in Bent.__doc__ and "Parameters: beta" in Bent.__doc__
+    assert repr(Bent(2, name="s")) == "Bent(start=2.0, name='s')"
+    net = dp.Sequential([dp.create("tests.bent", start=3)], (4,))
+    assert_array_equal(net.parameters["bent_1.beta"], 3)
     with pytest.raises(dp.InvalidArgument, match='has no attribute "stop"'):
-        Swish(stop=1)
-    alone = Swish()
+        Bent(stop=1)
+    alone = Bent()
     assert alone.forward(0.5) == pytest.approx(0.5 / (1 + np.exp(-0.5)), abs=1e-15)
     s = 1 / (1 + np.exp(-0.5))
     assert alone.backward(1.0) == pytest.approx(s + 0.5 * s * (1 - s), abs=1e-15)
@@ -94,20 +94,20 @@ def test_the_class_is_one_of_the_layers(data):
 
 def test_files_copies_and_pickles(data, tmp_path):
     x, t = data
-    net = dp.Sequential([dp.Dense(3), Swish(2.0), dp.Dense(2)], (4,), seed=3)
+    net = dp.Sequential([dp.Dense(3), Bent(2.0), dp.Dense(2)], (4,), seed=3)
     net.fit(x, t, epochs=2, loss="mse", optimizer="adam")
     net.save(tmp_path / "net.safetensors")
     for other in (dp.load(tmp_path / "net.safetensors"), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
         assert_array_equal(other.predict(x), net.predict(x))
-    assert pickle.loads(pickle.dumps(Swish(2.0))).start == 2.0
+    assert pickle.loads(pickle.dumps(Bent(2.0))).start == 2.0
     program = f"import denpa as dp; dp.load({str(tmp_path / 'net.safetensors')!r})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (
-        done.returncode == 1 and "denpa.errors.NotRegistered" in done.stderr and "tests.swish" in done.stderr
+        done.returncode == 1 and "denpa.errors.NotRegistered" in done.stderr and "tests.bent" in done.stderr
     )
-    again = f"import pickle; pickle.loads({pickle.dumps(Swish(2.0))!r})"
+    again = f"import pickle; pickle.loads({pickle.dumps(Bent(2.0))!r})"
     done = subprocess.run([sys.executable, "-c", again], capture_output=True, text=True)
-    assert done.returncode == 1 and 'NotRegistered: there is no "tests.swish"' in done.stderr
+    assert done.returncode == 1 and 'NotRegistered: there is no "tests.bent"' in done.stderr
 
 
 def test_several_inputs_and_outputs_and_no_rows(rng):
@@ -311,7 +311,7 @@ def test_class_numbers_alone(rng):
 
 def test_one_layer_applied_twice_has_one_set_of_parameters(rng):
     x = rng.normal(size=(5, 3))
-    act, a = Swish(name="act"), dp.Input((3,))
+    act, a = Bent(name="act"), dp.Input((3,))
     net = dp.Model(a, dp.Dense(1)(act(dp.Dense(3)(act(a)))), seed=1)
     assert [name for name in net.parameters if "beta" in name] == ["act.beta"]
     assert net.check_gradients(x, x[:, :1], loss="mse", inputs=True).passed

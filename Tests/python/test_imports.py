@@ -38,6 +38,7 @@ GROUPS = {
         "_training",
         "_history",
         "_progress",
+        "_batches",
         "callbacks",
         "_source",
         "_fit",

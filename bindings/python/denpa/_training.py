@@ -61,6 +61,7 @@ class Training:
     @property
     def main(self) -> Trainer:
         """The main trainer, of a network that was compiled or trained."""
+        self.weights.refuse_ahead()
         main = self.trainers.main
         if main is not None:
             return main

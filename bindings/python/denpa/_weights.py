@@ -107,6 +107,12 @@ class Weights:
                 "metric, may not change, train or copy it"
             )
 
+    def refuse_ahead(self) -> None:
+        """Raise BadState in the thread that prepares batches for a fit, which waits for it."""
+        refuse = getattr(self.turn, "refuse", None)
+        if refuse is not None:
+            refuse()
+
     def refuse_in_fit(self) -> None:
         """Raise BadState during fit.
 
