@@ -28,7 +28,10 @@ private func truth(_ function: LossFunction, _ alpha: Double, _ y: Double, _ t: 
     return (
       -t * log(y + alpha) - (1 - t) * log(1 - y + alpha), (1 - t) / (1 - y + alpha) - t / (y + alpha)
     )
-  case .sigmoidCrossEntropy: return (t * softplus(-y) + (1 - t) * softplus(y), sigmoid(y) - t)
+  case .sigmoidCrossEntropy:
+    return (
+      alpha * t * softplus(-y) + (1 - t) * softplus(y), (1 - t) * sigmoid(y) - alpha * t * sigmoid(-y)
+    )
   case .focal:
     let p = sigmoid(y), q = sigmoid(-y)
     return (
