@@ -125,12 +125,12 @@ extension Trainer {
   }
 
   func copyWeights(to buffer: Buffer) {
-    buffer.base.copyMemory(from: publishedWeights, byteCount: weights.byteCount)
+    model.layout.copy(publishedWeights, to: buffer.base)
   }
 
   func copyWeights(from buffer: Buffer) {
     openForward = nil
-    weights.base.copyMemory(from: buffer.base, byteCount: weights.byteCount)
+    model.layout.copy(buffer.base, to: weights.base)
     optimization?.average?.restart()
   }
 }
