@@ -223,6 +223,7 @@ static void *learner(void *unused) {
   denpa_trainer *t = new_trainer(model, "mean_squared_error", NULL, "sgd", 0.001, 64);
   static float x[64 * 128], target[64 * 8];
   denpa_tensor X = denpa_f32(x, 64, 128), T = denpa_f32(target, 64, 8);
+  (void)unused;
   for (; !test_is_set(&stop); test_set(&learning)) OK(denpa_train_batch(t, &X, 1, &T, 1, NULL));
   return NULL;
 }
@@ -231,8 +232,7 @@ static void forks(void) {
   denpa_tensor X = denpa_f32(x, 64, 128), T = denpa_f32(target, 64, 8);
   pthread_t thread;
   int i;
-  fill(x, 64 * 128, 1);
-  fill(target, 64 * 8, 2);
+  fill(x, 64 * 128, 1), fill(target, 64 * 8, 2);
   OK(denpa_set_thread_count(4));
   model = two_layers(128, 512, "tanh", 8, DENPA_FLOAT32, 9);
   {
