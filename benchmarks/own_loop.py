@@ -1,4 +1,4 @@
-"""Times training loops of one's own in Python beside train_batch, in one process and in turns.
+"""Times custom training loops in Python beside train_batch, in one process and in turns.
 
 usage: PYTHONPATH=bindings/python .venv/bin/python benchmarks/own_loop.py [--blocks 101] [--threads 1]
 

@@ -3,7 +3,7 @@ import DenpaGraph
 
 /// Arithmetic with vectors of one element for each trained weight, laid out in memory like the parameters.
 ///
-/// Sums are taken in float64 and in an order of their own, so they are the same for any number of threads.
+/// Sums are taken in float64 and in a fixed order, so they are the same for any number of threads.
 struct TrainedVector {
   /// The trained parameters.
   let spans: [(offset: Int, count: Int)]

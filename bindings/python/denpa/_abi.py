@@ -1035,13 +1035,15 @@ not be NULL. The caller destroys the trainer with denpa_trainer_destroy.
 
 The names and attributes of losses and optimizer are checked at once, the shapes of targets when the first
 targets are passed. Returns DENPA_NOT_REGISTERED if there is no loss, optimizer, metric or schedule of a
-given name,
-DENPA_NOT_SUPPORTED if a gradient would have to pass through a layer without backward, and
+given name, DENPA_NOT_SUPPORTED if a gradient would have to pass through a layer without backward, and
 DENPA_BAD_ARGUMENT for a loss that cannot be meaningful on its output: a cross-entropy of one class,
 softmax_cross_entropy of a softmax, sigmoid_cross_entropy or focal of a sigmoid, cross_entropy,
 binary_cross_entropy or kl_divergence of values that are not probabilities (the output of relu, tanh and
 other functions with values below 0 or above 1, or of a dense or conv2d layer with such an activation or
-with none), or poisson of rates below 0.""",
+with none), or poisson of rates below 0. It also returns DENPA_BAD_ARGUMENT for what does not go with an
+optimizer that evaluates the loss itself (lbfgs, levenberg_marquardt): clip_norm, clip_value, sam_radius,
+an accumulation above 1, groups that are not frozen, and for levenberg_marquardt any losses but one
+mean_squared_error, penalties, and layers with states; DENPA_LIMIT_EXCEEDED for more than 4,096 weights.""",
     ),
     "denpa_trainer_destroy": (
         c_int32,
@@ -1064,7 +1066,8 @@ All gradients start at zero, including those of parameters that the loss does no
 accumulated by hand are lost. Afterwards, denpa_trainer_gradient shows the gradients of this batch.
 
 The step is taken completely or not at all. If the call fails, the weights, the optimizer's state, the
-states of layers and the position in the sequence of random numbers are unchanged. After DENPA_NOT_FINITE,
+states of layers and the position in the sequence of random numbers are unchanged, except that lbfgs and
+levenberg_marquardt, which run the batch as often as they need to, then begin anew. After DENPA_NOT_FINITE,
 or if a layer failed in backward, the gradients are zero. Returns DENPA_BAD_STATE if the trainer has no
 loss or no optimizer.""",
     ),
@@ -1171,7 +1174,8 @@ DENPA_BAD_STATE if the trainer has no loss.""",
 above or written by the caller. The gradients are not set to zero.
 
 Returns DENPA_NOT_FINITE whenever a gradient is not finite; the step is then not taken. Returns
-DENPA_BAD_STATE if the trainer has no optimizer.""",
+DENPA_BAD_STATE if the trainer has no optimizer, or one that evaluates the loss itself (lbfgs,
+levenberg_marquardt).""",
     ),
     "denpa_trainer_zero_gradients": (
         c_int32,
