@@ -19,8 +19,6 @@ public struct OptimizerSweep {
 /// A span of weights, their gradient, and what the optimizer keeps for them.
 public struct OptimizerSpan {
   public var dtype: DType
-  /// The most threads that kernels may use.
-  public var threads: Int32
   /// The number of elements. Those of an element-wise optimizer may belong to several adjacent parameters.
   public var count: Int
   /// The parameter's shape; nil if the optimizer is element-wise.
@@ -33,11 +31,10 @@ public struct OptimizerSpan {
   public var scratch: UnsafeMutableRawPointer
 
   public init(
-    dtype: DType, threads: Int32, count: Int, shape: Shape?, weights: UnsafeMutableRawPointer,
+    dtype: DType, count: Int, shape: Shape?, weights: UnsafeMutableRawPointer,
     gradient: UnsafeRawPointer, state: [UnsafeMutableRawPointer], scratch: UnsafeMutableRawPointer
   ) {
     self.dtype = dtype
-    self.threads = threads
     self.count = count
     self.shape = shape
     self.weights = weights

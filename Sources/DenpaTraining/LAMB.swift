@@ -5,7 +5,7 @@ import DenpaKernelTypes
 /// LAMB: with Adam's m̂ and v̂, u = m̂ / (√v̂ + epsilon) + weight_decay·w; w ← w − learning_rate·(‖w‖ /
 /// ‖u‖)·u, where the norms are those of the whole parameter, and the ratio is 1 if one of them is 0.
 ///
-/// For large batches. It is made of the kernels that exist, so u needs memory of its own. Source: You et al.,
+/// For large batches. It is made of the kernels that exist, so u has its own memory. Source: You et al.,
 /// 2020.
 struct LAMB: SweepingOptimizer {
   static let definition = OptimizerDefinition(
@@ -79,24 +79,11 @@ struct LAMB: SweepingOptimizer {
   private static func step(_ all: UnsafeMutablePointer<Memory>, _ run: UnsafeMutableRawPointer) -> Int32 {
     _ = all.pointee.adamStep(&all.pointee.adam, run)
     _ = all.pointee.decayStep(&all.pointee.decay, run)
-    let size = squares(all.pointee.descent.weights, all, run)
-    let length = squares(all.pointee.adam.weights, all, run)
+    let (kernel, count) = (all.pointee.squaresStep, all.pointee.adam.count)
+    let size = sumOfSquares(kernel, all.pointee.descent.weights, count, run)
+    let length = sumOfSquares(kernel, all.pointee.adam.weights, count, run)
     let rate = all.pointee.descent.learningRate
     if size > 0, length > 0 { all.pointee.descent.learningRate = rate * (size / length).squareRoot() }
     return all.pointee.descentStep(&all.pointee.descent, run)
-  }
-
-  private static func squares(
-    _ x: UnsafeMutableRawPointer?, _ all: UnsafeMutablePointer<Memory>, _ run: UnsafeMutableRawPointer
-  ) -> Double {
-    var total = 0.0
-    var arguments = SumSquaresArguments()
-    arguments.count = all.pointee.adam.count
-    arguments.x = x.map { UnsafeRawPointer($0) }
-    withUnsafeMutablePointer(to: &total) {
-      arguments.total = $0
-      _ = all.pointee.squaresStep(&arguments, run)
-    }
-    return total
   }
 }

@@ -110,7 +110,7 @@ struct Muon: SweepingOptimizer {
     memory.initializeMemory(
       as: Matrix.self,
       to: Matrix(
-        rule: self, rows: room.rows, columns: room.columns, scale: kernels[.scale],
+        rule: self, room: room, scale: kernels[.scale],
         product: kernels[.product],
         squares: kernels[.sumSquares], weights: span.weights, gradient: span.gradient,
         velocity: span.state[0],
@@ -159,7 +159,7 @@ struct Muon: SweepingOptimizer {
   /// What a sweep over a matrix has in its memory.
   private struct Matrix {
     var rule: Muon
-    var rows: Int, columns: Int
+    var room: Room
     var scale: Step, product: Step, squares: Step
     var weights: Mutable, gradient: Const, velocity: Mutable
     var matrixBytes: Int, squareBytes: Int
@@ -173,31 +173,26 @@ struct Muon: SweepingOptimizer {
     private var workspace: Mutable { square + squareBytes }
 
     func step(_ run: UnsafeMutableRawPointer) {
-      let count = rows * columns, side = min(rows, columns), isWide = rows <= columns
+      let count = room.rows * room.columns, side = room.side
       let kept = rule.momentum
       multiply(velocity, by: kept, to: velocity, count, run)
       multiply(gradient, by: 1 - kept, to: velocity, count, adding: true, run)
       multiply(velocity, by: rule.nesterov ? kept : 1, to: x, count, run)
       if rule.nesterov { multiply(gradient, by: 1 - kept, to: x, count, adding: true, run) }
-      let norm = norm(x, count, run)
+      let norm = sumOfSquares(squares, x, count, run).squareRoot()
       multiply(x, by: 1 / max(norm, 1e-7), to: x, count, run)
       // A polynomial of fifth degree whose slope at 0 is steep: y = a·s + b·s³ + c·s⁵ of each singular value.
       let (a, b, c) = (3.4445, -4.7750, 2.0315)
       for _ in 0..<rule.iterations {
-        multiply(
-          isWide
-            ? ProductArguments(m: rows, n: rows, k: columns, transposeB: true)
-            : ProductArguments(m: columns, n: columns, k: rows, transposeA: true), x, x, to: gram, run)
-        multiply(ProductArguments(m: side, n: side, k: side), gram, gram, to: square, run)
+        multiply(room.gram, x, x, to: gram, run)
+        multiply(room.square, gram, gram, to: square, run)
         multiply(gram, by: b, to: gram, side * side, run)
         multiply(square, by: c, to: gram, side * side, adding: true, run)
-        multiply(
-          ProductArguments(m: rows, n: columns, k: side), isWide ? gram : x, isWide ? x : gram, to: other, run
-        )
+        multiply(room.update, room.isWide ? gram : x, room.isWide ? x : gram, to: other, run)
         multiply(x, by: a, to: x, count, run)
         multiply(other, by: 1, to: x, count, adding: true, run)
       }
-      let length = max(1, Double(columns) / Double(rows)).squareRoot()
+      let length = max(1, Double(room.columns) / Double(room.rows)).squareRoot()
       multiply(weights, by: 1 - learningRate * rule.weightDecay, to: weights, count, run)
       multiply(x, by: -learningRate * length, to: weights, count, adding: true, run)
     }
@@ -224,18 +219,6 @@ struct Muon: SweepingOptimizer {
       arguments.c = c
       arguments.workspace = workspace
       _ = product(&arguments, run)
-    }
-
-    private func norm(_ x: Const, _ count: Int, _ run: UnsafeMutableRawPointer) -> Double {
-      var total = 0.0
-      var arguments = SumSquaresArguments()
-      arguments.count = count
-      arguments.x = x
-      withUnsafeMutablePointer(to: &total) {
-        arguments.total = $0
-        _ = squares(&arguments, run)
-      }
-      return total.squareRoot()
     }
   }
 }

@@ -151,7 +151,7 @@ final class Optimization {
       let sweep = optimizer.sweep(
         kernels,
         over: OptimizerSpan(
-          dtype: model.dtype, threads: threads,
+          dtype: model.dtype,
           count: isAlone ? parameters[span.first].type.shape.count : span.bytes.count / model.dtype.size,
           shape: isAlone ? parameters[span.first].type.shape : nil,
           weights: weights.base + span.bytes.lowerBound,

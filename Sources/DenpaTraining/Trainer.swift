@@ -61,8 +61,8 @@ public final class Trainer: @unchecked Sendable {
   let hasOptimizer: Bool
   /// Whether the optimizer evaluates the loss itself, and what it remembers from step to step.
   private let searches: Bool
-  /// Whether weights are averaged.
-  private let averages: Bool
+  /// Whether weights are averaged, and gradients computed at their neighbours.
+  private let averages: Bool, sharpens: Bool
   var searchNumbers: [Double] = []
   /// Whether gradients of inputs or inner values have to be bound.
   private let wantsInputGradients: Bool
@@ -125,7 +125,7 @@ public final class Trainer: @unchecked Sendable {
     }
     self.optimization = optimization
     searches = optimization?.searching != nil
-    averages = optimization?.average != nil
+    (averages, sharpens) = (optimization?.average != nil, optimization?.sharpness != nil)
     sweeps = optimization?.sweeps ?? UnsafeMutableBufferPointer(start: nil, count: 0)
     limitsGradients = optimization?.limitsGradients ?? false
     learningRate = options.optimizer?.optimizer.learningRate ?? 0
@@ -357,7 +357,7 @@ public final class Trainer: @unchecked Sendable {
     guard loss.isFinite, flagged == nil else { throw notFinite(executor, rows, flagged) }
     hasGradients = false
     if !executor.isComplete, !adds { executor.clearUnreachedGradients() }
-    if let sharpness = optimization?.sharpness { try sharpen(sharpness, executor, rows) }
+    if sharpens, let sharpness = optimization?.sharpness { try sharpen(sharpness, executor, rows) }
     forwardCount += 1
     if options.accumulation == 1 { try applyOptimizer() } else { try accumulate() }
     return loss

@@ -95,6 +95,21 @@ extension OptimizerSweep {
   }
 }
 
+/// Returns the sum of the squares of `count` elements, computed by the kernel `sumSquares`.
+func sumOfSquares(
+  _ kernel: Step, _ x: UnsafeRawPointer?, _ count: Int, _ run: UnsafeMutableRawPointer
+) -> Double {
+  var total = 0.0
+  var arguments = SumSquaresArguments()
+  arguments.count = count
+  arguments.x = x
+  withUnsafeMutablePointer(to: &total) {
+    arguments.total = $0
+    _ = kernel(&arguments, run)
+  }
+  return total
+}
+
 /// 1/(1 − βᵗ): the correction of a running mean that began at 0, after `t` steps.
 func correction(_ beta: Double, _ t: Int64) -> Double { 1 / (1 - pow(beta, Double(t))) }
 
