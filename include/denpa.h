@@ -792,12 +792,13 @@ denpa_status denpa_trainer_step_count(denpa_trainer *trainer, int64_t *steps);
 typedef struct denpa_check {
   size_t struct_size;
   const char *tensor; /* "hidden.W", or the name of an input; borrowed for the callback */
-  double worst;       /* max |a - n| / max(|a|max, |n|max, 1e-3); a: backpropagation, n: numerical */
+  double worst; /* max |a - n| / max(|a|max, |n|max, 1e-3); a: backpropagation, n: numerical. Where the
+                 * tensor's gradient is below 1e-3 and rounding allows, 1e-3 is left out */
   int64_t checked;    /* elements compared */
   int64_t index;      /* row-major, of the element with the largest difference */
   double analytic, numeric; /* the two gradients of that element */
   int32_t passed;     /* worst <= tolerance */
-  int32_t reserved;
+  int32_t kinks;      /* elements at which a kink was inside the stencil, so that a smaller step decided */
 } denpa_check;
 
 /* Receives the result for one tensor. Any status other than DENPA_OK ends the check. */
@@ -825,6 +826,70 @@ denpa_status denpa_check_gradients(denpa_trainer *trainer, const denpa_tensor *i
                                    const denpa_tensor *targets, int32_t target_count,
                                    const denpa_check_options *options, denpa_check_callback callback,
                                    void *user_data);
+
+/* A function of numbers that the program has: it stores its value in `value`. Any status other than DENPA_OK
+ * ends the call that it is passed to. */
+typedef denpa_status (*denpa_function)(void *user_data, double *value);
+
+typedef struct denpa_numerical_options {
+  size_t struct_size;
+  double step;    /* h; 0: for each element eps^(1/3) (2 points) or eps^(1/5) (5 points) times max(|x|, 1) */
+  int32_t points; /* 2: (f(x+h) - f(x-h)) / 2h, with an error of order h^2; 5, or 0: of order h^4 */
+  int32_t reserved;
+} denpa_numerical_options;
+
+/* Differentiates a function with respect to numbers that it reads, by central differences: the loss of a
+ * model with respect to a view of a parameter, a layer with respect to its input, or any other function. `x`
+ * is a contiguous tensor of float32 or float64, whose elements are changed one by one while the function is
+ * called, and restored, also after a failure. `gradient` receives a number for each element. `options` may be
+ * NULL.
+ *
+ * Returns DENPA_BAD_ARGUMENT if a step is too small to change an element, and the status of the function if
+ * it fails. The function is called `points` - 1 times for each element (twice for 2 points), so that this
+ * takes as many times longer than backpropagation as there are parameters. */
+denpa_status denpa_numerical_gradient(denpa_function function, void *user_data, const denpa_tensor *x,
+                                      const denpa_numerical_options *options, double *gradient);
+
+/* ===========================================================================================================
+ * Loss surfaces
+ */
+
+/* The points origin + a * first + b * second in the space of the parameters, for each a and each b.
+ * Directions and origin have `element_count` numbers: all elements of all parameters, in the order of
+ * denpa_model_parameter. */
+typedef struct denpa_surface {
+  size_t struct_size;
+  int64_t element_count;
+  const double *origin;         /* NULL: the parameters that the trainer would publish */
+  const double *first, *second; /* `second` is NULL for a line */
+  const double *first_steps, *second_steps; /* the values of a and b; those of b are NULL for a line */
+  int64_t first_count, second_count;        /* 1 or more; second_count is 0 for a line */
+} denpa_surface;
+
+/* Evaluates the loss of a batch at the points of a surface. `losses` receives first_count * second_count
+ * numbers, those of the first a first (for a line: first_count); a loss may be NaN or infinite. The loss is
+ * that of denpa_evaluate. Nothing changes, and memory for the parameters is allocated once, not for each
+ * point.
+ *
+ * Returns DENPA_BAD_SHAPE if `element_count` is not the number of the parameters' elements,
+ * DENPA_BAD_ARGUMENT for contradictory fields or a batch without rows, and DENPA_BAD_STATE if the trainer has
+ * no loss. */
+denpa_status denpa_trainer_loss_surface(denpa_trainer *trainer, const denpa_tensor *inputs,
+                                        int32_t input_count, const denpa_tensor *targets,
+                                        int32_t target_count, const denpa_surface *surface, double *losses);
+
+/* Writes a random direction for a surface: normal numbers for the elements of trained parameters, 0 for
+ * others. With `normalize` 1, each filter of a tensor of several axes (what belongs to one index of its last
+ * axis: the weights of a unit or of a channel) has the norm of that filter of the parameters, and other
+ * tensors have 0 (Li et al., 2018). `direction` has room for `element_count` numbers.
+ *
+ * Returns DENPA_BAD_SHAPE if `element_count` is not the number of the parameters' elements. */
+denpa_status denpa_trainer_random_direction(denpa_trainer *trainer, uint64_t seed, int32_t normalize,
+                                            double *direction, int64_t element_count);
+
+/* ===========================================================================================================
+ * Proof: layers
+ */
 
 /* Runs the conformance proof of a registered layer or loss on its samples. It covers the shape rule, the
  * gradients of inputs and parameters, memory bounds (canaries), overwriting and accumulating, repeatability

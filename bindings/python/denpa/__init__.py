@@ -46,10 +46,12 @@ from ._layer import Layer
 from ._loss import Loss, Sum
 from ._metric import FunctionMetric, Metric
 from ._model import Model
+from ._numerical import numerical_gradient
 from ._optimizer import Optimizer, Schedule
 from ._parameters import Parameters
 from ._prediction import set_threads
 from ._sequential import Sequential
+from ._surface import LossSurface, loss_surface
 from .callbacks import Callback, Checkpoint, CSVLog, EarlyStopping, LearningRate, TensorBoard
 from .errors import (
     AlreadyExists,
@@ -95,6 +97,7 @@ __all__ = [
     "LearningRate",
     "LimitExceeded",
     "Loss",
+    "LossSurface",
     "Metric",
     "MissingFile",
     "Model",
@@ -130,8 +133,10 @@ __all__ = [
     "layers",
     "load",
     "load_plugin",
+    "loss_surface",
     "losses",
     "metrics",
+    "numerical_gradient",
     "optimizers",
     "prove",
     "schedules",

@@ -404,7 +404,7 @@ class Check(Structure):
     analytic: float
     numeric: float
     passed: int
-    reserved: int
+    kinks: int
 
 
 class CheckOptions(Structure):
@@ -416,6 +416,31 @@ class CheckOptions(Structure):
     max_elements: int
     inputs: int
     reserved: int
+
+
+class NumericalOptions(Structure):
+    """denpa_numerical_options"""
+
+    struct_size: int
+    step: float
+    points: int
+    reserved: int
+
+
+class Surface(Structure):
+    """The points origin + a * first + b * second in the space of the parameters, for each a and each b.
+    Directions and origin have `element_count` numbers: all elements of all parameters, in the order of
+    denpa_model_parameter."""
+
+    struct_size: int
+    element_count: int
+    origin: Any
+    first: Any
+    second: Any
+    first_steps: Any
+    second_steps: Any
+    first_count: int
+    second_count: int
 
 
 class PluginOptions(Structure):
@@ -455,6 +480,9 @@ NextCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor))
 RewindCallback = CFUNCTYPE(c_int32, c_void_p)
 # Receives the result for one tensor. Any status other than DENPA_OK ends the check.
 CheckCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Check))
+# A function of numbers that the program has: it stores its value in `value`. Any status other than DENPA_OK
+# ends the call that it is passed to.
+Function = CFUNCTYPE(c_int32, c_void_p, POINTER(c_double))
 
 Tensor._fields_ = [
     ("data", c_void_p),
@@ -704,7 +732,7 @@ Check._fields_ = [
     ("analytic", c_double),
     ("numeric", c_double),
     ("passed", c_int32),
-    ("reserved", c_int32),
+    ("kinks", c_int32),
 ]
 CheckOptions._fields_ = [
     ("struct_size", c_size_t),
@@ -713,6 +741,23 @@ CheckOptions._fields_ = [
     ("max_elements", c_int64),
     ("inputs", c_int32),
     ("reserved", c_int32),
+]
+NumericalOptions._fields_ = [
+    ("struct_size", c_size_t),
+    ("step", c_double),
+    ("points", c_int32),
+    ("reserved", c_int32),
+]
+Surface._fields_ = [
+    ("struct_size", c_size_t),
+    ("element_count", c_int64),
+    ("origin", POINTER(c_double)),
+    ("first", POINTER(c_double)),
+    ("second", POINTER(c_double)),
+    ("first_steps", POINTER(c_double)),
+    ("second_steps", POINTER(c_double)),
+    ("first_count", c_int64),
+    ("second_count", c_int64),
 ]
 PluginOptions._fields_ = [
     ("struct_size", c_size_t),
@@ -1297,6 +1342,41 @@ The callback is called for each tensor in order, on the calling thread. Returns 
 agree, and DENPA_PROOF_FAILED, with the worst tensor named in the message, if not. Returns DENPA_STOPPED if
 the callback returned a status other than DENPA_OK, DENPA_NOT_FINITE if the loss is not finite,
 DENPA_BAD_STATE if the trainer has no loss.""",
+    ),
+    "denpa_numerical_gradient": (
+        c_int32,
+        [Function, c_void_p, POINTER(Tensor), POINTER(NumericalOptions), POINTER(c_double)],
+        """Differentiates a function with respect to numbers that it reads, by central differences: the loss of a
+model with respect to a view of a parameter, a layer with respect to its input, or any other function. `x`
+is a contiguous tensor of float32 or float64, whose elements are changed one by one while the function is
+called, and restored, also after a failure. `gradient` receives a number for each element. `options` may be
+NULL.
+
+Returns DENPA_BAD_ARGUMENT if a step is too small to change an element, and the status of the function if
+it fails. The function is called `points` - 1 times for each element (twice for 2 points), so that this
+takes as many times longer than backpropagation as there are parameters.""",
+    ),
+    "denpa_trainer_loss_surface": (
+        c_int32,
+        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(Surface), POINTER(c_double)],
+        """Evaluates the loss of a batch at the points of a surface. `losses` receives first_count * second_count
+numbers, those of the first a first (for a line: first_count); a loss may be NaN or infinite. The loss is
+that of denpa_evaluate. Nothing changes, and memory for the parameters is allocated once, not for each
+point.
+
+Returns DENPA_BAD_SHAPE if `element_count` is not the number of the parameters' elements,
+DENPA_BAD_ARGUMENT for contradictory fields or a batch without rows, and DENPA_BAD_STATE if the trainer has
+no loss.""",
+    ),
+    "denpa_trainer_random_direction": (
+        c_int32,
+        [POINTER(Trainer), c_uint64, c_int32, POINTER(c_double), c_int64],
+        """Writes a random direction for a surface: normal numbers for the elements of trained parameters, 0 for
+others. With `normalize` 1, each filter of a tensor of several axes (what belongs to one index of its last
+axis: the weights of a unit or of a channel) has the norm of that filter of the parameters, and other
+tensors have 0 (Li et al., 2018). `direction` has room for `element_count` numbers.
+
+Returns DENPA_BAD_SHAPE if `element_count` is not the number of the parameters' elements.""",
     ),
     "denpa_prove": (
         c_int32,
