@@ -538,7 +538,8 @@ typedef struct denpa_progress {
 
 /* Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
  * batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
- * may use the model and its sessions, but of the trainer only the learning rate and the number of steps. */
+ * may use the model and its sessions, but of the trainer only the learning rate, the number of steps,
+ * and denpa_trainer_save and _save_bytes. */
 typedef denpa_status (*denpa_progress_callback)(void *user_data, const denpa_progress *progress);
 
 /* How denpa_fit chooses the rows of an epoch, by the model's seed and the trainer's number of the epoch. */
@@ -572,14 +573,23 @@ typedef struct denpa_fit_options {
   const char *monitor;
   int64_t patience;
   double min_delta;
-  const char *checkpoint;   /* a path to which the model is saved after epochs; NULL: none */
+  const char *checkpoint;   /* a path to which the weights of now are saved after epochs; NULL: none */
   int64_t checkpoint_every; /* epochs between two savings; 0: 1 */
   int32_t checkpoint_best;  /* 1: it is saved only if `monitor` was better than ever before */
-  int32_t reserved;         /* 0 */
+  int32_t checkpoint_trainer; /* 1: what denpa_trainer_save writes; 0: the model alone */
   /* For denpa_fit_source: the batches of an epoch, which ends after so many although the source has more, and
    * which progress reports. If the source cannot go back (`rewind` is NULL), the next epoch goes on where the
    * last one has ended. 0: the source says when an epoch ends. */
   int64_t epoch_batches;
+  int64_t checkpoint_batches; /* a checkpoint after every so many batches of an epoch too; 0: none */
+  /* 1: goes on where the last fit of this trainer was interrupted, or the one that denpa_trainer_load has
+   * loaded: with the same batch of the same epoch of `epochs`, the same best epoch so far, and the same
+   * measures. The data and the other options have to be those of the interrupted fit, but for `epochs`,
+   * which may be more. A source begins with the first batch of that epoch, and those that were trained on
+   * are passed over. After a fit that is complete, it takes the epochs that are missing. Returns
+   * DENPA_BAD_STATE if there is no such fit. 0: begins anew. */
+  int32_t resume;
+  int32_t reserved; /* 0 */
 } denpa_fit_options;
 
 /* Trains on data in memory. The tensors may have any number of rows, any convertible element type and any
@@ -734,10 +744,28 @@ denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double lear
  * no optimizer. */
 denpa_status denpa_trainer_learning_rate(denpa_trainer *trainer, double *learning_rate);
 
+/* Saves a checkpoint: the model with the parameters that denpa_publish would publish, and what
+ * denpa_trainer_save_bytes writes. The file is a model file, so that denpa_model_load reads it too, and it is
+ * written like one: an older file is replaced atomically. It may be called in a callback of denpa_fit or
+ * denpa_fit_source: between two batches, or after an epoch.
+ *
+ * Returns the statuses of denpa_model_save. */
+denpa_status denpa_trainer_save(denpa_trainer *trainer, const char *path);
+
+/* Takes over a checkpoint of a trainer with the same options and model. The parameters are published.
+ * Training then goes on with the same bits as the saved trainer would have: with denpa_train_batch, in a loop
+ * of one's own, or with denpa_fit and `resume` at the batch where that fit was.
+ *
+ * Returns DENPA_NOT_FOUND if there is no such file, DENPA_IO_ERROR if it cannot be read, and DENPA_BAD_FILE
+ * if it is damaged, has no trainer, or is of a trainer with another optimizer, schedule or model (its graph,
+ * element type, seed, or frozen parameters). Then nothing changes. */
+denpa_status denpa_trainer_load(denpa_trainer *trainer, const char *path);
+
 /* Writes what a trainer remembers besides the parameters: what its optimizer keeps, the numbers of its steps,
- * epochs and forwards, the learning rate, and the state of its schedule. `buffer`, `capacity` and `length`
- * work as described for text and bytes under "Conventions". Gradients that wait for a step are not part of
- * it.
+ * epochs and forwards, the learning rate, the state of its schedule, gradients that wait for a step, and
+ * where a fit that runs or was interrupted is. `buffer`, `capacity` and `length` work as described for text
+ * and bytes under "Conventions". A forward that waits for its backward is not part of it. It may be called in
+ * a callback of denpa_fit or denpa_fit_source.
  *
  * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_trainer_save_bytes(denpa_trainer *trainer, void *buffer, int64_t capacity,
@@ -745,7 +773,7 @@ denpa_status denpa_trainer_save_bytes(denpa_trainer *trainer, void *buffer, int6
 
 /* Takes over what denpa_trainer_save_bytes has written for a trainer with the same options and model.
  * Training then goes on with the same bits as the other trainer would have, provided that the parameters are
- * the same, too: those that were published before. Gradients become zero.
+ * the same, too: those that were published before.
  *
  * Returns DENPA_BAD_FILE, and changes nothing, if the bytes are damaged or belong to a trainer with another
  * optimizer, schedule or model. */

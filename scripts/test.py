@@ -100,7 +100,7 @@ def parts():
     # allocations (guard mode makes more of them) and tests that run out of memory are left out.
     for name in all_kernel_sets():
         for test in ("values", "training", "graphs", "layers", "shared", "strides", "transactions", "own_layers",
-                     "integers", "fitting", "optimizers", "metrics"):
+                     "integers", "fitting", "checkpoints", "optimizers", "metrics"):
             yield f"c-{test}-guard-{name}", "plain", 120, [f"build/tests/c/{test}"], {
                 "DENPA_KERNELS": name, "DENPA_GUARD": "1"}
     for name in kernel_sets():

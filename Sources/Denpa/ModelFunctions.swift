@@ -276,7 +276,8 @@ let pathLimit = 4096
 public func denpa_model_save(_ model: OpaquePointer!, _ path: UnsafePointer<CChar>!) -> denpa_status {
   perform { () throws(DenpaError) in
     try withObject(of: model, Handles.model) { model throws(DenpaError) in
-      try ModelFile.save(model, to: try CText.read(path, limit: pathLimit, "the path"))
+      let path = try CText.read(path, limit: pathLimit, "the path")
+      try ModelFile.save(try ModelFile.Contents(model), to: path)
     }
   }
 }

@@ -312,6 +312,18 @@ static void bad_denpa_trainer_load_bytes(void) {
   BAD(denpa_trainer_load_bytes(w.t, bytes, 0), DENPA_BAD_FILE);
   BAD(denpa_trainer_load_bytes(w.t, bytes, 64), DENPA_BAD_FILE);
 }
+static void bad_denpa_trainer_save(void) {
+  TRAINER_ONLY(denpa_trainer_save(h, "/tmp/never"));
+  BAD(denpa_trainer_save(w.t, NULL), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_save(w.t, "/no/such/folder/c"), DENPA_IO_ERROR);
+  REFUSED(denpa_trainer_save(w.t, huge()));
+}
+static void bad_denpa_trainer_load(void) {
+  TRAINER_ONLY(denpa_trainer_load(h, "/proc/self/exe"));
+  BAD(denpa_trainer_load(w.t, NULL), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_load(w.t, "/tmp/never"), DENPA_NOT_FOUND); /* where nothing was saved */
+  REFUSED(denpa_trainer_load(w.t, huge()));
+}
 static void bad_denpa_trainer_set_learning_rate(void) {
   static const double rates[] = {-1, -1e-300, (double)NAN, (double)INFINITY, (double)-INFINITY};
   int i;
@@ -377,6 +389,8 @@ static const test_case tests[] = {
     BAD_TEST(denpa_trainer_optimizer_state),
     BAD_TEST(denpa_trainer_save_bytes),
     BAD_TEST(denpa_trainer_load_bytes),
+    BAD_TEST(denpa_trainer_save),
+    BAD_TEST(denpa_trainer_load),
     BAD_TEST(denpa_trainer_set_learning_rate),
     BAD_TEST(denpa_trainer_learning_rate),
     BAD_TEST(denpa_trainer_step_count),

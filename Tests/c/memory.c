@@ -205,7 +205,8 @@ static uint64_t scenario(void) {
   TRY(denpa_model_save_bytes(m, bytes, sizeof bytes, &length));
   TRY(denpa_model_load_bytes(bytes, length, &back));
   TRY(denpa_model_copy(m, DENPA_FLOAT64, &copy));
-  TRY(denpa_model_save(m, "/tmp/denpa-memory-test"));
+  TRY(denpa_trainer_save(t, "/tmp/denpa-memory-test"));
+  TRY(denpa_trainer_load(t, "/tmp/denpa-memory-test"));
   TRY(denpa_publish(t));
   denpa_test_fail_allocations(0, 0);
   hash = model_hash(m) * 31 + model_hash(back);

@@ -386,8 +386,11 @@ class FitOptions(Structure):
     checkpoint: Optional[bytes]
     checkpoint_every: int
     checkpoint_best: int
-    reserved: int
+    checkpoint_trainer: int
     epoch_batches: int
+    checkpoint_batches: int
+    resume: int
+    reserved: int
 
 
 class Check(Structure):
@@ -438,7 +441,8 @@ LogCallback = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 MetricCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor), POINTER(c_double))
 # Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
 # batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
-# may use the model and its sessions, but of the trainer only the learning rate and the number of steps.
+# may use the model and its sessions, but of the trainer only the learning rate, the number of steps,
+# and denpa_trainer_save and _save_bytes.
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
 # Provides the next batch. The callback points the tensors `inputs` and `targets` (arrays with room for the
 # model's inputs and the losses' targets, and the weights of samples) to memory that remains valid until its
@@ -685,8 +689,11 @@ FitOptions._fields_ = [
     ("checkpoint", c_char_p),
     ("checkpoint_every", c_int64),
     ("checkpoint_best", c_int32),
-    ("reserved", c_int32),
+    ("checkpoint_trainer", c_int32),
     ("epoch_batches", c_int64),
+    ("checkpoint_batches", c_int64),
+    ("resume", c_int32),
+    ("reserved", c_int32),
 ]
 Check._fields_ = [
     ("struct_size", c_size_t),
@@ -1229,13 +1236,35 @@ Returns DENPA_BAD_STATE if the trainer has no optimizer, DENPA_BAD_ARGUMENT if t
 the schedule. It may be called in a callback of denpa_fit too. Returns DENPA_BAD_STATE if the trainer has
 no optimizer.""",
     ),
+    "denpa_trainer_save": (
+        c_int32,
+        [POINTER(Trainer), c_char_p],
+        """Saves a checkpoint: the model with the parameters that denpa_publish would publish, and what
+denpa_trainer_save_bytes writes. The file is a model file, so that denpa_model_load reads it too, and it is
+written like one: an older file is replaced atomically. It may be called in a callback of denpa_fit or
+denpa_fit_source: between two batches, or after an epoch.
+
+Returns the statuses of denpa_model_save.""",
+    ),
+    "denpa_trainer_load": (
+        c_int32,
+        [POINTER(Trainer), c_char_p],
+        """Takes over a checkpoint of a trainer with the same options and model. The parameters are published.
+Training then goes on with the same bits as the saved trainer would have: with denpa_train_batch, in a loop
+of one's own, or with denpa_fit and `resume` at the batch where that fit was.
+
+Returns DENPA_NOT_FOUND if there is no such file, DENPA_IO_ERROR if it cannot be read, and DENPA_BAD_FILE
+if it is damaged, has no trainer, or is of a trainer with another optimizer, schedule or model (its graph,
+element type, seed, or frozen parameters). Then nothing changes.""",
+    ),
     "denpa_trainer_save_bytes": (
         c_int32,
         [POINTER(Trainer), c_void_p, c_int64, POINTER(c_int64)],
         """Writes what a trainer remembers besides the parameters: what its optimizer keeps, the numbers of its steps,
-epochs and forwards, the learning rate, and the state of its schedule. `buffer`, `capacity` and `length`
-work as described for text and bytes under "Conventions". Gradients that wait for a step are not part of
-it.
+epochs and forwards, the learning rate, the state of its schedule, gradients that wait for a step, and
+where a fit that runs or was interrupted is. `buffer`, `capacity` and `length` work as described for text
+and bytes under "Conventions". A forward that waits for its backward is not part of it. It may be called in
+a callback of denpa_fit or denpa_fit_source.
 
 Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
     ),
@@ -1244,7 +1273,7 @@ Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
         [POINTER(Trainer), c_void_p, c_int64],
         """Takes over what denpa_trainer_save_bytes has written for a trainer with the same options and model.
 Training then goes on with the same bits as the other trainer would have, provided that the parameters are
-the same, too: those that were published before. Gradients become zero.
+the same, too: those that were published before.
 
 Returns DENPA_BAD_FILE, and changes nothing, if the bytes are damaged or belong to a trainer with another
 optimizer, schedule or model.""",

@@ -168,6 +168,7 @@ class Model:
         optimizer: Any = None,
         steps_per_epoch: int | None = None,
         prefetch: bool = False,
+        resume: Any = None,
     ) -> History:
         """Train and return the numbers of each epoch.
 
@@ -186,6 +187,11 @@ class Model:
         ever given, "sgd" is used. After Ctrl-C, an exception in a callback or NotFinite, the network keeps
         what it has learned so far, and `history` the numbers; if it has learned nothing, its loss and optimizer
         are unchanged too. callbacks: functions (net, epoch, logs) or objects: see denpa.callbacks.
+
+        `resume`, the path of a checkpoint (see callbacks.Checkpoint), goes on with the batch at which it was saved,
+        and ends with the bits that the interrupted fit would have had; give it the same data and arguments.
+        resume=True goes on where the last fit of this network was interrupted. `epochs` counts those before the
+        interruption too; `history` has the epochs that are completed now.
 
         Arrays of float32, float64, int32, int64, uint8 or bool, of any order, are read in place and converted
         one batch at a time; rows of C-ordered arrays are the fastest. Other element types, fields of packed
@@ -213,6 +219,7 @@ class Model:
             optimizer=optimizer,
             steps_per_epoch=steps_per_epoch,
             prefetch=prefetch,
+            resume=resume,
         )
 
     @property
@@ -316,6 +323,22 @@ class Model:
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
         self._open.save(path)
+
+    def save_checkpoint(self, path: Any) -> None:
+        """Write the network, and what fit and train_batch need to go on with the same bits, to a file.
+
+        The file is one of `save`, too. A callback of fit may call it between two batches or after an epoch.
+        """
+        self._open.training.save(path)
+
+    def load_checkpoint(self, path: Any) -> None:
+        """Go on with the weights, the optimizer's state and the counts of a checkpoint.
+
+        The network must be the same, and compiled with the same loss and optimizer. For fit see its `resume`.
+        Raises MissingFile if the file does not exist, FileError if it cannot be read, is damaged, or is of
+        another network or optimizer; then nothing changes.
+        """
+        self._open.training.load_checkpoint(path)
 
     def to_bytes(self) -> bytes:
         """Return the bytes that save would write."""
