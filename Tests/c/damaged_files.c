@@ -27,6 +27,17 @@ static void make(int64_t in, int64_t units) {
  * What is saved, and how it is loaded
  */
 static denpa_status model_bytes(void *data, int64_t room, int64_t *size) { return denpa_model_save_bytes(model, data, room, size); }
+static denpa_status checkpoint_bytes(void *data, int64_t room, int64_t *size) {
+  char saved[] = "/tmp/denpa-damaged-XXXXXX";
+  const int from = mkstemp(saved);
+  const denpa_status status = denpa_trainer_save(trainer, saved);
+  FILE *stream = fopen(saved, "rb");
+  *size = (int64_t)fread(data, 1, (size_t)room, stream);
+  fclose(stream);
+  close(from);
+  unlink(saved);
+  return status;
+}
 static denpa_status trainer_bytes(void *data, int64_t room, int64_t *size) { return denpa_trainer_save_bytes(trainer, data, room, size); }
 
 static denpa_status load_model_bytes(const void *data, int64_t size) {
@@ -42,6 +53,7 @@ static denpa_status load_model(const char *path) {
   if (loaded != NULL) OK(denpa_model_destroy(loaded));
   return status;
 }
+static denpa_status load_checkpoint(const char *path) { return denpa_trainer_load(trainer, path); }
 
 typedef struct format {
   denpa_status (*save)(void *data, int64_t room, int64_t *size);
@@ -146,7 +158,8 @@ static void damage(const format *f) {
 #define FORMATS(ROW)                                                       \
   ROW(model_in_memory, model_bytes, load_model_bytes, NULL, 64, 236)       \
   ROW(model_on_disk, model_bytes, NULL, load_model, 64, 236)               \
-  ROW(trainer_in_memory, trainer_bytes, load_trainer_bytes, NULL, 64, 118)
+  ROW(trainer_in_memory, trainer_bytes, load_trainer_bytes, NULL, 64, 116) \
+  ROW(checkpoint_on_disk, checkpoint_bytes, NULL, load_checkpoint, 64, 76)
 
 #define TEST(name, save, load, load_file, in, units)                       \
   static void name(void) {                                                 \

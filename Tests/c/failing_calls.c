@@ -75,12 +75,14 @@ static const call_kind *kind_of(long number) {
 typedef struct operation {
   const char *name;
   denpa_status (*run)(void);
-  int saves; /* 1: writes the file; 0: reads it */
-  int old;   /* 1: there is a file before; 2: the path is a symbolic link to it; 3: a killed process has left a file */
-  int big;   /* a file of several writes */
+  denpa_status (*make)(void);  /* writes the file that is loaded; NULL: `run` saves one */
+  denpa_status (*reset)(void); /* brings what `run` changes back to where it was; NULL: it changes nothing */
+  int old; /* 1: there is a file before; 2: the path is a symbolic link to it; 3: a killed process has left a file */
+  int big; /* a file of several writes */
+  int learns; /* a failed call keeps what was learned before */
 } operation;
 
-static char folder[64], path[160], link_path[160];
+static char folder[64], other_folder[64], path[160], link_path[160], other_path[160];
 static denpa_model *model, *other, *loaded;
 static denpa_trainer *trainer;
 
@@ -88,15 +90,44 @@ static denpa_status save_model(void) { return denpa_model_save(model, path); }
 static denpa_status save_by_link(void) { return denpa_model_save(model, link_path); }
 static denpa_status load_model(void) { return denpa_model_load(path, &loaded); }
 
-/*         test                          operation     saves old big */
-#define OPERATIONS(ROW)                                             \
-  ROW(model_over_an_older_file, save_model, 1, 1, 0)                \
-  ROW(model_to_a_new_file, save_model, 1, 0, 0)                     \
-  ROW(big_model, save_model, 1, 1, 1)                               \
-  ROW(model_through_a_link, save_by_link, 1, 2, 0)                  \
-  ROW(model_over_what_a_kill_left, save_model, 1, 3, 0)             \
-  ROW(load_a_model, load_model, 0, 1, 0)                            \
-  ROW(load_a_big_model, load_model, 0, 1, 1)
+static denpa_status save_weights(void) { return denpa_model_save_tensors(model, path, NULL, 0); }
+static denpa_status save_other_weights(void) { return denpa_model_save_tensors(other, path, NULL, 0); }
+static denpa_status load_weights(void) { return denpa_model_load_tensors(model, path, NULL, 0, 0); }
+static denpa_status reset_weights(void) { return denpa_model_initialize(model, 11); }
+
+static denpa_status train(const char *checkpoint) {
+  static float x[8], t[12] = {1};
+  denpa_tensor X = denpa_f32(x, 4, 2), T = denpa_f32(t, 4, 3);
+  OPTIONS(denpa_fit_options, o);
+  fill(x, COUNT(x), 3);
+  o.checkpoint = checkpoint;
+  o.checkpoint_trainer = checkpoint != NULL;
+  return denpa_fit(trainer, &X, 1, &T, 1, &o, NULL);
+}
+static denpa_status save_trainer(void) { return denpa_trainer_save(trainer, path); }
+static denpa_status save_trained(void) {
+  OK(train(NULL));
+  return save_trainer();
+}
+static denpa_status load_trainer(void) { return denpa_trainer_load(trainer, path); }
+static denpa_status reset_trainer(void) { return denpa_trainer_load(trainer, other_path); }
+static denpa_status fit_checkpoint(void) { return train(path); }
+
+/*    test                          operation       the file that is loaded, reset   old big learns */
+#define OPERATIONS(ROW)                                                               \
+  ROW(model_over_an_older_file, save_model, NULL, NULL, 1, 0, 0)                      \
+  ROW(model_to_a_new_file, save_model, NULL, NULL, 0, 0, 0)                           \
+  ROW(big_model, save_model, NULL, NULL, 1, 1, 0)                                     \
+  ROW(model_through_a_link, save_by_link, NULL, NULL, 2, 0, 0)                        \
+  ROW(model_over_what_a_kill_left, save_model, NULL, NULL, 3, 0, 0)                   \
+  ROW(load_a_model, load_model, save_model, NULL, 1, 0, 0)                            \
+  ROW(load_a_big_model, load_model, save_model, NULL, 1, 1, 0)                        \
+  ROW(checkpoint, save_trainer, NULL, NULL, 1, 0, 0)                                  \
+  ROW(big_checkpoint, save_trainer, NULL, NULL, 1, 1, 0)                              \
+  ROW(checkpoint_of_a_fit, fit_checkpoint, NULL, reset_trainer, 1, 0, 1)              \
+  ROW(load_a_checkpoint, load_trainer, save_trained, reset_trainer, 1, 0, 0)          \
+  ROW(plain_weights, save_weights, NULL, NULL, 1, 0, 0)                               \
+  ROW(load_plain_weights, load_weights, save_other_weights, reset_weights, 1, 0, 0)
 
 /* ------------------------------------------------------------------------------------------------------------------
  * What the file system and the process look like
@@ -145,7 +176,7 @@ static int descriptors(void) { return entries_of("/proc/self/fd", NULL, 0); }
 static uint64_t state(void) {
   uint64_t hash = model_hash(model);
   if (trainer != NULL) {
-    static char data[1 << 20];
+    static char data[1 << 22];
     int64_t size = 0, i;
     OK(denpa_trainer_save_bytes(trainer, data, sizeof data, &size));
     for (i = 0; i < size; i++) hash = (hash ^ (unsigned char)data[i]) * 1099511628211u;
@@ -157,6 +188,7 @@ static uint64_t state(void) {
  * One operation with one fault
  */
 static bytes before, after; /* the file's contents without the operation and with it */
+static uint64_t state_after; /* of the objects, if the operation has succeeded */
 static char left_name[256]; /* what a killed process leaves beside it */
 
 static void remove_hidden(void) {
@@ -211,12 +243,12 @@ static void failed_check(const operation *op, const calls_fault *fault, long num
 /* `renamed`: the number of the call that puts the new file in its place. */
 static void with_fault(const operation *op, const calls_fault *fault, long number, int renamed) {
   const uint64_t state_before = state();
-  const int files = descriptors(), error = fault->error, in_place = op->saves && !fault->memory && fault->at > renamed;
+  const int saves = op->make == NULL, files = descriptors(), error = fault->error, in_place = saves && !fault->memory && fault->at > renamed;
   const int64_t handles = denpa_test_handles();
   const call_kind *kind = kind_of(number);
   denpa_status status;
   bytes now;
-  int entries, expected = (op->saves || before.data != NULL) + (op->old == 2), removing_failed = 0, i;
+  int entries, expected = (saves || before.data != NULL) + (op->old == 2), removing_failed = 0, i;
   set_up(op);
   loaded = NULL;
   calls_begin(fault);
@@ -228,7 +260,7 @@ static void with_fault(const operation *op, const calls_fault *fault, long numbe
   if (error == EINTR || error == CALLS_SHORT) EXPECT(status == DENPA_OK);
   if (!fault->onwards && kind->must_fail && error > 0 && error != EINTR) EXPECT(status != DENPA_OK);
   if (error == CALLS_NOTHING && number == SYS_write) EXPECT(status == DENPA_IO_ERROR);
-  if (op->saves && number == SYS_close && fault->at < renamed && calls.number[fault->at + 1] == SYS_close && error != EINTR)
+  if (saves && number == SYS_close && fault->at < renamed && calls.number[fault->at + 1] == SYS_close && error != EINTR)
     EXPECT(status == DENPA_IO_ERROR);
   if (status != DENPA_OK) {
     EXPECT(status == DENPA_IO_ERROR || status == DENPA_OUT_OF_MEMORY);
@@ -236,7 +268,8 @@ static void with_fault(const operation *op, const calls_fault *fault, long numbe
     if (status == DENPA_IO_ERROR) EXPECT(strstr(denpa_last_error(), folder) != NULL);
     EXPECT(loaded == NULL);
   }
-  if (op->saves || status != DENPA_OK) EXPECT(state() == state_before);
+  if (status == DENPA_OK) EXPECT(state() == state_after);
+  if (status != DENPA_OK && !op->learns) EXPECT(state() == state_before);
 
   now = read_whole(path);
   if (status == DENPA_OK || in_place) {
@@ -250,6 +283,7 @@ static void with_fault(const operation *op, const calls_fault *fault, long numbe
   if (status != DENPA_OK && !in_place) expected -= before.data == NULL;
   if (op->old == 3 && status != DENPA_OK) expected++; /* it may still be there */
   if (removing_failed) expected++;
+  if (number == SYS_flock && error == EWOULDBLOCK) expected++; /* who has locked it removes it */
   EXPECT(entries <= expected && entries >= 0);
 
   if (loaded != NULL) {
@@ -258,11 +292,14 @@ static void with_fault(const operation *op, const calls_fault *fault, long numbe
   }
   EXPECT(descriptors() == files);
   EXPECT(denpa_test_handles() == handles);
+  if (op->reset != NULL) OK(op->reset());
 
   /* Whatever has happened, the same again goes well, and cleans up. */
   loaded = NULL;
   EXPECT(op->run() == DENPA_OK);
   if (loaded != NULL) OK(denpa_model_destroy(loaded));
+  if (op->reset != NULL) OK(op->reset());
+  EXPECT(state() == state_before);
   now = read_whole(path);
   EXPECT(same(&now, &after));
   free(now.data);
@@ -272,31 +309,38 @@ static void with_fault(const operation *op, const calls_fault *fault, long numbe
 static void fail_all(const operation *op) {
   long numbers[COUNT(calls.number)];
   int count, i, e, renamed = -1, faults = 0;
-  const int units = op->big ? 40000 : 5;
+  const int units = op->big ? 20000 : 5, saves = op->make == NULL;
   model = two_layers(2, units, "tanh", 3, DENPA_FLOAT64, 11);
   other = two_layers(2, units, "tanh", 3, DENPA_FLOAT64, 12);
+  trainer = new_trainer(model, "mean_squared_error", NULL, "adam", 0.01, 4);
   strcpy(folder, "/tmp/denpa-failing-XXXXXX");
-  CHECK(mkdtemp(folder) != NULL);
+  strcpy(other_folder, folder);
+  CHECK(mkdtemp(folder) != NULL && mkdtemp(other_folder) != NULL);
   snprintf(path, sizeof path, "%s/m.safetensors", folder);
   snprintf(link_path, sizeof link_path, "%s/link", folder);
+  snprintf(other_path, sizeof other_path, "%s/trainer", other_folder);
   if (!calls_watch()) test_end(); /* a kernel without seccomp */
 
-  OK(denpa_model_save(model, path));
+  if (op->old == 2) EQUAL(symlink("m.safetensors", link_path), 0);
+  OK(denpa_trainer_save(trainer, other_path));
+  OK(op->make != NULL ? op->make() : op->run());
   after = read_whole(path);
   if (op->old != 0) {
-    if (op->saves) OK(denpa_model_save(other, path));
+    if (saves) OK(denpa_model_save(other, path));
     before = read_whole(path);
   }
-  if (op->old == 2) EQUAL(symlink("m.safetensors", link_path), 0);
+  if (op->reset != NULL) OK(op->reset());
   if (op->old == 3) learn_left_name(op);
   set_up(op);
   calls_begin(NULL);
   OK(op->run());
   calls_end();
+  state_after = state();
+  if (op->reset != NULL) OK(op->reset());
   if (loaded != NULL) OK(denpa_model_destroy(loaded));
   count = calls.count;
   memcpy(numbers, calls.number, sizeof numbers);
-  CHECK(count >= (op->saves ? 10 : 5) && count < COUNT(numbers));
+  CHECK(count >= (saves ? 10 : 5) && count < COUNT(numbers));
   for (i = 0; i < count; i++) {
     if (kind_of(numbers[i]) == NULL) printf("    system call %ld is not in `kinds`\n", numbers[i]);
     CHECK(kind_of(numbers[i]) != NULL);
@@ -305,7 +349,7 @@ static void fail_all(const operation *op) {
     if (numbers[i] == SYS_renameat) renamed = i;
 #endif
   }
-  CHECK((renamed > 0) == op->saves);
+  CHECK((renamed > 0) == saves);
   if (test_failures > 0) return;
   for (i = 0; i < count; i++) {
     const call_kind *kind = kind_of(numbers[i]);
@@ -327,13 +371,13 @@ static void fail_all(const operation *op) {
   _exit(test_failures != 0); /* without a search for leaks, whose thread of its own cannot be watched */
 }
 
-#define TEST(name, run, saves, old, big)                      \
-  static void name(void) {                                    \
-    static const operation op = {#name, run, saves, old, big}; \
-    fail_all(&op);                                            \
+#define TEST(name, run, make, reset, old, big, learns)                       \
+  static void name(void) {                                                   \
+    static const operation op = {#name, run, make, reset, old, big, learns}; \
+    fail_all(&op);                                                           \
   }
 OPERATIONS(TEST)
-#define LISTED(name, run, saves, old, big) {#name, name},
+#define LISTED(name, run, make, reset, old, big, learns) {#name, name},
 static const test_case tests[] = {OPERATIONS(LISTED)};
 
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

@@ -2,8 +2,8 @@
 
 make campaign-files N=... SEED=... does the same.
 
-Mutates model files and trainers' bytes, three quarters of them with the checksum put right, and loads them
-(CONTRIBUTING.md). A mutant follows from the seed and its index alone. Mutants run in blocks, each in a
+Mutates model files, checkpoints, trainers' bytes and plain files of weights, three quarters of them with the
+checksum put right, and loads them (CONTRIBUTING.md). A mutant follows from the seed and its index alone. Mutants run in blocks, each in a
 separate process; a crash or a hang is reported with the index of the mutant. The last line is "N passed, N
 failed", counted in blocks.
 """
@@ -23,6 +23,7 @@ import tempfile
 import time
 
 BLOCK = 5000
+KINDS = {"model": 5, "trainer": 2, "checkpoint": 2, "weights": 1}  # of files, with their shares
 DISK = 8  # one model in so many is read from a file
 MOST = 10  # findings of a block that are printed
 SECONDS_A_MUTANT, SECONDS_TO_START = 0.2, 120
@@ -55,26 +56,31 @@ class Mutants:
         self.trainers = originals.trainers(registry, seed)
 
     def run(self, index, write=None):
-        """Makes and checks a mutant; returns the name of the status."""
+        """Makes and checks a mutant; returns its kind and the name of the status."""
         from denpa import _abi as abi
         from denpa._call import contents, library, status_name
 
         from .mutations import Mutator
 
-        draw = random.Random(f"{self.seed}/{index}")
-        mutator = Mutator(draw, self.vocabulary)
-        trainer = draw.choice(self.trainers) if draw.random() < 0.25 else None
-        original = (
-            draw.choice(self.models) if trainer is None else contents(library.denpa_trainer_save_bytes, trainer.pointer)
-        )
-        data, right = mutator.mutate(original)
+        draw, checker = random.Random(f"{self.seed}/{index}"), self.checker
+        kind, trainer = draw.choices(list(KINDS), KINDS.values())[0], draw.choice(self.trainers)
+        if kind == "model":
+            original = draw.choice(self.models)
+        elif kind == "trainer":
+            original = contents(library.denpa_trainer_save_bytes, trainer.pointer)
+        elif kind == "checkpoint":
+            original = checker.saved(library.denpa_trainer_save, trainer.pointer)
+        else:
+            original = checker.saved(library.denpa_model_save_tensors, trainer.model.pointer, None, 0)
+        data, right = Mutator(draw, self.vocabulary).mutate(original)
         if write:
             pathlib.Path(write).write_bytes(data)
-        if trainer is None:
-            status = self.checker.model(data, original, right, index % DISK == 0)
+        if kind == "model":
+            status = checker.model(data, original, right, index % DISK == 0)
         else:
-            status = self.checker.trainer(trainer.pointer, data, original, right)
-        return status_name(status) + (" (unchanged)" if data == original and status == abi.OK else "")
+            status = getattr(checker, kind)(trainer, data, original, right)
+        unchanged = " (unchanged)" if data == original and status == abi.OK else ""
+        return f"{kind}: {status_name(status)}{unchanged}"
 
 
 def run_block(seed, first, count, record):

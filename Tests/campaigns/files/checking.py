@@ -15,6 +15,7 @@ from denpa._call import contents, last_error, library, options, status_name
 # A model file may have layers that nobody knows, and dtypes or versions that are none of Denpa's.
 OF_MODELS = {abi.OK, abi.BAD_FILE, abi.NOT_REGISTERED, abi.NOT_SUPPORTED}
 OF_TRAINERS = {abi.OK, abi.BAD_FILE, abi.NOT_SUPPORTED}
+OF_WEIGHTS = {abi.OK, abi.BAD_FILE, abi.BAD_SHAPE, abi.NOT_SUPPORTED}
 ALLOWED = 16_000_000  # bytes that loading may take besides twice the file ...
 NODE = 512  # ... and for each node of the graph
 SANITIZED = "libclang_rt" in os.environ.get("LD_PRELOAD", "")
@@ -55,16 +56,23 @@ def sentence(status, allowed):
 
 
 class Checker:
-    """`by_file` says whether files are read from disk too, with the same result."""
+    """Checks what becomes of a mutant, and leaves the objects that it was loaded into as they were."""
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory()
         self.path = os.path.join(self.folder.name, "mutant").encode()
 
     def file(self, data):
+        """Returns the path of a file with these contents."""
         with open(self.path, "wb") as file:
             file.write(data)
         return self.path
+
+    def saved(self, function, *arguments):
+        """Returns the contents of a file that a function saves."""
+        require(function(*arguments[:1], self.path, *arguments[1:]) == abi.OK, f"not saved: {last_error()}")
+        with open(self.path, "rb") as file:
+            return file.read()
 
     # -- models --------------------------------------------------------------------------------------------
 
@@ -137,16 +145,50 @@ class Checker:
 
     # -- trainers ------------------------------------------------------------------------------------------
 
-    def trainer(self, pointer, data, original, right):
-        """Checks a mutant of what a trainer has saved; returns the status."""
+    def overwrite(self, data, original, right, load, save, allowed):
+        """Loads a mutant into something that exists: all of it or nothing. Returns the status."""
         with Limit(data):
-            status = library.denpa_trainer_load_bytes(pointer, data, len(data))
-        sentence(status, OF_TRAINERS)
+            status = load(data)
+        sentence(status, allowed)
         require(right or data == original or status == abi.BAD_FILE, "a wrong checksum was overlooked")
         if status == abi.OK:
-            saved = contents(library.denpa_trainer_save_bytes, pointer)
-            require(library.denpa_trainer_load_bytes(pointer, saved, len(saved)) == abi.OK, "its own bytes are refused")
-            require(contents(library.denpa_trainer_save_bytes, pointer) == saved, "its own bytes are another state")
-            require(library.denpa_trainer_load_bytes(pointer, original, len(original)) == abi.OK, "no way back")
-        require(contents(library.denpa_trainer_save_bytes, pointer) == original, "a failed call has changed the trainer")
+            again = save()
+            require(load(again) == abi.OK and save() == again, "what it saves is something else")
+            require(load(original) == abi.OK, f"no way back: {last_error()}")
+        require(save() == original, "a failed call has changed it")
         return status
+
+    def trainer(self, trainer, data, original, right):
+        pointer = trainer.pointer
+        return self.overwrite(
+            data,
+            original,
+            right,
+            lambda data: library.denpa_trainer_load_bytes(pointer, data, len(data)),
+            lambda: contents(library.denpa_trainer_save_bytes, pointer),
+            OF_TRAINERS,
+        )
+
+    def checkpoint(self, trainer, data, original, right):
+        """A mutant of a checkpoint, which is a model file too."""
+        self.model(data, original, right, False)
+        return self.overwrite(
+            data,
+            original,
+            right,
+            lambda data: library.denpa_trainer_load(trainer.pointer, self.file(data)),
+            lambda: self.saved(library.denpa_trainer_save, trainer.pointer),
+            OF_TRAINERS,
+        )
+
+    def weights(self, trainer, data, original, right):
+        """A mutant of a plain file of weights, which has no checksum."""
+        pointer = trainer.model.pointer
+        return self.overwrite(
+            data,
+            original,
+            True,
+            lambda data: library.denpa_model_load_tensors(pointer, self.file(data), None, 0, 0),
+            lambda: self.saved(library.denpa_model_save_tensors, pointer, None, 0),
+            OF_WEIGHTS,
+        )

@@ -89,7 +89,10 @@ def laid_out(header, filler):
     for name, entry in header:
         if name == "__metadata__" or not isinstance(entry, Pairs):
             continue
-        size, shape = SIZES.get(entry.get("dtype")) if isinstance(entry.get("dtype"), str) else None, entry.get("shape")
+        size, shape = (
+            SIZES.get(entry.get("dtype")) if isinstance(entry.get("dtype"), str) else None,
+            entry.get("shape"),
+        )
         if size is None or not isinstance(shape, list):
             return None
         for extent in shape:

@@ -53,13 +53,17 @@ class Mutator:
             if isinstance(old, int):
                 return draw.choice([old + 1, old - 1, 2 * old, -old, old << 32, *draw.choices(NUMBERS, k=5)])
             if isinstance(old, float):
-                return draw.choice([old * 2, -old, int(old) if abs(old) < 1e300 else 0, *draw.choices(NUMBERS, k=3)])
+                return draw.choice(
+                    [old * 2, -old, int(old) if abs(old) < 1e300 else 0, *draw.choices(NUMBERS, k=3)]
+                )
             if isinstance(old, str):
                 return self.text(old)
             if isinstance(old, Pairs) and old:
                 return draw.choice([Pairs(), old[0][1], [old], Pairs(old[:1]), Pairs(old + old)])
             if isinstance(old, list) and old:
-                return draw.choice([[], old[0], old + old, old[::-1], old[:-1], [old], old * draw.choice([3, 50])])
+                return draw.choice(
+                    [[], old[0], old + old, old[::-1], old[:-1], [old], old * draw.choice([3, 50])]
+                )
         return self.anything()
 
     def text(self, old):
@@ -69,7 +73,9 @@ class Mutator:
             return draw.choice(self.vocabulary)
         if choice < 0.8 and old:
             at = draw.randrange(len(old))
-            return draw.choice([old[:at] + old[at + 1 :], old[:at] + draw.choice("0:/.\0é x\"\\") + old[at:], old + old])
+            return draw.choice(
+                [old[:at] + old[at + 1 :], old[:at] + draw.choice('0:/.\0é x"\\') + old[at:], old + old]
+            )
         return draw.choice(TEXTS)
 
     def anything(self):
@@ -135,7 +141,9 @@ class Mutator:
         if not known:
             return
         old = self.draw.choice(known)
-        new = self.draw.choice([1, 2, 3, old + 1, max(old - 1, 0), 2 * old]) if kind is int else self.text(old)
+        new = (
+            self.draw.choice([1, 2, 3, old + 1, max(old - 1, 0), 2 * old]) if kind is int else self.text(old)
+        )
         for here, at in places:
             item = here[at]
             if isinstance(here, Pairs):
@@ -171,7 +179,10 @@ class Mutator:
         elif action == 2:
             shape = list(one.get("shape"))
             draw.shuffle(shape)
-            one.put("shape", draw.choice([shape, [*shape, 1], [1, *shape], [*shape, 0], [-2, *shape], [1 << 32, 1 << 32]]))
+            one.put(
+                "shape",
+                draw.choice([shape, [*shape, 1], [1, *shape], [*shape, 0], [-2, *shape], [1 << 32, 1 << 32]]),
+            )
         elif action == 3:
             one.put("dtype", draw.choice(["F32", "F64", "I32", "I64", "U8", "F16", "BF16", "f32", ""]))
         elif action == 4:
@@ -200,7 +211,9 @@ class Mutator:
             elif action == 3:
                 changed[at:at] = changed[at : at + draw.choice([1, 2, 8, 100, 1000])]
             elif action == 4:
-                changed[at:at] = bytes(draw.choice(b'{}[]",:09eE-\\ \x00\xff') for _ in range(draw.choice([1, 2, 8])))
+                changed[at:at] = bytes(
+                    draw.choice(b'{}[]",:09eE-\\ \x00\xff') for _ in range(draw.choice([1, 2, 8]))
+                )
             else:
                 del changed[at:]
         return bytes(changed)
@@ -208,8 +221,12 @@ class Mutator:
     def length(self, data):
         """Changes the length of the header."""
         (old,) = (int.from_bytes(data[:8], "little"),)
-        new = self.draw.choice([0, 1, 2, old - 1, old + 1, old - 8, old + 8, len(data) - 8, len(data) - 7, len(data)])
-        new = self.draw.choice([new, new, 1 << 31, 1 << 32, 1 << 63, (1 << 64) - 1, (1 << 64) - 8, 100_000_001])
+        new = self.draw.choice(
+            [0, 1, 2, old - 1, old + 1, old - 8, old + 8, len(data) - 8, len(data) - 7, len(data)]
+        )
+        new = self.draw.choice(
+            [new, new, 1 << 31, 1 << 32, 1 << 63, (1 << 64) - 1, (1 << 64) - 8, 100_000_001]
+        )
         return max(new, 0).to_bytes(8, "little") + data[8:]
 
     # -- a file --------------------------------------------------------------------------------------------

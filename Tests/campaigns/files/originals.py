@@ -46,14 +46,29 @@ def trainers(registry, seed):
             trainer = engine.Trainer(model, 4, optimizer=[kinds[len(found)], {}])
         except (Invalid, errors.DenpaError):
             continue
-        if 0 < len(net.parameters) and len(contents(library.denpa_trainer_save_bytes, trainer.pointer)) <= LARGEST:
+        if (
+            0 < len(net.parameters)
+            and len(contents(library.denpa_trainer_save_bytes, trainer.pointer)) <= LARGEST
+        ):
             found.append(trainer)
     return found
 
 
 def vocabulary(registry):
     """Returns the words that files have: kinds, names of attributes, choices."""
-    words = {"dtype", "seed", "nodes", "outputs", "frozen", "inputs", "shares", "attributes", "version", "shape", "elements"}
+    words = {
+        "dtype",
+        "seed",
+        "nodes",
+        "outputs",
+        "frozen",
+        "inputs",
+        "shares",
+        "attributes",
+        "version",
+        "shape",
+        "elements",
+    }
 
     def walk(value):
         if isinstance(value, dict):
