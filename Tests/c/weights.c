@@ -107,7 +107,7 @@ static void axes_of_a_convolution(void) {
   {
     const denpa_attribute attributes[] = {denpa_int("filters", OUT), denpa_ints("kernel", kernel, 2), denpa_bool("bias", 0),
                                           denpa_end()};
-    OK(denpa_graph_add(g, "conv_2d", "conv", attributes, &x, 1, &y, 1));
+    OK(denpa_graph_add(g, "conv2d", "conv", attributes, &x, 1, &y, 1));
   }
   m = finish_model(g, &y, 1, DENPA_FLOAT32, 1);
   fill(file, ALL, 9);

@@ -30,6 +30,7 @@ GROUPS = {
         "_prepared",
         "_trainer",
         "_weights",
+        "_weight_files",
         "_trainers",
         "_parameters",
         "_nodes",
@@ -50,7 +51,7 @@ GROUPS = {
         "_directions",
         "_parts",
     ],
-    "networks": ["_state", "_differentiation", "_model", "_sequential"],
+    "networks": ["_state", "_differentiation", "_storing", "_model", "_sequential"],
     "made of networks": ["_alone", "_finder"],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}
