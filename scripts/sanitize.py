@@ -12,6 +12,7 @@ The C tests are compiled with the toolchain's clang and the same sanitizer; Pyth
 runtime with LD_PRELOAD. Each report of a process is a file in build/sanitize-logs/SANITIZER/reports, and a
 failure of its part. The last line is "N passed, N failed".
 
+DENPA_SANITIZE_FILES is the number of mutated files, 100000 if it is not set.
 DENPA_SANITIZE_COMMANDS contains more commands, one per line, which run in the environment of Python's tests
 (PYTHON is the interpreter), for example campaigns of random networks.
 """
@@ -32,6 +33,7 @@ LOGS = ROOT / "build" / "sanitize-logs"
 CAMPAIGNS = [
     ("networks", 7200, [PYTHON, "-m", "networks", "--count", "1000"]),
     ("calls", 3600, [PYTHON, "-m", "calls", "--count", "1200"]),
+    ("files", 14400, [PYTHON, "-m", "files", "--count", os.environ.get("DENPA_SANITIZE_FILES", "100000")]),
 ]
 RANDOM_CALLS = "100000"
 # The library turns a failed allocation into a status, so the sanitizer must not abort.
