@@ -151,6 +151,8 @@ static int attempt(denpa_status status, const char *call) {
 
 /* Answers the hash of the trained weights. */
 static uint64_t scenario(void) {
+  static const int32_t swapped[] = {1, 0};
+  static const denpa_tensor_map torch[] = {{"0.weight", "hidden.W", swapped, 0}, {"2.weight", "out.W", swapped, 0}};
   denpa_graph *g = NULL;
   denpa_value x, h, y;
   denpa_model *m = NULL, *copy = NULL, *back = NULL;
@@ -208,6 +210,8 @@ static uint64_t scenario(void) {
   TRY(denpa_trainer_save(t, "/tmp/denpa-memory-test"));
   TRY(denpa_trainer_load(t, "/tmp/denpa-memory-test"));
   TRY(denpa_publish(t));
+  TRY(denpa_model_save_tensors(m, "/tmp/denpa-memory-test", torch, 2));
+  TRY(denpa_model_load_tensors(m, "/tmp/denpa-memory-test", torch, 2, 0));
   denpa_test_fail_allocations(0, 0);
   hash = model_hash(m) * 31 + model_hash(back);
   OK(denpa_graph_destroy(g));
