@@ -31,11 +31,11 @@
  *    knows if all additional bytes are 0, and as small as an earlier version of this header declared it; the
  *    missing fields then have their defaults. Any other size is rejected, and so are contradictory fields
  *    (losses with a loss_count of 0).
- *  - Text is UTF-8. A function that writes text or bytes takes a buffer, its capacity and a pointer to an
- *    int64_t that receives the length. Call it with capacity 0 (the buffer may then be NULL) to obtain the
- *    length; this returns DENPA_OK. The length of a text excludes its terminating 0, the capacity includes
- *    it. If the capacity is too small, only the length is written and the function returns
- *    DENPA_LIMIT_EXCEEDED.
+ *  - Text is UTF-8; the paths of files that are saved and loaded are whatever bytes the system has. A
+ *    function that writes text or bytes takes a buffer, its capacity and a pointer to an int64_t that
+ *    receives the length. Call it with capacity 0 (the buffer may then be NULL) to obtain the length; this
+ *    returns DENPA_OK. The length of a text excludes its terminating 0, the capacity includes it. If the
+ *    capacity is too small, only the length is written and the function returns DENPA_LIMIT_EXCEEDED.
  *  - Callbacks. A C++ exception that leaves a callback is caught. The call that invoked the callback returns
  *    DENPA_CALLBACK_FAILED, or DENPA_LAYER_FAILED for a layer's callback, with what() in the message. A
  *    callback must not be left by longjmp, pthread_exit or cancellation of its thread: the resources that the
@@ -299,7 +299,9 @@ denpa_status denpa_model_set_trainable(denpa_model *model, const char *name, int
 denpa_status denpa_model_json(denpa_model *model, char *buffer, int64_t capacity, int64_t *length);
 
 /* Writes the model to a file in safetensors format, with the graph in its metadata and a checksum. The file
- * is replaced atomically: the model is written to a temporary file in the same folder, synced and renamed.
+ * is replaced atomically: the model is written to a temporary file in the same folder, synced and renamed. If
+ * a process is killed meanwhile, its temporary file, ".denpa-0.tmp" or another number, is removed when the
+ * next file is saved to that folder.
  *
  * Returns DENPA_IO_ERROR if the file cannot be written; an older file of that name is then unchanged, unless
  * the message says that the new file is in place and only its folder could not be synced. */
@@ -320,6 +322,43 @@ denpa_status denpa_model_load(const char *path, denpa_model **model);
 
 /* Creates the model stored in `size` bytes of memory. Otherwise like denpa_model_load. */
 denpa_status denpa_model_load_bytes(const void *data, int64_t size, denpa_model **model);
+
+/* How a tensor of a plain safetensors file and a parameter of a model belong together. Its size, 32 bytes,
+ * never changes. */
+typedef struct denpa_tensor_map {
+  const char *tensor;    /* its name in the file, such as "0.weight" */
+  const char *parameter; /* its name in the model, such as "hidden.W"; NULL: the tensor is passed over */
+  /* As many numbers as there are axes: axis i of the parameter is axis axes[i] of the tensor. The weight of
+   * PyTorch's Linear has {1, 0}, that of its Conv2d {2, 3, 1, 0}. NULL: the axes have the same order. */
+  const int32_t *axes;
+  uint64_t reserved; /* 0 */
+} denpa_tensor_map;
+
+#define DENPA_ALLOW_MISSING 1 /* parameters without a tensor in the file stay as they are */
+#define DENPA_ALLOW_EXTRA 2   /* tensors of the file that are none of the model's are passed over */
+
+/* Copies the tensors of a safetensors file into the parameters of a model and converts them to its type:
+ * files of other software (float32, float64, int32, int64, uint8), and those of denpa_model_save without
+ * their graph. A parameter that `map` does not name has the tensor of its own name; `map` is an array of
+ * `count` entries. `flags` is 0 or a sum of DENPA_ALLOW_MISSING, which does not apply to tensors that `map`
+ * names, and DENPA_ALLOW_EXTRA. Sessions see all of the new parameters at the same instant, a trainer sees
+ * them after denpa_trainer_refresh.
+ *
+ * Returns DENPA_BAD_FILE if a tensor is missing or left over, or if the file is damaged; DENPA_BAD_SHAPE if a
+ * tensor has another shape than its parameter; the message names them. Returns DENPA_NOT_FOUND if there is no
+ * such file, or no parameter that `map` names; DENPA_BAD_ARGUMENT if `map` names a parameter twice, a tensor
+ * for two parameters, or axes that are none; DENPA_IO_ERROR if the file cannot be read; DENPA_NOT_SUPPORTED
+ * for a tensor of another type, such as bfloat16. Then nothing changes. */
+denpa_status denpa_model_load_tensors(denpa_model *model, const char *path, const denpa_tensor_map *map,
+                                      int32_t count, int32_t flags);
+
+/* Writes the parameters of a model to a plain safetensors file, as the reference implementation would, for
+ * other software; `map` gives them names and an order of axes as above, and its entries without a parameter
+ * are ignored. The file has neither graph nor checksum, and is replaced atomically.
+ *
+ * Returns the statuses of denpa_model_save, and those of denpa_model_load_tensors for `map`. */
+denpa_status denpa_model_save_tensors(denpa_model *model, const char *path, const denpa_tensor_map *map,
+                                      int32_t count);
 
 /* ===========================================================================================================
  * Session: prediction

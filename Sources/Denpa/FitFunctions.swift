@@ -132,7 +132,7 @@ private struct FitCall {
         .badArgument, "checkpoint_best compares epochs, checkpoint_batches saves within them: set one of them"
       )
     }
-    let file = try CText.read(path, limit: pathLimit, "the path of the checkpoint")
+    let file = try filePath(path, "the path of the checkpoint")
     let hasTrainer = chosen.checkpoint_trainer != 0
     result.checkpoint = CheckpointRule(
       every: max(Int(chosen.checkpoint_every), 1),

@@ -142,7 +142,7 @@ private struct TrainerContents {
 
 extension Trainer {
   /// Writes a checkpoint: the model with the weights of now, and what the trainer remembers.
-  func saveCheckpoint(_ path: String) throws(DenpaError) {
+  func saveCheckpoint(_ path: FilePath) throws(DenpaError) {
     let contents = try TrainerContents(self)
     let parameters = try model.layout.makeBuffer(zeroed: true, "a copy of the parameters")
     model.layout.copy(parametersToSave, to: parameters.base)
@@ -152,7 +152,7 @@ extension Trainer {
   }
 
   /// Writes the model alone, with the weights of now.
-  func saveModel(_ path: String) throws(DenpaError) {
+  func saveModel(_ path: FilePath) throws(DenpaError) {
     let parameters = try model.layout.makeBuffer(zeroed: true, "a copy of the parameters")
     model.layout.copy(parametersToSave, to: parameters.base)
     try ModelFile.save(
@@ -185,14 +185,14 @@ public func denpa_trainer_load_bytes(_ trainer: OpaquePointer!, _ data: UnsafeRa
 @implementation @_cdecl("denpa_trainer_save")
 public func denpa_trainer_save(_ trainer: OpaquePointer!, _ path: UnsafePointer<CChar>!) -> denpa_status {
   withTrainerBetweenSteps(trainer) { trainer throws(DenpaError) in
-    try trainer.saveCheckpoint(try CText.read(path, limit: pathLimit, "the path"))
+    try trainer.saveCheckpoint(try filePath(path, "the path"))
   }
 }
 
 @implementation @_cdecl("denpa_trainer_load")
 public func denpa_trainer_load(_ trainer: OpaquePointer!, _ path: UnsafePointer<CChar>!) -> denpa_status {
   withTrainer(trainer) { _, trainer throws(DenpaError) in
-    let path = try CText.read(path, limit: pathLimit, "the path")
+    let path = try filePath(path, "the path")
     try ModelFile.read(path) { (bytes) throws(DenpaError) in
       try TrainerContents.load(bytes, into: trainer, withModel: true)
     }

@@ -49,11 +49,16 @@ public enum ModelFile {
     }
   }
 
-  public static func save(_ contents: Contents, to path: String) throws(DenpaError) {
+  public static func save(_ contents: Contents, to path: FilePath) throws(DenpaError) {
+    try write(tensors: contents.tensors, metadata: contents.metadata, checksummed: true, to: path)
+  }
+
+  static func write(
+    tensors: [TensorEntry], metadata: [(String, String)], checksummed: Bool, to path: FilePath
+  ) throws(DenpaError) {
     do throws(DenpaError) {
       try AtomicFile.write(path: path) { (sink) throws(DenpaError) in
-        try Safetensors.write(
-          tensors: contents.tensors, metadata: contents.metadata, checksummed: true, to: sink)
+        try Safetensors.write(tensors: tensors, metadata: metadata, checksummed: checksummed, to: sink)
       }
     } catch {
       // To a caller that saves, a missing folder means that the file cannot be written.
@@ -61,19 +66,19 @@ public enum ModelFile {
     }
   }
 
-  public static func load(path: String, registry: Registry = .shared) throws(DenpaError) -> Model {
+  public static func load(path: FilePath, registry: Registry = .shared) throws(DenpaError) -> Model {
     try read(path) { (bytes) throws(DenpaError) in try load(bytes, registry: registry) }
   }
 
   /// Reads a file. Errors of `body` name it.
   public static func read<R>(
-    _ path: String, _ body: (UnsafeRawBufferPointer) throws(DenpaError) -> R
+    _ path: FilePath, _ body: (UnsafeRawBufferPointer) throws(DenpaError) -> R
   ) throws(DenpaError) -> R {
     let bytes = try AtomicFile.read(path: path)
     do throws(DenpaError) {
       return try body(UnsafeRawBufferPointer(start: bytes.base, count: bytes.byteCount))
     } catch {
-      throw error.inside("\(path)")
+      throw error.inside(path.shown)
     }
   }
 

@@ -30,6 +30,7 @@ GROUPS = {
         "_prepared",
         "_trainer",
         "_weights",
+        "_weight_files",
         "_trainers",
         "_parameters",
         "_nodes",
@@ -51,7 +52,7 @@ GROUPS = {
         "_surfaces",
         "_parts",
     ],
-    "networks": ["_state", "_differentiation", "_model", "_sequential"],
+    "networks": ["_state", "_differentiation", "_storing", "_model", "_sequential"],
     "made of networks": ["_alone", "_finder", "_surface"],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}

@@ -61,6 +61,8 @@ SUPPORTS_FLOAT32 = 1
 SUPPORTS_FLOAT64 = 2
 PLUGIN_ENTRY = "denpa_plugin_entry_v0"
 VERSION = "0.1.0"
+ALLOW_MISSING = 1
+ALLOW_EXTRA = 2
 SHUFFLED = 0
 IN_ORDER = 1
 WITH_REPLACEMENT = 2
@@ -263,6 +265,16 @@ class Port(Structure):
     rank: int
     dim: Any
     trainable: int
+    reserved: int
+
+
+class TensorMap(Structure):
+    """How a tensor of a plain safetensors file and a parameter of a model belong together. Its size, 32 bytes,
+    never changes."""
+
+    tensor: Optional[bytes]
+    parameter: Optional[bytes]
+    axes: Any
     reserved: int
 
 
@@ -621,6 +633,12 @@ Port._fields_ = [
     ("dim", c_int64 * 8),
     ("trainable", c_int32),
     ("reserved", c_int32),
+]
+TensorMap._fields_ = [
+    ("tensor", c_char_p),
+    ("parameter", c_char_p),
+    ("axes", POINTER(c_int32)),
+    ("reserved", c_uint64),
 ]
 SessionOptions._fields_ = [
     ("struct_size", c_size_t),
@@ -1019,7 +1037,9 @@ Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
         c_int32,
         [POINTER(Model), c_char_p],
         """Writes the model to a file in safetensors format, with the graph in its metadata and a checksum. The file
-is replaced atomically: the model is written to a temporary file in the same folder, synced and renamed.
+is replaced atomically: the model is written to a temporary file in the same folder, synced and renamed. If
+a process is killed meanwhile, its temporary file, ".denpa-0.tmp" or another number, is removed when the
+next file is saved to that folder.
 
 Returns DENPA_IO_ERROR if the file cannot be written; an older file of that name is then unchanged, unless
 the message says that the new file is in place and only its folder could not be synced.""",
@@ -1045,6 +1065,31 @@ it is damaged in any way, DENPA_NOT_REGISTERED if it contains a layer that is no
         c_int32,
         [c_void_p, c_int64, POINTER(POINTER(Model))],
         """Creates the model stored in `size` bytes of memory. Otherwise like denpa_model_load.""",
+    ),
+    "denpa_model_load_tensors": (
+        c_int32,
+        [POINTER(Model), c_char_p, POINTER(TensorMap), c_int32, c_int32],
+        """Copies the tensors of a safetensors file into the parameters of a model and converts them to its type:
+files of other software (float32, float64, int32, int64, uint8), and those of denpa_model_save without
+their graph. A parameter that `map` does not name has the tensor of its own name; `map` is an array of
+`count` entries. `flags` is 0 or a sum of DENPA_ALLOW_MISSING, which does not apply to tensors that `map`
+names, and DENPA_ALLOW_EXTRA. Sessions see all of the new parameters at the same instant, a trainer sees
+them after denpa_trainer_refresh.
+
+Returns DENPA_BAD_FILE if a tensor is missing or left over, or if the file is damaged; DENPA_BAD_SHAPE if a
+tensor has another shape than its parameter; the message names them. Returns DENPA_NOT_FOUND if there is no
+such file, or no parameter that `map` names; DENPA_BAD_ARGUMENT if `map` names a parameter twice, a tensor
+for two parameters, or axes that are none; DENPA_IO_ERROR if the file cannot be read; DENPA_NOT_SUPPORTED
+for a tensor of another type, such as bfloat16. Then nothing changes.""",
+    ),
+    "denpa_model_save_tensors": (
+        c_int32,
+        [POINTER(Model), c_char_p, POINTER(TensorMap), c_int32],
+        """Writes the parameters of a model to a plain safetensors file, as the reference implementation would, for
+other software; `map` gives them names and an order of axes as above, and its entries without a parameter
+are ignored. The file has neither graph nor checksum, and is replaced atomically.
+
+Returns the statuses of denpa_model_save, and those of denpa_model_load_tensors for `map`.""",
     ),
     "denpa_session_create": (
         c_int32,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Mapping, Sequence, TypeVar
 
-from . import _differentiation
+from . import _differentiation, _storing
 from ._arrays import SEEDS, Array, DType, whole
 from ._building import of_bytes, of_file, of_values
 from ._fit import CallbackLike
@@ -339,6 +339,10 @@ class Model:
         another network or optimizer; then nothing changes.
         """
         self._open.training.load_checkpoint(path)
+
+    load_weights = _storing.load_weights
+    save_weights = _storing.save_weights
+    pytorch_names = _storing.pytorch_names
 
     def to_bytes(self) -> bytes:
         """Return the bytes that save would write."""

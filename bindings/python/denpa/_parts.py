@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ._building import of_bytes
 from ._call import Handle
@@ -22,6 +22,7 @@ from ._settings import Settings
 from ._surfaces import Surfaces
 from ._trainers import Trainers
 from ._training import Training
+from ._weight_files import WeightFiles, pytorch_names
 from ._weights import Weights
 
 
@@ -50,6 +51,7 @@ class Parts:
         self.directions = Directions(native, ports, weights, settings)
         self.surfaces = Surfaces(native, ports, weights, trainers, settings)
         self.nested = Nested(native, ports, weights)
+        self.weight_files = WeightFiles(native, weights)
 
     def parameters(self) -> Parameters:
         return Parameters(self.native.names, self.native.shapes, self.weights)
@@ -63,6 +65,9 @@ class Parts:
     def save(self, path: Any) -> None:
         self.weights.publish()
         self.native.save(path)
+
+    def pytorch_names(self, layers: Mapping[str, str] | None) -> dict[str, Any]:
+        return pytorch_names(self.native.nodes().values(), self.native.names, layers)
 
     def to_bytes(self) -> bytes:
         self.weights.publish()
