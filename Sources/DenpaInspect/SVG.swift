@@ -187,5 +187,5 @@ extension Text {
   }
 
   /// About how wide it is in a proportional font of 13 pixels.
-  var pixels: Int { width * 15 / 2 }
+  var pixels: Int { width * 8 }
 }

@@ -38,23 +38,23 @@ public struct Summary {
       if port > 0 { shapes += ", " }
       shapes.add(graph.values[value].type.shape)
     }
-    if let owner = graph.nodes[index].shares {
+    let owner = graph.nodes[index].shares
+    var total = 0, isTrained = false
+    for (offset, number) in drawn.model.parameterNumbers[index].enumerated() {
+      isTrained = isTrained || parameters[number].isTrained
+      guard owner == nil else { continue }
+      if offset > 0 { listed += ", " }
+      listed.add(drawn.label(parameter: number, of: index, parameters[number].spec.name))
+      listed += " "
+      listed.add(parameters[number].type.shape)
+      total += parameters[number].type.shape.count
+    }
+    if let owner {
       listed += "those of "
       listed.add(graph.nodes[owner].name)
-      count += "0"
-    } else {
-      var total = 0, isTrained = false
-      for (offset, number) in drawn.model.parameterNumbers[index].enumerated() {
-        if offset > 0 { listed += ", " }
-        listed.add(drawn.label(parameter: number, of: index, parameters[number].spec.name))
-        listed += " "
-        listed.add(parameters[number].type.shape)
-        total += parameters[number].type.shape.count
-        isTrained = isTrained || parameters[number].isTrained
-      }
-      count.add(total)
-      if !listed.bytes.isEmpty { trained += isTrained ? "yes" : "no" }
     }
+    count.add(total)
+    if !listed.bytes.isEmpty { trained += isTrained ? "yes" : "no" }
     if let flop { cost.add(amount: flop, "") }
     return [Text(graph.nodes[index].name), drawn.kind(index), shapes, listed, count, trained, cost]
   }

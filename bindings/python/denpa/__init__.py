@@ -50,7 +50,7 @@ from ._optimizer import Optimizer, Schedule
 from ._parameters import Parameters
 from ._prediction import set_threads
 from ._sequential import Sequential
-from ._trace import Trace
+from ._trace import Factors, Trace
 from .callbacks import Callback, Checkpoint, CSVLog, EarlyStopping, LearningRate, TensorBoard
 from .errors import (
     AlreadyExists,
@@ -85,6 +85,7 @@ __all__ = [
     "CSVLog",
     "DenpaError",
     "EarlyStopping",
+    "Factors",
     "FileError",
     "FunctionMetric",
     "History",

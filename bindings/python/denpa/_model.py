@@ -320,6 +320,9 @@ class Model:
     hvp = _differentiation.hvp
     check_gradients = _differentiation.check_gradients
     trace = _insight.trace
+    draw = _insight.draw
+    draw_graph = _insight.draw_graph
+    summary = _insight.summary
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
@@ -376,9 +379,8 @@ class Model:
         set_state(made, copy.deepcopy(self.__getstate__(), memo))
         return made
 
-    def summary(self) -> str:
-        """Return a table of the layers with their parameters, to be printed."""
-        return self._open.summary()
+    def _repr_html_(self) -> str:
+        return _insight.html(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}{self._parts.line()}>"
