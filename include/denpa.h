@@ -840,10 +840,10 @@ denpa_status denpa_prove(const char *kind, char *report, int64_t capacity, int64
  * Trace: every value and every gradient of one batch
  *
  * A trace runs a batch once and keeps what is computed on the way: the inputs, the parameters, the output of
- * each layer, what an activation inside a layer is applied to (the u of y = f(u)), the targets and the losses,
- * and the gradients with respect to all of these. It changes nothing: not the parameters, not the states of
- * layers, not the random numbers of training. It has copies of all that it shows, so later training does not
- * alter it, and the model and the trainer may be destroyed.
+ * each layer, what an activation inside a layer is applied to (the u of y = f(u)), the targets and the
+ * losses, and the gradients with respect to all of these. It changes nothing: not the parameters, not the
+ * states of layers, not the random numbers of training. It has copies of all that it shows, so later
+ * training does not alter it, and the model and the trainer may be destroyed.
  */
 
 #define DENPA_TRACE_INPUT 1
@@ -880,9 +880,9 @@ typedef struct denpa_traced {
   denpa_tensor gradient; /* of the loss with respect to the value, in its shape; data is NULL without one */
 } denpa_traced;
 
-/* Runs a batch with the parameters that the model's sessions see, and stores the trace in `trace`. There is no
- * loss and no gradient. `inputs` are passed as to denpa_predict, with any number of rows. `options` may be NULL.
- * The caller destroys the trace with denpa_trace_destroy.
+/* Runs a batch with the parameters that the model's sessions see, and stores the trace in `trace`. There is
+ * no loss and no gradient. `inputs` are passed as to denpa_predict, with any number of rows. `options` may
+ * be NULL. The caller destroys the trace with denpa_trace_destroy.
  *
  * Returns the statuses of denpa_predict for inputs that do not suit the model, and DENPA_BAD_ARGUMENT for
  * options out of range. Values may be NaN or infinite. */
@@ -891,8 +891,8 @@ denpa_status denpa_trace_model(denpa_model *model, const denpa_tensor *inputs, i
 
 /* Runs a batch with the trainer's parameters. Targets are passed as to denpa_trainer_gradients; with a
  * `target_count` of 0 (and `targets` NULL) there are no losses, unless they take no target. With losses and
- * options->training = 1 the gradients are those of the batch alone, whatever was accumulated before. Parameters
- * that are not trained have no gradient.
+ * options->training = 1 the gradients are those of the batch alone, whatever was accumulated before.
+ * Parameters that are not trained have no gradient.
  *
  * Returns DENPA_BAD_STATE if there are targets and the trainer has no loss, and otherwise the statuses of
  * denpa_trainer_gradients and of denpa_trace_model. */
@@ -903,8 +903,8 @@ denpa_status denpa_trace_trainer(denpa_trainer *trainer, const denpa_tensor *inp
 /* Destroys a trace. NULL is allowed. */
 denpa_status denpa_trace_destroy(denpa_trace *trace);
 
-/* Stores the number of values of a trace in `count`. They are in the order of computation: each input, and for
- * each layer its parameters, its u and its outputs; then the targets and the losses. */
+/* Stores the number of values of a trace in `count`. They are in the order of computation: each input, and
+ * for each layer its parameters, its u and its outputs; then the targets and the losses. */
 denpa_status denpa_trace_count(denpa_trace *trace, int32_t *count);
 
 /* Describes value number `index`, counted from 0, in `value`, whose struct_size must be set. Returns
@@ -920,8 +920,8 @@ denpa_status denpa_trace_find(denpa_trace *trace, const char *label, int32_t *in
 /* Stores the weighted sum of the losses in `loss`. Returns DENPA_BAD_STATE if there are none. */
 denpa_status denpa_trace_loss(denpa_trace *trace, double *loss);
 
-/* Stores in `steps` the number of optimizer steps after which the trainer's parameters were those of the trace;
- * 0 for a trace of a model. */
+/* Stores in `steps` the number of optimizer steps after which the trainer's parameters were those of the
+ * trace; 0 for a trace of a model. */
 denpa_status denpa_trace_step_count(denpa_trace *trace, int64_t *steps);
 
 /* Writes a trace as a text: for each value a line with its label and shape, its numbers, and the same for its
@@ -931,9 +931,9 @@ denpa_status denpa_trace_step_count(denpa_trace *trace, int64_t *steps);
  * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_trace_print(denpa_trace *trace, char *buffer, int64_t capacity, int64_t *length);
 
-/* One term of the error that comes back to a unit: what a unit k of a dense layer behind it contributes, or, with
- * `unit` -1, what comes back from elsewhere: a loss, a softmax, a layer of another kind. An element of an array,
- * so it never grows. */
+/* One term of the error that comes back to a unit: what a unit k of a dense layer behind it contributes, or,
+ * with `unit` -1, what comes back from elsewhere: a loss, a softmax, a layer of another kind. An element of
+ * an array, so it never grows. */
 typedef struct denpa_factor_term {
   const char *node; /* the layer or loss that it comes from; borrowed from the trace */
   int64_t unit;     /* k, or -1 */
@@ -943,8 +943,8 @@ typedef struct denpa_factor_term {
   double product;   /* error * slope * weight */
 } denpa_factor_term;
 
-/* The three factors of a gradient: what comes back to unit j, times the derivative of its activation, times what
- * comes in. */
+/* The three factors of a gradient: what comes back to unit j, times the derivative of its activation, times
+ * what comes in. */
 typedef struct denpa_factors {
   size_t struct_size; /* set before the call */
   double error;       /* dE/dz_j, the sum of the terms' products; dE/du_j if there is no activation */
@@ -958,21 +958,22 @@ typedef struct denpa_factors {
 
 /* Takes the gradient of one element of W or b of a dense layer apart, for one row of the batch.
  *
- * `parameter` is its label or name, `index` its `rank` indices: {i, j} for the weight from input i to unit j,
- * {j} for a bias. A layer that shares the parameters of another one is chosen by its own name ("second.W"); the
- * gradient then is the sum over both layers. `row` counts the rows that the layer sees, which for x of shape
- * (rows, ..., in) are rows * ... . `terms` has room for `capacity` terms, and is NULL with a capacity of 0 to
- * obtain their number in factors->term_count.
+ * `parameter` is its label or name, `index` its `rank` indices: {i, j} for the weight from input i to unit
+ * j, {j} for a bias. A layer that shares the parameters of another one is chosen by its own name
+ * ("second.W"); the gradient then is the sum over both layers. `row` counts the rows that the layer sees,
+ * which for x of shape (rows, ..., in) are rows * ... . `terms` has room for `capacity` terms, and is NULL
+ * with a capacity of 0 to obtain their number in factors->term_count.
  *
- * Returns DENPA_NOT_FOUND if there is no such parameter, DENPA_NOT_SUPPORTED if it is not one of a dense layer or
- * is not trained, DENPA_BAD_STATE if the trace has no gradients, DENPA_BAD_ARGUMENT if `index` or `row` is out of
- * range, DENPA_LIMIT_EXCEEDED if `capacity` is not 0 and too small (`factors` is written then). */
-denpa_status denpa_trace_factors(denpa_trace *trace, const char *parameter, const int64_t *index, int32_t rank,
-                                 int64_t row, denpa_factors *factors, denpa_factor_term *terms,
-                                 int64_t capacity);
+ * Returns DENPA_NOT_FOUND if there is no such parameter, DENPA_NOT_SUPPORTED if it is not one of a dense
+ * layer or is not trained, DENPA_BAD_STATE if the trace has no gradients, DENPA_BAD_ARGUMENT if `index` or
+ * `row` is out of range, DENPA_LIMIT_EXCEEDED if `capacity` is not 0 and too small (`factors` is written
+ * then). */
+denpa_status denpa_trace_factors(denpa_trace *trace, const char *parameter, const int64_t *index,
+                                 int32_t rank, int64_t row, denpa_factors *factors,
+                                 denpa_factor_term *terms, int64_t capacity);
 
-/* Writes the same as a text: each term with its numbers, their sum, the derivative, what comes in, the product
- * and the gradient. Returns what denpa_trace_factors returns. */
+/* Writes the same as a text: each term with its numbers, their sum, the derivative, what comes in, the
+ * product and the gradient. Returns what denpa_trace_factors returns. */
 denpa_status denpa_trace_print_factors(denpa_trace *trace, const char *parameter, const int64_t *index,
                                        int32_t rank, int64_t row, char *buffer, int64_t capacity,
                                        int64_t *length);
@@ -1010,8 +1011,8 @@ typedef struct denpa_drawing_options {
 /* Draws a model as text in SVG or DOT format. The graph shows each layer with the shapes of what goes in and
  * comes out. The network shows the units of dense layers in columns, of large layers only the first and the
  * last, and each weight as a line, the wider the larger, of the parameters that sessions see. Layers between
- * dense ones that are applied element by element, and flatten, are passed over. `options` may be NULL. `buffer`,
- * `capacity` and `length` work as described for text under "Conventions".
+ * dense ones that are applied element by element, and flatten, are passed over. `options` may be NULL.
+ * `buffer`, `capacity` and `length` work as described for text under "Conventions".
  *
  * Returns DENPA_NOT_SUPPORTED for a network that is no chain of dense layers from one input to one output,
  * DENPA_BAD_ARGUMENT for options out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
@@ -1034,19 +1035,20 @@ typedef struct denpa_summary_options {
   int32_t labels; /* DENPA_LABELS_OWN or DENPA_LABELS_BOOK */
 } denpa_summary_options;
 
-/* Writes a table of a model's layers: name, kind, shape of the output, parameters, how many numbers these are,
- * floating-point operations of the layer in one forward; and below it the totals: parameters and their memory,
- * and for inference and for a training step the operations and the memory of the plan. An operation is an
- * addition or a multiplication, so a multiply-add is two; functions of one number (exp, tanh) count as one. Loss
- * and optimizer are not included.
+/* Writes a table of a model's layers: name, kind, shape of the output, parameters, how many numbers these
+ * are, floating-point operations of the layer in one forward; and below it the totals: parameters and their
+ * memory, and for inference and for a training step the operations and the memory of the plan. An operation
+ * is an addition or a multiplication, so a multiply-add is two; a function of one number (exp, tanh) counts
+ * as one, a softmax as four for each number, what plugins compute as nothing. Loss and optimizer are not
+ * included.
  *
  * The batch is that of `inputs`, of which only types and shapes are read, so their data may be NULL. Without
  * inputs (NULL and 0) it has one row; a model with open extents then has no operations and no memory in its
  * summary. `options` may be NULL. `buffer`, `capacity` and `length` work as described for text under
  * "Conventions".
  *
- * Returns the statuses of denpa_predict for inputs that do not suit the model, DENPA_BAD_ARGUMENT for options
- * out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
+ * Returns the statuses of denpa_predict for inputs that do not suit the model, DENPA_BAD_ARGUMENT for
+ * options out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_model_summary(denpa_model *model, const denpa_tensor *inputs, int32_t input_count,
                                  const denpa_summary_options *options, char *buffer, int64_t capacity,
                                  int64_t *length);

@@ -59,7 +59,8 @@ struct GraphDrawing {
     let graph = drawn.graph
     guard graph.nodes.count <= GraphDrawing.most else {
       throw DenpaError(
-        .limitExceeded, "a drawing has at most \(GraphDrawing.most) nodes; the graph has \(graph.nodes.count)")
+        .limitExceeded, "a drawing has at most \(GraphDrawing.most) nodes; the graph has \(graph.nodes.count)"
+      )
     }
     var title = Text("computational graph: ")
     for (index, id) in drawn.model.outputs.enumerated() {

@@ -1,8 +1,8 @@
-/// Where the boxes and arrows of a graph are drawn: layer by layer from left to right, each box as far to the left
-/// as what it reads allows, and arrows that pass layers between boxes on their way.
+/// Where the boxes and arrows of a graph are drawn: layer by layer from left to right, each box as far to the
+/// left as what it reads allows, and arrows that pass layers between boxes on their way.
 ///
-/// The method of Sugiyama, Tagawa & Toda, "Methods for Visual Understanding of Hierarchical System Structures",
-/// 1981: layers, places within layers by barycenters, coordinates.
+/// The method of Sugiyama, Tagawa & Toda, "Methods for Visual Understanding of Hierarchical System
+/// Structures", 1981: layers, places within layers by barycenters, coordinates.
 struct GraphLayout {
   /// The left end and the middle of the height of each box.
   private(set) var places: [(x: Int, y: Int)] = []
@@ -17,7 +17,9 @@ struct GraphLayout {
     guard !box.isEnd else { return 0 }
     var width = 36
     // The first line is bold.
-    for (index, line) in box.lines.enumerated() { width = max(width, index == 0 ? line.pixels * 9 / 8 : line.pixels) }
+    for (index, line) in box.lines.enumerated() {
+      width = max(width, index == 0 ? line.pixels * 9 / 8 : line.pixels)
+    }
     return width + 20
   }
   static func height(_ box: GraphDrawing.Box) -> Int {

@@ -88,7 +88,9 @@ final class NetworkDrawing {
     }
     var shown: [Int] = []
     for unit in 0..<NetworkDrawing.top { shown.append(unit) }
-    if let chosen, chosen >= NetworkDrawing.top, chosen < count - NetworkDrawing.bottom { shown.append(chosen) }
+    if let chosen, chosen >= NetworkDrawing.top, chosen < count - NetworkDrawing.bottom {
+      shown.append(chosen)
+    }
     for unit in count - NetworkDrawing.bottom..<count { shown.append(unit) }
     columns[index].shown = shown
   }
@@ -171,7 +173,8 @@ final class NetworkDrawing {
 
   func dot() -> Text {
     var text = Text()
-    text += "digraph {\n  rankdir=LR;\n  splines=line;\n  node [shape=circle, fontname=\"sans-serif\"];\n  label="
+    text +=
+      "digraph {\n  rankdir=LR;\n  splines=line;\n  node [shape=circle, fontname=\"sans-serif\"];\n  label="
     text.add(quoted: title)
     text += ";\n"
     for (index, column) in columns.enumerated() {

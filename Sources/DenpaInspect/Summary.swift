@@ -5,7 +5,9 @@ import DenpaGraph
 public struct Summary {
   public enum Format: Sendable { case text, html }
 
-  private static let titles: [StaticString] = ["layer", "kind", "output", "parameters", "count", "trained", "FLOP"]
+  private static let titles: [StaticString] = [
+    "layer", "kind", "output", "parameters", "count", "trained", "FLOP",
+  ]
   private var rows: [[Text]] = []
   private var totals: [Text] = []
 
@@ -114,14 +116,18 @@ public struct Summary {
   public func text(_ format: Format) -> Text { format == .text ? table() : html() }
 
   private func table() -> Text {
-    var lines = [Summary.titles.map { title in
-      var text = Text()
-      text += title
-      return text
-    }]
+    var lines = [
+      Summary.titles.map { title in
+        var text = Text()
+        text += title
+        return text
+      }
+    ]
     lines += rows
     var widths = Array(repeating: 0, count: Summary.titles.count)
-    for line in lines { for (column, cell) in line.enumerated() { widths[column] = max(widths[column], cell.width) } }
+    for line in lines {
+      for (column, cell) in line.enumerated() { widths[column] = max(widths[column], cell.width) }
+    }
     var text = Text()
     for (number, line) in lines.enumerated() {
       var row = Text()
@@ -158,7 +164,8 @@ public struct Summary {
     for row in rows {
       text += "<tr>"
       for (column, cell) in row.enumerated() {
-        text += column == 4 || column == 6 ? "<td style=\"text-align:right\">" : "<td style=\"text-align:left\">"
+        text +=
+          column == 4 || column == 6 ? "<td style=\"text-align:right\">" : "<td style=\"text-align:left\">"
         text.add(escaped: cell)
         text += "</td>"
       }
