@@ -50,9 +50,12 @@ GROUPS = {
         "_row_derivatives",
         "_directions",
         "_surfaces",
+        "_drawing",
+        "_trace",
+        "_tracing",
         "_parts",
     ],
-    "networks": ["_state", "_differentiation", "_storing", "_model", "_sequential"],
+    "networks": ["_state", "_differentiation", "_storing", "_insight", "_model", "_sequential"],
     "made of networks": ["_alone", "_finder", "_surface"],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}

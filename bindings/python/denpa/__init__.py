@@ -52,6 +52,7 @@ from ._parameters import Parameters
 from ._prediction import set_threads
 from ._sequential import Sequential
 from ._surface import LossSurface, loss_surface
+from ._trace import Factors, Trace
 from .callbacks import Callback, Checkpoint, CSVLog, EarlyStopping, LearningRate, TensorBoard
 from .errors import (
     AlreadyExists,
@@ -86,6 +87,7 @@ __all__ = [
     "CSVLog",
     "DenpaError",
     "EarlyStopping",
+    "Factors",
     "FileError",
     "FunctionMetric",
     "History",
@@ -119,6 +121,7 @@ __all__ = [
     "Stopped",
     "Sum",
     "TensorBoard",
+    "Trace",
     "TypeMismatch",
     "Value",
     "callbacks",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Mapping, Sequence, TypeVar
 
-from . import _differentiation, _storing
+from . import _differentiation, _insight, _storing
 from ._arrays import SEEDS, Array, DType, whole
 from ._building import of_bytes, of_file, of_values
 from ._fit import CallbackLike
@@ -319,6 +319,10 @@ class Model:
     jvp = _differentiation.jvp
     hvp = _differentiation.hvp
     check_gradients = _differentiation.check_gradients
+    trace = _insight.trace
+    draw = _insight.draw
+    draw_graph = _insight.draw_graph
+    summary = _insight.summary
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
@@ -379,9 +383,8 @@ class Model:
         set_state(made, copy.deepcopy(self.__getstate__(), memo))
         return made
 
-    def summary(self) -> str:
-        """Return a table of the layers with their parameters, to be printed."""
-        return self._open.summary()
+    def _repr_html_(self) -> str:
+        return _insight.html(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}{self._parts.line()}>"
