@@ -28,7 +28,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 MACHINES = {
     "c": ("c_fitting", "CMachine", 100, 5),
     "threads": ("c_threads", "ThreadMachine", 50, 1),
-    "python": ("python_gradients", "PythonMachine", 100, 4),
+    "python": ("python_derivatives", "DerivativesMachine", 100, 4),
     "python-threads": ("python_threads", "PythonThreadMachine", 50, 1),
 }
 STEPS = 40

@@ -99,12 +99,51 @@ class TrainerState:
         self.steps = self.forwards = self.epochs = 0
         self.rate = rule.value("learning_rate") if rule else 0.0
         self.pending = None
+        # The averages of the weights, their number of terms, and what was published last.
+        self.averages, self.terms_of_average, self.shown_last = {}, 0, None
+        # The gradients with respect to nodes' outputs; "unknown" after calls that failed, None before the first.
+        self.inner = None
 
     def clone(self):
         made = copy.copy(self)
+        made.averages = dict(self.averages)
         made.weights = dict(self.weights)
         made.moments = {name: list(moments) for name, moments in self.moments.items()}
         return made
+
+    @property
+    def shown(self):
+        """Returns what the trainer evaluates and publishes: averages, where it keeps them."""
+        return {**self.weights, **self.averages}
+
+    def take(self, parameters):
+        """Goes on with the model's parameters. Those that the trainer has published itself stand for the
+        weights of which they are the average.
+        """
+        known = self.shown_last
+        if known is not None and all(np.array_equal(known[n], parameters[n], True) for n in parameters):
+            return
+        self.weights = dict(parameters)
+        self.averages, self.terms_of_average, self.shown_last = {}, 0, None
+
+    def publishes(self):
+        """Returns what is published now."""
+        shown = self.shown
+        if self.rule and self.rule.average_decay:
+            self.shown_last = {name: np.array(value) for name, value in shown.items()}
+        return shown
+
+    def average(self):
+        """Adds the weights after a step to their averages."""
+        decay = self.rule.average_decay
+        if not decay or self.steps <= self.rule.average_after:
+            return
+        self.terms_of_average += 1
+        count = self.terms_of_average
+        share = 1.0 if count == 1 else 1 / count if decay == 1 else 1 - decay
+        for name in self.trained:
+            before = self.averages.get(name, self.weights[name])
+            self.averages[name] = share * self.weights[name] + (1 - share) * before
 
     def adopt(self, clone):
         self.__dict__.update(clone.__dict__)
@@ -150,8 +189,10 @@ class TrainerState:
             return abi.LAYER_FAILED, [], None, None, None, None
         except BadClass:
             return abi.BAD_ARGUMENT, [], None, None, None, None
-        gradients, dinputs = self.net.backward(self.weights, kept, doutputs)
+        inner = {}
+        gradients, dinputs = self.net.backward(self.weights, kept, doutputs, inner)
         gradients = {name: gradients[name] for name in self.trained}
+        self.inner_of_pass = inner
         if self.net.backward_fails(inputs) and (self.input_gradients or "center.gain" in self.trained):
             return abi.LAYER_FAILED, values, None, None, None, None
         return abi.OK, values, gradients, dinputs, states, outputs
@@ -166,6 +207,7 @@ class TrainerState:
             self.weights[name] = self.rule.of(name).apply(
                 self.weights[name], gradients[name], self.moments[name], self.steps, rate
             )
+        self.average()
         return gradients
 
     def learn(self, inputs, targets, meter=None):
@@ -173,9 +215,11 @@ class TrainerState:
         if len(inputs[0]) == 0:
             return abi.OK, 0.0
         status, values, gradients, _, states, outputs = self.whole(inputs, targets)
+        self.inner = self.inner_of_pass if status == abi.OK else "unknown"
         if status == abi.OK and not (np.isfinite(sum(values)) and finite(gradients.values())):
             status = abi.NOT_FINITE
         if status != abi.OK:
+            self.inner = "unknown"
             if values:
                 self.clear()
             return status, 0.0
@@ -219,27 +263,29 @@ class TrainerState:
     def evaluated(self, inputs, targets):
         """Returns (loss, accuracy), which do not depend on the trainer's batches."""
         meter = Meter(self.net, self.terms)
-        outputs = self.forward_pass(inputs, False)[0]
+        outputs = self.net.forward(self.shown, inputs)[0]
         meter.add(self.net.loss(self.terms, outputs, targets)[0], outputs, targets)
         return meter.loss, meter.accuracy
 
     # -- fit ------------------------------------------------------------------------------------------------
 
-    def fit(self, batches, epochs, stop, validation):
+    def fit(self, batches, epochs, stop, validation, early=None):
         """Trains a clone: (status, loss, epochs, clone, what is published at the end or None).
         `batches(clone)` returns the batches of one epoch: pairs (inputs, targets), or a status that ends the
-        training.
+        training. `early` is (epochs without a smaller loss that end the training, whether the best epoch's
+        parameters return).
         """
+        best, waited = None, 0
         clone, told, learned, loss, published = self.clone(), [], False, 0.0, None
         for epoch in range(epochs):
             meter, count = Meter(self.net, self.terms), 0
             for item in batches(clone):
                 status = item if isinstance(item, int) else clone.learn(*item, meter)[0]
                 if status != abi.OK:
-                    return status, 0.0, told, clone, dict(clone.weights) if learned else published
+                    return status, 0.0, told, clone, clone.publishes() if learned else published
                 learned, count = True, count + 1
             clone.epochs += 1
-            published, loss = dict(clone.weights), meter.loss
+            published, loss = clone.publishes(), meter.loss
             epoch_told = Epoch(loss, meter.accuracy, meter.samples, count, published)
             told.append(epoch_told)
             if validation is not None:
@@ -252,6 +298,17 @@ class TrainerState:
                     return status, 0.0, told, clone, published
             if stop is not None and epoch >= stop:
                 return abi.STOPPED, 0.0, told, clone, published
+            if early is not None:
+                watched = loss if validation is None else epoch_told.validation[0]
+                if best is None or watched < best[0]:
+                    best, waited = (watched, published), 0
+                else:
+                    waited += 1
+                    if waited == early[0]:
+                        break
+        if early is not None and early[1]:
+            clone.weights = dict(best[1])
+            published = clone.publishes()
         return abi.OK, loss, told, clone, published
 
     def rows_in_order(self, inputs, targets, batch_size, shuffle):
@@ -309,15 +366,17 @@ class TrainerState:
         pending = self.pending
         zeros = [np.zeros((pending.batch.rows, self.net.widths[name])) for name in self.net.outputs]
         given = [zero if d is None else d for d, zero in zip(doutputs, zeros)]
-        gradients, dinputs = self.net.backward(pending.weights, pending.kept, given)
+        inner = {}
+        gradients, dinputs = self.net.backward(pending.weights, pending.kept, given, inner)
 
         def fail():
             self.doubt()
+            self.inner = "unknown"
             self.may_be_zero = True
 
         def commit():
             self.accumulate(gradients)
-            self.pending = None
+            self.pending, self.inner = None, inner
             return dinputs
 
         if self.net.backward_fails(pending.batch.inputs(self.net)):
@@ -347,6 +406,7 @@ class TrainerState:
         def commit():
             loss = sum(values)
             self.accumulate(gradients)
+            self.inner = self.inner_of_pass
             # Existing gradients that are not finite make the sum so too, and then the states are restored, if
             # the losses reach them.
             reached = self.net.reached(self.terms)
@@ -356,7 +416,7 @@ class TrainerState:
             return loss, dinputs
 
         def fail():
-            self.may_be_zero = bool(values)
+            self.may_be_zero, self.inner = bool(values), "unknown"
 
         return [(status, commit if status == abi.OK else fail)]
 
@@ -377,7 +437,31 @@ class TrainerState:
     # -- weights --------------------------------------------------------------------------------------------
 
     def publish(self):
-        return [(abi.OK, lambda: self.model.parameters.update(self.weights))]
+        return [(abi.OK, lambda: self.model.parameters.update(self.publishes()))]
+
+    # -- what a trainer remembers ---------------------------------------------------------------------------
+
+    def remembers(self):
+        """Returns what denpa_trainer_save_bytes writes: all but the parameters and a forward that waits."""
+        kept = self.clone()
+        return {
+            "gradients": dict(self.gradients), "restarts": self.restarts, "moments": kept.moments,
+            "steps": self.steps, "forwards": self.forwards, "epochs": self.epochs, "rate": self.rate,
+        }  # fmt: skip
+
+    def load(self, remembered):
+        """Takes over what another trainer remembers."""
+
+        def commit():
+            self.doubt()
+            given = dict(remembered)
+            given["moments"] = {name: list(moments) for name, moments in given["moments"].items()}
+            self.__dict__.update(given)
+            # Gradients that do not wait for a step need not be shown.
+            self.may_be_zero = self.restarts
+            self.inner = self.inner and "unknown"
+
+        return [(abi.OK, commit)]
 
     def refresh(self):
         def commit():
