@@ -101,6 +101,7 @@ class TrainerState:
         self.pending = None
         # The averages of the weights, their number of terms, and what was published last.
         self.averages, self.terms_of_average, self.shown_last = {}, 0, None
+        self.watched = ()
         # The gradients with respect to nodes' outputs; "unknown" after calls that failed, None before the first.
         self.inner = None
 

@@ -1,0 +1,101 @@
+"""Random orders of calls of the C API: what trainers remember, and gradients with respect to nodes' outputs."""
+
+from __future__ import annotations
+
+import ctypes
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from .c_fitting import CMachine
+from .c_models import PICK
+from .compare import require
+from denpa import _abi as abi
+from .memory import view
+
+
+class RememberingMachine(CMachine):
+    def __init__(self):
+        super().__init__()
+        self.saved = None  # bytes of a trainer, what it remembered, and for which trainers they are
+
+    @staticmethod
+    def kind_of(state):
+        """What the trainers have in common of which one takes over what another one remembers."""
+        return state.net.name, state.model.seed, state.rule, state.terms, state.trained
+
+    @precondition(lambda self: self.trainers)
+    @rule(
+        trainer=PICK,
+        what=st.sampled_from(["save", "save", "load", "load", "cut", "spoil", "too small"]),
+        place=st.integers(0, 400),
+    )
+    def remember(self, trainer, what, place):
+        owner, state, pointer = self.trainer(trainer)
+        if what in ("save", "too small"):
+            self.save_trainer(owner, what == "save")
+        elif self.saved is not None:
+            data, remembered, kind = self.saved
+            if what == "cut":
+                data = data[: place % len(data)]
+            elif what == "spoil":
+                at = place % len(data)
+                data = data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :]
+            shown = f"{what} at {place}" if what in ("cut", "spoil") else "whole"
+            self.api.call(f"{owner.handle} load_bytes, {shown}", "trainer_load_bytes", pointer, data, len(data))
+            same = kind == self.kind_of(state)
+            if what != "load" or kind[:3] != self.kind_of(state)[:3] or kind[4] != self.kind_of(state)[4]:
+                ways = [(abi.BAD_FILE, None)]
+            else:
+                # With other losses, it may be another trainer or not.
+                ways = state.load(remembered) + ([] if same else [(abi.BAD_FILE, None)])
+            self.settle(ways)
+            self.look()
+
+    def save_trainer(self, owner, whole):
+        length = ctypes.c_int64()
+        pointer = owner.handle.pointer
+        self.api.call(
+            f"length of {owner.handle}'s bytes", "trainer_save_bytes", pointer, None, 0, ctypes.byref(length)
+        )
+        self.settle([(abi.OK, None)])
+        room = length.value if whole else length.value - 1
+        buffer = ctypes.create_string_buffer(length.value)
+        self.api.call(
+            f"save_bytes {owner.handle}, room for {room}",
+            "trainer_save_bytes",
+            pointer,
+            buffer,
+            room,
+            ctypes.byref(length),
+        )
+        self.settle([(abi.OK if whole else abi.LIMIT_EXCEEDED, None)])
+        if whole:
+            self.saved = buffer.raw[: length.value], owner.state.remembers(), self.kind_of(owner.state)
+        self.look()
+
+    @precondition(lambda self: self.trainers)
+    @rule(trainer=PICK, which=PICK)
+    def value_gradient(self, trainer, which):
+        owner, state, pointer = self.trainer(trainer)
+        names = [node.name for node in state.net.nodes] + ["no"]
+        name, t = names[which % len(names)], abi.Tensor()
+        status = self.api.call(
+            f"{owner.handle} value_gradient {name}",
+            "trainer_value_gradient",
+            pointer,
+            name.encode(),
+            ctypes.byref(t),
+        )
+        if name not in state.watched:
+            ways = [(abi.NOT_FOUND, None)]
+        elif state.inner is None:
+            ways = [(abi.BAD_STATE, None)]
+        elif isinstance(state.inner, str):
+            ways = [(abi.OK, None), (abi.BAD_STATE, None)]
+        else:
+            ways = [(abi.OK, None)]
+        self.settle(ways)
+        if status == abi.OK and not isinstance(state.inner, str):
+            require(view(t), state.inner[name], f"gradient with respect to {name}")
+        self.look()
