@@ -7,9 +7,11 @@ import ctypes
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from .batches import GOOD_BATCH
 from .c_fitting import CMachine
-from .c_models import PICK
+from .c_models import DRAWS, PICK, SLOT, Owner
 from .compare import require
+from .expected import TrainerState
 from denpa import _abi as abi
 from .memory import view
 
@@ -51,6 +53,44 @@ class RememberingMachine(CMachine):
                 ways = state.load(remembered) + ([] if same else [(abi.BAD_FILE, None)])
             self.settle(ways)
             self.look()
+
+    @precondition(lambda self: self.trainers and self.models)
+    @rule(trainer=PICK, slot=SLOT, data=GOOD_BATCH, epochs=st.integers(1, 2), steps=st.booleans())
+    def go_on_twice(self, trainer, slot, data, epochs, steps):
+        """Another trainer of a copy of the model takes over what one remembers; both go on in the same way."""
+        owner, state, _ = self.trainer(trainer)
+        model = next((o for o in self.models.values() if o.state is state.model), None)
+        free = next((number for number in range(3) if number not in self.trainers), None)
+        if model is None or free is None or state.rule is None or not state.terms:
+            return
+        self.api.fails = 0
+        self.plain(owner, "publish", state.publish())
+        self.copy_model(model, slot, 0)
+        copied, rows = self.models[slot], state.max_batch
+        watched, dx = state.watched, state.input_gradients
+        handle = self.api.create_trainer(
+            self.label("t"), copied.handle, state.terms, state.rule, rows, dx, 2, watched
+        )
+        self.settle([(abi.OK, None)])
+        twin = TrainerState(copied.state, state.terms, state.rule, rows, dx, DRAWS)
+        twin.watched = watched
+        views = self.api.gradient_views(handle, state.net, twin.trained)
+        self.trainers[free] = Owner(handle, twin, views)
+        if twin.trained != state.trained:
+            return  # what is trainable has changed since the first trainer was made
+        self.save_trainer(owner, True)
+        data_, remembered, _ = self.saved
+        self.api.call(
+            f"{handle} load_bytes of {owner.handle}", "trainer_load_bytes", handle.pointer, data_, len(data_)
+        )
+        self.settle(twin.load(remembered))
+        self.look()
+        numbers = [list(self.trainers.values()).index(one) for one in (owner, self.trainers[free])]
+        for number in numbers:
+            if steps and state.steps < 1000:
+                self.step(number)
+            self.train_batch(number, data, 0)
+            self.fit(number, data, 3, 2, epochs, True, False, None, None)
 
     def save_trainer(self, owner, whole):
         length = ctypes.c_int64()
