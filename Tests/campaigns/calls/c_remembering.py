@@ -44,7 +44,9 @@ class RememberingMachine(CMachine):
                 at = place % len(data)
                 data = data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :]
             shown = f"{what} at {place}" if what in ("cut", "spoil") else "whole"
-            self.api.call(f"{owner.handle} load_bytes, {shown}", "trainer_load_bytes", pointer, data, len(data))
+            self.api.call(
+                f"{owner.handle} load_bytes, {shown}", "trainer_load_bytes", pointer, data, len(data)
+            )
             same = kind == self.kind_of(state)
             if what != "load" or kind[:3] != self.kind_of(state)[:3] or kind[4] != self.kind_of(state)[4]:
                 ways = [(abi.BAD_FILE, None)]

@@ -74,9 +74,7 @@ class DerivativesMachine(PythonMachine):
     def jacobian(self, owner, batch, terms, seed):
         state = owner.state
         looked, inputs = state.looked(), [name for name, _ in state.net.inputs]
-        found = self.ask(
-            owner, "jacobian", batch, self.x(batch, state), wrt=[*looked.trained, *inputs]
-        )
+        found = self.ask(owner, "jacobian", batch, self.x(batch, state), wrt=[*looked.trained, *inputs])
         found = listed(found) if len(state.net.outputs) > 1 else [found]
         outputs, kept, _ = state.net.forward(state.model.parameters, batch.inputs(state.net))
         for number, y in enumerate(outputs):
@@ -127,12 +125,19 @@ class DerivativesMachine(PythonMachine):
         state = owner.state
         words = f"{batch}, loss {terms}"
         found = self.ask(
-            owner, "sample_gradients", words, self.x(batch, state), self.t(batch, state, terms), loss_of(terms)
+            owner,
+            "sample_gradients",
+            words,
+            self.x(batch, state),
+            self.t(batch, state, terms),
+            loss_of(terms),
         )
         inputs, targets = batch.inputs(state.net), batch.targets(state.net, terms)
         for row in range(batch.rows):
             one = state.looked(terms)
-            _, _, gradients, *_ = one.whole([x[row : row + 1] for x in inputs], [t[row : row + 1] for t in targets])
+            _, _, gradients, *_ = one.whole(
+                [x[row : row + 1] for x in inputs], [t[row : row + 1] for t in targets]
+            )
             for name in one.trained:
                 require(found[name][row], gradients[name], f"gradient of row {row} by {name}")
 
@@ -148,7 +153,9 @@ class DerivativesMachine(PythonMachine):
         def compare(draw):
             one = state.looked(terms, draw)
             one.whole(batch.inputs(state.net), batch.targets(state.net, terms))
-            require_all(found, {name: one.inner_of_pass[name] for name in chosen}, "gradient of the output of")
+            require_all(
+                found, {name: one.inner_of_pass[name] for name in chosen}, "gradient of the output of"
+            )
 
         self.any_draw(state, compare)
 
@@ -163,7 +170,7 @@ class DerivativesMachine(PythonMachine):
         call = f"{loss}.value_and_gradient(outputs of {owner}, {batch})"
         value, slope = self.api.call(call, loss.value_and_gradient, y, t)
         self.settle([(abi.OK, None)])
-        require(value, wanted[0] , "loss")
+        require(value, wanted[0], "loss")
         require(slope, slopes[terms[0].output], "gradient of the loss")
 
     @precondition(lambda self: self.nets)

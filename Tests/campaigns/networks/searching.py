@@ -50,7 +50,10 @@ def runs(case, name, batch, rows, optimizer, steps, **more):
     """
     found = []
     for threads in THREADS:
-        with case.model.copy() as model, case.trainer(threads, model=model, optimizer=optimizer, **more) as one:
+        with (
+            case.model.copy() as model,
+            case.trainer(threads, model=model, optimizer=optimizer, **more) as one,
+        ):
             losses, weights = [], [case.learned(one.weights())]
             for _ in range(steps):
                 losses.append(one.train(*batch))
