@@ -65,6 +65,7 @@ class Forward:
 
 class TrainerState(Parts):
     rate_was_set = False  # by a caller of the Python package
+    has_loaded = False  # gradients that did not wait for a step, so that the next ones overwrite them
 
     def __init__(self, model, terms, rule, max_batch, input_gradients, draw):
         self.model, self.net, self.terms, self.rule = model, model.net, terms, rule
@@ -110,8 +111,8 @@ class TrainerState(Parts):
     def see(self, views, what):
         """Compares the gradients with what their views show."""
         if self.may_be_zero and all_same(views, self.zeros):
-            self.clear()
-        self.may_be_zero = False
+            self.gradients, self.restarts = self.zeros, self.has_loaded
+        self.may_be_zero = self.has_loaded = False
         require_all(views, self.gradients, what, scale_of(self.gradients))
 
     def clear(self):

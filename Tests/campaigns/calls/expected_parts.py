@@ -137,7 +137,7 @@ class Parts:
             given["moments"] = {name: list(moments) for name, moments in given["moments"].items()}
             self.__dict__.update(given)
             # Gradients that do not wait for a step need not be shown.
-            self.may_be_zero = self.restarts
+            self.may_be_zero = self.has_loaded = self.restarts
             self.inner = self.inner and "unknown"
 
         return [(abi.OK, commit)]

@@ -192,6 +192,8 @@ class DerivativesMachine(PythonMachine):
             # What a call that failed has left in the gradients is not promised.
             return self.forget_open(owner, net, state)
         trainer = state.opening()
+        if state.open is not None:
+            trainer.restarts = False  # gradients that the program has written are added to
         before, trainer.terms = trainer.terms, used
         wanted = self.settle(trainer.gradients_of(dataclasses.replace(batch, mistake=None), False))
         trainer.terms = before
