@@ -15,7 +15,7 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__in
 
 # From the ground up: a module imports modules of its own group and of those above it in this list.
 GROUPS = {
-    "ground": ["errors", "_abi", "_call", "_tables", "_arrays", "_interrupts"],
+    "ground": ["errors", "_abi", "_call", "_tables", "_arrays", "_interrupts", "_figures"],
     "descriptions": ["_suggestions", "_kinds", "_attributes", "_described", "_loss", "_metric", "_optimizer"],
     "graph": ["_indexing", "_graph", "_layer", "_building"],
     "registry": ["layers", "losses", "optimizers", "initializers", "metrics", "schedules", "_registry"],
@@ -51,7 +51,15 @@ GROUPS = {
         "_parts",
     ],
     "networks": ["_state", "_differentiation", "_model", "_sequential"],
-    "made of networks": ["_alone", "_finder"],
+    "made of networks": [
+        "_alone",
+        "_finder",
+        "_gradient_flow",
+        "_plots_functions",
+        "_plots_weights",
+        "_plots_classes",
+        "plots",
+    ],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}
 

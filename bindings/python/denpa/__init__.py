@@ -30,6 +30,7 @@ from . import (
     losses,
     metrics,
     optimizers,
+    plots,
     schedules,
 )
 from ._batches import Batches
@@ -39,6 +40,7 @@ from ._custom import custom_layer, custom_loss
 from ._custom_schema import Parameter, Sample
 from ._described import Described, Initializer
 from ._finder import find_learning_rate
+from ._gradient_flow import GradientFlow
 from ._graph import Input, Value
 from ._history import History
 from ._kinds import create
@@ -86,6 +88,7 @@ __all__ = [
     "EarlyStopping",
     "FileError",
     "FunctionMetric",
+    "GradientFlow",
     "History",
     "Initializer",
     "Input",
@@ -133,6 +136,7 @@ __all__ = [
     "losses",
     "metrics",
     "optimizers",
+    "plots",
     "prove",
     "schedules",
     "set_default_dtype",
