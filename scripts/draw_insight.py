@@ -59,10 +59,34 @@ def functions(folder: Path) -> None:
     dp.plots.activations(path=folder / "activations.png")
 
 
+def films(folder: Path) -> None:
+    """A classifier that learns four quarters, a curve, and the path of a line's two weights."""
+    x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
+    t = (x[:, 0] * x[:, 1] > 0).astype(int)
+    net = dp.Sequential([dp.Dense(4, activation="tanh"), dp.Dense(2)], input_shape=(2,), seed=0)
+    film = dp.Film(net, x, t)
+    net.fit(x, t, loss="softmax_cross_entropy", optimizer=dp.Adam(0.01), epochs=100, callbacks=[film])
+    film.save(folder / "film.html")
+
+    x = np.linspace(-3, 3, 80)[:, None]
+    t = np.sin(2 * x)
+    net = dp.Sequential([dp.Dense(16, activation="tanh"), dp.Dense(1)], input_shape=(1,), seed=0)
+    film = dp.Film(net, x, t, every=5)
+    net.fit(x, t, loss="mse", optimizer=dp.Adam(0.02), epochs=600, batch_size=20, callbacks=[film])
+    film.save(folder / "film_curve.html", title="A sine, learned by 16 neurons")
+
+    x = np.linspace(-1, 1, 5)[:, None]
+    line = dp.Sequential([dp.Dense(1)], input_shape=(1,), dtype="float64", names="book")
+    line.parameters.update(W1=[[3]], b1=[2])
+    path = dp.Path(line, ["W1", "b1"])
+    line.fit(x, 2 * x + 1, batch_size=5, epochs=200, loss="mse", optimizer=dp.SGD(0.1), callbacks=[path])
+    path.plot(folder / "path.png", title="From (3, 2) to (2, 1)")
+
+
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/insight")
     folder.mkdir(parents=True, exist_ok=True)
-    for draw in (functions, training, gradients):
+    for draw in (functions, training, gradients, films):
         draw(folder)
     for path in sorted(folder.iterdir()):
         print(f"{path}: {path.stat().st_size} bytes")

@@ -59,6 +59,11 @@ GROUPS = {
         "_plots_weights",
         "_plots_classes",
         "plots",
+        "_pages",
+        "_recorder",
+        "_path",
+        "_structure",
+        "_film",
     ],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}

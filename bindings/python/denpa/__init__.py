@@ -39,6 +39,7 @@ from ._check import Report
 from ._custom import custom_layer, custom_loss
 from ._custom_schema import Parameter, Sample
 from ._described import Described, Initializer
+from ._film import Film
 from ._finder import find_learning_rate
 from ._gradient_flow import GradientFlow
 from ._graph import Input, Value
@@ -50,6 +51,7 @@ from ._metric import FunctionMetric, Metric
 from ._model import Model
 from ._optimizer import Optimizer, Schedule
 from ._parameters import Parameters
+from ._path import Path
 from ._prediction import set_threads
 from ._sequential import Sequential
 from .callbacks import Callback, Checkpoint, CSVLog, EarlyStopping, LearningRate, TensorBoard
@@ -87,6 +89,7 @@ __all__ = [
     "DenpaError",
     "EarlyStopping",
     "FileError",
+    "Film",
     "FunctionMetric",
     "GradientFlow",
     "History",
@@ -109,6 +112,7 @@ __all__ = [
     "OutOfMemory",
     "Parameter",
     "Parameters",
+    "Path",
     "PluginError",
     "ProofFailed",
     "Report",
