@@ -15,7 +15,7 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__in
 
 # From the ground up: a module imports modules of its own group and of those above it in this list.
 GROUPS = {
-    "ground": ["errors", "_abi", "_call", "_tables", "_arrays", "_interrupts", "_figures"],
+    "ground": ["errors", "_abi", "_call", "_tables", "_arrays", "_interrupts", "_figures", "_pages"],
     "descriptions": ["_suggestions", "_kinds", "_attributes", "_described", "_loss", "_metric", "_optimizer"],
     "graph": ["_indexing", "_graph", "_layer", "_building"],
     "registry": ["layers", "losses", "optimizers", "initializers", "metrics", "schedules", "_registry"],
@@ -50,19 +50,17 @@ GROUPS = {
         "_directions",
         "_parts",
     ],
+    "what networks show": ["_plots_functions", "_structure", "_formulas", "_explain"],
     "networks": ["_state", "_differentiation", "_model", "_sequential"],
     "made of networks": [
         "_alone",
         "_finder",
         "_gradient_flow",
-        "_plots_functions",
         "_plots_weights",
         "_plots_classes",
         "plots",
-        "_pages",
         "_recorder",
         "_path",
-        "_structure",
         "_film",
     ],
 }

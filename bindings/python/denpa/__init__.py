@@ -39,6 +39,7 @@ from ._check import Report
 from ._custom import custom_layer, custom_loss
 from ._custom_schema import Parameter, Sample
 from ._described import Described, Initializer
+from ._explain import Explanation
 from ._film import Film
 from ._finder import find_learning_rate
 from ._gradient_flow import GradientFlow
@@ -88,6 +89,7 @@ __all__ = [
     "CSVLog",
     "DenpaError",
     "EarlyStopping",
+    "Explanation",
     "FileError",
     "Film",
     "FunctionMetric",

@@ -13,12 +13,11 @@ from ._model import Model
 from ._pages import packed, page, save
 from ._plots_functions import functions
 from ._recorder import Recorder
-from ._structure import Column, dense_chain
+from ._structure import Column, dense_chain, shown_of
 from .errors import InvalidArgument, ShapeError
 
 GRID = 48  # values along each axis of a region
 CURVE = 121  # values of a curve
-NEURONS = 12  # of a column that are drawn; of a larger one, the first and the last
 TILE = 32  # rows and columns of a parameter that are drawn
 POINTS = 600  # samples that are drawn
 
@@ -94,7 +93,7 @@ class Film(Recorder):
             "network": chain_data(self._columns, self) if self._columns else tensor_data(self),
             "stage": None if self._stage is None else self._stage.data(np.array(self._answers)),
         }
-        return page(heading, "film", data)
+        return page(heading, ("network", "film"), data)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the page in a frame of its own."""
@@ -178,13 +177,6 @@ def stage_of(net: Model, arrays: list[Array], t: Any, is_single: bool) -> Stage 
     is_class = is_class and outputs <= 128
     target = target.reshape(len(x), -1)[:, 0].astype("float64")
     return Stage(x, target, is_class, outputs)
-
-
-def shown_of(size: int) -> list[int]:
-    """Return the neurons of a column that are drawn."""
-    if size <= NEURONS:
-        return list(range(size))
-    return [*range(NEURONS // 2), *range(size - NEURONS // 2, size)]
 
 
 def chain_data(columns: list[Column], film: Film) -> dict[str, Any]:

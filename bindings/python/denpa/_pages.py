@@ -7,7 +7,7 @@ import html
 import json
 import math
 import os
-from typing import Any
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -22,17 +22,21 @@ def asset(name: str) -> str:
         return file.read()
 
 
-def page(title: str, program: str, data: Any) -> str:
-    """Return a page of its own. `program` is a file of the folder pages; it finds `data` in the page."""
+def page(title: str, programs: Sequence[str], data: Any) -> str:
+    """Return a page of its own. `programs` are files of the folder pages; they find `data` in the page.
+
+    The elements of the page are those of the last one.
+    """
+    scripts = "".join(asset(f"{name}.js") for name in ("page", *programs))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
         "script-src 'unsafe-inline'; img-src data:\">\n"
         f"<title>{html.escape(title)}</title>\n<style>\n{asset('page.css')}</style>\n</head>\n<body>\n"
-        f"{asset(program + '.html')}"
+        f"{asset(programs[-1] + '.html')}"
         f'<script type="application/json" id="data">{embedded(data)}</script>\n'
-        f"<script>\n{asset('page.js')}{asset(program + '.js')}</script>\n</body>\n</html>\n"
+        f"<script>\n{scripts}</script>\n</body>\n</html>\n"
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence, Tuple
 
 from ._parts import Parts
 
+NEURONS = 12  # of a column that are drawn; of a larger one, the first and the last
 # Kinds that may stand between dense layers: each of their values belongs to one neuron.
 BESIDE = {"dropout", "gaussian_noise", "activity_penalty", "softmax", "log_softmax", "flatten", "identity"}
 
@@ -71,3 +72,55 @@ def activation_of(node: Any) -> str:
     activation = (node.get("attributes") or {}).get("activation")
     kind: str = (activation or {}).get("kind", "") if isinstance(activation, dict) else ""
     return kind
+
+
+def shown_of(size: int) -> list[int]:
+    """Return the neurons of a column that are drawn."""
+    if size <= NEURONS:
+        return list(range(size))
+    return [*range(NEURONS // 2), *range(size - NEURONS // 2, size)]
+
+
+Place = Tuple[float, int]  # across and down, in units of a node
+
+
+def placed(count: int, edges: Sequence[tuple[int, int, int]]) -> tuple[list[Place], list[list[Place]]]:
+    """Return where to draw the nodes of a graph, and the places that each edge passes on its way.
+
+    The edges lead from lower to higher numbers. A node is below all that it takes from; those side by side are in
+    the order of the middles of their neighbours above (Sugiyama, Tagawa & Toda, 1981, in one pass). An edge that
+    is longer than a row has a place in each row between.
+    """
+    sources: list[list[int]] = [[] for _ in range(count)]
+    targets: list[list[int]] = [[] for _ in range(count)]
+    for source, target, _ in edges:
+        sources[target].append(source)
+        targets[source].append(target)
+    depth = [0] * count
+    for node in range(count):
+        depth[node] = max((depth[source] + 1 for source in sources[node]), default=0)
+    for node in reversed(range(count)):  # what begins somewhere, a target for example, is near where it is used
+        if not sources[node] and targets[node]:
+            depth[node] = min(depth[target] for target in targets[node]) - 1
+    routes: list[list[int]] = []
+    for source, target, _ in edges:
+        between = list(range(len(depth), len(depth) + max(depth[target] - depth[source] - 1, 0)))
+        for number in range(len(between)):
+            depth.append(depth[source] + 1 + number)
+            sources.append([between[number - 1] if number else source])
+        if between:
+            sources[target][sources[target].index(source)] = between[-1]
+        routes.append(between)
+    rows: dict[int, list[int]] = {}
+    for node, row in enumerate(depth):
+        rows.setdefault(row, []).append(node)
+    across = [0.0] * len(depth)
+    for row in sorted(rows):
+        middle = {
+            node: sum(across[source] for source in sources[node]) / len(sources[node]) if sources[node] else 0.0
+            for node in rows[row]
+        }
+        for number, node in enumerate(sorted(rows[row], key=lambda node: middle[node])):
+            across[node] = number - (len(rows[row]) - 1) / 2
+    places = [(across[node], depth[node]) for node in range(len(depth))]
+    return places[:count], [[places[node] for node in route] for route in routes]

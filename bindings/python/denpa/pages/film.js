@@ -6,58 +6,18 @@ const draws = [];
 // -- the network ---------------------------------------------------------------------------------------------
 
 function neurons(network) {
-  const columns = network.columns, width = 120 * columns.length, gap = 26;
-  const tallest = Math.max(...columns.map((column) => column.shown.length + (column.shown.length < column.size)));
-  const height = tallest * gap + 56, svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
-  const edges = shape("g"), dots = shape("g");
-  svg.append(edges, dots);
-  const places = columns.map((column, c) => {
-    const folded = column.shown.length < column.size, count = column.shown.length + folded;
-    const top = 40 + (tallest - count) * gap / 2, half = column.shown.length / 2;
-    if (folded) {
-      const y = top + half * gap + 10;
-      dots.append(shape("text", { x: 120 * c + 60, y: y + 4, "text-anchor": "middle", class: "soft" }, "⋮"));
-    }
-    dots.append(shape("text", { x: 120 * c + 60, y: 14, "text-anchor": "middle" }, cut(column.name, 17)));
-    const note = cut(column.note && column.note !== "identity" ? column.note : "", 12);
-    const text = note ? `${column.size} · ${note}` : String(column.size);
-    dots.append(shape("text", { x: 120 * c + 60, y: 28, "text-anchor": "middle", class: "soft" }, text));
-    return column.shown.map((_, i) => [120 * c + 60, top + (i + (folded && i >= half)) * gap + 10]);
-  });
-  const lines = [], circles = [];
-  columns.forEach((column, c) => {
-    if (column.weights) {
-      const values = floats(column.weights), from = places[c - 1], to = places[c], step = from.length * to.length;
-      const names = columns[c - 1].shown;
-      from.forEach((a, i) => to.forEach((b, j) => {
-        const title = shape("title");
-        const line = shape("line", { x1: a[0], y1: a[1], x2: b[0], y2: b[1] }, title);
-        const label = `${column.label}[${names[i]}, ${column.shown[j]}]`;
-        edges.append(line);
-        lines.push({ line, title, label, at: i * to.length + j, step, values, largest: column.largest });
-      }));
-    }
-    const bias = column.bias ? floats(column.bias) : null;
-    places[c].forEach(([x, y], j) => {
-      const title = shape("title"), dot = shape("circle", { cx: x, cy: y, r: 8, "stroke-width": 1.5 }, title);
-      dots.append(dot);
-      const name = `${column.name}, ${column.shown[j]}`;
-      circles.push({ dot, title, name, bias, at: j, step: places[c].length, most: column.largest_bias || 1 });
-    });
-  });
+  const { svg, lines, circles } = chain(network.columns);
+  const weights = network.columns.map((column) => (column.weights ? floats(column.weights) : null));
+  const biases = network.columns.map((column) => (column.bias ? floats(column.bias) : null));
   draws.push((frame) => {
-    for (const { line, title, label, at, step, values, largest } of lines) {
-      const value = values[frame * step + at], part = largest ? Math.abs(value) / largest : 0;
-      line.setAttribute("stroke", paint(value < 0 ? "minus" : "plus"));
-      line.setAttribute("stroke-width", Number.isFinite(part) ? 0.3 + 3.7 * part : 4);
-      line.setAttribute("stroke-opacity", 0.25 + 0.75 * Math.min(part || 0, 1));
-      title.textContent = `${label} = ${number(value)}`;
+    for (const each of lines) {
+      const value = weights[each.column][frame * each.count + each.at];
+      drawLine(each, value, network.columns[each.column].largest, number(value));
     }
-    for (const { dot, title, name, bias, at, step, most } of circles) {
-      const value = bias ? bias[frame * step + at] : 0;
-      dot.setAttribute("fill", `rgb(${signed(value / most)})`);
-      dot.setAttribute("stroke", paint("soft"));
-      title.textContent = bias ? `${name}: bias ${number(value)}` : name;
+    for (const each of circles) {
+      const bias = biases[each.column], value = bias ? bias[frame * each.count + each.at] : 0;
+      drawDot(each, value / (network.columns[each.column].largest_bias || 1));
+      each.title.textContent = bias ? `${each.name}: bias ${number(value)}` : each.name;
     }
   });
   return [svg, legend("Red: positive, blue: negative. A wide line is a large weight; a neuron has the colour of its bias.")];
@@ -82,10 +42,6 @@ function draw(canvas, color) {
     image.data.set([...color(k), 255], 4 * k);
   }
   context.putImageData(image, 0, 0);
-}
-
-function legend(text) {
-  return element("p", { class: "soft" }, text);
 }
 
 // -- the answers ---------------------------------------------------------------------------------------------

@@ -16,6 +16,13 @@ function floats(text) {
   return found;
 }
 
+// The numbers of _pages.packed(array, "f8").
+function doubles(text) {
+  const view = new DataView(bytes(text).buffer), found = new Float64Array(view.byteLength / 8);
+  for (let i = 0; i < found.length; i++) found[i] = view.getFloat64(8 * i, true);
+  return found;
+}
+
 function element(name, attributes, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
@@ -64,3 +71,7 @@ function signed(value) {
 }
 
 const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+
+function legend(text) {
+  return element("p", { class: "soft" }, text);
+}
