@@ -48,9 +48,10 @@ GROUPS = {
         "_derivatives",
         "_row_derivatives",
         "_directions",
+        "_trace",
         "_parts",
     ],
-    "networks": ["_state", "_differentiation", "_model", "_sequential"],
+    "networks": ["_state", "_differentiation", "_insight", "_model", "_sequential"],
     "made of networks": ["_alone", "_finder"],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}

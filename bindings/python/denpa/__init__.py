@@ -50,6 +50,7 @@ from ._optimizer import Optimizer, Schedule
 from ._parameters import Parameters
 from ._prediction import set_threads
 from ._sequential import Sequential
+from ._trace import Trace
 from .callbacks import Callback, Checkpoint, CSVLog, EarlyStopping, LearningRate, TensorBoard
 from .errors import (
     AlreadyExists,
@@ -116,6 +117,7 @@ __all__ = [
     "Stopped",
     "Sum",
     "TensorBoard",
+    "Trace",
     "TypeMismatch",
     "Value",
     "callbacks",
