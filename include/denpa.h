@@ -62,6 +62,7 @@ typedef struct denpa_graph denpa_graph;
 typedef struct denpa_model denpa_model;
 typedef struct denpa_session denpa_session;
 typedef struct denpa_trainer denpa_trainer;
+typedef struct denpa_trace denpa_trace;
 typedef int32_t denpa_value; /* identifies a value within its graph; needs no cleanup */
 
 /* ===========================================================================================================
@@ -806,6 +807,221 @@ denpa_status denpa_check_gradients(denpa_trainer *trainer, const denpa_tensor *i
  * Returns DENPA_PROOF_FAILED if the layer does not conform; the report is written in this case too. Returns
  * DENPA_NOT_REGISTERED if the kind is unknown, DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_prove(const char *kind, char *report, int64_t capacity, int64_t *length);
+
+/* ===========================================================================================================
+ * Trace: every value and every gradient of one batch
+ *
+ * A trace runs a batch once and keeps what is computed on the way: the inputs, the parameters, the output of
+ * each layer, what an activation inside a layer is applied to (the u of y = f(u)), the targets and the losses,
+ * and the gradients with respect to all of these. It changes nothing: not the parameters, not the states of
+ * layers, not the random numbers of training. It has copies of all that it shows, so later training does not
+ * alter it, and the model and the trainer may be destroyed.
+ */
+
+#define DENPA_TRACE_INPUT 1
+#define DENPA_TRACE_TARGET 2
+#define DENPA_TRACE_PARAMETER 3
+#define DENPA_TRACE_ARGUMENT 4 /* of the activation inside a layer: the u of y = f(u) */
+#define DENPA_TRACE_OUTPUT 5   /* of a layer */
+#define DENPA_TRACE_LOSS 6     /* one number, without its weight */
+
+#define DENPA_LABELS_OWN 0 /* the model's names: "hidden.W", "hidden.u", "hidden" */
+/* Those of textbooks: x, W1, b1, u1, z1, W2 ..., y, t, E. Layer k is the k-th one that has parameters of its
+ * own; z1 is the value of its activation, inside it or behind it. What has no such label keeps its name. */
+#define DENPA_LABELS_BOOK 1
+
+typedef struct denpa_trace_options {
+  size_t struct_size;
+  /* 0: layers work as in inference, and there are no gradients. 1: as in training, with the gradients of the
+   * losses: dropout draws the random numbers that the trainer's next forward will draw, and batch_norm uses
+   * the statistics of the batch. */
+  int32_t training;
+  int32_t labels; /* DENPA_LABELS_OWN or DENPA_LABELS_BOOK */
+} denpa_trace_options;
+
+/* One value of a trace. The text and the memory of the tensors are borrowed from the trace and must not be
+ * written to. */
+typedef struct denpa_traced {
+  size_t struct_size; /* set before the call */
+  const char *label;  /* as chosen by the options */
+  const char *name;   /* "hidden.W", "hidden.u", "hidden"; "split_1.0" if a layer has several outputs */
+  const char *node;   /* the layer, input or loss that it belongs to */
+  int32_t kind;       /* DENPA_TRACE_INPUT ... DENPA_TRACE_LOSS */
+  int32_t has_gradient;
+  denpa_tensor value;    /* without the batch axis, if the inputs were one sample without it */
+  denpa_tensor gradient; /* of the loss with respect to the value, in its shape; data is NULL without one */
+} denpa_traced;
+
+/* Runs a batch with the parameters that the model's sessions see, and stores the trace in `trace`. There is no
+ * loss and no gradient. `inputs` are passed as to denpa_predict, with any number of rows. `options` may be NULL.
+ * The caller destroys the trace with denpa_trace_destroy.
+ *
+ * Returns the statuses of denpa_predict for inputs that do not suit the model, and DENPA_BAD_ARGUMENT for
+ * options out of range. Values may be NaN or infinite. */
+denpa_status denpa_trace_model(denpa_model *model, const denpa_tensor *inputs, int32_t input_count,
+                               const denpa_trace_options *options, denpa_trace **trace);
+
+/* Runs a batch with the trainer's parameters. Targets are passed as to denpa_trainer_gradients; with a
+ * `target_count` of 0 (and `targets` NULL) there are no losses, unless they take no target. With losses and
+ * options->training = 1 the gradients are those of the batch alone, whatever was accumulated before. Parameters
+ * that are not trained have no gradient.
+ *
+ * Returns DENPA_BAD_STATE if there are targets and the trainer has no loss, and otherwise the statuses of
+ * denpa_trainer_gradients and of denpa_trace_model. */
+denpa_status denpa_trace_trainer(denpa_trainer *trainer, const denpa_tensor *inputs, int32_t input_count,
+                                 const denpa_tensor *targets, int32_t target_count,
+                                 const denpa_trace_options *options, denpa_trace **trace);
+
+/* Destroys a trace. NULL is allowed. */
+denpa_status denpa_trace_destroy(denpa_trace *trace);
+
+/* Stores the number of values of a trace in `count`. They are in the order of computation: each input, and for
+ * each layer its parameters, its u and its outputs; then the targets and the losses. */
+denpa_status denpa_trace_count(denpa_trace *trace, int32_t *count);
+
+/* Describes value number `index`, counted from 0, in `value`, whose struct_size must be set. Returns
+ * DENPA_BAD_ARGUMENT if `index` is out of range. */
+denpa_status denpa_trace_value(denpa_trace *trace, int32_t index, denpa_traced *value);
+
+/* Stores the number of the value that has the label or the name `label` in `index`. Textbook labels that mean
+ * the same are found too: u2 and z2 of a layer without an activation, u3 where the label is y.
+ *
+ * Returns DENPA_NOT_FOUND if there is none; the message lists those that exist. */
+denpa_status denpa_trace_find(denpa_trace *trace, const char *label, int32_t *index);
+
+/* Stores the weighted sum of the losses in `loss`. Returns DENPA_BAD_STATE if there are none. */
+denpa_status denpa_trace_loss(denpa_trace *trace, double *loss);
+
+/* Stores in `steps` the number of optimizer steps after which the trainer's parameters were those of the trace;
+ * 0 for a trace of a model. */
+denpa_status denpa_trace_step_count(denpa_trace *trace, int64_t *steps);
+
+/* Writes a trace as a text: for each value a line with its label and shape, its numbers, and the same for its
+ * gradient, "dE/dW1 (2, 3)". Of tensors with more than 200 elements only the first and the last along each
+ * axis are written. `buffer`, `capacity` and `length` work as described for text under "Conventions".
+ *
+ * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
+denpa_status denpa_trace_print(denpa_trace *trace, char *buffer, int64_t capacity, int64_t *length);
+
+/* One term of the error that comes back to a unit: what a unit k of a dense layer behind it contributes, or, with
+ * `unit` -1, what comes back from elsewhere: a loss, a softmax, a layer of another kind. An element of an array,
+ * so it never grows. */
+typedef struct denpa_factor_term {
+  const char *node; /* the layer or loss that it comes from; borrowed from the trace */
+  int64_t unit;     /* k, or -1 */
+  double error;     /* dE/dz_k; dE/du_k if the unit has no activation of its own */
+  double slope;     /* f'(u_k), 1 without an activation */
+  double weight;    /* w_jk; 1 for the terms from elsewhere */
+  double product;   /* error * slope * weight */
+} denpa_factor_term;
+
+/* The three factors of a gradient: what comes back to unit j, times the derivative of its activation, times what
+ * comes in. */
+typedef struct denpa_factors {
+  size_t struct_size; /* set before the call */
+  double error;       /* dE/dz_j, the sum of the terms' products; dE/du_j if there is no activation */
+  double slope;       /* f'(u_j), 1 without an activation */
+  double input;       /* x_i; 1 for a bias */
+  double product;     /* error * slope * input: what this row contributes to the gradient */
+  double gradient;    /* the gradient of the element: the sum of the products of all rows */
+  int32_t has_slope;  /* 0: there is no activation, or one that is not element by element (softmax) */
+  int32_t term_count;
+} denpa_factors;
+
+/* Takes the gradient of one element of W or b of a dense layer apart, for one row of the batch.
+ *
+ * `parameter` is its label or name, `index` its `rank` indices: {i, j} for the weight from input i to unit j,
+ * {j} for a bias. A layer that shares the parameters of another one is chosen by its own name ("second.W"); the
+ * gradient then is the sum over both layers. `row` counts the rows that the layer sees, which for x of shape
+ * (rows, ..., in) are rows * ... . `terms` has room for `capacity` terms, and is NULL with a capacity of 0 to
+ * obtain their number in factors->term_count.
+ *
+ * Returns DENPA_NOT_FOUND if there is no such parameter, DENPA_NOT_SUPPORTED if it is not one of a dense layer or
+ * is not trained, DENPA_BAD_STATE if the trace has no gradients, DENPA_BAD_ARGUMENT if `index` or `row` is out of
+ * range, DENPA_LIMIT_EXCEEDED if `capacity` is not 0 and too small (`factors` is written then). */
+denpa_status denpa_trace_factors(denpa_trace *trace, const char *parameter, const int64_t *index, int32_t rank,
+                                 int64_t row, denpa_factors *factors, denpa_factor_term *terms,
+                                 int64_t capacity);
+
+/* Writes the same as a text: each term with its numbers, their sum, the derivative, what comes in, the product
+ * and the gradient. Returns what denpa_trace_factors returns. */
+denpa_status denpa_trace_print_factors(denpa_trace *trace, const char *parameter, const int64_t *index,
+                                       int32_t rank, int64_t row, char *buffer, int64_t capacity,
+                                       int64_t *length);
+
+/* ===========================================================================================================
+ * Drawings and summary
+ */
+
+#define DENPA_DRAW_GRAPH 0   /* the computational graph: layers, and the values between them */
+#define DENPA_DRAW_NETWORK 1 /* units and weighted connections of a chain of dense layers */
+
+#define DENPA_SVG 0 /* a document of its own (W3C SVG 1.1, CSS for light and dark) */
+#define DENPA_DOT 1 /* for Graphviz */
+
+typedef struct denpa_drawing_options {
+  size_t struct_size;
+  int32_t kind;   /* DENPA_DRAW_GRAPH or DENPA_DRAW_NETWORK */
+  int32_t format; /* DENPA_SVG or DENPA_DOT */
+  int32_t labels; /* DENPA_LABELS_OWN or DENPA_LABELS_BOOK; of a trace its own count */
+  int32_t reserved;
+  int64_t row; /* of a trace, whose values are drawn in a network */
+  /* Names of the units of a network's input and output, at most as many as these have; NULL: none. */
+  const char *const *input_names;
+  const char *const *output_names;
+  int32_t input_name_count;
+  int32_t output_name_count;
+  /* Of a trace with gradients: the element of a parameter whose factors are highlighted in a network, as for
+   * denpa_trace_factors; NULL: none. */
+  const char *parameter;
+  const int64_t *index;
+  int32_t rank;
+  int32_t reserved2;
+} denpa_drawing_options;
+
+/* Draws a model as text in SVG or DOT format. The graph shows each layer with the shapes of what goes in and
+ * comes out. The network shows the units of dense layers in columns, of large layers only the first and the
+ * last, and each weight as a line, the wider the larger, of the parameters that sessions see. Layers between
+ * dense ones that are applied element by element, and flatten, are passed over. `options` may be NULL. `buffer`,
+ * `capacity` and `length` work as described for text under "Conventions".
+ *
+ * Returns DENPA_NOT_SUPPORTED for a network that is no chain of dense layers from one input to one output,
+ * DENPA_BAD_ARGUMENT for options out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
+denpa_status denpa_model_draw(denpa_model *model, const denpa_drawing_options *options, char *buffer,
+                              int64_t capacity, int64_t *length);
+
+/* Draws what a trace has: in the graph the values above the edges and the gradients below them, of large
+ * tensors the shapes; in the network the values of units and weights of one row, with the gradients of these.
+ *
+ * Returns what denpa_model_draw and denpa_trace_factors return. */
+denpa_status denpa_trace_draw(denpa_trace *trace, const denpa_drawing_options *options, char *buffer,
+                              int64_t capacity, int64_t *length);
+
+#define DENPA_TEXT 0
+#define DENPA_HTML 1 /* a table */
+
+typedef struct denpa_summary_options {
+  size_t struct_size;
+  int32_t format; /* DENPA_TEXT or DENPA_HTML */
+  int32_t labels; /* DENPA_LABELS_OWN or DENPA_LABELS_BOOK */
+} denpa_summary_options;
+
+/* Writes a table of a model's layers: name, kind, shape of the output, parameters, how many numbers these are,
+ * floating-point operations of the layer in one forward; and below it the totals: parameters and their memory,
+ * and for inference and for a training step the operations and the memory of the plan. An operation is an
+ * addition or a multiplication, so a multiply-add is two; functions of one number (exp, tanh) count as one. Loss
+ * and optimizer are not included.
+ *
+ * The batch is that of `inputs`, of which only types and shapes are read, so their data may be NULL. Without
+ * inputs (NULL and 0) it has one row; a model with open extents then has no operations and no memory in its
+ * summary. `options` may be NULL. `buffer`, `capacity` and `length` work as described for text under
+ * "Conventions".
+ *
+ * Returns the statuses of denpa_predict for inputs that do not suit the model, DENPA_BAD_ARGUMENT for options
+ * out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
+denpa_status denpa_model_summary(denpa_model *model, const denpa_tensor *inputs, int32_t input_count,
+                                 const denpa_summary_options *options, char *buffer, int64_t capacity,
+                                 int64_t *length);
 
 /* ===========================================================================================================
  * Layers at run time

@@ -39,13 +39,15 @@ enum Handles {
   static var model: HandleKind<Model> { HandleKind(code: 2, name: "model") }
   static var session: HandleKind<SessionHandle> { HandleKind(code: 3, name: "session") }
   static var trainer: HandleKind<TrainerHandle> { HandleKind(code: 4, name: "trainer") }
+  static var trace: HandleKind<TraceHandle> { HandleKind(code: 5, name: "trace") }
 
   private static func name(_ code: UInt8) -> StaticString {
     switch code {
     case 1: "graph"
     case 2: "model"
     case 3: "session"
-    default: "trainer"
+    case 4: "trainer"
+    default: "trace"
     }
   }
 

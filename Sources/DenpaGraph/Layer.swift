@@ -24,6 +24,8 @@ public struct LayerSpec: Sendable {
   public var attributes: [AttributeSpec] = []
   /// Whether row i of each output depends only on row i of each input.
   public var rowsIndependent = true
+  /// Whether it is a function of one value, element by element.
+  public var isFunction = false
   /// Whether a loss's targets may be class numbers; if not, integers are converted to the float dtype.
   public var classTargets = false
   /// What a loss's predictions decide, if they do; and whether they are logits, not probabilities.

@@ -72,7 +72,7 @@ struct Passes {
 
   /// softmax and the cross-entropy of its probabilities become one op over the logits, forward and backward:
   /// one sweep over the row instead of three, and no division by a tiny probability. Not with an epsilon,
-  /// which belongs inside the log.
+  /// which belongs inside the log. A gradient of the probabilities that is wanted for itself is still computed.
   mutating func fuseSoftmaxCrossEntropy() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()
@@ -96,7 +96,8 @@ struct Passes {
         guard let gradient = ops[reader].operation as? CrossEntropyGradientOperation, !gradient.fromLogits,
           gradient.epsilon == 0, let dp = ops[reader].writes[0]?.tensor
         else { continue }
-        guard isPlain(dp), writers[dp].count == 1, readers[dp].count == 1, let next = readers[dp].first,
+        guard tensors[dp].role == .temporary, writers[dp].count == 1, readers[dp].count == 1,
+          let next = readers[dp].first,
           ops[next].operation is SoftmaxGradientOperation, ops[next].reads[0] == p
         else { continue }
         backward = (reader, next)
@@ -108,10 +109,14 @@ struct Passes {
       ops[index].writes = [loss, Destination(tensor: p)]
       dead.insert(first)
       if let backward, let dx = ops[backward.softmax].writes[0] {
-        ops[backward.loss].operation = CrossEntropyGradientOperation(
+        // In place of the softmax's gradient, where the gradient of p is kept, or else in that one's place.
+        let isKept = ops[backward.loss].writes[0].map { roots.contains($0.tensor) } ?? false
+        let place = isKept ? backward.softmax : backward.loss
+        ops[place].operation = CrossEntropyGradientOperation(
           fromLogits: true, epsilon: 0, reduction: entropy.reduction)
-        ops[backward.loss].writes = [dx]
-        dead.insert(backward.softmax)
+        ops[place].reads = ops[backward.loss].reads
+        ops[place].writes = [dx]
+        if !isKept { dead.insert(backward.softmax) }
       }
     }
     remove(dead)

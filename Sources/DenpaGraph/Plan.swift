@@ -33,6 +33,9 @@ public struct PlanRequest: Sendable {
   public var gradientValues: [ValueID] = []
   /// Whether each parameter is trained; nil: as the model declares.
   public var trainable: [Bool]?
+  /// Whether every value stays where it is (`Plan.kept`), and with losses in training the gradient with
+  /// respect to every float value. Outputs are not written to the caller's memory then.
+  public var keepsAll = false
 
   public init(_ mode: PlanMode, maximumRows: Int, threads: Int32) {
     self.mode = mode
@@ -58,6 +61,8 @@ public final class Plan: Sendable {
   public let forwardCount: Int
   /// The scalar of each loss term, in order, and its weight; behind them those of the layers' penalties.
   public let losses: [(tensor: TensorID, weight: Double)]
+  /// Where a plan that keeps all has the values and gradients; nil in other plans.
+  public let kept: KeptTensors?
   /// The tensors of the model's outputs, from which the accuracy is computed.
   public let outputTensors: [TensorID]
   public var targetCount: Int { slots.reduce(0) { $0 + ($1.kind == .target ? 1 : 0) } }
@@ -105,7 +110,8 @@ public final class Plan: Sendable {
       graph: graph, dtype: dtype, mode: request.mode, maximumRows: request.maximumRows,
       parameterNumbers: numbers,
       trainable: request.trainable ?? model.parameters.map(\.isTrained),
-      inputGradients: request.inputGradients, gradientValues: request.gradientValues)
+      inputGradients: request.inputGradients, gradientValues: request.gradientValues,
+      allGradients: request.keepsAll && graph.nodes.allSatisfy { $0.spec?.differentiable ?? true })
 
     var slots: [Slot] = []
     func addSlot(_ kind: Slot.Kind, _ index: Int, _ name: String, _ tensor: TensorID) {
@@ -123,7 +129,9 @@ public final class Plan: Sendable {
 
     var roots = Set<TensorID>()
     let outputTensors = model.outputs.map { builder.valueTensors[$0] }
-    if request.losses.isEmpty {
+    if request.keepsAll {
+      for value in model.graph.values.indices { roots.insert(builder.valueTensors[value]) }
+    } else if request.losses.isEmpty {
       // Outputs are written to the caller's memory: directly if the tensor can be there, by a copy if it is
       // an input, is an output twice, or will be read by backward, when the caller's memory may be gone.
       var taken = Set<TensorID>()
@@ -150,7 +158,8 @@ public final class Plan: Sendable {
     }
     let forwardMark = builder.ops.count
 
-    if request.mode != .infer {
+    var gradients: [TensorID?] = Array(repeating: nil, count: model.graph.values.count)
+    if request.mode != .infer, !(request.keepsAll && request.losses.isEmpty) {
       if request.losses.isEmpty {
         for (index, value) in model.outputs.enumerated() where graph.values[value].type.dtype.isFloat {
           // A value that is an output twice has two gradients, which are added.
@@ -173,13 +182,18 @@ public final class Plan: Sendable {
         }
       }
       try builder.emitBackward()
-      func addGradientSlot(_ kind: Slot.Kind, _ index: Int, _ value: ValueID) {
-        let node = graph.values[value].node
+      func wantedGradient(_ value: ValueID) -> TensorID {
         let wasReached = builder.isReached(value)
         let gradient = builder.gradientTensor(value)
-        if !wasReached { builder.ops.append(Op(ZeroOperation(), node: node, reads: [], to: gradient)) }
-        addSlot(kind, index, graph.nodes[node].name, gradient)
+        if !wasReached {
+          let node = graph.values[value].node
+          builder.ops.append(Op(ZeroOperation(), node: node, reads: [], to: gradient))
+        }
         roots.insert(gradient)
+        return gradient
+      }
+      func addGradientSlot(_ kind: Slot.Kind, _ index: Int, _ value: ValueID) {
+        addSlot(kind, index, graph.nodes[graph.values[value].node].name, wantedGradient(value))
       }
       if request.inputGradients {
         for (index, value) in model.graph.inputs.enumerated() where graph.values[value].type.dtype.isFloat {
@@ -188,6 +202,11 @@ public final class Plan: Sendable {
       }
       for (index, value) in request.gradientValues.enumerated() {
         addGradientSlot(.valueGradient, index, value)
+      }
+      if request.keepsAll {
+        for value in model.graph.values.indices where builder.needsGradient[value] {
+          gradients[value] = wantedGradient(value)
+        }
       }
     }
 
@@ -202,8 +221,11 @@ public final class Plan: Sendable {
     }
     let boundary = Plan.markBoundary(&forward, forwardMark)
     forward.dropUnwanted()
-    let observes = request.mode == .observe || GuardMode.observes
-    if !observes {
+    let observes = request.mode == .observe || request.keepsAll || GuardMode.observes
+    if request.keepsAll {
+      // Probabilities that are 0 would have no logarithm: what is kept has to be what training computes.
+      forward.fuseSoftmaxCrossEntropy()
+    } else if !observes {
       forward.fuseSoftmaxCrossEntropy()
       forward.fuseActivations()
       forward.fuseDerivatives()
@@ -228,6 +250,10 @@ public final class Plan: Sendable {
     self.forwardCount = split
     self.losses = losses.map { (builder.valueTensors[$0.value], $0.weight) }
     self.outputTensors = outputTensors
+    self.kept =
+      request.keepsAll
+      ? KeptTensors(
+        builder, nodes: model.graph.nodes.count, gradients: gradients, in: forward) : nil
 
     isGuarded = GuardMode.isOn
     let sizes = Sizes(

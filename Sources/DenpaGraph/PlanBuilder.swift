@@ -40,7 +40,7 @@ final class PlanBuilder {
   init(
     graph: Graph, dtype: DType, mode: PlanMode, maximumRows: Int, parameterNumbers: [[Int]],
     trainable: [Bool],
-    inputGradients: Bool, gradientValues: [ValueID]
+    inputGradients: Bool, gradientValues: [ValueID], allGradients: Bool
   ) {
     self.graph = graph
     self.dtype = dtype
@@ -62,7 +62,9 @@ final class PlanBuilder {
         node.layer == nil
         ? inputGradients : trained || node.inputs.contains { needsGradient[$0] }
       for value in node.outputs
-      where (needed || gradientValues.contains(value)) && graph.values[value].type.dtype.isFloat {
+      where (needed || allGradients || gradientValues.contains(value))
+        && graph.values[value].type.dtype.isFloat
+      {
         needsGradient[value] = true
       }
     }
@@ -117,6 +119,9 @@ final class PlanBuilder {
     savedTensors[node, default: [:]][name] = id
     return id
   }
+
+  /// Returns the tensor that the recipe of a node has saved under a name, if it has.
+  func knownTensor(_ node: Int, _ name: String) -> TensorID? { savedTensors[node]?[name] }
 
   /// Returns the tensor for a converted copy of an input, the same in forward and backward, and whether it is
   /// new.

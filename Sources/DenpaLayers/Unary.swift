@@ -51,13 +51,15 @@ enum Unary {
     _ kind: String, _ summary: String, _ details: String = "", range: ClosedRange<Double> = -2...2,
     wide: ClosedRange<Double>? = nil, avoid: [Double] = [], attributes: [AttributeSpec] = []
   ) -> LayerSpec {
-    LayerSpec(
+    var result = LayerSpec(
       kind: kind, summary: summary, details: "x of any shape → y of the same.\(details)",
       attributes: attributes,
       samples: [
         Sample(inputs: [TensorType(.float32, [4, 5])], range: range, avoid: avoid),
         Sample(inputs: [TensorType(.float32, [2, 3, 33])], range: wide ?? range, avoid: avoid),
       ])
+    result.isFunction = true
+    return result
   }
 
   fileprivate static func forward(_ r: Recipe, _ function: ElementwiseFunction) {

@@ -182,28 +182,6 @@ public final class Trainer: @unchecked Sendable {
 
   // MARK: Plans
 
-  /// Returns the type of a target in a plan for targets like the given one.
-  private func targetType(
-    _ index: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
-  ) throws(DenpaError) -> TensorType {
-    let spec = options.losses[lossTensors.all[index].loss].definition.spec
-    guard lossTensors.all[index].role == .target else {
-      guard isSample || view.type.shape.rank == 1 else {
-        throw DenpaError(
-          .badShape,
-          "sample weights of \(spec.kind): expected one for each row, (rows,), got \(view.type.shape)")
-      }
-      return TensorType(.float32, Shape.batched([]))
-    }
-    let dtype: DType = isClassNumbers(index, view, graph, isSample: isSample) ? view.type.dtype : .float32
-    let sample = isSample ? view.type.shape : view.type.shape.sample
-    guard sample.rank < Shape.maximumRank, isSample || view.type.shape.rank > 0 else {
-      throw DenpaError(
-        .badShape, "target of \(spec.kind): expected one target for each row, got \(view.type.shape)")
-    }
-    return TensorType(dtype, Shape.batched(sample))
-  }
-
   /// `targets`: nil for a plan without losses.
   func request(_ mode: PlanMode, targets: [TensorType]?, _ sizes: BatchSizes) -> PlanRequest {
     var request = PlanRequest(mode, maximumRows: sizes.rows, threads: options.threads)
@@ -238,29 +216,6 @@ public final class Trainer: @unchecked Sendable {
     return executor
   }
 
-  /// Returns whether the inputs are one sample without a batch axis.
-  func isSample(_ inputs: UnsafeBufferPointer<TensorView>) -> Bool {
-    guard let first = inputs.first, let value = model.graph.inputs.first else { return false }
-    return first.isSample(of: model.graph.values[value].type)
-  }
-
-  /// Returns whether a target holds class numbers. Integers do, unless they have the predictions' own shape;
-  /// then they are one-hot rows.
-  private func isClassNumbers(
-    _ index: Int, _ view: TensorView, _ graph: Graph, isSample: Bool
-  ) -> Bool {
-    let term = options.losses[lossTensors.all[index].loss]
-    guard !view.type.dtype.isFloat, term.definition.spec.classTargets, lossTensors.all[index].role == .target
-    else {
-      return false
-    }
-    let prediction = graph.values[model.outputs[term.output]].type.shape
-    let given = view.type.shape
-    let skip = isSample ? 0 : 1
-    guard given.rank + 1 - skip == prediction.rank, prediction.last != 1 else { return true }
-    return given.last != prediction.last
-  }
-
   private func fits(_ executor: Executor, _ targets: UnsafeBufferPointer<TensorView>, isSample: Bool) -> Bool
   {
     let first = model.graph.inputs.count
@@ -288,20 +243,12 @@ public final class Trainer: @unchecked Sendable {
       throw DenpaError(
         .badState, "the trainer has no loss: give one when it is made, or use forward and backward")
     }
-    let expected = targetCount(given: targets.count)
-    guard targets.count == expected else {
-      throw DenpaError(.badArgument, "the trainer has \(expected) target(s), got \(targets.count)")
-    }
     let isSample = isSample(inputs)
     func fits(_ known: Executor) -> Bool {
       known.plan.hasRoom(for: sizes) && self.fits(known, targets, isSample: isSample)
     }
     if let known = training ? lossExecutors.find(fits) : evaluationExecutors.find(fits) { return known }
-    let graph = try model.graph.closed(sizes.extents)
-    var types: [TensorType] = []
-    for index in 0..<targets.count {
-      types.append(try targetType(index, targets[index], graph, isSample: isSample))
-    }
+    let types = try targetTypes(targets, sizes, isSample: isSample)
     let executor = try makeExecutor(training ? .train : .infer, targets: types, sizes)
     if training { lossExecutors.insert(executor) } else { evaluationExecutors.insert(executor) }
     return executor

@@ -48,10 +48,11 @@ GROUPS = {
         "_derivatives",
         "_row_derivatives",
         "_directions",
+        "_trace",
         "_parts",
     ],
     "what networks show": ["_plots_functions", "_structure", "_formulas", "_explain"],
-    "networks": ["_state", "_differentiation", "_model", "_sequential"],
+    "networks": ["_state", "_differentiation", "_insight", "_model", "_sequential"],
     "made of networks": [
         "_alone",
         "_finder",

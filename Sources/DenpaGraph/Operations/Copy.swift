@@ -34,6 +34,12 @@ struct CopyOperation: Operation {
   func readsViews(_ read: Int) -> Bool { true }
   func writesViews(_ destination: Int, _ layout: Layout) -> Bool { true }
 
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double {
+    guard let destination = op.writes[0] else { return 0 }
+    let each = (isPlain ? 0.0 : 1) + (destination.mode == .overwrite ? 0 : 1)
+    return each * Double(sizes.count(op.reads[0]))
+  }
+
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }
     let x = op.reads[0], y = destination.tensor

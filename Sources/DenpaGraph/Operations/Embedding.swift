@@ -3,6 +3,8 @@ import DenpaKernelTypes
 
 /// Row i of y = row indices[i] of the table. Reads the indices and the table.
 struct GatherOperation: Operation {
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double { 0 }
+
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let y = op.writes[0]?.tensor else { return }
     let table = lowering.sizes.type(op.reads[1])
@@ -31,6 +33,8 @@ struct GatherOperation: Operation {
 /// Row r of dtable = the sum of those rows of dy whose index is r. Reads the indices and dy.
 struct GatherGradientOperation: Operation {
   func adds(to destination: Int) -> Bool { true }
+
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double { Double(sizes.count(op.reads[1])) }
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }

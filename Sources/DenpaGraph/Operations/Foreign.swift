@@ -28,6 +28,9 @@ struct ForeignOperation: Operation {
     try layer.workspace(inputTypes.map { $0.withRows(sizes.rows) })
   }
 
+  /// Nobody knows.
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double { 0 }
+
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     let plan = lowering.plan
     let node = plan.graph.nodes[op.node]

@@ -5,6 +5,8 @@ import DenpaKernelTypes
 struct IntegersOperation: Operation {
   var classes: Int?
 
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double { 0 }
+
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let y = op.writes[0]?.tensor else { return }
     var arguments = IntegerArguments()

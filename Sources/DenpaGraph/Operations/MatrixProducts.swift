@@ -38,6 +38,11 @@ struct MatrixProductsOperation: Operation {
     return isWhole ? bytes * Int(sizes.threads) : bytes
   }
 
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double {
+    guard let destination = op.writes[0] else { return 0 }
+    return 2 * Double(sizes.count(destination.tensor)) * Double(factors(op, sizes).sizes.k)
+  }
+
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }
     let sizes = lowering.sizes

@@ -22,6 +22,9 @@ protocol Operation: Sendable {
   /// Bytes of memory that a call needs besides its tensors. Never more for fewer rows.
   func workspace(_ op: Op, _ sizes: Sizes) throws(DenpaError) -> Int
 
+  /// How many additions and multiplications it is, and functions of a number, which count as one.
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double
+
   /// Appends the op's kernel calls.
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError)
 
@@ -40,6 +43,13 @@ extension Operation {
   func writesViews(_ destination: Int, _ layout: Layout) -> Bool { false }
   var writesWhatIsWanted: Bool { true }
   func workspace(_ op: Op, _ sizes: Sizes) throws(DenpaError) -> Int { 0 }
+  /// One for each element of the largest tensor.
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double {
+    var most = 0
+    for tensor in op.reads { most = max(most, sizes.count(tensor)) }
+    for destination in op.writes { most = max(most, destination.map { sizes.count($0.tensor) } ?? 0) }
+    return Double(most)
+  }
   func lowerTogether(_ op: Op, _ following: ArraySlice<Op>, _ lowering: inout Lowering) throws(DenpaError)
     -> Int
   { 0 }

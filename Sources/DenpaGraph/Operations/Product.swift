@@ -37,6 +37,12 @@ struct ProductOperation: Operation {
     return sizes.kernels.productWorkspace(&arguments, sizes.threads)
   }
 
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double {
+    let product = factors(op, sizes).sizes
+    let functions = (function == .identity ? 0.0 : 1) + (derivative == nil ? 0 : 1)
+    return Double(product.m) * Double(product.n) * (2 * Double(product.k) + functions)
+  }
+
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }
     var arguments = try factors(op, lowering.sizes).arguments(&lowering)

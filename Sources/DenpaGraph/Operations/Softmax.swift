@@ -5,6 +5,8 @@ import DenpaKernelTypes
 struct SoftmaxOperation: Operation {
   var isLog = false
 
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double { 4 * Double(sizes.count(op.reads[0])) }
+
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let y = op.writes[0]?.tensor else { return }
     var arguments = SoftmaxArguments()
@@ -20,6 +22,8 @@ struct SoftmaxGradientOperation: Operation {
   var isLog = false
 
   func adds(to destination: Int) -> Bool { true }
+
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double { 4 * Double(sizes.count(op.reads[0])) }
 
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }

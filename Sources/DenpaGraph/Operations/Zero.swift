@@ -5,6 +5,8 @@ import DenpaKernelTypes
 struct ZeroOperation: Operation {
   func adds(to destination: Int) -> Bool { true }
 
+  func arithmetic(_ op: Op, _ sizes: Sizes) -> Double { 0 }
+
   func lower(_ op: Op, _ lowering: inout Lowering) throws(DenpaError) {
     guard let destination = op.writes[0] else { return }
     let arguments = ZeroArguments(byteCount: lowering.sizes.type(destination.tensor).byteCount)

@@ -55,6 +55,7 @@ from ._parameters import Parameters
 from ._path import Path
 from ._prediction import set_threads
 from ._sequential import Sequential
+from ._trace import Trace
 from .callbacks import Callback, Checkpoint, CSVLog, EarlyStopping, LearningRate, TensorBoard
 from .errors import (
     AlreadyExists,
@@ -125,6 +126,7 @@ __all__ = [
     "Stopped",
     "Sum",
     "TensorBoard",
+    "Trace",
     "TypeMismatch",
     "Value",
     "callbacks",

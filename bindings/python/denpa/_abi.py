@@ -65,6 +65,20 @@ SHUFFLED = 0
 IN_ORDER = 1
 WITH_REPLACEMENT = 2
 WEIGHTED = 3
+TRACE_INPUT = 1
+TRACE_TARGET = 2
+TRACE_PARAMETER = 3
+TRACE_ARGUMENT = 4
+TRACE_OUTPUT = 5
+TRACE_LOSS = 6
+LABELS_OWN = 0
+LABELS_BOOK = 1
+DRAW_GRAPH = 0
+DRAW_NETWORK = 1
+SVG = 0
+DOT = 1
+TEXT = 0
+HTML = 1
 PROVE = 0
 ON_REQUEST = 1
 
@@ -245,6 +259,10 @@ class Trainer(Structure):
     """denpa_trainer"""
 
 
+class Trace(Structure):
+    """denpa_trace"""
+
+
 class ModelOptions(Structure):
     """denpa_model_options"""
 
@@ -413,6 +431,82 @@ class CheckOptions(Structure):
     max_elements: int
     inputs: int
     reserved: int
+
+
+class TraceOptions(Structure):
+    """denpa_trace_options"""
+
+    struct_size: int
+    training: int
+    labels: int
+
+
+class Traced(Structure):
+    """One value of a trace. The text and the memory of the tensors are borrowed from the trace and must not be
+    written to."""
+
+    struct_size: int
+    label: Optional[bytes]
+    name: Optional[bytes]
+    node: Optional[bytes]
+    kind: int
+    has_gradient: int
+    value: Any
+    gradient: Any
+
+
+class FactorTerm(Structure):
+    """One term of the error that comes back to a unit: what a unit k of a dense layer behind it contributes, or, with
+    `unit` -1, what comes back from elsewhere: a loss, a softmax, a layer of another kind. An element of an array,
+    so it never grows."""
+
+    node: Optional[bytes]
+    unit: int
+    error: float
+    slope: float
+    weight: float
+    product: float
+
+
+class Factors(Structure):
+    """The three factors of a gradient: what comes back to unit j, times the derivative of its activation, times what
+    comes in."""
+
+    struct_size: int
+    error: float
+    slope: float
+    input: float
+    product: float
+    gradient: float
+    has_slope: int
+    term_count: int
+
+
+class DrawingOptions(Structure):
+    """denpa_drawing_options"""
+
+    struct_size: int
+    kind: int
+    format: int
+    labels: int
+    reserved: int
+    row: int
+    input_names: Any
+    output_names: Any
+    input_name_count: int
+    output_name_count: int
+    parameter: Optional[bytes]
+    index: Any
+    rank: int
+    reserved2: int
+
+
+class SummaryOptions(Structure):
+    """denpa_summary_options"""
+
+    struct_size: int
+    format: int
+    labels: int
 
 
 class PluginOptions(Structure):
@@ -706,6 +800,60 @@ CheckOptions._fields_ = [
     ("max_elements", c_int64),
     ("inputs", c_int32),
     ("reserved", c_int32),
+]
+TraceOptions._fields_ = [
+    ("struct_size", c_size_t),
+    ("training", c_int32),
+    ("labels", c_int32),
+]
+Traced._fields_ = [
+    ("struct_size", c_size_t),
+    ("label", c_char_p),
+    ("name", c_char_p),
+    ("node", c_char_p),
+    ("kind", c_int32),
+    ("has_gradient", c_int32),
+    ("value", Tensor),
+    ("gradient", Tensor),
+]
+FactorTerm._fields_ = [
+    ("node", c_char_p),
+    ("unit", c_int64),
+    ("error", c_double),
+    ("slope", c_double),
+    ("weight", c_double),
+    ("product", c_double),
+]
+Factors._fields_ = [
+    ("struct_size", c_size_t),
+    ("error", c_double),
+    ("slope", c_double),
+    ("input", c_double),
+    ("product", c_double),
+    ("gradient", c_double),
+    ("has_slope", c_int32),
+    ("term_count", c_int32),
+]
+DrawingOptions._fields_ = [
+    ("struct_size", c_size_t),
+    ("kind", c_int32),
+    ("format", c_int32),
+    ("labels", c_int32),
+    ("reserved", c_int32),
+    ("row", c_int64),
+    ("input_names", POINTER(c_char_p)),
+    ("output_names", POINTER(c_char_p)),
+    ("input_name_count", c_int32),
+    ("output_name_count", c_int32),
+    ("parameter", c_char_p),
+    ("index", POINTER(c_int64)),
+    ("rank", c_int32),
+    ("reserved2", c_int32),
+]
+SummaryOptions._fields_ = [
+    ("struct_size", c_size_t),
+    ("format", c_int32),
+    ("labels", c_int32),
 ]
 PluginOptions._fields_ = [
     ("struct_size", c_size_t),
@@ -1279,6 +1427,130 @@ with capacity 0 and `length` NULL.
 
 Returns DENPA_PROOF_FAILED if the layer does not conform; the report is written in this case too. Returns
 DENPA_NOT_REGISTERED if the kind is unknown, DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
+    ),
+    "denpa_trace_model": (
+        c_int32,
+        [POINTER(Model), POINTER(Tensor), c_int32, POINTER(TraceOptions), POINTER(POINTER(Trace))],
+        """Runs a batch with the parameters that the model's sessions see, and stores the trace in `trace`. There is no
+loss and no gradient. `inputs` are passed as to denpa_predict, with any number of rows. `options` may be NULL.
+The caller destroys the trace with denpa_trace_destroy.
+
+Returns the statuses of denpa_predict for inputs that do not suit the model, and DENPA_BAD_ARGUMENT for
+options out of range. Values may be NaN or infinite.""",
+    ),
+    "denpa_trace_trainer": (
+        c_int32,
+        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(TraceOptions), POINTER(POINTER(Trace))],
+        """Runs a batch with the trainer's parameters. Targets are passed as to denpa_trainer_gradients; with a
+`target_count` of 0 (and `targets` NULL) there are no losses, unless they take no target. With losses and
+options->training = 1 the gradients are those of the batch alone, whatever was accumulated before. Parameters
+that are not trained have no gradient.
+
+Returns DENPA_BAD_STATE if there are targets and the trainer has no loss, and otherwise the statuses of
+denpa_trainer_gradients and of denpa_trace_model.""",
+    ),
+    "denpa_trace_destroy": (
+        c_int32,
+        [POINTER(Trace)],
+        """Destroys a trace. NULL is allowed.""",
+    ),
+    "denpa_trace_count": (
+        c_int32,
+        [POINTER(Trace), POINTER(c_int32)],
+        """Stores the number of values of a trace in `count`. They are in the order of computation: each input, and for
+each layer its parameters, its u and its outputs; then the targets and the losses.""",
+    ),
+    "denpa_trace_value": (
+        c_int32,
+        [POINTER(Trace), c_int32, POINTER(Traced)],
+        """Describes value number `index`, counted from 0, in `value`, whose struct_size must be set. Returns
+DENPA_BAD_ARGUMENT if `index` is out of range.""",
+    ),
+    "denpa_trace_find": (
+        c_int32,
+        [POINTER(Trace), c_char_p, POINTER(c_int32)],
+        """Stores the number of the value that has the label or the name `label` in `index`. Textbook labels that mean
+the same are found too: u2 and z2 of a layer without an activation, u3 where the label is y.
+
+Returns DENPA_NOT_FOUND if there is none; the message lists those that exist.""",
+    ),
+    "denpa_trace_loss": (
+        c_int32,
+        [POINTER(Trace), POINTER(c_double)],
+        """Stores the weighted sum of the losses in `loss`. Returns DENPA_BAD_STATE if there are none.""",
+    ),
+    "denpa_trace_step_count": (
+        c_int32,
+        [POINTER(Trace), POINTER(c_int64)],
+        """Stores in `steps` the number of optimizer steps after which the trainer's parameters were those of the trace;
+0 for a trace of a model.""",
+    ),
+    "denpa_trace_print": (
+        c_int32,
+        [POINTER(Trace), POINTER(c_char), c_int64, POINTER(c_int64)],
+        """Writes a trace as a text: for each value a line with its label and shape, its numbers, and the same for its
+gradient, "dE/dW1 (2, 3)". Of tensors with more than 200 elements only the first and the last along each
+axis are written. `buffer`, `capacity` and `length` work as described for text under "Conventions".
+
+Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
+    ),
+    "denpa_trace_factors": (
+        c_int32,
+        [POINTER(Trace), c_char_p, POINTER(c_int64), c_int32, c_int64, POINTER(Factors), POINTER(FactorTerm), c_int64],
+        """Takes the gradient of one element of W or b of a dense layer apart, for one row of the batch.
+
+`parameter` is its label or name, `index` its `rank` indices: {i, j} for the weight from input i to unit j,
+{j} for a bias. A layer that shares the parameters of another one is chosen by its own name ("second.W"); the
+gradient then is the sum over both layers. `row` counts the rows that the layer sees, which for x of shape
+(rows, ..., in) are rows * ... . `terms` has room for `capacity` terms, and is NULL with a capacity of 0 to
+obtain their number in factors->term_count.
+
+Returns DENPA_NOT_FOUND if there is no such parameter, DENPA_NOT_SUPPORTED if it is not one of a dense layer or
+is not trained, DENPA_BAD_STATE if the trace has no gradients, DENPA_BAD_ARGUMENT if `index` or `row` is out of
+range, DENPA_LIMIT_EXCEEDED if `capacity` is not 0 and too small (`factors` is written then).""",
+    ),
+    "denpa_trace_print_factors": (
+        c_int32,
+        [POINTER(Trace), c_char_p, POINTER(c_int64), c_int32, c_int64, POINTER(c_char), c_int64, POINTER(c_int64)],
+        """Writes the same as a text: each term with its numbers, their sum, the derivative, what comes in, the product
+and the gradient. Returns what denpa_trace_factors returns.""",
+    ),
+    "denpa_model_draw": (
+        c_int32,
+        [POINTER(Model), POINTER(DrawingOptions), POINTER(c_char), c_int64, POINTER(c_int64)],
+        """Draws a model as text in SVG or DOT format. The graph shows each layer with the shapes of what goes in and
+comes out. The network shows the units of dense layers in columns, of large layers only the first and the
+last, and each weight as a line, the wider the larger, of the parameters that sessions see. Layers between
+dense ones that are applied element by element, and flatten, are passed over. `options` may be NULL. `buffer`,
+`capacity` and `length` work as described for text under "Conventions".
+
+Returns DENPA_NOT_SUPPORTED for a network that is no chain of dense layers from one input to one output,
+DENPA_BAD_ARGUMENT for options out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
+    ),
+    "denpa_trace_draw": (
+        c_int32,
+        [POINTER(Trace), POINTER(DrawingOptions), POINTER(c_char), c_int64, POINTER(c_int64)],
+        """Draws what a trace has: in the graph the values above the edges and the gradients below them, of large
+tensors the shapes; in the network the values of units and weights of one row, with the gradients of these.
+
+Returns what denpa_model_draw and denpa_trace_factors return.""",
+    ),
+    "denpa_model_summary": (
+        c_int32,
+        [POINTER(Model), POINTER(Tensor), c_int32, POINTER(SummaryOptions), POINTER(c_char), c_int64, POINTER(c_int64)],
+        """Writes a table of a model's layers: name, kind, shape of the output, parameters, how many numbers these are,
+floating-point operations of the layer in one forward; and below it the totals: parameters and their memory,
+and for inference and for a training step the operations and the memory of the plan. An operation is an
+addition or a multiplication, so a multiply-add is two; functions of one number (exp, tanh) count as one. Loss
+and optimizer are not included.
+
+The batch is that of `inputs`, of which only types and shapes are read, so their data may be NULL. Without
+inputs (NULL and 0) it has one row; a model with open extents then has no operations and no memory in its
+summary. `options` may be NULL. `buffer`, `capacity` and `length` work as described for text under
+"Conventions".
+
+Returns the statuses of denpa_predict for inputs that do not suit the model, DENPA_BAD_ARGUMENT for options
+out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
     ),
     "denpa_plugin_load": (
         c_int32,

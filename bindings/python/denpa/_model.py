@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Mapping, Sequence, TypeVar
 
-from . import _differentiation, _explain
+from . import _differentiation, _explain, _insight
 from ._arrays import SEEDS, Array, DType, whole
 from ._building import of_bytes, of_file, of_values
 from ._fit import CallbackLike
@@ -312,6 +312,7 @@ class Model:
     jvp = _differentiation.jvp
     hvp = _differentiation.hvp
     check_gradients = _differentiation.check_gradients
+    trace = _insight.trace
     explain = _explain.explain
 
     def save(self, path: Any) -> None:

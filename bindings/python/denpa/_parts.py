@@ -19,6 +19,7 @@ from ._ports import Ports
 from ._prediction import Prediction
 from ._row_derivatives import RowDerivatives
 from ._settings import Settings
+from ._trace import Tracing
 from ._trainers import Trainers
 from ._training import Training
 from ._weights import Weights
@@ -47,6 +48,7 @@ class Parts:
         self.derivatives = Derivatives(native, ports, weights, trainers, settings)
         self.rows = RowDerivatives(native, ports, weights, trainers, settings, self.derivatives)
         self.directions = Directions(native, ports, weights, settings)
+        self.tracing = Tracing(native, ports, weights, trainers, settings)
         self.nested = Nested(native, ports, weights)
 
     def parameters(self) -> Parameters:

@@ -1,0 +1,195 @@
+import DenpaCore
+import DenpaGraph
+
+/// The computational graph: a box for each layer, an arrow for each value, from left to right.
+struct GraphDrawing {
+  final class Box {
+    var lines: [Text] = []
+    var style: StaticString = "dp-box"
+    /// The end of a value that nothing reads: only an arrow.
+    let isEnd: Bool
+
+    init(isEnd: Bool = false) { self.isEnd = isEnd }
+
+    func add(_ text: Text) { lines.append(text) }
+
+    func add(_ label: String, _ shape: Shape?) {
+      var line = Text(label)
+      if let shape {
+        line += " "
+        line.add(shape)
+      }
+      lines.append(line)
+    }
+  }
+  final class Arrow {
+    let from: Int
+    let to: Int
+    /// Only one arrow of each value has its label.
+    var above = Text()
+    var below = Text()
+
+    init(_ from: Int, _ to: Int) {
+      self.from = from
+      self.to = to
+    }
+  }
+
+  private(set) var boxes: [Box] = []
+  private(set) var arrows: [Arrow] = []
+  private let title: Text
+
+  /// More boxes than anybody can look at.
+  private static let most = 2000
+  /// Elements up to which a tensor's values are written at its arrow.
+  private static let mostValues = 4
+
+  init(_ drawn: Drawn) throws(DenpaError) {
+    let graph = drawn.graph
+    guard graph.nodes.count <= GraphDrawing.most else {
+      throw DenpaError(
+        .limitExceeded, "a drawing has at most \(GraphDrawing.most) nodes; the graph has \(graph.nodes.count)")
+    }
+    var title = Text("computational graph: ")
+    for (index, id) in drawn.model.outputs.enumerated() {
+      if index > 0 { title += ", " }
+      title.add(drawn.label(value: id))
+    }
+    self.title = title
+    for index in graph.nodes.indices { boxes.append(GraphDrawing.box(drawn, index)) }
+    var isRead = Array(repeating: false, count: graph.values.count)
+    for index in graph.nodes.indices {
+      for id in graph.nodes[index].inputs {
+        let arrow = Arrow(graph.values[id].node, index)
+        if !isRead[id] { GraphDrawing.label(drawn, id, arrow) }
+        isRead[id] = true
+        arrows.append(arrow)
+      }
+    }
+    for id in graph.values.indices where !isRead[id] {
+      let arrow = Arrow(graph.values[id].node, boxes.count)
+      GraphDrawing.label(drawn, id, arrow)
+      boxes.append(Box(isEnd: true))
+      arrows.append(arrow)
+    }
+    try checkMemory("a drawing")
+  }
+
+  private static func box(_ drawn: Drawn, _ index: Int) -> Box {
+    let box = Box(), graph = drawn.graph
+    let isInput = graph.nodes[index].layer == nil
+    if isInput, let value = graph.nodes[index].outputs.first {
+      box.style = "dp-data"
+      box.add(drawn.label(value: value), nil)
+      box.add("", graph.values[value].type.shape)
+      return box
+    }
+    box.add(graph.nodes[index].name, nil)
+    if index >= drawn.model.graph.nodes.count { box.style = "dp-loss" }
+    box.add(drawn.kind(index))
+    if let owner = graph.nodes[index].shares {
+      box.add("shares " + graph.nodes[owner].name, nil)
+      return box
+    }
+    guard index < drawn.model.parameterNumbers.count else { return box }
+    for (offset, number) in drawn.model.parameterNumbers[index].enumerated() where offset < 4 {
+      let parameter = graph.nodes[index].parameters[offset]
+      box.add(drawn.label(parameter: number, of: index, parameter.name), parameter.shape)
+    }
+    return box
+  }
+
+  private static func label(_ drawn: Drawn, _ id: ValueID, _ arrow: Arrow) {
+    arrow.above.add(drawn.label(value: id))
+    guard let item = drawn.item(value: id) else {
+      arrow.above += " "
+      arrow.above.add(drawn.graph.values[id].type.shape)
+      return
+    }
+    write(item.value, &arrow.above, afterLabel: true)
+    if let gradient = item.gradient { write(gradient, &arrow.below, afterLabel: false) }
+    if item.kind == .loss { arrow.below += "1" }
+  }
+
+  private static func write(_ view: TensorView, _ text: inout Text, afterLabel: Bool) {
+    let count = view.type.shape.count
+    guard count > 0, count <= mostValues else {
+      text += afterLabel ? " " : "∂E/∂ "
+      return text.add(view.type.shape)
+    }
+    if afterLabel { text += " = " }
+    if count > 1 { text += "[" }
+    for index in 0..<count {
+      if index > 0 { text += ", " }
+      text.add(view.number(index), digits: 4)
+    }
+    if count > 1 { text += "]" }
+  }
+
+  // MARK: Formats
+
+  func dot() -> Text {
+    var text = Text()
+    text += "digraph {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n"
+    text += "  edge [fontname=\"monospace\", fontsize=10];\n  label="
+    text.add(quoted: title)
+    text += ";\n"
+    for (index, box) in boxes.enumerated() {
+      text += "  n"
+      text.add(index)
+      if box.isEnd {
+        text += " [shape=point, style=invis];\n"
+        continue
+      }
+      text += " [label="
+      text.add(quoted: joined(box.lines))
+      text += "];\n"
+    }
+    for arrow in arrows {
+      text += "  n"
+      text.add(arrow.from)
+      text += " -> n"
+      text.add(arrow.to)
+      if !arrow.above.bytes.isEmpty {
+        text += " [label="
+        text.add(quoted: joined(arrow.below.bytes.isEmpty ? [arrow.above] : [arrow.above, arrow.below]))
+        text += "]"
+      }
+      text += ";\n"
+    }
+    text += "}\n"
+    return text
+  }
+
+  private func joined(_ lines: [Text]) -> Text {
+    var result = Text()
+    for (index, line) in lines.enumerated() {
+      if index > 0 { result += "\n" }
+      result.add(line)
+    }
+    return result
+  }
+
+  func svg() -> Text {
+    var svg = SVG()
+    let layout = GraphLayout(self)
+    for (index, arrow) in arrows.enumerated() {
+      let route = layout.routes[index]
+      svg.curve(route, "dp-edge")
+      let end = route[1], x = (route[0].x + end.x) / 2, y = (route[0].y + end.y) / 2
+      svg.text(x, y - 6, arrow.above, "dp-value dp-halo")
+      svg.text(x, y + 15, arrow.below, "dp-gradient dp-halo")
+    }
+    for (index, box) in boxes.enumerated() where !box.isEnd {
+      let place = layout.places[index]
+      let width = GraphLayout.width(box), height = GraphLayout.height(box)
+      svg.rectangle(place.x, place.y - height / 2, width, height, box.style)
+      for (number, line) in box.lines.enumerated() {
+        svg.text(
+          place.x + width / 2, place.y - height / 2 + 19 + 16 * number, line,
+          number == 0 ? "dp-text dp-strong" : "dp-small")
+      }
+    }
+    return svg.document(layout.width, layout.height, title)
+  }
+}
