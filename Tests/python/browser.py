@@ -102,9 +102,9 @@ def look(text: str, script: str, width: int = 1440, dark: bool = False):
     told = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
     assert told, done.stderr[-2000:]
     answer = json.loads(html.unescape(told[1]))
-    assert answer["wrong"] == []
+    assert answer["wrong"] == [], answer["wrong"]
     said = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    assert said == []
+    assert said == [], said
     assert answer["wide"] <= width, f"the page is {answer['wide']} wide"
     return answer["found"]
 

@@ -243,8 +243,13 @@ return { seen, reached, wide: Math.max(...wide), first: document.getElementById(
 """
 
 
-@pytest.mark.parametrize("width, dark", [(360, False), (360, True), (1440, False), (1440, True)])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name, width, dark",
+    [(name, 360, False) for name in NETWORKS]
+    + [
+        (name, *view) for name in ("branches", "large") for view in ((360, True), (1440, False), (1440, True))
+    ],
+)
 def test_all_steps_and_clicks(name, width, dark):
     net, x, t, loss = NETWORKS[name]()
     found = browser.look(net.explain(x, t, loss).to_html(), WALK, width=width, dark=dark)

@@ -19,9 +19,9 @@ from ._pages import packed, page, save
 from ._parts import Parts
 from ._plots_functions import curve, functions, is_function
 from ._ports import targets_of
-from ._structure import activation_of, dense_chain, placed, shown_of
+from ._structure import dense_chain, placed, shown_of
 from ._trace import Trace
-from .errors import DenpaError
+from .errors import DenpaError, InvalidArgument
 
 CORNER = 32  # rows and columns of a tensor that a page has
 BINS = 24  # of a histogram
@@ -85,10 +85,12 @@ def explain(self: Any, x: Any, t: Any = None, loss: Any = None, *, verify: bool 
     step by step, forward and back, each layer's formula, values, gradients and their distributions. Of large
     tensors it has the first 32 rows and columns, and the distribution of all elements. Nothing changes.
 
-    Raises what trace raises.
+    Raises InvalidArgument without rows, and otherwise what trace raises.
     """
     parts: Parts = self._open
     batch = parts.ports.arrange(x)
+    if batch.rows == 0:
+        raise InvalidArgument("explain needs at least one row")
     given = dict(zip(parts.ports.input_names, batch.arrays))
     if t is None and loss is None:
         trace, report, compared = self.trace(given), None, []
@@ -304,11 +306,13 @@ def histogram(array: Array) -> dict[str, Any]:
     found: dict[str, Any] = {"count": values.size, "odd": values.size - finite.size}
     if finite.size:
         low, high = float(finite.min()), float(finite.max())
-        if not np.isfinite(high - low):
-            low, high = low / 2, high / 2
-        counts, _ = np.histogram(finite, BINS, (low, high) if high > low else (low - 0.5, low + 0.5))
-        mean, spread = float(finite.mean()), float(finite.std())
-        found.update(low=low, high=high, mean=mean, spread=spread, zeros=int((finite == 0).sum()), bins=counts)
+        # Halves and parts, so that nothing overflows.
+        width, scale = high / 2 - low / 2, max(abs(low), abs(high)) or 1.0
+        part = (finite / 2 - low / 2) / width if width > 0 else np.full(finite.shape, 0.5)
+        bins = np.bincount(np.clip((part * BINS).astype(int), 0, BINS - 1), minlength=BINS)
+        mean, spread = float((finite / scale).mean() * scale), float((finite / scale).std() * scale)
+        zeros = int((finite == 0).sum())
+        found.update(low=low, high=high, mean=mean, spread=spread, zeros=zeros, bins=bins)
     return found
 
 
@@ -345,15 +349,20 @@ def chain_of(
             "shown": shown,
             "node": names.index(column.name),
             "tensor": position[last],
-            "values": both(trace, label, lambda array: array.reshape(len(array), -1)[:CORNER, shown]),
+            "values": both(trace, label, lambda array: rows_of(array)[:CORNER, shown]),
         }
-        if column.weights in position:
+        if column.weights is not None and column.weights in position:
             weights, taken = items[position[column.weights]].label, before
             entry["label"], entry["parameter"] = weights, position[column.weights]
             entry["weights"] = both(trace, weights, lambda array: array[taken][:, shown])
         found.append(entry)
         before = shown
     return {"columns": found} if found else None
+
+
+def rows_of(array: Array) -> Array:
+    """Return a batch as a matrix: (rows, numbers)."""
+    return array.reshape(len(array), math.prod(array.shape[1:]))
 
 
 def both(trace: Trace, label: str, part: Callable[[Array], Array]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def dense_chain(parts: Parts, functions: set[str]) -> list[Column]:
         elif kind in functions or kind in BESIDE:
             flat = flat or kind == "flatten"
             last = columns[-1]
-            note = kind if last.note in ("", "identity") else f"{last.note}, {kind}"
+            note = kind if not last.note else f"{last.note}, {kind}"
             columns[-1] = last._replace(note=note, nodes=(*last.nodes, name))
         else:
             return []
@@ -68,10 +68,10 @@ def dense_chain(parts: Parts, functions: set[str]) -> list[Column]:
 
 
 def activation_of(node: Any) -> str:
-    """Return the kind of the activation that a layer applies, or ""."""
+    """Return the kind of the activation that a layer applies, or "" if it applies none."""
     activation = (node.get("attributes") or {}).get("activation")
-    kind: str = (activation or {}).get("kind", "") if isinstance(activation, dict) else ""
-    return kind
+    kind: str = activation.get("kind", "") if isinstance(activation, dict) else ""
+    return "" if kind == "identity" else kind
 
 
 def shown_of(size: int) -> list[int]:

@@ -2,7 +2,7 @@ const { nodes, tensors, steps } = data, slider = document.getElementById("step")
 const sampleBox = document.getElementById("sample"), detail = document.getElementById("detail");
 const FOLD = 8, TERMS = 12;
 for (const tensor of tensors) {
-  for (const which of ["value", "gradient", "slope"]) if (tensor[which]) tensor[which] = doubles(tensor[which]);
+  for (const which of ["value", "gradient", "slope"]) if (which in tensor) tensor[which] = doubles(tensor[which]);
 }
 let chosen = null;
 

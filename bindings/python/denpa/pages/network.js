@@ -13,7 +13,7 @@ function chain(columns) {
     const middle = { x, "text-anchor": "middle" };
     if (folded) dots.append(shape("text", { ...middle, y: top + half * gap + 14, class: "soft" }, "⋮"));
     dots.append(shape("text", { ...middle, y: 14 }, cut(column.name, 17)));
-    const note = cut(column.note && column.note !== "identity" ? column.note : "", 12);
+    const note = cut(column.note, 12);
     const text = note ? `${column.size} · ${note}` : String(column.size);
     dots.append(shape("text", { ...middle, y: 28, class: "soft" }, text));
     return column.shown.map((_, i) => [x, top + (i + (folded && i >= half)) * gap + 10]);

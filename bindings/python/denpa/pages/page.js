@@ -54,8 +54,13 @@ function cut(text, length) {
 }
 
 // Colours of the page, which follow the scheme.
+const scheme = window.matchMedia("(prefers-color-scheme: dark)"), colors = new Map();
+scheme.addEventListener("change", () => colors.clear());
 function paint(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  if (!colors.has(name)) {
+    colors.set(name, getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim());
+  }
+  return colors.get(name);
 }
 
 function mixed(from, to, part) {
@@ -69,8 +74,6 @@ function signed(value) {
   if (!Number.isFinite(value)) return [255, 0, 255];
   return mixed(paint("panel"), paint(value < 0 ? "minus" : "plus"), Math.min(Math.abs(value), 1));
 }
-
-const scheme = window.matchMedia("(prefers-color-scheme: dark)");
 
 function legend(text) {
   return element("p", { class: "soft" }, text);
