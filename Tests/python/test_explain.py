@@ -187,7 +187,8 @@ def test_what_cannot_be_checked_is_said():
     assert data["loss"] is None
     odd = next(tensor for tensor in data["tensors"] if tensor["label"] == "z2")["histogram"]
     assert odd["count"] == 4 and odd["odd"] == 2
-    seen = browser.look(net.explain(X, T, HALF).to_html(), "return document.body.textContent")
+    wait = "await new Promise((done) => setTimeout(done, 100));"
+    seen = browser.look(net.explain(X, T, HALF).to_html(), wait + "return document.body.textContent")
     assert "2 of 4 are not finite" in seen
 
 

@@ -17,7 +17,7 @@ from ._formulas import backward
 from ._kinds import classes
 from ._pages import packed, page, save
 from ._parts import Parts
-from ._plots_functions import curve, functions, is_function
+from ._plots_functions import computed, functions, is_function
 from ._ports import targets_of
 from ._structure import dense_chain, placed, shown_of
 from ._trace import Trace
@@ -252,21 +252,26 @@ def edges_of(nodes: list[dict[str, Any]], items: list[Item]) -> list[tuple[int, 
 
 def slopes_of(described: Mapping[str, Any], items: list[Item], trace: Trace) -> dict[str, Array]:
     """Return the derivatives of the activations inside layers at their arguments, by the names of those."""
-    found = {}
+    found, known = {}, dict[str, Any]()  # the layers of activations, as they are described
     for item in items:
         if item.kind != "argument" or item.node not in described:
             continue
         activation = (described[item.node].get("attributes") or {}).get("activation") or {}
-        layer = classes["layers"].get(activation.get("kind", ""))
-        if layer is None or activation["kind"] == "identity":
-            continue
-        try:
-            made = layer(**(activation.get("attributes") or {}))
-            if is_function(made):
-                found[item.name] = curve(made, trace[item.label])[1]
-        except DenpaError:
-            continue
+        key = repr(activation)
+        if key not in known:
+            known[key] = function_of(activation)
+        if known[key] is not None:
+            found[item.name] = computed(known[key], trace[item.label])[1]
     return found
+
+
+def function_of(activation: Mapping[str, Any]) -> Any:
+    """Return the layer of an activation, or None if it is no function of one value, or does nothing."""
+    layer = classes["layers"].get(activation.get("kind", ""))
+    if layer is None or layer.kind == "identity":
+        return None
+    made = layer(**(activation.get("attributes") or {}))
+    return made if is_function(made) else None
 
 
 def tensor_data(trace: Trace, item: Item, slope: Array | None, rows: int) -> dict[str, Any]:

@@ -68,7 +68,11 @@ def curve(function: Any, x: Any) -> tuple[Array, Array]:
     function: a kind ("leaky_relu"), a class or a layer (dp.LeakyReLU(alpha=0.2)). The layer itself computes them,
     forward and backward. Raises InvalidArgument for a layer that is no function of one value.
     """
-    layer = layer_of(function)
+    return computed(layer_of(function), x)
+
+
+def computed(layer: Layer, x: Any) -> tuple[Array, Array]:
+    """Return the values of a layer that is a function of one value, and its derivatives."""
     values = np.asarray(x, "float64")
     column = values.reshape(-1, 1)
     y = layer.forward(column)

@@ -317,7 +317,7 @@ function histogram(title, found) {
 
 function drawHistograms() {
   const place = document.getElementById("histograms");
-  place.closest("details").open = nodes.length <= 12;
+  if (place.hasChildNodes()) return;
   nodes.forEach((node) => {
     const shown = node.values.map((n) => tensors[n]).filter((tensor) => tensor.histogram.count > 1);
     const figures = shown.flatMap((tensor) => [histogram(tensor.label, tensor.histogram),
@@ -366,8 +366,10 @@ sampleBox.max = Math.max(0, Math.min(data.rows, 32) - 1);
 if (data.rows < 2) document.getElementById("samples").hidden = true;
 drawGraph();
 prepareNetwork();
-drawHistograms();
 drawCheck();
+const distributions = document.getElementById("histograms").closest("details");
+distributions.addEventListener("toggle", () => { if (distributions.open) drawHistograms(); });
+distributions.open = nodes.length <= 12;
 slider.addEventListener("input", show);
 sampleBox.addEventListener("input", () => { if (sampleBox.value !== "" && sampleBox.checkValidity()) show(); });
 document.getElementById("back").addEventListener("click", () => move(-1));
