@@ -83,10 +83,59 @@ def films(folder: Path) -> None:
     path.plot(folder / "path.png", title="From (3, 2) to (2, 1)")
 
 
+def pages(folder: Path) -> None:
+    """The pages on one batch: the study notes' network, a network with branches, one on images."""
+    net = dp.Sequential(
+        [dp.Dense(3, activation="relu"), dp.Dense(2, activation="relu"), dp.Dense(2)],
+        input_shape=(2,),
+        dtype="float64",
+        names="book",
+    )
+    net.parameters.update(W1=[[0.1, 0.3, 0.5], [0.2, 0.4, 0.6]], b1=[0.1, 0.2, 0.3], b2=[0.1, 0.2], b3=[1, 2])
+    net.parameters.update(W2=[[0.1, 0.4], [0.2, 0.5], [0.3, 0.6]], W3=[[0.1, 0.3], [0.2, 0.4]])
+    half = dp.MeanSquaredError(half=True, reduction="batch_mean")
+    notes = net.explain([[1.0, 2.0], [0.5, -1.0]], [[1.0, 3.0], [0.0, 1.0]], half)
+    notes.save(folder / "explain.html", title="The study notes' three layers")
+
+    a, b = dp.Input((2,), name="a"), dp.Input((3,), name="b")
+    shared = dp.Dense(4, activation="tanh", name="shared")
+    first, second = dp.Split(parts=2, name="parts")(shared(a))
+    h = dp.concat([first, second, b])
+    g = dp.Dense(4, name="mix")(h) + shared(a) * 0.5
+    kinds = dp.Softmax(name="kinds")(dp.Dense(2, name="scores")(h))
+    branched = dp.Model([a, b], {"price": dp.Dense(1, name="price")(g), "kind": kinds}, dtype="float64", seed=1)
+    loss = dp.Sum(dp.MeanSquaredError("price"), 0.1 * dp.CrossEntropy("kind"))
+    draw = np.random.default_rng(1)
+    x = {"a": draw.normal(size=(3, 2)), "b": draw.normal(size=(3, 3))}
+    t = {"price": draw.normal(size=(3, 1)), "kind": [0, 1, 1]}
+    branched.explain(x, t, loss).save(folder / "explain_branches.html", title="Two inputs, two losses")
+
+    x, t, _, _ = digits()
+    net = dp.Sequential(
+        [dp.Reshape(shape=(8, 8, 1)), dp.Conv2D(8, kernel=3, activation="relu"), dp.Flatten(), dp.Dense(10)],
+        input_shape=(64,),
+        seed=1,
+    )
+    net.fit(x, t, epochs=5, loss="softmax_cross_entropy", optimizer="adam")
+    net.explain(x[:4], t[:4]).save(folder / "explain_digits.html", title="Four digits")
+
+
+def photograph(folder: Path) -> None:
+    """Take pictures of the pages in light and dark, 360 and 1440 wide, if there is a Chromium."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "Tests" / "python"))
+    import browser
+
+    if browser.PROGRAM is None:
+        print("left out: pictures of the pages, which need Chromium")
+        return
+    for page in sorted(folder.glob("*.html")):
+        browser.screenshots(page, folder)
+
+
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/insight")
     folder.mkdir(parents=True, exist_ok=True)
-    for draw in (functions, training, gradients, films):
+    for draw in (functions, training, gradients, films, pages, photograph):
         draw(folder)
     for path in sorted(folder.iterdir()):
         print(f"{path}: {path.stat().st_size} bytes")

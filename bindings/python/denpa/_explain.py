@@ -196,6 +196,8 @@ def nodes_of(
     losses = [entry for entry in found.values() if entry["role"] == "loss"]
     for entry, output in zip(losses, compared):
         own = [target for target in targets if target["name"] in (entry["name"], f"target of {entry['name']}")]
+        for target in own if len(targets) > 1 else ():
+            target["title"] = f"target of {output}"
         values = [number for target in own for number in target["values"]]
         entry["inputs"] = [position[traced_name(described, position)(output)], *values]
     return list(found.values())

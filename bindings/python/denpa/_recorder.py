@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from ._arrays import Array, whole
 from ._history import History
 from ._model import Model
 from .callbacks import Callback
-from .errors import BadState, TypeMismatch
+from .errors import BadState, ShapeError, TypeMismatch
 
 
 class Recorder(Callback):
@@ -28,6 +29,12 @@ class Recorder(Callback):
         self.names = list(names)
         self.steps: list[int] = []
         self._shapes = {name: net._open.native.shapes[name] for name in self._full(net)}
+        self._places: dict[str, int] = {}  # of each recorded parameter in a vector of all of them
+        self._size = 0
+        for name, shape in net._open.native.shapes.items():
+            if name in self._shapes:
+                self._places[name] = self._size
+            self._size += math.prod(shape)
         self._points: list[dict[str, Array]] = []
         self._taken = 0
 
@@ -43,6 +50,19 @@ class Recorder(Callback):
             name: np.array([point[name] for point in self._points]).reshape(len(self._points), *shape)
             for name, shape in zip(self.names, shapes)
         }
+
+    def vectors(self, others: Array) -> tuple[Array, Array]:
+        """Return each point as a vector of all parameters, (points, size), and which elements were recorded.
+
+        `others` (size,) has the values of the elements that were not. Raises ShapeError if it has another size.
+        """
+        if others.shape != (self._size,):
+            raise ShapeError(f"the network has {self._size} parameters, got {others.shape}")
+        found, recorded = np.tile(others, (len(self), 1)), np.zeros(self._size, bool)
+        for (name, shape), array in zip(self._shapes.items(), self.weights.values()):
+            part = slice(self._places[name], self._places[name] + math.prod(shape))
+            found[:, part], recorded[part] = array.reshape(len(self), math.prod(shape)), True
+        return found, recorded
 
     def on_fit_begin(self, net: Any) -> None:
         self._require(net)

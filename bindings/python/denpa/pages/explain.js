@@ -222,13 +222,18 @@ function drawGraph() {
   const svg = shape("svg", { viewBox: `0 0 ${across * wide} ${down * high}`, role: "img", style });
   data.edges.forEach(([from, to, value], n) => {
     const end = [x(to), y(to) - 18], title = `${tensors[value].label}: ${shapeText(tensors[value])}`;
-    let path = "", last = [x(from), y(from) + 18];
-    path = `M${last}`;
-    for (const next of [...data.routes[n].map((p) => [left(p), height(p)]), end]) {
+    let last = [x(from), y(from) + 18], path = `M${last}`;
+    const lead = (next) => {
       const middle = (last[1] + next[1]) / 2;
       path += `C${last[0]} ${middle} ${next[0]} ${middle} ${next}`;
       last = next;
+    };
+    for (const place of data.routes[n]) {  // straight past the boxes of a row
+      lead([left(place), height(place) - 18]);
+      last = [left(place), height(place) + 18];
+      path += `L${last}`;
     }
+    lead(end);
     svg.append(shape("path", { d: path, fill: "none", stroke: "var(--soft)", "stroke-width": 1.4 }, shape("title", {}, title)));
     svg.append(shape("path", { d: `M${end[0] - 4} ${end[1] - 7}L${end[0] + 4} ${end[1] - 7}L${end}Z`, fill: "var(--soft)" }));
   });
