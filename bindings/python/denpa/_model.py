@@ -329,22 +329,8 @@ class Model:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
         self._open.save(path)
 
-    def save_checkpoint(self, path: Any) -> None:
-        """Write the network, and what fit and train_batch need to go on with the same bits, to a file.
-
-        The file is one of `save`, too. A callback of fit may call it between two batches or after an epoch.
-        """
-        self._open.training.save(path)
-
-    def load_checkpoint(self, path: Any) -> None:
-        """Go on with the weights, the optimizer's state and the counts of a checkpoint.
-
-        The network must be the same, and compiled with the same loss and optimizer. For fit see its `resume`.
-        Raises MissingFile if the file does not exist, FileError if it cannot be read, is damaged, or is of
-        another network or optimizer; then nothing changes.
-        """
-        self._open.training.load_checkpoint(path)
-
+    save_checkpoint = _storing.save_checkpoint
+    load_checkpoint = _storing.load_checkpoint
     load_weights = _storing.load_weights
     save_weights = _storing.save_weights
     pytorch_names = _storing.pytorch_names

@@ -42,3 +42,21 @@ def pytorch_names(self: Any, layers: Mapping[str, str] | None = None) -> dict[st
     """
     made: dict[str, Any] = self._open.pytorch_names(layers)
     return made
+
+
+def save_checkpoint(self: Any, path: Any) -> None:
+    """Write the network, and what fit and train_batch need to go on with the same bits, to a file.
+
+    The file is one of `save`, too. A callback of fit may call it between two batches or after an epoch.
+    """
+    self._open.training.save(path)
+
+
+def load_checkpoint(self: Any, path: Any) -> None:
+    """Go on with the weights, the optimizer's state and the counts of a checkpoint.
+
+    The network must be the same, and compiled with the same loss and optimizer. For fit see its `resume`.
+    Raises MissingFile if the file does not exist, FileError if it cannot be read, is damaged, or is of
+    another network or optimizer; then nothing changes.
+    """
+    self._open.training.load_checkpoint(path)
