@@ -26,7 +26,7 @@ CXX_TESTS := $(patsubst Tests/c/%.c,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.c)
   $(patsubst Tests/c/%.cpp,$(BUILD)/tests/c++/%,$(wildcard Tests/c/*.cpp))
 EXAMPLES := $(patsubst examples/c/%.c,$(BUILD)/examples/%,$(wildcard examples/c/*.c))
 
-.PHONY: all help lib reference demo test sanitize bench bench-peers bench-former bench-check bench-scores bench-initializers bench-product bench-programs campaign-networks campaign-calls examples c-tests c++-tests install uninstall clean format lint tools venv
+.PHONY: all help lib reference demo test sanitize bench bench-peers bench-former bench-check bench-scores bench-initializers bench-product bench-programs campaign-networks campaign-calls campaign-files campaign-kill examples c-tests c++-tests install uninstall clean format lint tools venv
 all: lib
 
 help: ## lists the targets
@@ -81,7 +81,13 @@ campaign-networks: lib venv ## compares N=20000 random networks from SEED=1 on w
 campaign-calls: lib venv ## compares N=20000 random programs of calls, SEED=1, with a model (an hour)
 	@PYTHONPATH=Tests/campaigns:bindings/python $(PYTHON) -m calls --count $(or $(N),20000) --seed $(or $(SEED),1)
 
-c-tests: $(C_TESTS)
+campaign-files: lib venv ## loads N=1000000 mutated files, SEED=1 (twenty minutes)
+	@PYTHONPATH=Tests/campaigns:bindings/python $(PYTHON) -m files --count $(or $(N),1000000) --seed $(or $(SEED),1)
+
+campaign-kill: $(BUILD)/tests/kill ## kills N=10000 trainings that save checkpoints, SEED=1 (ten minutes)
+	@$(BUILD)/tests/kill --count $(or $(N),10000) --seed $(or $(SEED),1)
+
+c-tests: $(C_TESTS) $(BUILD)/tests/kill
 c++-tests: $(CXX_TESTS)
 examples: $(EXAMPLES)
 
@@ -89,6 +95,10 @@ HEADERS := $(wildcard include/*.h)
 $(BUILD)/tests/c/%: Tests/c/%.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE $(STRICT) $(CFLAGS) -Iinclude $< -o $@ $(LINK) -ldl
+
+$(BUILD)/tests/kill: Tests/campaigns/kill/kill.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(STRICT) $(CFLAGS) -Iinclude $< -o $@ $(LINK)
 
 $(BUILD)/tests/c++/%: Tests/c/%.c $(wildcard Tests/c/*.h) $(HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)

@@ -31,11 +31,11 @@
  *    knows if all additional bytes are 0, and as small as an earlier version of this header declared it; the
  *    missing fields then have their defaults. Any other size is rejected, and so are contradictory fields
  *    (losses with a loss_count of 0).
- *  - Text is UTF-8. A function that writes text or bytes takes a buffer, its capacity and a pointer to an
- *    int64_t that receives the length. Call it with capacity 0 (the buffer may then be NULL) to obtain the
- *    length; this returns DENPA_OK. The length of a text excludes its terminating 0, the capacity includes
- *    it. If the capacity is too small, only the length is written and the function returns
- *    DENPA_LIMIT_EXCEEDED.
+ *  - Text is UTF-8; the paths of files that are saved and loaded are whatever bytes the system has. A
+ *    function that writes text or bytes takes a buffer, its capacity and a pointer to an int64_t that
+ *    receives the length. Call it with capacity 0 (the buffer may then be NULL) to obtain the length; this
+ *    returns DENPA_OK. The length of a text excludes its terminating 0, the capacity includes it. If the
+ *    capacity is too small, only the length is written and the function returns DENPA_LIMIT_EXCEEDED.
  *  - Callbacks. A C++ exception that leaves a callback is caught. The call that invoked the callback returns
  *    DENPA_CALLBACK_FAILED, or DENPA_LAYER_FAILED for a layer's callback, with what() in the message. A
  *    callback must not be left by longjmp, pthread_exit or cancellation of its thread: the resources that the
@@ -300,7 +300,9 @@ denpa_status denpa_model_set_trainable(denpa_model *model, const char *name, int
 denpa_status denpa_model_json(denpa_model *model, char *buffer, int64_t capacity, int64_t *length);
 
 /* Writes the model to a file in safetensors format, with the graph in its metadata and a checksum. The file
- * is replaced atomically: the model is written to a temporary file in the same folder, synced and renamed.
+ * is replaced atomically: the model is written to a temporary file in the same folder, synced and renamed. If
+ * a process is killed meanwhile, its temporary file, ".denpa-0.tmp" or another number, is removed when the
+ * next file is saved to that folder.
  *
  * Returns DENPA_IO_ERROR if the file cannot be written; an older file of that name is then unchanged, unless
  * the message says that the new file is in place and only its folder could not be synced. */
@@ -321,6 +323,43 @@ denpa_status denpa_model_load(const char *path, denpa_model **model);
 
 /* Creates the model stored in `size` bytes of memory. Otherwise like denpa_model_load. */
 denpa_status denpa_model_load_bytes(const void *data, int64_t size, denpa_model **model);
+
+/* How a tensor of a plain safetensors file and a parameter of a model belong together. Its size, 32 bytes,
+ * never changes. */
+typedef struct denpa_tensor_map {
+  const char *tensor;    /* its name in the file, such as "0.weight" */
+  const char *parameter; /* its name in the model, such as "hidden.W"; NULL: the tensor is passed over */
+  /* As many numbers as there are axes: axis i of the parameter is axis axes[i] of the tensor. The weight of
+   * PyTorch's Linear has {1, 0}, that of its Conv2d {2, 3, 1, 0}. NULL: the axes have the same order. */
+  const int32_t *axes;
+  uint64_t reserved; /* 0 */
+} denpa_tensor_map;
+
+#define DENPA_ALLOW_MISSING 1 /* parameters without a tensor in the file stay as they are */
+#define DENPA_ALLOW_EXTRA 2   /* tensors of the file that are none of the model's are passed over */
+
+/* Copies the tensors of a safetensors file into the parameters of a model and converts them to its type:
+ * files of other software (float32, float64, int32, int64, uint8), and those of denpa_model_save without
+ * their graph. A parameter that `map` does not name has the tensor of its own name; `map` is an array of
+ * `count` entries. `flags` is 0 or a sum of DENPA_ALLOW_MISSING, which does not apply to tensors that `map`
+ * names, and DENPA_ALLOW_EXTRA. Sessions see all of the new parameters at the same instant, a trainer sees
+ * them after denpa_trainer_refresh.
+ *
+ * Returns DENPA_BAD_FILE if a tensor is missing or left over, or if the file is damaged; DENPA_BAD_SHAPE if a
+ * tensor has another shape than its parameter; the message names them. Returns DENPA_NOT_FOUND if there is no
+ * such file, or no parameter that `map` names; DENPA_BAD_ARGUMENT if `map` names a parameter twice, a tensor
+ * for two parameters, or axes that are none; DENPA_IO_ERROR if the file cannot be read; DENPA_NOT_SUPPORTED
+ * for a tensor of another type, such as bfloat16. Then nothing changes. */
+denpa_status denpa_model_load_tensors(denpa_model *model, const char *path, const denpa_tensor_map *map,
+                                      int32_t count, int32_t flags);
+
+/* Writes the parameters of a model to a plain safetensors file, as the reference implementation would, for
+ * other software; `map` gives them names and an order of axes as above, and its entries without a parameter
+ * are ignored. The file has neither graph nor checksum, and is replaced atomically.
+ *
+ * Returns the statuses of denpa_model_save, and those of denpa_model_load_tensors for `map`. */
+denpa_status denpa_model_save_tensors(denpa_model *model, const char *path, const denpa_tensor_map *map,
+                                      int32_t count);
 
 /* ===========================================================================================================
  * Session: prediction
@@ -539,7 +578,8 @@ typedef struct denpa_progress {
 
 /* Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
  * batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
- * may use the model and its sessions, but of the trainer only the learning rate and the number of steps. */
+ * may use the model and its sessions, but of the trainer only the learning rate, the number of steps,
+ * and denpa_trainer_save and _save_bytes. */
 typedef denpa_status (*denpa_progress_callback)(void *user_data, const denpa_progress *progress);
 
 /* How denpa_fit chooses the rows of an epoch, by the model's seed and the trainer's number of the epoch. */
@@ -573,14 +613,23 @@ typedef struct denpa_fit_options {
   const char *monitor;
   int64_t patience;
   double min_delta;
-  const char *checkpoint;   /* a path to which the model is saved after epochs; NULL: none */
+  const char *checkpoint;   /* a path to which the weights of now are saved after epochs; NULL: none */
   int64_t checkpoint_every; /* epochs between two savings; 0: 1 */
   int32_t checkpoint_best;  /* 1: it is saved only if `monitor` was better than ever before */
-  int32_t reserved;         /* 0 */
+  int32_t checkpoint_trainer; /* 1: what denpa_trainer_save writes; 0: the model alone */
   /* For denpa_fit_source: the batches of an epoch, which ends after so many although the source has more, and
    * which progress reports. If the source cannot go back (`rewind` is NULL), the next epoch goes on where the
    * last one has ended. 0: the source says when an epoch ends. */
   int64_t epoch_batches;
+  int64_t checkpoint_batches; /* a checkpoint after every so many batches of an epoch too; 0: none */
+  /* 1: goes on where the last fit of this trainer was interrupted, or the one that denpa_trainer_load has
+   * loaded: with the same batch of the same epoch of `epochs`, the same best epoch so far, and the same
+   * measures. The data and the other options have to be those of the interrupted fit, but for `epochs`,
+   * which may be more. A source begins with the first batch of that epoch, and those that were trained on
+   * are passed over. After a fit that is complete, it takes the epochs that are missing. Returns
+   * DENPA_BAD_STATE if there is no such fit. 0: begins anew. */
+  int32_t resume;
+  int32_t reserved; /* 0 */
 } denpa_fit_options;
 
 /* Trains on data in memory. The tensors may have any number of rows, any convertible element type and any
@@ -735,10 +784,28 @@ denpa_status denpa_trainer_set_learning_rate(denpa_trainer *trainer, double lear
  * no optimizer. */
 denpa_status denpa_trainer_learning_rate(denpa_trainer *trainer, double *learning_rate);
 
+/* Saves a checkpoint: the model with the parameters that denpa_publish would publish, and what
+ * denpa_trainer_save_bytes writes. The file is a model file, so that denpa_model_load reads it too, and it is
+ * written like one: an older file is replaced atomically. It may be called in a callback of denpa_fit or
+ * denpa_fit_source: between two batches, or after an epoch.
+ *
+ * Returns the statuses of denpa_model_save. */
+denpa_status denpa_trainer_save(denpa_trainer *trainer, const char *path);
+
+/* Takes over a checkpoint of a trainer with the same options and model. The parameters are published.
+ * Training then goes on with the same bits as the saved trainer would have: with denpa_train_batch, in a loop
+ * of one's own, or with denpa_fit and `resume` at the batch where that fit was.
+ *
+ * Returns DENPA_NOT_FOUND if there is no such file, DENPA_IO_ERROR if it cannot be read, and DENPA_BAD_FILE
+ * if it is damaged, has no trainer, or is of a trainer with another optimizer, schedule or model (its graph,
+ * element type, seed, or frozen parameters). Then nothing changes. */
+denpa_status denpa_trainer_load(denpa_trainer *trainer, const char *path);
+
 /* Writes what a trainer remembers besides the parameters: what its optimizer keeps, the numbers of its steps,
- * epochs and forwards, the learning rate, and the state of its schedule. `buffer`, `capacity` and `length`
- * work as described for text and bytes under "Conventions". Gradients that wait for a step are not part of
- * it.
+ * epochs and forwards, the learning rate, the state of its schedule, gradients that wait for a step, and
+ * where a fit that runs or was interrupted is. `buffer`, `capacity` and `length` work as described for text
+ * and bytes under "Conventions". A forward that waits for its backward is not part of it. It may be called in
+ * a callback of denpa_fit or denpa_fit_source.
  *
  * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_trainer_save_bytes(denpa_trainer *trainer, void *buffer, int64_t capacity,
@@ -746,7 +813,7 @@ denpa_status denpa_trainer_save_bytes(denpa_trainer *trainer, void *buffer, int6
 
 /* Takes over what denpa_trainer_save_bytes has written for a trainer with the same options and model.
  * Training then goes on with the same bits as the other trainer would have, provided that the parameters are
- * the same, too: those that were published before. Gradients become zero.
+ * the same, too: those that were published before.
  *
  * Returns DENPA_BAD_FILE, and changes nothing, if the bytes are damaged or belong to a trainer with another
  * optimizer, schedule or model. */
@@ -765,12 +832,13 @@ denpa_status denpa_trainer_step_count(denpa_trainer *trainer, int64_t *steps);
 typedef struct denpa_check {
   size_t struct_size;
   const char *tensor; /* "hidden.W", or the name of an input; borrowed for the callback */
-  double worst;       /* max |a - n| / max(|a|max, |n|max, 1e-3); a: backpropagation, n: numerical */
+  double worst; /* max |a - n| / max(|a|max, |n|max, 1e-3); a: backpropagation, n: numerical. Where the
+                 * tensor's gradient is below 1e-3 and rounding allows, 1e-3 is left out */
   int64_t checked;    /* elements compared */
   int64_t index;      /* row-major, of the element with the largest difference */
   double analytic, numeric; /* the two gradients of that element */
   int32_t passed;     /* worst <= tolerance */
-  int32_t reserved;
+  int32_t kinks;      /* elements at which a kink was inside the stencil, so that a smaller step decided */
 } denpa_check;
 
 /* Receives the result for one tensor. Any status other than DENPA_OK ends the check. */
@@ -799,6 +867,70 @@ denpa_status denpa_check_gradients(denpa_trainer *trainer, const denpa_tensor *i
                                    const denpa_check_options *options, denpa_check_callback callback,
                                    void *user_data);
 
+/* A function of numbers that the program has: it stores its value in `value`. Any status other than DENPA_OK
+ * ends the call that it is passed to. */
+typedef denpa_status (*denpa_function)(void *user_data, double *value);
+
+typedef struct denpa_numerical_options {
+  size_t struct_size;
+  double step;    /* h; 0: for each element eps^(1/3) (2 points) or eps^(1/5) (5 points) times max(|x|, 1) */
+  int32_t points; /* 2: (f(x+h) - f(x-h)) / 2h, with an error of order h^2; 5, or 0: of order h^4 */
+  int32_t reserved;
+} denpa_numerical_options;
+
+/* Differentiates a function with respect to numbers that it reads, by central differences: the loss of a
+ * model with respect to a view of a parameter, a layer with respect to its input, or any other function. `x`
+ * is a contiguous tensor of float32 or float64, whose elements are changed one by one while the function is
+ * called, and restored, also after a failure. `gradient` receives a number for each element. `options` may be
+ * NULL.
+ *
+ * Returns DENPA_BAD_ARGUMENT if a step is too small to change an element, and the status of the function if
+ * it fails. The function is called `points` - 1 times for each element (twice for 2 points), so that this
+ * takes as many times longer than backpropagation as there are parameters. */
+denpa_status denpa_numerical_gradient(denpa_function function, void *user_data, const denpa_tensor *x,
+                                      const denpa_numerical_options *options, double *gradient);
+
+/* ===========================================================================================================
+ * Loss surfaces
+ */
+
+/* The points origin + a * first + b * second in the space of the parameters, for each a and each b.
+ * Directions and origin have `element_count` numbers: all elements of all parameters, in the order of
+ * denpa_model_parameter. */
+typedef struct denpa_surface {
+  size_t struct_size;
+  int64_t element_count;
+  const double *origin;         /* NULL: the parameters that the trainer would publish */
+  const double *first, *second; /* `second` is NULL for a line */
+  const double *first_steps, *second_steps; /* the values of a and b; those of b are NULL for a line */
+  int64_t first_count, second_count;        /* 1 or more; second_count is 0 for a line */
+} denpa_surface;
+
+/* Evaluates the loss of a batch at the points of a surface. `losses` receives first_count * second_count
+ * numbers, those of the first a first (for a line: first_count); a loss may be NaN or infinite. The loss is
+ * that of denpa_evaluate. Nothing changes, and memory for the parameters is allocated once, not for each
+ * point.
+ *
+ * Returns DENPA_BAD_SHAPE if `element_count` is not the number of the parameters' elements,
+ * DENPA_BAD_ARGUMENT for contradictory fields or a batch without rows, and DENPA_BAD_STATE if the trainer has
+ * no loss. */
+denpa_status denpa_trainer_loss_surface(denpa_trainer *trainer, const denpa_tensor *inputs,
+                                        int32_t input_count, const denpa_tensor *targets,
+                                        int32_t target_count, const denpa_surface *surface, double *losses);
+
+/* Writes a random direction for a surface: normal numbers for the elements of trained parameters, 0 for
+ * others. With `normalize` 1, each filter of a tensor of several axes (what belongs to one index of its last
+ * axis: the weights of a unit or of a channel) has the norm of that filter of the parameters, and other
+ * tensors have 0 (Li et al., 2018). `direction` has room for `element_count` numbers.
+ *
+ * Returns DENPA_BAD_SHAPE if `element_count` is not the number of the parameters' elements. */
+denpa_status denpa_trainer_random_direction(denpa_trainer *trainer, uint64_t seed, int32_t normalize,
+                                            double *direction, int64_t element_count);
+
+/* ===========================================================================================================
+ * Proof: layers
+ */
+
 /* Runs the conformance proof of a registered layer or loss on its samples. It covers the shape rule, the
  * gradients of inputs and parameters, memory bounds (canaries), overwriting and accumulating, repeatability
  * and batch sizes. `report` receives a text with one line for each finding or measurement; it may be NULL,
@@ -812,10 +944,10 @@ denpa_status denpa_prove(const char *kind, char *report, int64_t capacity, int64
  * Trace: every value and every gradient of one batch
  *
  * A trace runs a batch once and keeps what is computed on the way: the inputs, the parameters, the output of
- * each layer, what an activation inside a layer is applied to (the u of y = f(u)), the targets and the losses,
- * and the gradients with respect to all of these. It changes nothing: not the parameters, not the states of
- * layers, not the random numbers of training. It has copies of all that it shows, so later training does not
- * alter it, and the model and the trainer may be destroyed.
+ * each layer, what an activation inside a layer is applied to (the u of y = f(u)), the targets and the
+ * losses, and the gradients with respect to all of these. It changes nothing: not the parameters, not the
+ * states of layers, not the random numbers of training. It has copies of all that it shows, so later
+ * training does not alter it, and the model and the trainer may be destroyed.
  */
 
 #define DENPA_TRACE_INPUT 1
@@ -852,9 +984,9 @@ typedef struct denpa_traced {
   denpa_tensor gradient; /* of the loss with respect to the value, in its shape; data is NULL without one */
 } denpa_traced;
 
-/* Runs a batch with the parameters that the model's sessions see, and stores the trace in `trace`. There is no
- * loss and no gradient. `inputs` are passed as to denpa_predict, with any number of rows. `options` may be NULL.
- * The caller destroys the trace with denpa_trace_destroy.
+/* Runs a batch with the parameters that the model's sessions see, and stores the trace in `trace`. There is
+ * no loss and no gradient. `inputs` are passed as to denpa_predict, with any number of rows. `options` may
+ * be NULL. The caller destroys the trace with denpa_trace_destroy.
  *
  * Returns the statuses of denpa_predict for inputs that do not suit the model, and DENPA_BAD_ARGUMENT for
  * options out of range. Values may be NaN or infinite. */
@@ -863,8 +995,8 @@ denpa_status denpa_trace_model(denpa_model *model, const denpa_tensor *inputs, i
 
 /* Runs a batch with the trainer's parameters. Targets are passed as to denpa_trainer_gradients; with a
  * `target_count` of 0 (and `targets` NULL) there are no losses, unless they take no target. With losses and
- * options->training = 1 the gradients are those of the batch alone, whatever was accumulated before. Parameters
- * that are not trained have no gradient.
+ * options->training = 1 the gradients are those of the batch alone, whatever was accumulated before.
+ * Parameters that are not trained have no gradient.
  *
  * Returns DENPA_BAD_STATE if there are targets and the trainer has no loss, and otherwise the statuses of
  * denpa_trainer_gradients and of denpa_trace_model. */
@@ -875,8 +1007,8 @@ denpa_status denpa_trace_trainer(denpa_trainer *trainer, const denpa_tensor *inp
 /* Destroys a trace. NULL is allowed. */
 denpa_status denpa_trace_destroy(denpa_trace *trace);
 
-/* Stores the number of values of a trace in `count`. They are in the order of computation: each input, and for
- * each layer its parameters, its u and its outputs; then the targets and the losses. */
+/* Stores the number of values of a trace in `count`. They are in the order of computation: each input, and
+ * for each layer its parameters, its u and its outputs; then the targets and the losses. */
 denpa_status denpa_trace_count(denpa_trace *trace, int32_t *count);
 
 /* Describes value number `index`, counted from 0, in `value`, whose struct_size must be set. Returns
@@ -892,8 +1024,8 @@ denpa_status denpa_trace_find(denpa_trace *trace, const char *label, int32_t *in
 /* Stores the weighted sum of the losses in `loss`. Returns DENPA_BAD_STATE if there are none. */
 denpa_status denpa_trace_loss(denpa_trace *trace, double *loss);
 
-/* Stores in `steps` the number of optimizer steps after which the trainer's parameters were those of the trace;
- * 0 for a trace of a model. */
+/* Stores in `steps` the number of optimizer steps after which the trainer's parameters were those of the
+ * trace; 0 for a trace of a model. */
 denpa_status denpa_trace_step_count(denpa_trace *trace, int64_t *steps);
 
 /* Writes a trace as a text: for each value a line with its label and shape, its numbers, and the same for its
@@ -903,9 +1035,9 @@ denpa_status denpa_trace_step_count(denpa_trace *trace, int64_t *steps);
  * Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_trace_print(denpa_trace *trace, char *buffer, int64_t capacity, int64_t *length);
 
-/* One term of the error that comes back to a unit: what a unit k of a dense layer behind it contributes, or, with
- * `unit` -1, what comes back from elsewhere: a loss, a softmax, a layer of another kind. An element of an array,
- * so it never grows. */
+/* One term of the error that comes back to a unit: what a unit k of a dense layer behind it contributes, or,
+ * with `unit` -1, what comes back from elsewhere: a loss, a softmax, a layer of another kind. An element of
+ * an array, so it never grows. */
 typedef struct denpa_factor_term {
   const char *node; /* the layer or loss that it comes from; borrowed from the trace */
   int64_t unit;     /* k, or -1 */
@@ -915,8 +1047,8 @@ typedef struct denpa_factor_term {
   double product;   /* error * slope * weight */
 } denpa_factor_term;
 
-/* The three factors of a gradient: what comes back to unit j, times the derivative of its activation, times what
- * comes in. */
+/* The three factors of a gradient: what comes back to unit j, times the derivative of its activation, times
+ * what comes in. */
 typedef struct denpa_factors {
   size_t struct_size; /* set before the call */
   double error;       /* dE/dz_j, the sum of the terms' products; dE/du_j if there is no activation */
@@ -930,21 +1062,22 @@ typedef struct denpa_factors {
 
 /* Takes the gradient of one element of W or b of a dense layer apart, for one row of the batch.
  *
- * `parameter` is its label or name, `index` its `rank` indices: {i, j} for the weight from input i to unit j,
- * {j} for a bias. A layer that shares the parameters of another one is chosen by its own name ("second.W"); the
- * gradient then is the sum over both layers. `row` counts the rows that the layer sees, which for x of shape
- * (rows, ..., in) are rows * ... . `terms` has room for `capacity` terms, and is NULL with a capacity of 0 to
- * obtain their number in factors->term_count.
+ * `parameter` is its label or name, `index` its `rank` indices: {i, j} for the weight from input i to unit
+ * j, {j} for a bias. A layer that shares the parameters of another one is chosen by its own name
+ * ("second.W"); the gradient then is the sum over both layers. `row` counts the rows that the layer sees,
+ * which for x of shape (rows, ..., in) are rows * ... . `terms` has room for `capacity` terms, and is NULL
+ * with a capacity of 0 to obtain their number in factors->term_count.
  *
- * Returns DENPA_NOT_FOUND if there is no such parameter, DENPA_NOT_SUPPORTED if it is not one of a dense layer or
- * is not trained, DENPA_BAD_STATE if the trace has no gradients, DENPA_BAD_ARGUMENT if `index` or `row` is out of
- * range, DENPA_LIMIT_EXCEEDED if `capacity` is not 0 and too small (`factors` is written then). */
-denpa_status denpa_trace_factors(denpa_trace *trace, const char *parameter, const int64_t *index, int32_t rank,
-                                 int64_t row, denpa_factors *factors, denpa_factor_term *terms,
-                                 int64_t capacity);
+ * Returns DENPA_NOT_FOUND if there is no such parameter, DENPA_NOT_SUPPORTED if it is not one of a dense
+ * layer or is not trained, DENPA_BAD_STATE if the trace has no gradients, DENPA_BAD_ARGUMENT if `index` or
+ * `row` is out of range, DENPA_LIMIT_EXCEEDED if `capacity` is not 0 and too small (`factors` is written
+ * then). */
+denpa_status denpa_trace_factors(denpa_trace *trace, const char *parameter, const int64_t *index,
+                                 int32_t rank, int64_t row, denpa_factors *factors,
+                                 denpa_factor_term *terms, int64_t capacity);
 
-/* Writes the same as a text: each term with its numbers, their sum, the derivative, what comes in, the product
- * and the gradient. Returns what denpa_trace_factors returns. */
+/* Writes the same as a text: each term with its numbers, their sum, the derivative, what comes in, the
+ * product and the gradient. Returns what denpa_trace_factors returns. */
 denpa_status denpa_trace_print_factors(denpa_trace *trace, const char *parameter, const int64_t *index,
                                        int32_t rank, int64_t row, char *buffer, int64_t capacity,
                                        int64_t *length);
@@ -982,8 +1115,8 @@ typedef struct denpa_drawing_options {
 /* Draws a model as text in SVG or DOT format. The graph shows each layer with the shapes of what goes in and
  * comes out. The network shows the units of dense layers in columns, of large layers only the first and the
  * last, and each weight as a line, the wider the larger, of the parameters that sessions see. Layers between
- * dense ones that are applied element by element, and flatten, are passed over. `options` may be NULL. `buffer`,
- * `capacity` and `length` work as described for text under "Conventions".
+ * dense ones that are applied element by element, and flatten, are passed over. `options` may be NULL.
+ * `buffer`, `capacity` and `length` work as described for text under "Conventions".
  *
  * Returns DENPA_NOT_SUPPORTED for a network that is no chain of dense layers from one input to one output,
  * DENPA_BAD_ARGUMENT for options out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
@@ -1006,19 +1139,20 @@ typedef struct denpa_summary_options {
   int32_t labels; /* DENPA_LABELS_OWN or DENPA_LABELS_BOOK */
 } denpa_summary_options;
 
-/* Writes a table of a model's layers: name, kind, shape of the output, parameters, how many numbers these are,
- * floating-point operations of the layer in one forward; and below it the totals: parameters and their memory,
- * and for inference and for a training step the operations and the memory of the plan. An operation is an
- * addition or a multiplication, so a multiply-add is two; functions of one number (exp, tanh) count as one. Loss
- * and optimizer are not included.
+/* Writes a table of a model's layers: name, kind, shape of the output, parameters, how many numbers these
+ * are, floating-point operations of the layer in one forward; and below it the totals: parameters and their
+ * memory, and for inference and for a training step the operations and the memory of the plan. An operation
+ * is an addition or a multiplication, so a multiply-add is two; a function of one number (exp, tanh) counts
+ * as one, a softmax as four for each number, what plugins compute as nothing. Loss and optimizer are not
+ * included.
  *
  * The batch is that of `inputs`, of which only types and shapes are read, so their data may be NULL. Without
  * inputs (NULL and 0) it has one row; a model with open extents then has no operations and no memory in its
  * summary. `options` may be NULL. `buffer`, `capacity` and `length` work as described for text under
  * "Conventions".
  *
- * Returns the statuses of denpa_predict for inputs that do not suit the model, DENPA_BAD_ARGUMENT for options
- * out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
+ * Returns the statuses of denpa_predict for inputs that do not suit the model, DENPA_BAD_ARGUMENT for
+ * options out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small. */
 denpa_status denpa_model_summary(denpa_model *model, const denpa_tensor *inputs, int32_t input_count,
                                  const denpa_summary_options *options, char *buffer, int64_t capacity,
                                  int64_t *length);

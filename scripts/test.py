@@ -100,7 +100,7 @@ def parts():
     # allocations (guard mode makes more of them) and tests that run out of memory are left out.
     for name in all_kernel_sets():
         for test in ("values", "training", "graphs", "layers", "shared", "strides", "transactions", "own_layers",
-                     "integers", "fitting", "optimizers", "metrics"):
+                     "integers", "fitting", "checkpoints", "optimizers", "metrics"):
             yield f"c-{test}-guard-{name}", "plain", 120, [f"build/tests/c/{test}"], {
                 "DENPA_KERNELS": name, "DENPA_GUARD": "1"}
     for name in kernel_sets():
@@ -130,6 +130,8 @@ def parts():
     campaigns = {"PYTHONPATH": f"{ROOT / 'Tests' / 'campaigns'}:{ROOT / 'bindings' / 'python'}"}
     yield "networks", "plain", 600, [PYTHON, "-m", "networks", "--count", "600"], campaigns
     yield "calls", "plain", 1200, [PYTHON, "-m", "calls", "--count", "1200"], campaigns
+    yield "files", "plain", 600, [PYTHON, "-m", "files", "--count", "20000"], campaigns
+    yield "kill", "plain", 600, ["build/tests/kill", "--count", "200"], {}
     yield "python-types", "command", 120, [
         PYTHON, "-m", "mypy", "--config-file", "bindings/python/pyproject.toml", "bindings/python/denpa"], {}
     yield "benchmarks", "plain", 300, [PYTHON, "scripts/check_benchmarks.py"], {}

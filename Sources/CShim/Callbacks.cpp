@@ -120,3 +120,8 @@ int32_t denpa_shim_check(const void *callback, const void *user_data, const void
                          void *place) {
   return Guarded<denpa_check_callback>::call(callback, note, place, user_data, check);
 }
+
+int32_t denpa_shim_function(const void *callback, const void *user_data, const void *value, denpa_shim_note note,
+                            void *place) {
+  return Guarded<denpa_function>::call(callback, note, place, user_data, value);
+}

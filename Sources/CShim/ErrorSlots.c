@@ -74,5 +74,7 @@ void denpa_shim_error_write(const void *text, size_t length) {
   if (slot == shared) return;
   if (length > DENPA_ERROR_BYTES - 1) length = DENPA_ERROR_BYTES - 1;
   memcpy(slot, text, length);
+  // A name from a file may contain zero bytes, which would end the message.
+  for (char *zero = slot; (zero = memchr(zero, 0, (size_t)(slot + length - zero))) != NULL;) *zero = '?';
   slot[length] = 0;
 }

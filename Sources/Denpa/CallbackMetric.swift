@@ -37,4 +37,9 @@ struct CallbackMetric: Metric, @unchecked Sendable {
   }
 
   var value: Double { samples > 0 ? sum / Double(samples) : .nan }
+
+  var gathered: [Double] {
+    get { [sum, Double(samples)] }
+    set { (sum, samples) = (newValue.number(at: 0), newValue.count(at: 1)) }
+  }
 }

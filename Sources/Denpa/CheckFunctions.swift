@@ -58,6 +58,7 @@ private func tell(
       told.analytic = result.analytic
       told.numeric = result.numeric
       told.passed = result.passed ? 1 : 0
+      told.kinks = Int32(result.kinks)
       return denpa_shim_check(Callback.address(callback), userData, &told, note, place)
     }
   }

@@ -17,7 +17,8 @@ private func names(
 ) throws(DenpaError) -> [String] {
   guard (0...65_536).contains(count), (count > 0) == (given != nil) else {
     throw DenpaError(
-      .badArgument, "the names of the \(what) and their number, \(count), contradict each other: set both or neither")
+      .badArgument,
+      "the names of the \(what) and their number, \(count), contradict each other: set both")
   }
   var result: [String] = []
   for index in 0..<Int(count) {

@@ -6,8 +6,9 @@ import DenpaGraph
 import DenpaPlugins
 import DenpaTraining
 
-/// The sizes of denpa_fit_options before sampling and early stopping were added, and before epoch_batches.
-private let formerFitOptions = [64, 160]
+/// The sizes of denpa_fit_options before sampling and early stopping were added, and before epoch_batches, and before
+/// checkpoints within an epoch.
+private let formerFitOptions = [64, 160, 168]
 
 /// Reads the options of `fit`; validation tensors are in lists that live as long as the call.
 private struct FitCall {
@@ -81,6 +82,7 @@ private struct FitCall {
       ).views
     }
     try FitCall.readRules(chosen, trainer, &result)
+    result.resumes = chosen.resume != 0
     options = result
   }
 
@@ -110,16 +112,35 @@ private struct FitCall {
     guard chosen.checkpoint_every >= 0 else {
       throw DenpaError(.badArgument, "checkpoint_every is 0 (1) or more, got \(chosen.checkpoint_every)")
     }
+    guard chosen.checkpoint_batches >= 0 else {
+      throw DenpaError(
+        .badArgument, "checkpoint_batches is 0 (none) or more, got \(chosen.checkpoint_batches)")
+    }
     guard let path = chosen.checkpoint else {
-      guard chosen.checkpoint_every == 0, chosen.checkpoint_best == 0 else {
-        throw DenpaError(.badArgument, "checkpoint_every and checkpoint_best need the path of a checkpoint")
+      guard chosen.checkpoint_every == 0, chosen.checkpoint_best == 0, chosen.checkpoint_trainer == 0,
+        chosen.checkpoint_batches == 0
+      else {
+        throw DenpaError(
+          .badArgument,
+          "checkpoint_every, checkpoint_best, checkpoint_trainer and checkpoint_batches need the path of a checkpoint"
+        )
       }
       return
     }
-    let file = try CText.read(path, limit: pathLimit, "the path of the checkpoint")
+    guard chosen.checkpoint_batches == 0 || chosen.checkpoint_best == 0 else {
+      throw DenpaError(
+        .badArgument, "checkpoint_best compares epochs, checkpoint_batches saves within them: set one of them"
+      )
+    }
+    let file = try filePath(path, "the path of the checkpoint")
+    let hasTrainer = chosen.checkpoint_trainer != 0
     result.checkpoint = CheckpointRule(
-      every: max(Int(chosen.checkpoint_every), 1), ifBest: chosen.checkpoint_best != 0 ? monitor : nil
-    ) { model throws(DenpaError) in try ModelFile.save(model, to: file) }
+      every: max(Int(chosen.checkpoint_every), 1),
+      batches: chosen.checkpoint_batches > 0 ? Int(chosen.checkpoint_batches) : nil,
+      ifBest: chosen.checkpoint_best != 0 ? monitor : nil
+    ) { trainer throws(DenpaError) in
+      if hasTrainer { try trainer.saveCheckpoint(file) } else { try trainer.saveModel(file) }
+    }
   }
 
   /// The callback in the trainer's form; holds nothing beyond the call.

@@ -269,14 +269,12 @@ public func denpa_model_json(
   }
 }
 
-/// At least as long as any path that a system accepts.
-let pathLimit = 4096
-
 @implementation @_cdecl("denpa_model_save")
 public func denpa_model_save(_ model: OpaquePointer!, _ path: UnsafePointer<CChar>!) -> denpa_status {
   perform { () throws(DenpaError) in
     try withObject(of: model, Handles.model) { model throws(DenpaError) in
-      try ModelFile.save(model, to: try CText.read(path, limit: pathLimit, "the path"))
+      let path = try filePath(path, "the path")
+      try ModelFile.save(try ModelFile.Contents(model), to: path)
     }
   }
 }
@@ -304,7 +302,7 @@ public func denpa_model_load(
 ) -> denpa_status {
   perform { () throws(DenpaError) in
     try Library.prepare()
-    let path = try CText.read(path, limit: pathLimit, "the path")
+    let path = try filePath(path, "the path")
     try createHandle(model, Handles.model) { () throws(DenpaError) in
       try ModelFile.load(path: path).withNames()
     }

@@ -1,5 +1,6 @@
 import CDenpa
 import DenpaCore
+import DenpaFormats
 import DenpaGraph
 import DenpaPlugins
 
@@ -94,6 +95,11 @@ func maximumRows(_ given: Int64) throws(DenpaError) -> Int {
     throw DenpaError(.badArgument, "max_batch is 1 to 2147483647 (0: 1), got \(given)")
   }
   return max(Int(given), 1)
+}
+
+/// Returns a caller's path, of at most as many bytes as any system accepts.
+func filePath(_ path: UnsafePointer<CChar>?, _ what: Message) throws(DenpaError) -> FilePath {
+  FilePath(try CText.bytes(path, limit: 4096, what))
 }
 
 func requireName(_ name: UnsafePointer<CChar>?, _ what: Message) throws(DenpaError) -> String {

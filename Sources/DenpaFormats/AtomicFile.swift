@@ -14,27 +14,27 @@ public enum AtomicFile {
   /// says so.
   ///
   /// The old file's permissions are kept (a new one gets 0666 less the umask); a symbolic link stays and its
-  /// target is replaced. A kill may leave behind a file named `.denpa-*.tmp`.
-  public static func write(path: String, _ body: (ByteSink) throws(DenpaError) -> Void) throws(DenpaError) {
+  /// target is replaced. A kill may leave behind a file named `.denpa-*.tmp`, which the next write to the same
+  /// folder removes.
+  public static func write(path: FilePath, _ body: (ByteSink) throws(DenpaError) -> Void) throws(DenpaError) {
     try checkPath(path)
     let target = try resolve(path)
     let failed = SystemError(path: path)
     // Only by the folder's descriptor from here on, so that neither chdir nor a renamed folder interferes
     // between the steps.
-    let opened = uninterrupted { open(target.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    let opened = uninterrupted { open(target.folder.bytes, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     guard opened >= 0 else { throw failed("open the folder of", errno) }
     let folder = FileDescriptor(opened)
     let mode = try oldMode(folder.number, target.name, failed)
     let temporary = try TemporaryFile(folder: folder.number, mode: mode, failed: failed)
-    let name = temporary.name
     do throws(DenpaError) {
       try temporary.fill(body)
       try checkMemory("a file to be written")
-      guard renameat(folder.number, name, folder.number, target.name) == 0 else {
+      guard renameat(folder.number, temporary.name.bytes, folder.number, target.name.bytes) == 0 else {
         throw failed("rename a temporary file to", errno)
       }
     } catch {
-      _ = unlinkat(folder.number, name, 0)
+      _ = unlinkat(folder.number, temporary.name.bytes, 0)
       throw error
     }
     // The new name is there but may not survive a power failure. EINVAL: the file system cannot sync folders.
@@ -46,10 +46,10 @@ public enum AtomicFile {
   /// Returns the permissions of the file to be replaced, if there is one. Anything but a regular file is
   /// refused: nobody means to replace /dev/null.
   private static func oldMode(
-    _ folder: Int32, _ name: String, _ failed: SystemError
+    _ folder: Int32, _ name: FilePath, _ failed: SystemError
   ) throws(DenpaError) -> mode_t? {
     var old = stat()
-    guard fstatat(folder, name, &old, AT_SYMLINK_NOFOLLOW) == 0 else {
+    guard fstatat(folder, name.bytes, &old, AT_SYMLINK_NOFOLLOW) == 0 else {
       let code = errno
       if code == ENOENT { return nil }
       throw failed("look at", code)
@@ -57,7 +57,7 @@ public enum AtomicFile {
     switch old.st_mode & S_IFMT {
     case S_IFREG:
       // Renaming does not require write permission, but its absence is deliberate.
-      guard faccessat(folder, name, W_OK, AT_EACCESS) == 0 else { throw failed("write", errno) }
+      guard faccessat(folder, name.bytes, W_OK, AT_EACCESS) == 0 else { throw failed("write", errno) }
       return old.st_mode & 0o777
     case S_IFDIR: throw failed(.ioError, "is a folder")
     default: throw failed(.ioError, "is not a regular file")
@@ -67,34 +67,26 @@ public enum AtomicFile {
   // MARK: - Links
 
   /// Follows the symbolic links of a path's last component, to a file that may not exist yet, and splits it.
-  private static func resolve(_ path: String) throws(DenpaError) -> (folder: String, name: String) {
+  private static func resolve(_ path: FilePath) throws(DenpaError) -> (folder: FilePath, name: FilePath) {
     let failed = SystemError(path: path)
     var path = path
     for _ in 0...linkLimit {
-      let (folder, name) = split(path)
-      guard !["", ".", ".."].contains(name) else { throw failed(.ioError, "is a folder") }
+      let (folder, name) = path.split
+      guard !name.isFolderName else { throw failed(.ioError, "is a folder") }
       guard let link = try readLink(path, failed) else { return (folder, name) }
-      path = link.hasPrefix("/") ? link : folder + "/" + link
+      path = folder.resolving(link)
     }
     throw failed("follow the links of", ELOOP)
   }
 
-  private static func split(_ path: String) -> (folder: String, name: String) {
-    let bytes = path.utf8
-    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return (".", path) }
-    let name = String(path[bytes.index(after: slash)...])
-    return (slash == bytes.startIndex ? "/" : String(path[..<slash]), name)
-  }
-
   /// Returns a symbolic link's target; `nil` for anything else, and if there is nothing.
-  private static func readLink(_ path: String, _ failed: SystemError) throws(DenpaError) -> String? {
+  private static func readLink(_ path: FilePath, _ failed: SystemError) throws(DenpaError) -> FilePath? {
     let (length, code, link) = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
       buffer in
-      guard let base = buffer.baseAddress else { return (-1, ENOMEM, nil as String?) }
-      let length = readlink(path, base, buffer.count)
+      guard let base = buffer.baseAddress else { return (-1, ENOMEM, nil as FilePath?) }
+      let length = readlink(path.bytes, base, buffer.count)
       let code = errno
-      let text = UnsafeRawBufferPointer(start: base, count: max(length, 0))
-      return (length, code, String(validating: text, as: UTF8.self))
+      return (length, code, FilePath(UnsafeRawBufferPointer(start: base, count: max(length, 0))))
     }
     if length < 0 {
       // EINVAL: not a link. Other problems with the path are reported by later calls.

@@ -3,7 +3,7 @@ import Glibc
 
 /// Makes the error of a failed system call: the action, its path, and the system's reason.
 struct SystemError {
-  let path: String
+  let path: FilePath
 
   /// `code` is `errno` directly after the call.
   func callAsFunction(_ action: StaticString, _ code: Int32) -> DenpaError {
@@ -13,18 +13,11 @@ struct SystemError {
       case ENOMEM: .outOfMemory
       default: .ioError
       }
-    return DenpaError(status, "cannot \(action) \(shownPath): \(SystemError.text(code))")
+    return DenpaError(status, "cannot \(action) \(path.shown): \(SystemError.text(code))")
   }
 
   func callAsFunction(_ status: Status, _ problem: Message) -> DenpaError {
-    DenpaError(status, "\(shownPath) \(problem)")
-  }
-
-  /// The end of a long path says more than its beginning, and the message must have room for the reason.
-  private var shownPath: Message {
-    let limit = 300
-    guard path.utf8.count > limit else { return "\"\(path)\"" }
-    return "\"…\(String(decoding: path.utf8.suffix(limit).drop { $0 & 0xC0 == 0x80 }, as: UTF8.self))\""
+    DenpaError(status, "\(path.shown) \(problem)")
   }
 
   /// Returns the system's text for an error number. `strerror` is not thread-safe.
@@ -65,8 +58,8 @@ func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
 }
 
 /// Throws unless the system sees the path as the caller does: a zero byte would end it in C.
-func checkPath(_ path: String) throws(DenpaError) {
-  guard !path.isEmpty, !path.utf8.contains(0) else {
+func checkPath(_ path: FilePath) throws(DenpaError) {
+  guard !path.isEmpty, !path.hasZeroByte else {
     throw DenpaError(.badArgument, "a path must not be empty and not contain a zero byte")
   }
 }

@@ -4,12 +4,12 @@ import Glibc
 extension AtomicFile {
   /// Reads a whole regular file. A file that changes meanwhile is an error: half of one version and half of
   /// another would be neither.
-  public static func read(path: String) throws(DenpaError) -> Buffer {
+  public static func read(path: FilePath) throws(DenpaError) -> Buffer {
     try checkPath(path)
     let failed = SystemError(path: path)
     // Without O_NONBLOCK, opening a fifo would wait for a writer; without O_NOCTTY, a terminal could become
     // the controlling one.
-    let number = uninterrupted { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+    let number = uninterrupted { open(path.bytes, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
     guard number >= 0 else { throw failed("open", errno) }
     let file = FileDescriptor(number)
 

@@ -5,6 +5,8 @@ import DenpaGraph
 public enum ModelFile {
   static let formatKey = "denpa.format"
   static let graphKey = "denpa.graph"
+  /// In the metadata of what a trainer remembers, whether or not it is beside a model.
+  public static let trainerKey = "denpa.trainer"
   public static let formatVersion = 1
 
   /// The future contents of a file: a snapshot of a model, whatever others do to it meanwhile.
@@ -14,8 +16,15 @@ public enum ModelFile {
     let metadata: [(String, String)]
 
     public init(_ model: Model) throws(DenpaError) {
-      parameters = try model.snapshot()
-      var tensors: [TensorEntry] = []
+      try self.init(model, parameters: try model.snapshot(), more: [], metadata: [])
+    }
+
+    /// A checkpoint: these parameters, and what a trainer remembers besides them, which must live as long.
+    public init(
+      _ model: Model, parameters: Buffer, more: [TensorEntry], metadata added: [(String, String)]
+    ) throws(DenpaError) {
+      self.parameters = parameters
+      var tensors = more
       for (index, parameter) in model.parameters.enumerated() {
         tensors.append(
           TensorEntry(
@@ -24,7 +33,7 @@ public enum ModelFile {
               start: parameters.base + model.layout.offsets[index], count: parameter.type.byteCount)))
       }
       self.tensors = tensors
-      metadata = [(formatKey, "\(formatVersion)"), (graphKey, try GraphCoding.encode(model).text())]
+      metadata = [(formatKey, "\(formatVersion)"), (graphKey, try GraphCoding.encode(model).text())] + added
       try checkMemory("a model file")
     }
 
@@ -40,12 +49,16 @@ public enum ModelFile {
     }
   }
 
-  public static func save(_ model: Model, to path: String) throws(DenpaError) {
-    let contents = try Contents(model)
+  public static func save(_ contents: Contents, to path: FilePath) throws(DenpaError) {
+    try write(tensors: contents.tensors, metadata: contents.metadata, checksummed: true, to: path)
+  }
+
+  static func write(
+    tensors: [TensorEntry], metadata: [(String, String)], checksummed: Bool, to path: FilePath
+  ) throws(DenpaError) {
     do throws(DenpaError) {
       try AtomicFile.write(path: path) { (sink) throws(DenpaError) in
-        try Safetensors.write(
-          tensors: contents.tensors, metadata: contents.metadata, checksummed: true, to: sink)
+        try Safetensors.write(tensors: tensors, metadata: metadata, checksummed: checksummed, to: sink)
       }
     } catch {
       // To a caller that saves, a missing folder means that the file cannot be written.
@@ -53,13 +66,39 @@ public enum ModelFile {
     }
   }
 
-  public static func load(path: String, registry: Registry = .shared) throws(DenpaError) -> Model {
+  public static func load(path: FilePath, registry: Registry = .shared) throws(DenpaError) -> Model {
+    try read(path) { (bytes) throws(DenpaError) in try load(bytes, registry: registry) }
+  }
+
+  /// Reads a file. Errors of `body` name it.
+  public static func read<R>(
+    _ path: FilePath, _ body: (UnsafeRawBufferPointer) throws(DenpaError) -> R
+  ) throws(DenpaError) -> R {
     let bytes = try AtomicFile.read(path: path)
-    do {
-      return try load(UnsafeRawBufferPointer(start: bytes.base, count: bytes.byteCount), registry: registry)
+    do throws(DenpaError) {
+      return try body(UnsafeRawBufferPointer(start: bytes.base, count: bytes.byteCount))
     } catch {
-      throw error.inside("\(path)")
+      throw error.inside(path.shown)
     }
+  }
+
+  /// Copies the parameters of a file of the very same model. Throws if its graph is another one.
+  public static func parameters(
+    in file: SafetensorsFile, of model: Model
+  ) throws(DenpaError) -> Buffer {
+    guard file.metadata(graphKey) == (try GraphCoding.encode(model).text()) else {
+      throw DenpaError(
+        .badFile,
+        "its model is another one: graph, dtype, seed or frozen parameters differ; denpa_model_load creates the model that it has"
+      )
+    }
+    let result = try model.layout.makeBuffer(zeroed: true, "the parameters of a file")
+    for (index, parameter) in model.parameters.enumerated() {
+      let tensor = try GraphReader.tensor(parameter.name, parameter.type, in: file)
+      guard let source = tensor.data.baseAddress else { continue }
+      (result.base + model.layout.offsets[index]).copyMemory(from: source, byteCount: tensor.data.count)
+    }
+    return result
   }
 
   /// Builds the model described by a file's bytes. Never executes anything in them.
@@ -83,9 +122,12 @@ public enum ModelFile {
       throw kept.contains(error.status) ? error : DenpaError(.badFile, error.message)
     }
     let parameters = model.parameters
-    guard file.tensors.count == parameters.count else {
+    // A checkpoint has a trainer's tensors too, behind a prefix with a slash, which no parameter has.
+    let isCheckpoint = file.metadata(trainerKey) != nil
+    let own = isCheckpoint ? file.tensors.filter { !$0.name.utf8.contains(UInt8(ascii: "/")) } : file.tensors
+    guard own.count == parameters.count else {
       let known = Set(parameters.map(\.name))
-      let extra = file.tensors.map(\.name).filter { !known.contains($0) }
+      let extra = own.map(\.name).filter { !known.contains($0) }
       throw DenpaError(.badFile, "the file has tensors that the model does not: \(list: extra)")
     }
     for (index, parameter) in parameters.enumerated() {

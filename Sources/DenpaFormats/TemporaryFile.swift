@@ -1,41 +1,113 @@
 import DenpaCore
 import Glibc
 
-/// A new file in the folder of the file that it will replace. Its creator must rename or remove it.
+/// A new file in the folder of the file that it will replace. Its creator must rename or remove it before it
+/// goes away.
+///
+/// Its name is ".denpa-", a number from 0 on, and ".tmp", and it is locked as long as its process writes: a
+/// file of such a name that can be locked was left by a process that was killed, and is removed.
 struct TemporaryFile: ~Copyable {
-  let name: String
+  let name: FilePath
   private let file: FileDescriptor
   private let failed: SystemError
 
+  /// The number of files with short names. More writers at once than these have longer ones.
+  private static let places = 64
+  /// So many free places in a row are taken for the last ones.
+  private static let gap = 4
+
   /// `mode` is the permissions, `nil` for those of a new file.
   init(folder: Int32, mode: mode_t?, failed: SystemError) throws(DenpaError) {
-    var number: Int32 = -1
-    var name = ""
-    // The name need not be secret, only new: O_EXCL accepts neither an existing file nor a planted link.
-    for attempt in 0..<100 {
-      var now = timespec()
-      clock_gettime(CLOCK_MONOTONIC, &now)
-      name = ".denpa-\(getpid())-\(now.tv_sec)\(now.tv_nsec)-\(attempt).tmp"
-      number = uninterrupted { openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode ?? 0o666) }
-      guard number < 0, errno == EEXIST else { break }
+    var found: (name: FilePath, number: Int32)?
+    var free = 0
+    for place in 0..<TemporaryFile.places where free < TemporaryFile.gap {
+      let name = FilePath(".denpa-\(place).tmp")
+      if found == nil {
+        let number = try TemporaryFile.take(folder, name, mode, failed)
+        if number >= 0 { found = (name, number) }
+      } else {
+        free = TemporaryFile.removeAbandoned(folder, name) ? free + 1 : 0
+      }
     }
-    guard number >= 0 else { throw failed("make a temporary file beside", errno) }
+    if found == nil { found = try TemporaryFile.another(folder, mode, failed) }
+    guard let found else { throw failed("make a temporary file beside", EEXIST) }
     if let mode {
       // The umask may have removed permissions of the old file. Set before the first byte is written.
-      guard fchmod(number, mode) == 0 else {
+      guard fchmod(found.number, mode) == 0 else {
         let code = errno
-        _ = close(number)
-        _ = unlinkat(folder, name, 0)
+        _ = unlinkat(folder, found.name.bytes, 0)
+        _ = close(found.number)
         throw failed("set the permissions of a temporary file beside", code)
       }
     }
-    self.name = name
-    file = FileDescriptor(number)
+    name = found.name
+    file = FileDescriptor(found.number)
     self.failed = failed
   }
 
-  /// Writes what `body` passes to its sink, syncs and closes.
-  consuming func fill(_ body: (ByteSink) throws(DenpaError) -> Void) throws(DenpaError) {
+  /// Makes and locks a file. Returns its descriptor, -1 if the name is in use.
+  private static func take(
+    _ folder: Int32, _ name: FilePath, _ mode: mode_t?, _ failed: SystemError
+  ) throws(DenpaError) -> Int32 {
+    // The name need not be secret, only new: O_EXCL accepts neither an existing file nor a planted link.
+    func make() -> Int32 {
+      uninterrupted { openat(folder, name.bytes, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode ?? 0o666) }
+    }
+    var number = make()
+    if number < 0, errno == EEXIST {
+      guard removeAbandoned(folder, name) else { return -1 }
+      number = make()
+      if number < 0, errno == EEXIST { return -1 }
+    }
+    guard number >= 0 else { throw failed("make a temporary file beside", errno) }
+    // Another process may have locked it in between, and be about to remove it. A file system without locks
+    // does not matter here: nobody else can lock the file either.
+    var status = stat()
+    if lock(number) == EWOULDBLOCK || (fstat(number, &status) == 0 && status.st_nlink == 0) {
+      _ = close(number)
+      return -1
+    }
+    return number
+  }
+
+  /// Removes a file that no process is writing any more. Returns whether the name is free now.
+  private static func removeAbandoned(_ folder: Int32, _ name: FilePath) -> Bool {
+    // Without O_NONBLOCK, opening a fifo would wait.
+    let number = uninterrupted {
+      openat(folder, name.bytes, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    }
+    guard number >= 0 else { return errno == ENOENT }
+    let file = FileDescriptor(number)
+    guard lock(file.number) == 0 else { return false }
+    // By now the name may be that of another file, whose writer has locked it.
+    var (opened, named) = (stat(), stat())
+    guard fstat(file.number, &opened) == 0, fstatat(folder, name.bytes, &named, AT_SYMLINK_NOFOLLOW) == 0,
+      opened.st_dev == named.st_dev, opened.st_ino == named.st_ino, opened.st_mode & S_IFMT == S_IFREG
+    else { return false }
+    return unlinkat(folder, name.bytes, 0) == 0
+  }
+
+  /// Locks a file until its descriptor is closed. Returns the error number, 0 if none.
+  private static func lock(_ number: Int32) -> Int32 {
+    uninterrupted { flock(number, LOCK_EX | LOCK_NB) } == 0 ? 0 : errno
+  }
+
+  /// Makes a file with a name of its own, which is not removed after a kill.
+  private static func another(
+    _ folder: Int32, _ mode: mode_t?, _ failed: SystemError
+  ) throws(DenpaError) -> (FilePath, Int32)? {
+    for attempt in 0..<100 {
+      var now = timespec()
+      clock_gettime(CLOCK_MONOTONIC, &now)
+      let name = FilePath(".denpa-\(getpid())-\(now.tv_sec)\(now.tv_nsec)-\(attempt).tmp")
+      let number = try take(folder, name, mode, failed)
+      if number >= 0 { return (name, number) }
+    }
+    return nil
+  }
+
+  /// Writes what `body` passes to its sink, and syncs it.
+  func fill(_ body: (ByteSink) throws(DenpaError) -> Void) throws(DenpaError) {
     let buffer = try Buffer(byteCount: 256 << 10, zeroed: false, "a file's buffer")
     let free = UnsafeMutableRawBufferPointer(start: buffer.base, count: buffer.byteCount)
     var filled = 0
@@ -60,8 +132,10 @@ struct TemporaryFile: ~Copyable {
     if let failure { throw failure }
     try TemporaryFile.write(UnsafeRawBufferPointer(rebasing: free[..<filled]), number, failed)
     guard uninterrupted({ fsync(number) }) == 0 else { throw failed("sync", errno) }
-    // Network file systems report a failed write here.
-    let code = file.closed()
+    // Network file systems report a failed write when a descriptor is closed. The other one keeps the lock.
+    let second = fcntl(number, F_DUPFD_CLOEXEC, 0)
+    guard second >= 0 else { throw failed("close", errno) }
+    let code = FileDescriptor(second).closed()
     guard code == 0 else { throw failed("close", code) }
   }
 

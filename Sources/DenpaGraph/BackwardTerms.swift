@@ -24,8 +24,8 @@ extension Observation {
     return writers.count == 1 && writers[0].writes.contains { $0?.tensor == tensor } ? writers[0] : nil
   }
 
-  /// What comes back to the units of a dense layer, dE/du, as the gradient of one of its parameters reads it; nil
-  /// if the node is none, or the gradient was not computed.
+  /// What comes back to the units of a dense layer, dE/du, as the gradient of one of its parameters reads it;
+  /// nil if the node is none, or the gradient was not computed.
   public func delta(_ node: Int, parameter: Int) -> TensorID? {
     guard plan.graph.nodes[node].kind == "dense" else { return nil }
     for op in plan.ops[plan.forwardCount...] where op.node == node {
@@ -81,7 +81,8 @@ extension Observation {
   /// Everything that adds to a gradient, in the order of computation.
   public func sources(_ gradient: TensorID) -> [Source] {
     writers(gradient).map { op in
-      guard op.operation is ProductOperation, op.writes.first??.tensor == gradient, plan.graph.nodes[op.node].kind == "dense",
+      guard op.operation is ProductOperation, op.writes.first??.tensor == gradient,
+        plan.graph.nodes[op.node].kind == "dense",
         case .parameter(let weights) = plan.tensors[op.reads[1]].role
       else { return .other(node: op.node) }
       return .units(node: op.node, delta: original(op.reads[0]), weights: weights)

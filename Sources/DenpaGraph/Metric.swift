@@ -8,6 +8,21 @@ public protocol Metric: Sendable {
   mutating func add(_ batch: MetricBatch) throws(DenpaError)
   /// NaN if no batch has said anything about it.
   var value: Double { get }
+  /// What it has gathered since `reset`, so that an epoch can go on elsewhere. Numbers that cannot be right, or
+  /// more or fewer than expected, are read as zeros.
+  var gathered: [Double] { get set }
+}
+
+extension [Double] {
+  /// The number at an index as a count: 0 if there is none, or if it is no whole number from 0 to 2^53.
+  public func count(at index: Int) -> Int {
+    guard indices.contains(index), let whole = Int(exactly: self[index]), whole >= 0, whole <= 1 << 53 else {
+      return 0
+    }
+    return whole
+  }
+
+  public func number(at index: Int) -> Double { indices.contains(index) ? self[index] : 0 }
 }
 
 /// What decisions predictions stand for, which the loss says.

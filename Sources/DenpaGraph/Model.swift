@@ -190,6 +190,21 @@ public final class Model: @unchecked Sendable {
     }
   }
 
+  /// Copies values into several parameters at once: sessions see all of them or none.
+  public func set(_ values: [(index: Int, value: TensorView)]) throws(DenpaError) {
+    var copies: [(index: Int, type: DType, data: UnsafeMutableRawPointer, count: Int)] = []
+    for (index, value) in values {
+      guard let (data, count) = try checked(index, value) else { continue }
+      copies.append((index, value.type.dtype, data, count))
+    }
+    try checkMemory("values of parameters")
+    try store.change { memory in
+      for copy in copies {
+        convert(copy.data, copy.type, to: memory + layout.offsets[copy.index], dtype, count: copy.count)
+      }
+    }
+  }
+
   /// Does the same in place, for a model that is not yet visible to others.
   public func fill(_ index: Int, _ value: TensorView) throws(DenpaError) {
     guard let (data, count) = try checked(index, value) else { return }

@@ -21,8 +21,8 @@ public final class Observation: @unchecked Sendable {
   private let parameters: Buffer
   private let gradients: Buffer
 
-  /// Runs a batch with `parameters`, which are the observation's own from then on. `request` has everything but
-  /// the sizes.
+  /// Runs a batch with `parameters`, which are the observation's own from then on. `request` has everything
+  /// but the sizes.
   public init(
     _ model: Model, _ given: PlanRequest, parameters: Buffer, inputs: TensorList, targets: TensorList,
     step: Int64 = 0, draw: UInt64 = 0
@@ -90,8 +90,10 @@ public final class Observation: @unchecked Sendable {
 }
 
 extension Model {
-  /// Runs a batch with the published parameters, and keeps every value. Without losses there are no gradients.
-  public func observe(_ inputs: TensorList, training: Bool, threads: Int32) throws(DenpaError) -> Observation {
+  /// Runs a batch with the published parameters, and keeps every value. Without losses there are no
+  /// gradients.
+  public func observe(_ inputs: TensorList, training: Bool, threads: Int32) throws(DenpaError) -> Observation
+  {
     try Observation(
       self, PlanRequest(training ? .observe : .infer, maximumRows: 0, threads: threads),
       parameters: try snapshot(), inputs: inputs,

@@ -72,7 +72,8 @@ struct Passes {
 
   /// softmax and the cross-entropy of its probabilities become one op over the logits, forward and backward:
   /// one sweep over the row instead of three, and no division by a tiny probability. Not with an epsilon,
-  /// which belongs inside the log. A gradient of the probabilities that is wanted for itself is still computed.
+  /// which belongs inside the log. A gradient of the probabilities that is wanted for itself is still
+  /// computed.
   mutating func fuseSoftmaxCrossEntropy() {
     let readers = readers(), writers = writers()
     var dead = Set<Int>()

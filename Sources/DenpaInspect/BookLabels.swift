@@ -1,6 +1,7 @@
 import DenpaGraph
 
-/// The names of textbooks: x, W1, b1, u1, z1, W2, …, y. Layer k is the k-th node that has parameters of its own.
+/// The names of textbooks: x, W1, b1, u1, z1, W2, …, y. Layer k is the k-th node that has parameters of its
+/// own.
 struct BookLabels {
   /// The k of each node.
   private var layers: [Int?]
@@ -29,7 +30,9 @@ struct BookLabels {
         guard node.activation == nil else { continue }
         values[output] = ["u\(count)", "z\(count)"]
         open[output] = count
-      } else if node.inputs.count == 1, node.isActivation, let layer = open.removeValue(forKey: node.inputs[0]) {
+      } else if node.inputs.count == 1, node.isActivation,
+        let layer = open.removeValue(forKey: node.inputs[0])
+      {
         values[node.inputs[0]] = ["u\(layer)"]
         values[output] = ["z\(layer)"]
       }

@@ -3,8 +3,8 @@ import DenpaGraph
 
 /// The gradient of one weight taken apart, for one row: what comes back, the derivative, and what comes in.
 ///
-/// dE/dw_ij = [Σ_k dE/dz_k · f'(u_k) · w_jk] · f'(u_j) · x_i, the sum over the units k behind unit j. (Rumelhart,
-/// Hinton & Williams, "Learning representations by back-propagating errors", 1986.)
+/// dE/dw_ij = [Σ_k dE/dz_k · f'(u_k) · w_jk] · f'(u_j) · x_i, the sum over the units k behind unit j.
+/// (Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", 1986.)
 public final class Factors {
   public struct Term {
     public var node: Int
@@ -80,7 +80,8 @@ extension Trace {
     let inputs = x.type.shape.last ?? 1
     let rows = inputs > 0 ? x.type.shape.count / inputs : 0
     guard (0..<rows).contains(row) else {
-      throw DenpaError(.badArgument, "the layer of \"\(label)\" sees \(rows) rows, counted from 0; got \(row)")
+      throw DenpaError(
+        .badArgument, "the layer of \"\(label)\" sees \(rows) rows, counted from 0; got \(row)")
     }
     let own = split(delta, row * units + unit)
     let terms = terms(own.source, row * units + unit, own.error)
@@ -95,13 +96,15 @@ extension Trace {
   /// shares the parameters of another one is "second.W".
   private func chosenParameter(_ label: String) throws(DenpaError) -> (node: Int, number: Int) {
     for (index, node) in model.graph.nodes.enumerated() where node.shares != nil {
-      for (offset, parameter) in node.parameters.enumerated() where "\(node.name).\(parameter.name)" == label {
+      for (offset, parameter) in node.parameters.enumerated() where "\(node.name).\(parameter.name)" == label
+      {
         return (index, model.parameterNumbers[index][offset])
       }
     }
     let item = items[try self.index(of: label)]
     guard item.kind == .parameter else {
-      throw DenpaError(.notSupported, "\"\(label)\" is no parameter: the factors are those of a weight or a bias")
+      throw DenpaError(
+        .notSupported, "\"\(label)\" is no parameter: the factors are those of a weight or a bias")
     }
     return (item.node, item.number)
   }

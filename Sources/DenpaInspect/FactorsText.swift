@@ -21,7 +21,8 @@ extension Trace {
     }
     lines.begin("  what comes back, their sum")
     lines.end(factors.error)
-    lines.begin(factors.slope == nil ? "· the derivative (there is no activation)" : "· the derivative at the unit")
+    lines.begin(
+      factors.slope == nil ? "· the derivative (there is no activation)" : "· the derivative at the unit")
     lines.end(factors.slope ?? 1)
     lines.begin("· what comes in")
     if let input = factors.inputIndex {

@@ -19,8 +19,11 @@ public struct GradientCheckOptions: Sendable {
 /// One tensor's result.
 public struct GradientCheckResult: Sendable {
   public var tensor: String
-  /// max |a − n| / max(|a|max, |n|max, 1e-3); a: the gradient of backpropagation, n: the numerical one.
+  /// max |a − n| / max(|a|max, |n|max, 1e-3); a: the gradient of backpropagation, n: the numerical one. Where
+  /// the tensor's gradient is below 1e-3 and rounding allows, 1e-3 is left out.
   public var worst = 0.0
+  /// The elements at which a kink of the loss was inside the stencil, so that a smaller step decided.
+  public var kinks = 0
   public var checked = 0
   /// The row-major index of the element with the largest difference, and its two values.
   public var index = 0
@@ -49,23 +52,38 @@ public enum GradientCheck {
     }
     let subject = try Subject(trainer, dtype, inputs, targets, inputGradients: options.inputs)
     var failure: GradientCheckResult?
+    /// The last wrong tensor and the first right one behind it, in the order of the graph.
+    var last: (node: Int, name: String)?
+    var behind: (node: Int, name: String)?
     for tensor in subject.tensors {
       let result = try subject.check(tensor, step: step, tolerance: tolerance, limit: options.maximumElements)
-      if !result.passed, result.worst > failure?.worst ?? -1 || failure == nil { failure = result }
+      if !result.passed {
+        if result.worst > failure?.worst ?? -1 || failure == nil { failure = result }
+        if tensor.node >= last?.node ?? -1 { (last, behind) = ((tensor.node, tensor.name), nil) }
+      } else if let wrong = last, tensor.node > wrong.node, behind == nil, result.checked > 0 {
+        behind = (tensor.node, tensor.name)
+      }
       try report(result)
     }
-    if let failure {
-      throw DenpaError(
-        .proofFailed,
-        "the gradient of \"\(failure.tensor)\" is wrong: element \(failure.index) is \(failure.analytic) by backpropagation and \(failure.numeric) by numerical differentiation (worst \(failure.worst), tolerance \(tolerance))"
-      )
+    guard let failure else { return }
+    var place: Message = ""
+    if let last, let behind {
+      let nodes = trainer.model.graph.nodes
+      place =
+        "; the gradients from \"\(behind.name)\" on are right, so look at \(nodes[last.node].kind) \"\(nodes[last.node].name)\" and at what is between it and \"\(nodes[behind.node].name)\""
     }
+    throw DenpaError(
+      .proofFailed,
+      "the gradient of \"\(failure.tensor)\" is wrong: element \(failure.index) is \(failure.analytic) by backpropagation and \(failure.numeric) by numerical differentiation (worst \(failure.worst), tolerance \(tolerance))\(place)"
+    )
   }
 }
 
 /// What is differentiated: an array of numbers in the trainer's copy, and its gradient.
 struct Differentiated {
   var name: String
+  /// The node that it belongs to.
+  var node: Int
   var values: UnsafeMutableRawPointer
   var gradient: UnsafeRawPointer
   var count: Int
@@ -124,16 +142,17 @@ private final class Subject {
       guard let valueData = values.data, let gradientData = gradient.data else { continue }
       tensors.append(
         Differentiated(
-          name: parameter.name, values: valueData, gradient: UnsafeRawPointer(gradientData),
+          name: parameter.name, node: parameter.node, values: valueData,
+          gradient: UnsafeRawPointer(gradientData),
           count: values.type.shape.count))
     }
     for (index, gradient) in gradientViews.enumerated() {
       guard let values = inputViews[index].data, let data = gradient.data else { continue }
-      let node = model.graph.nodes[model.graph.values[model.graph.inputs[index]].node]
+      let node = model.graph.values[model.graph.inputs[index]].node
       tensors.append(
         Differentiated(
-          name: node.name, values: values, gradient: UnsafeRawPointer(data), count: gradient.type.shape.count)
-      )
+          name: model.graph.nodes[node].name, node: node, values: values, gradient: UnsafeRawPointer(data),
+          count: gradient.type.shape.count))
     }
   }
 
@@ -193,7 +212,7 @@ private final class Subject {
     var result = GradientCheckResult(tensor: tensor.name)
     let count = min(limit ?? tensor.count, tensor.count)
     guard count > 0 else { return result }
-    var largest = 1e-3
+    var largest = 0.0
     var differences: [(index: Int, analytic: Double, numeric: Double)] = []
     for position in 0..<count {
       let index =
@@ -206,14 +225,18 @@ private final class Subject {
     // A kink inside the stencil spoils the numerical value, not the gradient, so a smaller step, whose
     // stencil most likely excludes the kink, decides. A wrong gradient stays wrong at every step.
     for position in differences.indices where dtype == .float64 {
+      let first = differences[position].numeric
       for shrink in [16.0, 256.0, 4096.0] {
         let item = differences[position]
-        guard !(abs(item.analytic - item.numeric) <= tolerance * largest) else { break }
+        guard !(abs(item.analytic - item.numeric) <= tolerance * max(largest, Subject.floor)) else { break }
         let finer = try numeric(tensor, item.index, step / shrink)
         if abs(item.analytic - finer) < abs(item.analytic - item.numeric) {
           differences[position].numeric = finer
         }
       }
+      let item = differences[position]
+      let isRight = abs(item.analytic - item.numeric) <= tolerance * max(largest, Subject.floor)
+      if isRight, item.numeric != first { result.kinks += 1 }
     }
     for item in differences { largest = max(largest, abs(item.numeric).isFinite ? abs(item.numeric) : 0) }
     result.checked = count
@@ -228,8 +251,31 @@ private final class Subject {
         result.numeric = item.numeric
       }
     }
-    result.worst = worst / largest
+    result.worst = worst / max(largest, Subject.floor)
+    if largest < Subject.floor, worst > tolerance * largest, worst.isFinite, dtype == .float64 {
+      if try isCertain(tensor, differences, worst, step) { result.worst = worst / largest }
+    }
     result.passed = result.worst <= tolerance
     return result
+  }
+
+  /// Below this size, a gradient is compared by its own size only where rounding allows.
+  private static let floor = 1e-3
+
+  /// Returns whether a difference is much larger than what numerical differentiation may be wrong by, which is
+  /// seen from how much it changes with the step.
+  private func isCertain(
+    _ tensor: Differentiated, _ differences: [(index: Int, analytic: Double, numeric: Double)],
+    _ worst: Double, _ step: Double
+  ) throws(DenpaError) -> Bool {
+    var doubt = 4 * Double.ulpOfOne * abs(try loss()) / step
+    let every = max(differences.count / 16, 1)
+    for item in differences
+    where item.index % every == 0 || abs(item.analytic - item.numeric) == worst {
+      let coarse = try numeric(tensor, item.index, 2 * step)
+      let fine = try numeric(tensor, item.index, step), finer = try numeric(tensor, item.index, step / 2)
+      doubt = max(doubt, abs(coarse - fine), abs(fine - finer))
+    }
+    return worst > 16 * doubt
   }
 }

@@ -8,15 +8,20 @@ struct GraphDrawing {
     var style: StaticString = "dp-box"
     /// The end of a value that nothing reads: only an arrow.
     let isEnd: Bool
+    /// The values that leave it.
+    let ports: Int
 
-    init(isEnd: Bool = false) { self.isEnd = isEnd }
+    init(isEnd: Bool = false, ports: Int = 1) {
+      self.isEnd = isEnd
+      self.ports = ports
+    }
 
     func add(_ text: Text) { lines.append(text) }
 
     func add(_ label: String, _ shape: Shape?) {
       var line = Text(label)
       if let shape {
-        line += " "
+        if !label.isEmpty { line += " " }
         line.add(shape)
       }
       lines.append(line)
@@ -25,13 +30,17 @@ struct GraphDrawing {
   final class Arrow {
     let from: Int
     let to: Int
+    /// How far above or below the middle of its box it begins, where a layer has several outputs.
+    let offset: Int
     /// Only one arrow of each value has its label.
     var above = Text()
     var below = Text()
 
-    init(_ from: Int, _ to: Int) {
-      self.from = from
+    init(_ graph: Graph, _ id: ValueID, _ to: Int) {
+      from = graph.values[id].node
       self.to = to
+      let outputs = graph.nodes[from].outputs
+      offset = GraphDrawing.portHeight * (2 * (outputs.firstIndex(of: id) ?? 0) + 1 - outputs.count) / 2
     }
   }
 
@@ -39,6 +48,8 @@ struct GraphDrawing {
   private(set) var arrows: [Arrow] = []
   private let title: Text
 
+  /// The room for the two lines of a value's label.
+  static let portHeight = 36
   /// More boxes than anybody can look at.
   private static let most = 2000
   /// Elements up to which a tensor's values are written at its arrow.
@@ -48,7 +59,8 @@ struct GraphDrawing {
     let graph = drawn.graph
     guard graph.nodes.count <= GraphDrawing.most else {
       throw DenpaError(
-        .limitExceeded, "a drawing has at most \(GraphDrawing.most) nodes; the graph has \(graph.nodes.count)")
+        .limitExceeded, "a drawing has at most \(GraphDrawing.most) nodes; the graph has \(graph.nodes.count)"
+      )
     }
     var title = Text("computational graph: ")
     for (index, id) in drawn.model.outputs.enumerated() {
@@ -60,14 +72,14 @@ struct GraphDrawing {
     var isRead = Array(repeating: false, count: graph.values.count)
     for index in graph.nodes.indices {
       for id in graph.nodes[index].inputs {
-        let arrow = Arrow(graph.values[id].node, index)
+        let arrow = Arrow(graph, id, index)
         if !isRead[id] { GraphDrawing.label(drawn, id, arrow) }
         isRead[id] = true
         arrows.append(arrow)
       }
     }
     for id in graph.values.indices where !isRead[id] {
-      let arrow = Arrow(graph.values[id].node, boxes.count)
+      let arrow = Arrow(graph, id, boxes.count)
       GraphDrawing.label(drawn, id, arrow)
       boxes.append(Box(isEnd: true))
       arrows.append(arrow)
@@ -76,7 +88,7 @@ struct GraphDrawing {
   }
 
   private static func box(_ drawn: Drawn, _ index: Int) -> Box {
-    let box = Box(), graph = drawn.graph
+    let graph = drawn.graph, box = Box(ports: graph.nodes[index].outputs.count)
     let isInput = graph.nodes[index].layer == nil
     if isInput, let value = graph.nodes[index].outputs.first {
       box.style = "dp-data"
@@ -176,9 +188,9 @@ struct GraphDrawing {
     for (index, arrow) in arrows.enumerated() {
       let route = layout.routes[index]
       svg.curve(route, "dp-edge")
-      let end = route[1], x = (route[0].x + end.x) / 2, y = (route[0].y + end.y) / 2
-      svg.text(x, y - 6, arrow.above, "dp-value dp-halo")
-      svg.text(x, y + 15, arrow.below, "dp-gradient dp-halo")
+      // The first part of the arrow is straight.
+      svg.text(route[0].x + 8, route[0].y - 5, arrow.above, "dp-value dp-halo", .start)
+      svg.text(route[0].x + 8, route[0].y + 14, arrow.below, "dp-gradient dp-halo", .start)
     }
     for (index, box) in boxes.enumerated() where !box.isEnd {
       let place = layout.places[index]

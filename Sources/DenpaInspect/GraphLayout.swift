@@ -1,8 +1,8 @@
-/// Where the boxes and arrows of a graph are drawn: layer by layer from left to right, each box as far to the left
-/// as what it reads allows, and arrows that pass layers between boxes on their way.
+/// Where the boxes and arrows of a graph are drawn: layer by layer from left to right, each box as far to the
+/// left as what it reads allows, and arrows that pass layers between boxes on their way.
 ///
-/// The method of Sugiyama, Tagawa & Toda, "Methods for Visual Understanding of Hierarchical System Structures",
-/// 1981: layers, places within layers by barycenters, coordinates.
+/// The method of Sugiyama, Tagawa & Toda, "Methods for Visual Understanding of Hierarchical System
+/// Structures", 1981: layers, places within layers by barycenters, coordinates.
 struct GraphLayout {
   /// The left end and the middle of the height of each box.
   private(set) var places: [(x: Int, y: Int)] = []
@@ -14,9 +14,17 @@ struct GraphLayout {
   private static let margin = 24
 
   static func width(_ box: GraphDrawing.Box) -> Int {
-    box.isEnd ? 0 : max(48, (box.lines.map(\.pixels).max() ?? 0) + 20)
+    guard !box.isEnd else { return 0 }
+    var width = 36
+    // The first line is bold.
+    for (index, line) in box.lines.enumerated() {
+      width = max(width, index == 0 ? line.pixels * 9 / 8 : line.pixels)
+    }
+    return width + 20
   }
-  static func height(_ box: GraphDrawing.Box) -> Int { box.isEnd ? 20 : 14 + 16 * box.lines.count }
+  static func height(_ box: GraphDrawing.Box) -> Int {
+    box.isEnd ? 20 : max(14 + 16 * box.lines.count, GraphDrawing.portHeight * (box.ports - 1) + 24)
+  }
 
   /// A box, or the place where an arrow passes a layer.
   private final class Item {
@@ -69,6 +77,8 @@ struct GraphLayout {
     GraphLayout.order(&layers, items)
     GraphLayout.chooseHeights(layers, items)
 
+    // How far arrows from each box are straight: as far as their labels reach.
+    var straight = Array(repeating: 0, count: boxes.count)
     // Between two layers there is room for the labels of the arrows that leave the first one's boxes.
     var gaps = Array(repeating: 40, count: layers.count), widths = Array(repeating: 0, count: layers.count)
     for index in boxes.indices {
@@ -76,7 +86,9 @@ struct GraphLayout {
     }
     for arrow in arrows {
       let layer = items[arrow.from].layer
-      gaps[layer] = max(gaps[layer], max(arrow.above.pixels, arrow.below.pixels) + 36)
+      let length = max(arrow.above.width, arrow.below.width) * 7 + 12
+      straight[arrow.from] = max(straight[arrow.from], length)
+      gaps[layer] = max(gaps[layer], length + 52)
     }
     var lefts: [Int] = [], x = GraphLayout.margin
     for layer in layers.indices {
@@ -97,7 +109,10 @@ struct GraphLayout {
       places.append((lefts[layer] + (widths[layer] - GraphLayout.width(boxes[index])) / 2, y(index)))
     }
     for (arrow, chain) in zip(arrows, chains) {
-      var route = [(x: places[arrow.from].x + GraphLayout.width(boxes[arrow.from]), y: y(arrow.from))]
+      let right = places[arrow.from].x + GraphLayout.width(boxes[arrow.from])
+      let from = lefts[items[arrow.from].layer] + widths[items[arrow.from].layer]
+      let beginning = y(arrow.from) + arrow.offset
+      var route = [(x: right, y: beginning), (x: max(right + straight[arrow.from], from), y: beginning)]
       for item in chain.dropFirst().dropLast() {
         let passed = items[item].layer
         route.append((lefts[passed], y(item)))

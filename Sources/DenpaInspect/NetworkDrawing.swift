@@ -79,17 +79,20 @@ final class NetworkDrawing {
       columns[index].shown = Array(0..<count)
       return
     }
-    var shown = Array(0..<NetworkDrawing.top) + Array(count - NetworkDrawing.bottom..<count)
-    if let factors {
-      if columns[index].node == factors.node { shown.append(factors.unit) }
-      if index + 1 < columns.count, columns[index + 1].node == factors.node, let input = factors.inputIndex {
-        shown.append(input)
-      }
+    // At most one unit of a column is in the factors.
+    var chosen: Int?
+    if let factors, columns[index].node == factors.node {
+      chosen = factors.unit
+    } else if let factors, index + 1 < columns.count, columns[index + 1].node == factors.node {
+      chosen = factors.inputIndex
     }
-    shown.sort()
-    var unique: [Int] = []
-    for unit in shown where unique.last != unit { unique.append(unit) }
-    columns[index].shown = unique
+    var shown: [Int] = []
+    for unit in 0..<NetworkDrawing.top { shown.append(unit) }
+    if let chosen, chosen >= NetworkDrawing.top, chosen < count - NetworkDrawing.bottom {
+      shown.append(chosen)
+    }
+    for unit in count - NetworkDrawing.bottom..<count { shown.append(unit) }
+    columns[index].shown = shown
   }
 
   /// Follows the chain from the output to the input.
@@ -170,7 +173,8 @@ final class NetworkDrawing {
 
   func dot() -> Text {
     var text = Text()
-    text += "digraph {\n  rankdir=LR;\n  splines=line;\n  node [shape=circle, fontname=\"sans-serif\"];\n  label="
+    text +=
+      "digraph {\n  rankdir=LR;\n  splines=line;\n  node [shape=circle, fontname=\"sans-serif\"];\n  label="
     text.add(quoted: title)
     text += ";\n"
     for (index, column) in columns.enumerated() {

@@ -4,28 +4,29 @@ import DenpaGraph
 /// A network in SVG: columns of circles, and lines whose width is the size of a weight.
 extension NetworkDrawing {
   private static let radius = 19
-  private static let step = 62
+  /// From unit to unit, more where numbers are written.
+  private var step: Int { drawn.trace != nil || numbered() ? 88 : 62 }
   private static let top = 92
   /// Connections between two columns up to which each has its number.
   private static let mostNumbers = 12
 
   private func height(of column: Column) -> Int {
     let gaps = zip(column.shown, column.shown.dropFirst()).count { $1 > $0 + 1 }
-    return (column.shown.count + gaps) * NetworkDrawing.step
+    return (column.shown.count + gaps) * step
   }
 
   /// The height of each drawn unit, and of the ellipses where units are left out.
   private func places(_ column: Column, _ middle: Int) -> (units: [Int], ellipses: [Int]) {
-    var y = middle - height(of: column) / 2 + NetworkDrawing.step / 2
+    var y = middle - height(of: column) / 2 + step / 2
     var units: [Int] = [], ellipses: [Int] = []
     var last: Int?
     for unit in column.shown {
       if let last, unit > last + 1 {
         ellipses.append(y)
-        y += NetworkDrawing.step
+        y += step
       }
       units.append(y)
-      y += NetworkDrawing.step
+      y += step
       last = unit
     }
     return (units, ellipses)
@@ -83,7 +84,7 @@ extension NetworkDrawing {
           svg.text(x, y + NetworkDrawing.radius + 14, text, "dp-gradient dp-halo")
         }
       }
-      if index > 0, column.count <= NetworkDrawing.mostNumbers, let bias = column.bias {
+      if index > 0, hasNumbers(index), let bias = column.bias {
         var text = Text("b ")
         text.add(try parameter(bias).number(unit), digits: 3)
         svg.text(x, y - NetworkDrawing.radius - 4, text, "dp-small dp-halo")
@@ -103,10 +104,14 @@ extension NetworkDrawing {
     return index + 1 < columns.count && columns[index + 1].node == factors.node && unit == factors.inputIndex
   }
 
+  /// Whether the connections that come to a column have numbers.
+  private func hasNumbers(_ index: Int) -> Bool {
+    columns[index].shown.count * columns[index - 1].shown.count <= NetworkDrawing.mostNumbers
+  }
+
   private func numbered() -> Bool {
-    columns.indices.dropFirst().contains {
-      columns[$0].shown.count * columns[$0 - 1].shown.count <= NetworkDrawing.mostNumbers
-    }
+    for index in 1..<columns.count where hasNumbers(index) { return true }
+    return false
   }
 
   private func connect(
@@ -121,7 +126,6 @@ extension NetworkDrawing {
     for i in before.shown {
       for j in column.shown where weight(i, j).isFinite { largest = max(largest, abs(weight(i, j))) }
     }
-    let hasNumbers = before.shown.count * column.shown.count <= NetworkDrawing.mostNumbers
     let start = x1 + NetworkDrawing.radius, end = x2 - NetworkDrawing.radius
     var chosen: (Int, Int)?
     for (i, y1) in zip(before.shown, from) {
@@ -138,11 +142,11 @@ extension NetworkDrawing {
       }
     }
     if let chosen { svg.line(start, chosen.0, end, chosen.1, "dp-chosen", width: 4.5) }
-    guard hasNumbers else { return }
-    for (place, (i, y1)) in zip(before.shown, from).enumerated() {
-      for (j, y2) in zip(column.shown, to) {
-        // Each row of lines has its numbers at a place of its own, where lines are not yet together.
-        let part = 0.2 + 0.6 * (Double(place) + 0.5) / Double(before.shown.count)
+    guard hasNumbers(index) else { return }
+    for (i, y1) in zip(before.shown, from) {
+      for (place, y2) in to.enumerated() {
+        // Every other one farther from where the lines begin, so that two are never side by side.
+        let j = column.shown[place], part = place % 2 == 0 ? 0.22 : 0.38
         let x = start + Int(part * Double(end - start)), y = y1 + Int(part * Double(y2 - y1))
         var text = Text()
         text.add(weight(i, j), digits: 3)

@@ -1,7 +1,7 @@
 import DenpaCore
 
-/// An SVG document that grows: elements with whole coordinates, whose looks are classes of one style sheet for
-/// light and dark.
+/// An SVG document that grows: elements with whole coordinates, whose looks are classes of one style sheet
+/// for light and dark.
 ///
 /// Classes begin with "dp-", because in a page the style sheets of all its drawings are one.
 struct SVG {
@@ -9,7 +9,8 @@ struct SVG {
 
   enum Anchor { case start, middle, end }
 
-  mutating func line(_ x1: Int, _ y1: Int, _ x2: Int, _ y2: Int, _ style: StaticString, width: Double? = nil) {
+  mutating func line(_ x1: Int, _ y1: Int, _ x2: Int, _ y2: Int, _ style: StaticString, width: Double? = nil)
+  {
     body += "<line x1=\""
     body.add(x1)
     body += "\" y1=\""
@@ -119,8 +120,10 @@ struct SVG {
     <style>
     .dp-page{fill:#fff}.dp-text{font:13px system-ui,sans-serif;fill:#1b1f24}.dp-strong{font-weight:600}
     .dp-small{font:11px system-ui,sans-serif;fill:#57606a}
-    .dp-value{font:11px ui-monospace,monospace;fill:#0b5cad}.dp-gradient{font:11px ui-monospace,monospace;fill:#b4330a}
-    .dp-box{fill:#f3f6fa;stroke:#57606a}.dp-data{fill:#e6f0fb;stroke:#0b5cad}.dp-loss{fill:#fdeee6;stroke:#b4330a}
+    .dp-value{font:11px ui-monospace,monospace;fill:#0b5cad}
+    .dp-gradient{font:11px ui-monospace,monospace;fill:#b4330a}
+    .dp-box{fill:#f3f6fa;stroke:#57606a}.dp-data{fill:#e6f0fb;stroke:#0b5cad}
+    .dp-loss{fill:#fdeee6;stroke:#b4330a}
     .dp-edge{fill:none;stroke:#57606a;stroke-width:1.3}.dp-head{fill:#57606a}
     .dp-positive{stroke:#2f7fd1}.dp-negative{stroke:#d9642b}
     .dp-chosen{stroke:#b3005e}.dp-ring{fill:none;stroke:#b3005e;stroke-width:3}
@@ -128,20 +131,23 @@ struct SVG {
     .dp-fixed{white-space:pre}
     .dp-halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
     @media (prefers-color-scheme:dark){
-    .dp-page{fill:#14171c}.dp-text{fill:#e8edf3}.dp-small{fill:#9aa6b2}.dp-value{fill:#79b8ff}.dp-gradient{fill:#ff9a6b}
-    .dp-box{fill:#20262e;stroke:#9aa6b2}.dp-data{fill:#12293f;stroke:#79b8ff}.dp-loss{fill:#3a2218;stroke:#ff9a6b}
+    .dp-page{fill:#14171c}.dp-text{fill:#e8edf3}.dp-small{fill:#9aa6b2}.dp-value{fill:#79b8ff}
+    .dp-gradient{fill:#ff9a6b}
+    .dp-box{fill:#20262e;stroke:#9aa6b2}.dp-data{fill:#12293f;stroke:#79b8ff}
+    .dp-loss{fill:#3a2218;stroke:#ff9a6b}
     .dp-edge{stroke:#9aa6b2}.dp-head{fill:#9aa6b2}.dp-positive{stroke:#4f9ce6}.dp-negative{stroke:#e67f4b}
     .dp-chosen,.dp-ring,.dp-back{stroke:#ff6fb5}.dp-halo{stroke:#14171c}}
     </style>
-    <defs><marker id="dp-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0,0 L8,4 L0,8 z" class="dp-head"/></marker></defs>
+    <defs><marker id="dp-arrow" viewBox="0 0 8 8" refX="7" refY="4"
+     markerWidth="7" markerHeight="7" orient="auto"><path d="M0,0 L8,4 L0,8 z" class="dp-head"/></marker></defs>
     <rect width="100%" height="100%" class="dp-page"/>
 
     """
 }
 
 extension Text {
-  /// Appends text as XML's character data or as an attribute's value; characters that XML does not allow become
-  /// question marks.
+  /// Appends text as XML's character data or as an attribute's value; characters that XML does not allow
+  /// become question marks.
   mutating func add(escaped text: Text) {
     let bytes = text.bytes
     var index = 0
@@ -187,5 +193,5 @@ extension Text {
   }
 
   /// About how wide it is in a proportional font of 13 pixels.
-  var pixels: Int { width * 15 / 2 }
+  var pixels: Int { width * 8 }
 }

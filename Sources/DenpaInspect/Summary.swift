@@ -5,7 +5,9 @@ import DenpaGraph
 public struct Summary {
   public enum Format: Sendable { case text, html }
 
-  private static let titles: [StaticString] = ["layer", "kind", "output", "parameters", "count", "trained", "FLOP"]
+  private static let titles: [StaticString] = [
+    "layer", "kind", "output", "parameters", "count", "trained", "FLOP",
+  ]
   private var rows: [[Text]] = []
   private var totals: [Text] = []
 
@@ -38,23 +40,23 @@ public struct Summary {
       if port > 0 { shapes += ", " }
       shapes.add(graph.values[value].type.shape)
     }
-    if let owner = graph.nodes[index].shares {
+    let owner = graph.nodes[index].shares
+    var total = 0, isTrained = false
+    for (offset, number) in drawn.model.parameterNumbers[index].enumerated() {
+      isTrained = isTrained || parameters[number].isTrained
+      guard owner == nil else { continue }
+      if offset > 0 { listed += ", " }
+      listed.add(drawn.label(parameter: number, of: index, parameters[number].spec.name))
+      listed += " "
+      listed.add(parameters[number].type.shape)
+      total += parameters[number].type.shape.count
+    }
+    if let owner {
       listed += "those of "
       listed.add(graph.nodes[owner].name)
-      count += "0"
-    } else {
-      var total = 0, isTrained = false
-      for (offset, number) in drawn.model.parameterNumbers[index].enumerated() {
-        if offset > 0 { listed += ", " }
-        listed.add(drawn.label(parameter: number, of: index, parameters[number].spec.name))
-        listed += " "
-        listed.add(parameters[number].type.shape)
-        total += parameters[number].type.shape.count
-        isTrained = isTrained || parameters[number].isTrained
-      }
-      count.add(total)
-      if !listed.bytes.isEmpty { trained += isTrained ? "yes" : "no" }
     }
+    count.add(total)
+    if !listed.bytes.isEmpty { trained += isTrained ? "yes" : "no" }
     if let flop { cost.add(amount: flop, "") }
     return [Text(graph.nodes[index].name), drawn.kind(index), shapes, listed, count, trained, cost]
   }
@@ -114,14 +116,18 @@ public struct Summary {
   public func text(_ format: Format) -> Text { format == .text ? table() : html() }
 
   private func table() -> Text {
-    var lines = [Summary.titles.map { title in
-      var text = Text()
-      text += title
-      return text
-    }]
+    var lines = [
+      Summary.titles.map { title in
+        var text = Text()
+        text += title
+        return text
+      }
+    ]
     lines += rows
     var widths = Array(repeating: 0, count: Summary.titles.count)
-    for line in lines { for (column, cell) in line.enumerated() { widths[column] = max(widths[column], cell.width) } }
+    for line in lines {
+      for (column, cell) in line.enumerated() { widths[column] = max(widths[column], cell.width) }
+    }
     var text = Text()
     for (number, line) in lines.enumerated() {
       var row = Text()
@@ -158,7 +164,8 @@ public struct Summary {
     for row in rows {
       text += "<tr>"
       for (column, cell) in row.enumerated() {
-        text += column == 4 || column == 6 ? "<td style=\"text-align:right\">" : "<td style=\"text-align:left\">"
+        text +=
+          column == 4 || column == 6 ? "<td style=\"text-align:right\">" : "<td style=\"text-align:left\">"
         text.add(escaped: cell)
         text += "</td>"
       }

@@ -91,8 +91,9 @@ public struct Text {
     reverse(from: first)
     if exponent < -4 || exponent >= max(digits, 8) + 4 {
       if count > 1 { bytes.insert(UInt8(ascii: "."), at: first + 1) }
-      self += "e"
-      self.add(exponent)
+      self += exponent < 0 ? "e-" : "e+"
+      if abs(exponent) < 10 { self += "0" }
+      self.add(abs(exponent))
     } else if exponent < 0 {
       for _ in 0 ..< -exponent { bytes.insert(UInt8(ascii: "0"), at: first) }
       bytes.insert(UInt8(ascii: "."), at: first + 1)

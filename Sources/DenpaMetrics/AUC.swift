@@ -67,4 +67,22 @@ struct AUC: Metric {
     }
     return (ranks - Double(members) * Double(members + 1) / 2) / (Double(members) * Double(others))
   }
+
+  /// For each column the number of its decisions, their scores, and whether each is of a member.
+  var gathered: [Double] {
+    get { columns.flatMap { [Double($0.scores.count)] + $0.scores + $0.isMember.map { $0 ? 1 : 0 } } }
+    set {
+      columns = []
+      var first = 0
+      while first < newValue.count {
+        let count = newValue.count(at: first), scores = first + 1, members = scores + count
+        guard count <= (newValue.count - scores) / 2 else { return }
+        columns.append(
+          Column(
+            scores: Array(newValue[scores..<members]),
+            isMember: newValue[members..<members + count].map { $0 == 1 }))
+        first = members + count
+      }
+    }
+  }
 }

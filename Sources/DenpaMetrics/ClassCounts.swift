@@ -65,4 +65,15 @@ struct ClassCounts {
       return sum / Double(classes.count)
     }
   }
+
+  /// The three counts of each class, one class after the other.
+  var gathered: [Double] {
+    get { found.indices.flatMap { [Double(found[$0]), Double(wrong[$0]), Double(missed[$0])] } }
+    set {
+      let classes = 0..<newValue.count / 3
+      found = classes.map { newValue.count(at: 3 * $0) }
+      wrong = classes.map { newValue.count(at: 3 * $0 + 1) }
+      missed = classes.map { newValue.count(at: 3 * $0 + 2) }
+    }
+  }
 }

@@ -20,4 +20,9 @@ struct F1: Metric {
   var value: Double {
     counts.average(average) { found, wrong, missed in 2 * Double(found) / Double(2 * found + wrong + missed) }
   }
+
+  var gathered: [Double] {
+    get { counts.gathered }
+    set { counts.gathered = newValue }
+  }
 }

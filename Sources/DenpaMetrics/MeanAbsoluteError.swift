@@ -23,4 +23,9 @@ struct MeanAbsoluteError: Metric {
   }
 
   var value: Double { count > 0 ? sum / Double(count) : .nan }
+
+  var gathered: [Double] {
+    get { [sum, Double(count)] }
+    set { (sum, count) = (newValue.number(at: 0), newValue.count(at: 1)) }
+  }
 }

@@ -35,4 +35,9 @@ struct Perplexity: Metric {
   }
 
   var value: Double { count > 0 ? exp(sum / Double(count)) : .nan }
+
+  var gathered: [Double] {
+    get { [sum, Double(count)] }
+    set { (sum, count) = (newValue.number(at: 0), newValue.count(at: 1)) }
+  }
 }

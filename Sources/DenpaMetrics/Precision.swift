@@ -20,4 +20,9 @@ struct Precision: Metric {
   var value: Double {
     counts.average(average) { found, wrong, _ in Double(found) / Double(found + wrong) }
   }
+
+  var gathered: [Double] {
+    get { counts.gathered }
+    set { counts.gathered = newValue }
+  }
 }

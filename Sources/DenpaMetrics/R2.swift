@@ -42,4 +42,15 @@ struct R2: Metric {
     }
     return sum / Double(columns.count)
   }
+
+  var gathered: [Double] {
+    get { columns.flatMap { [$0.count, $0.mean, $0.spread, $0.error] } }
+    set {
+      columns = (0..<newValue.count / 4).map {
+        Column(
+          count: newValue[4 * $0], mean: newValue[4 * $0 + 1], spread: newValue[4 * $0 + 2],
+          error: newValue[4 * $0 + 3])
+      }
+    }
+  }
 }

@@ -20,4 +20,9 @@ struct Recall: Metric {
   var value: Double {
     counts.average(average) { found, _, missed in Double(found) / Double(found + missed) }
   }
+
+  var gathered: [Double] {
+    get { counts.gathered }
+    set { counts.gathered = newValue }
+  }
 }

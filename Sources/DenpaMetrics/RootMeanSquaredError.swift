@@ -24,4 +24,9 @@ struct RootMeanSquaredError: Metric {
   }
 
   var value: Double { count > 0 ? (sum / Double(count)).squareRoot() : .nan }
+
+  var gathered: [Double] {
+    get { [sum, Double(count)] }
+    set { (sum, count) = (newValue.number(at: 0), newValue.count(at: 1)) }
+  }
 }

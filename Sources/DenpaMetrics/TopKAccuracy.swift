@@ -34,4 +34,9 @@ struct TopKAccuracy: Metric {
   }
 
   var value: Double { all > 0 ? Double(right) / Double(all) : .nan }
+
+  var gathered: [Double] {
+    get { [Double(right), Double(all)] }
+    set { (right, all) = (newValue.count(at: 0), newValue.count(at: 1)) }
+  }
 }

@@ -11,17 +11,23 @@ public enum CText {
   public static func read(_ text: UnsafePointer<CChar>?, limit: Int, _ what: Message) throws(DenpaError)
     -> String
   {
+    guard let result = String(validating: try bytes(text, limit: limit, what), as: UTF8.self) else {
+      throw DenpaError(.badArgument, "\(what) is not UTF-8")
+    }
+    return result
+  }
+
+  /// The bytes of a text, without the terminating 0; at most `limit`, without looking further.
+  public static func bytes(_ text: UnsafePointer<CChar>?, limit: Int, _ what: Message) throws(DenpaError)
+    -> UnsafeRawBufferPointer
+  {
     guard let text else { throw DenpaError(.badArgument, "\(what) is NULL") }
     var length = 0
     while text[length] != 0 {
       length += 1
       guard length <= limit else { throw DenpaError(.limitExceeded, "\(what) has more than \(limit) bytes") }
     }
-    let bytes = UnsafeRawBufferPointer(start: text, count: length)
-    guard let result = String(validating: bytes, as: UTF8.self) else {
-      throw DenpaError(.badArgument, "\(what) is not UTF-8")
-    }
-    return result
+    return UnsafeRawBufferPointer(start: text, count: length)
   }
 
   /// Reads a name of letters, digits and '_' that does not begin with a digit: valid in every binding.

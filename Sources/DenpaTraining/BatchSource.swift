@@ -9,6 +9,9 @@ public protocol BatchSource: AnyObject {
   func start(epoch: Int64) throws(DenpaError)
   /// Binds the next batch to a plan of the trainer. Returns nil at the end of the epoch.
   func next(_ trainer: Trainer, training: Bool) throws(DenpaError) -> Batch?
+  /// Passes over the first batches of the epoch, which an interrupted fit has trained on. Returns their number
+  /// of rows.
+  func skip(_ batches: Int, _ trainer: Trainer) throws(DenpaError) -> Int
 }
 
 extension Trainer {
@@ -92,6 +95,11 @@ final class ArraySource: BatchSource {
   func start(epoch: Int64) {
     position = 0
     order.start(epoch: epoch)
+  }
+
+  func skip(_ batches: Int, _ trainer: Trainer) -> Int {
+    position = batches > order.count / batchSize ? order.count : batches * batchSize
+    return position
   }
 
   func next(_ trainer: Trainer, training: Bool) -> Batch? {

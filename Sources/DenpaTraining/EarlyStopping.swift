@@ -43,29 +43,38 @@ public struct EarlyStopping: Sendable {
   }
 }
 
-/// When the model is saved after an epoch of `fit`.
+/// When `fit` saves a checkpoint.
 public final class CheckpointRule {
   private let every: Int
   private let monitor: Monitor?
-  private let save: (Model) throws(DenpaError) -> Void
-  private var best: Double?
+  /// The number of batches between two savings within an epoch; nil: none.
+  let batches: Int?
+  private let save: (Trainer) throws(DenpaError) -> Void
+  /// The best value of `monitor` so far.
+  var best: Double?
 
   /// `ifBest`: it is saved only if this number was better than ever before.
   public init(
-    every: Int, ifBest monitor: Monitor?, _ save: @escaping (Model) throws(DenpaError) -> Void
+    every: Int, batches: Int?, ifBest monitor: Monitor?,
+    _ save: @escaping (Trainer) throws(DenpaError) -> Void
   ) {
     self.every = every
+    self.batches = batches
     self.monitor = monitor
     self.save = save
   }
 
-  func endEpoch(_ progress: Progress, _ model: Model) throws(DenpaError) {
+  func endBatch(_ progress: Progress, _ trainer: Trainer) throws(DenpaError) {
+    if let batches, progress.batch % batches == 0 { try save(trainer) }
+  }
+
+  func endEpoch(_ progress: Progress, _ trainer: Trainer) throws(DenpaError) {
     guard (progress.epoch + 1) % every == 0 else { return }
     if let monitor {
       guard let value = monitor.value(in: progress), monitor.isBetter(value, than: best) else { return }
       best = value
     }
-    try save(model)
+    try save(trainer)
   }
 }
 
@@ -73,9 +82,9 @@ public final class CheckpointRule {
 final class StoppingWatch {
   private let rule: EarlyStopping
   /// The weights of the best epoch, if they are to be restored.
-  private let kept: Buffer?
-  private var best: Double?
-  private var waited = 0
+  let kept: Buffer?
+  private(set) var best: Double?
+  private(set) var waited = 0
 
   init(_ rule: EarlyStopping, _ trainer: Trainer) throws(DenpaError) {
     self.rule = rule
@@ -93,6 +102,18 @@ final class StoppingWatch {
     }
     waited += 1
     return rule.patience == 0 || waited < rule.patience
+  }
+
+  /// Goes on from what another watch has remembered. Where that kept no weights, those of now are the best: it
+  /// has put them in place.
+  func resume(_ memory: FitMemory, _ trainer: Trainer) {
+    (best, waited) = (memory.best, memory.waited)
+    guard let kept, best != nil else { return }
+    if let weights = memory.bestWeights {
+      trainer.model.layout.copy(weights.base, to: kept.base)
+    } else {
+      trainer.copyWeights(to: kept)
+    }
   }
 
   /// Puts the weights of the best epoch in place, if they were kept.

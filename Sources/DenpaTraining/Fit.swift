@@ -24,6 +24,8 @@ public struct FitOptions {
   public var callbackEvery: Int?
   public var stopping: EarlyStopping?
   public var checkpoint: CheckpointRule?
+  /// Whether it goes on where the last fit was interrupted.
+  public var resumes = false
 
   public init() {}
 }
@@ -173,82 +175,124 @@ extension Trainer {
     guard fitOptions.epochs > 0 else {
       throw DenpaError(.badArgument, "epochs is 1 or more, got \(fitOptions.epochs)")
     }
-    var watch: StoppingWatch?
-    if let rule = fitOptions.stopping { watch = try StoppingWatch(rule, self) }
+    let memory = fitMemory
+    guard !fitOptions.resumes || memory != nil else {
+      throw DenpaError(
+        .badState, "resume: this trainer has no fit to go on with; load one with denpa_trainer_load")
+    }
+    let isReported = progress != nil || fitOptions.stopping != nil || fitOptions.checkpoint != nil
+    let state = try FitState(fitOptions, self, isReported: isReported)
+    if fitOptions.resumes, let memory { try state.resume(memory, self) }
+    try checkMemory("a fit")
+    (fitState, loadedFit) = (state, nil)
     var learned = false
     do {
-      let loss = try epochs(source, fitOptions, validation, watch, progress, &learned)
-      try watch?.restore(self)
-      return loss
+      try epochs(source, fitOptions, validation, state, progress, &learned)
+      try state.watch?.restore(self)
+      keepFitMemory(state)
+      return state.loss
     } catch {
       // What was learned before the error is kept. If nothing was learned, nothing changes.
       if learned {
         try publish()
-        try watch?.restore(self)
+        try state.watch?.restore(self)
       }
       throw error
     }
   }
 
+  /// Where the last fit was, if there is one.
+  var fitMemory: FitMemory? { fitState?.memory ?? loadedFit }
+
+  /// Keeps of a fit that is over what another one needs to go on from it. The best weights are in place.
+  private func keepFitMemory(_ state: FitState) {
+    loadedFit = state.memory
+    loadedFit?.bestWeights = nil
+    fitState = nil
+  }
+
   private func epochs(
-    _ source: some BatchSource, _ fitOptions: FitOptions, _ validation: ValidationData?,
-    _ watch: StoppingWatch?, _ callback: ProgressCallback?, _ learned: inout Bool
-  ) throws(DenpaError) -> Double {
-    let isReported = callback != nil || watch != nil || fitOptions.checkpoint != nil
-    var meter = try Meter(self, measures: isReported)
+    _ source: some BatchSource, _ fitOptions: FitOptions, _ validation: ValidationData?, _ state: FitState,
+    _ callback: ProgressCallback?, _ learned: inout Bool
+  ) throws(DenpaError) {
     var pacer = Pacer()
-    var progress = Progress()
-    progress.epochs = fitOptions.epochs
-    progress.batches = fitOptions.epochBatches ?? source.batchCount
+    state.progress.batches = fitOptions.epochBatches ?? source.batchCount
     let limit = fitOptions.epochBatches ?? Int.max
-    var loss = 0.0
-    for epoch in 0..<fitOptions.epochs {
+    let looks = callback != nil || fitOptions.checkpoint?.batches != nil
+    while state.completed < fitOptions.epochs, !state.hasEnded {
       try source.start(epoch: epochCount)
-      meter.reset()
-      progress.epoch = epoch
-      progress.batch = 0
-      progress.samples = 0
-      progress.endOfEpoch = false
-      progress.validation = nil
-      while progress.batch < limit, let batch = try source.next(self, training: true) {
+      if state.progress.batch > 0, !state.progress.endOfEpoch {
+        try skipWhatIsDone(source, state)
+      } else {
+        state.meter.reset()
+        (state.progress.batch, state.progress.samples) = (0, 0)
+      }
+      state.progress.epoch = state.completed
+      state.progress.endOfEpoch = false
+      state.progress.validation = nil
+      while state.progress.batch < limit, let batch = try source.next(self, training: true) {
         try withExecutor(of: batch) { executor throws(DenpaError) in
           let loss = try learn(executor, batch.rows)
-          try meter.add(loss, batch.rows, executor, self)
+          try state.meter.add(loss, batch.rows, executor, self)
         }
         learned = true
-        progress.batch += 1
-        progress.samples += batch.rows
-        guard let callback else { continue }
-        let isDue =
-          fitOptions.callbackEvery.map { progress.batch % $0 == 0 }
-          ?? pacer.isDue(callbackInterval: Trainer.callbackInterval)
-        if isDue {
-          progress.training = meter.measures
-          progress.learningRate = currentRate
-          guard try callback(progress) else { throw progress.stopped }
-        }
+        state.progress.batch += 1
+        state.progress.samples += batch.rows
+        if looks { try look(state, fitOptions, callback, &pacer) }
       }
-      try stepWithTheRest()
-      epochCount += 1
-      try publish()
-      loss = meter.loss
-      if isReported { progress.training = meter.measures }
-      progress.endOfEpoch = true
-      let isLast = epoch == fitOptions.epochs - 1
-      if let validation, isLast || (epoch + 1) % fitOptions.validationEvery == 0 {
-        do throws(DenpaError) {
-          progress.validation = try evaluate(
-            validation.inputs, validation.targets, rows: validation.split?.validation)
-        } catch { throw error.inside("validation data") }
-      }
-      endEpoch(loss: progress.validation?.loss ?? loss)
-      progress.learningRate = currentRate
-      let goesOn = watch?.goesOn(after: progress, self) ?? true
-      try fitOptions.checkpoint?.endEpoch(progress, model)
-      if let callback, try !callback(progress) { throw progress.stopped }
-      if !goesOn { break }
+      try endEpoch(state, fitOptions, validation, callback)
     }
-    return loss
+  }
+
+  /// Calls the callback and saves a checkpoint within an epoch, if they are due.
+  private func look(
+    _ state: FitState, _ fitOptions: FitOptions, _ callback: ProgressCallback?, _ pacer: inout Pacer
+  ) throws(DenpaError) {
+    try state.checkpoint?.endBatch(state.progress, self)
+    guard let callback else { return }
+    let isDue =
+      fitOptions.callbackEvery.map { state.progress.batch % $0 == 0 }
+      ?? pacer.isDue(callbackInterval: Trainer.callbackInterval)
+    guard isDue else { return }
+    state.progress.training = state.meter.measures
+    state.progress.learningRate = currentRate
+    guard try callback(state.progress) else { throw state.progress.stopped }
+  }
+
+  private func skipWhatIsDone(_ source: some BatchSource, _ state: FitState) throws(DenpaError) {
+    let rows = try source.skip(state.progress.batch, self)
+    guard rows == state.progress.samples else {
+      throw DenpaError(
+        .badArgument,
+        "resume: the \(state.progress.batch) batches before the interruption had \(state.progress.samples) rows, those of this data have \(rows); give it the same data and batch size"
+      )
+    }
+  }
+
+  private func endEpoch(
+    _ state: FitState, _ fitOptions: FitOptions, _ validation: ValidationData?, _ callback: ProgressCallback?
+  ) throws(DenpaError) {
+    try stepWithTheRest()
+    try publish()
+    let loss = state.meter.loss
+    if callback != nil || state.watch != nil || state.checkpoint != nil {
+      state.progress.training = state.meter.measures
+    }
+    let epoch = state.progress.epoch
+    if let validation, epoch == fitOptions.epochs - 1 || (epoch + 1) % fitOptions.validationEvery == 0 {
+      do throws(DenpaError) {
+        state.progress.validation = try evaluate(
+          validation.inputs, validation.targets, rows: validation.split?.validation)
+      } catch { throw error.inside("validation data") }
+    }
+    // Nothing below fails before the epoch is complete, so an interrupted one is never half of each.
+    epochCount += 1
+    endEpoch(loss: state.progress.validation?.loss ?? loss)
+    state.progress.learningRate = currentRate
+    state.hasEnded = !(state.watch?.goesOn(after: state.progress, self) ?? true)
+    (state.loss, state.completed, state.progress.endOfEpoch) = (loss, epoch + 1, true)
+    try state.checkpoint?.endEpoch(state.progress, self)
+    if let callback, try !callback(state.progress) { throw state.progress.stopped }
   }
 
   /// Checks the validation data. The errors say that they concern it.

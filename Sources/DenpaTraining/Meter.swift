@@ -153,6 +153,37 @@ struct Meter {
     return sum
   }
 
+  /// The sums so far, and what the metrics have gathered, each behind its number of numbers.
+  var gathered: [Double] {
+    var result = [Double(samples), penalties, Double(sums.count)] + sums
+    for metric in metrics {
+      let own = metric.gathered
+      result += [Double(own.count)] + own
+    }
+    return result
+  }
+
+  /// Goes on from what another meter has gathered. Returns whether that measures the same; if not, nothing
+  /// changes.
+  mutating func resume(_ given: [Double]) -> Bool {
+    guard given.count >= 3, given.count(at: 2) == sums.count, given.count >= 3 + sums.count else {
+      return false
+    }
+    var parts: [[Double]] = []
+    var first = 3 + sums.count
+    for _ in metrics {
+      let count = given.count(at: first)
+      guard first < given.count, count < given.count - first else { return false }
+      parts.append(Array(given[first + 1..<first + 1 + count]))
+      first += 1 + count
+    }
+    guard first == given.count else { return false }
+    (samples, penalties) = (given.count(at: 0), given[1])
+    for index in sums.indices { sums[index] = given[3 + index] }
+    for index in metrics.indices { metrics[index].gathered = parts[index] }
+    return true
+  }
+
   /// Allocates memory.
   var measures: Measures {
     Measures(loss: loss, terms: isSum.indices.map(value(ofTerm:)), metrics: metrics.map(\.value))

@@ -2,9 +2,9 @@ import DenpaCore
 import DenpaGraph
 
 extension Trainer {
-  /// Runs a batch with the trainer's weights and keeps every value. With targets, or losses that take none, the
-  /// losses are computed, and in training the gradients. Nothing of the trainer changes: in training, layers draw
-  /// the random numbers of the next forward.
+  /// Runs a batch with the trainer's weights and keeps every value. With targets, or losses that take none,
+  /// the losses are computed, and in training the gradients. Nothing of the trainer changes: in training,
+  /// layers draw the random numbers of the next forward.
   public func observe(
     _ inputs: TensorList, _ targets: TensorList, training: Bool
   ) throws(DenpaError) -> Observation {

@@ -49,6 +49,9 @@ public final class Trainer: @unchecked Sendable {
   private var rateFactor = 1.0
   var scheduleState: [Double] = []
   private let hasSchedule: Bool
+  /// The fit that runs or was interrupted, or what a file says of one.
+  var fitState: FitState?
+  var loadedFit: FitMemory?
   /// The batches whose gradients wait for the next step of the optimizer.
   var accumulated = 0
   let metricSources: [MetricSource]
@@ -170,14 +173,6 @@ public final class Trainer: @unchecked Sendable {
       }
       try LossMistakes.check(term, of: model)
     }
-  }
-
-  public var outputCount: Int { model.outputs.count }
-
-  /// The number of tensors that belong to a batch besides its inputs, of which a caller passes `count`: the
-  /// weights of samples may be left out.
-  public func targetCount(given count: Int) -> Int {
-    count == lossTensors.targetCount ? count : lossTensors.all.count
   }
 
   // MARK: Plans

@@ -2,6 +2,14 @@ import DenpaCore
 import DenpaGraph
 
 extension Trainer {
+  public var outputCount: Int { model.outputs.count }
+
+  /// The number of tensors that belong to a batch besides its inputs, of which a caller passes `count`: the
+  /// weights of samples may be left out.
+  public func targetCount(given count: Int) -> Int {
+    count == lossTensors.targetCount ? count : lossTensors.all.count
+  }
+
   /// Takes a step of the optimizer with the existing gradients, whoever wrote them.
   public func step() throws(DenpaError) {
     guard hasOptimizer else {

@@ -48,15 +48,21 @@ struct LayerStates {
 }
 
 /// Returns whether all elements of a float tensor are finite.
+///
+/// An exponent of ones, plus one, carries into the sign; the loop has no branch, so it is vectorized. A step of
+/// the open loop spends a fifth of the time in it otherwise.
 func isFinite(_ data: UnsafeMutableRawPointer, _ type: TensorType) -> Bool {
+  let count = type.shape.count
   if type.dtype == .float64 {
-    for index in 0..<type.shape.count
-    where !data.loadUnaligned(fromByteOffset: index * 8, as: Double.self).isFinite { return false }
-  } else {
-    for index in 0..<type.shape.count
-    where !data.loadUnaligned(fromByteOffset: index * 4, as: Float.self).isFinite { return false }
+    let bits = data.assumingMemoryBound(to: UInt64.self)
+    var carried: UInt64 = 0
+    for index in 0..<count { carried |= (bits[index] & 0x7FF0_0000_0000_0000) &+ 0x0010_0000_0000_0000 }
+    return carried >> 63 == 0
   }
-  return true
+  let bits = data.assumingMemoryBound(to: UInt32.self)
+  var carried: UInt32 = 0
+  for index in 0..<count { carried |= (bits[index] & 0x7F80_0000) &+ 0x0080_0000 }
+  return carried >> 31 == 0
 }
 
 extension Trainer {

@@ -17,6 +17,14 @@ func failure(
   return nil
 }
 
+extension AtomicFile {
+  static func write(path: String, _ body: (ByteSink) throws(DenpaError) -> Void) throws(DenpaError) {
+    try write(path: FilePath(path), body)
+  }
+
+  static func read(path: String) throws(DenpaError) -> Buffer { try read(path: FilePath(path)) }
+}
+
 /// Reproducible random numbers (SplitMix64).
 struct TestRandom: RandomNumberGenerator {
   var state: UInt64

@@ -221,4 +221,42 @@ static inline void text_rows(denpa_status (*call)(char *, int64_t, int64_t *)) {
 }
 #define BAD_TEST(name) {#name, bad_##name}
 
+/* What every function that takes inputs and targets must refuse. */
+typedef denpa_status (*data_call)(denpa_trainer *, const denpa_tensor *, int32_t, const denpa_tensor *, int32_t);
+
+static inline void data_rows(data_call call) {
+  static const int32_t labels[][ROWS] = {{0, 1, 0, 2}, {0, 1, 0, -1}, {0, 1, 0, INT32_MAX}, {0, 1, 0, INT32_MIN}};
+  denpa_tensor many[70], t, x;
+  float probabilities[ROWS * (CLASSES + 1)] = {0};
+  int i;
+  for (i = 0; i < 70; i++) many[i] = w.X;
+  EACH_HANDLE(denpa_trainer, h, "t", BAD(call(h, &w.X, 1, &w.T, 1), DENPA_BAD_HANDLE));
+  BAD(call(w.t, NULL, 1, &w.T, 1), DENPA_BAD_ARGUMENT);
+  BAD(call(w.t, &w.X, 1, NULL, 1), DENPA_BAD_ARGUMENT);
+  BAD(call(w.t, NULL, 0, &w.T, 1), DENPA_BAD_ARGUMENT);
+  BAD(call(w.t, &w.X, 1, NULL, 0), DENPA_BAD_ARGUMENT);
+  for (i = 0; i < COUNT(bad_counts); i++) {
+    BAD(call(w.t, many, (int32_t)bad_counts[i], &w.T, 1), DENPA_BAD_ARGUMENT);
+    BAD(call(w.t, &w.X, 1, many, (int32_t)bad_counts[i]), DENPA_BAD_ARGUMENT);
+  }
+  EACH_TENSOR(spoilt, w.X, REFUSED(call(w.t, &spoilt, 1, &w.T, 1)));
+  EACH_TENSOR(spoilt, w.T, REFUSED(call(w.t, &w.X, 1, &spoilt, 1)));
+  for (i = 0; i < COUNT(labels); i++) {
+    t = denpa_i32(labels[i], ROWS);
+    BAD(call(w.t, &w.X, 1, &t, 1), DENPA_BAD_ARGUMENT);
+  }
+  t = denpa_i32(w.labels, ROWS - 1);
+  BAD(call(w.t, &w.X, 1, &t, 1), DENPA_BAD_SHAPE);
+  t = denpa_f32(probabilities, ROWS, CLASSES + 1);
+  BAD(call(w.t, &w.X, 1, &t, 1), DENPA_BAD_SHAPE);
+  x = denpa_f32(w.xs, ROWS - 1, COLUMNS);
+  BAD(call(w.t, &x, 1, &w.T, 1), DENPA_BAD_SHAPE);
+  x = denpa_f32(w.xs, ROWS, COLUMNS - 1);
+  BAD(call(w.t, &x, 1, &w.T, 1), DENPA_BAD_SHAPE);
+}
+
+#define TRAINER_ONLY(call)                                                                                            \
+  make_world();                                                                                                       \
+  EACH_HANDLE(denpa_trainer, h, "t", BAD(call, DENPA_BAD_HANDLE))
+
 #endif

@@ -197,6 +197,71 @@ static void bad_denpa_model_load(void) {
   REFUSED(denpa_model_load(huge(), &m));
   CHECK(m == NULL);
 }
+/* What both functions refuse of a map; `row` makes a call with the map `map` of `n` entries. */
+#define EACH_BAD_MAP(row)                                                                             \
+  do {                                                                                                \
+    static const int32_t swapped[] = {1, 0}, same_twice[] = {1, 1}, below[] = {-1, 0}, above[] = {2, 0}; \
+    static const denpa_tensor_map maps[][2] = {                                                       \
+        {{NULL, "out.W", NULL, 0}, {"b", "out.b", NULL, 0}},                                          \
+        {{"", "out.W", NULL, 0}, {"out.W", "out.b", NULL, 0}},                                        \
+        {{"a", "out.W", NULL, 1}, {"b", "out.b", NULL, 0}},                                           \
+        {{"a", "out.W", same_twice, 0}, {"b", "out.b", NULL, 0}},                                     \
+        {{"a", "out.W", below, 0}, {"b", "out.b", NULL, 0}},                                          \
+        {{"a", "out.W", above, 0}, {"b", "out.b", NULL, 0}},                                          \
+        {{"b", "out.b", swapped, 0}, {"c", NULL, NULL, 0}},                                           \
+        {{"a", "out.W", NULL, 0}, {"b", "out.W", NULL, 0}},                                           \
+        {{"a", "out.W", NULL, 0}, {"a", "out.b", NULL, 0}},                                           \
+        {{"out.b", "out.W", NULL, 0}, {"a", NULL, NULL, 0}},                                          \
+        {{"out.b", NULL, NULL, 0}, {"a", NULL, NULL, 0}},                                             \
+        {{"a", NULL, swapped, 0}, {"b", NULL, NULL, 0}},                                              \
+        {{"\xff", "out.W", NULL, 0}, {"b", NULL, NULL, 0}},                                           \
+        {{"a", "", NULL, 0}, {"b", NULL, NULL, 0}},                                                   \
+        {{"a", "no.such", NULL, 0}, {"b", NULL, NULL, 0}},                                            \
+    };                                                                                                \
+    const denpa_tensor_map *map = NULL;                                                               \
+    int32_t n;                                                                                        \
+    int entry;                                                                                        \
+    for (entry = 0; entry < COUNT(bad_counts); entry++) {                                             \
+      n = (int32_t)bad_counts[entry];                                                                 \
+      map = n < 0 || n > 65536 ? maps[0] : NULL;                                                      \
+      row;                                                                                            \
+    }                                                                                                 \
+    n = 2;                                                                                            \
+    for (entry = 0; entry < COUNT(maps); entry++) {                                                   \
+      map = maps[entry];                                                                              \
+      row;                                                                                            \
+    }                                                                                                 \
+  } while (0)
+static void bad_denpa_model_save_tensors(void) {
+  make_world();
+  EACH_HANDLE(denpa_model, h, "m", BAD(denpa_model_save_tensors(h, "/tmp/never", NULL, 0), DENPA_BAD_HANDLE));
+  CHECK(access("/tmp/never", F_OK) != 0);
+  BAD(denpa_model_save_tensors(w.m, NULL, NULL, 0), DENPA_BAD_ARGUMENT);
+  REFUSED(denpa_model_save_tensors(w.m, "", NULL, 0));
+  REFUSED(denpa_model_save_tensors(w.m, "/no/such/folder/model", NULL, 0));
+  REFUSED(denpa_model_save_tensors(w.m, huge(), NULL, 0));
+  EACH_BAD_MAP(REFUSED(denpa_model_save_tensors(w.m, "/tmp/never", map, n)));
+  CHECK(access("/tmp/never", F_OK) != 0);
+}
+static void bad_denpa_model_load_tensors(void) {
+  static const int64_t flags[] = {-1, 4, 7, INT32_MAX, INT32_MIN};
+  char path[] = "/tmp/denpa-bad-XXXXXX";
+  int32_t f = 0;
+  make_world();
+  close(mkstemp(path));
+  OK(denpa_model_save_tensors(w.m, path, NULL, 0));
+  EACH_HANDLE(denpa_model, h, "m", BAD(denpa_model_load_tensors(h, path, NULL, 0, 0), DENPA_BAD_HANDLE));
+  BAD(denpa_model_load_tensors(w.m, NULL, NULL, 0, 0), DENPA_BAD_ARGUMENT);
+  BAD(denpa_model_load_tensors(w.m, "/no/such/file", NULL, 0, 0), DENPA_NOT_FOUND);
+  REFUSED(denpa_model_load_tensors(w.m, "", NULL, 0, 0));
+  REFUSED(denpa_model_load_tensors(w.m, "/tmp", NULL, 0, 0));
+  REFUSED(denpa_model_load_tensors(w.m, "/dev/zero", NULL, 0, 0));
+  REFUSED(denpa_model_load_tensors(w.m, "/proc/self/exe", NULL, 0, 0));
+  REFUSED(denpa_model_load_tensors(w.m, huge(), NULL, 0, 0));
+  EACH_NUMBER(int32_t, f, flags, BAD(denpa_model_load_tensors(w.m, path, NULL, 0, f), DENPA_BAD_ARGUMENT));
+  EACH_BAD_MAP(REFUSED(denpa_model_load_tensors(w.m, path, map, n, 0)));
+  unlink(path);
+}
 static void bad_denpa_model_load_bytes(void) {
   denpa_model *m = NULL;
   static const char text[] = "\2\0\0\0\0\0\0\0{}";
@@ -285,6 +350,8 @@ static const test_case tests[] = {
     BAD_TEST(denpa_model_save),
     BAD_TEST(denpa_model_load),
     BAD_TEST(denpa_model_load_bytes),
+    BAD_TEST(denpa_model_save_tensors),
+    BAD_TEST(denpa_model_load_tensors),
     BAD_TEST(denpa_prove),
     BAD_TEST(denpa_plugin_load),
     BAD_TEST(denpa_layer_register),

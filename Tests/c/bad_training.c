@@ -1,40 +1,6 @@
 /* Bad input: trainers and everything that learns. See bad_input.h. */
 #include "bad_input.h"
 
-/* What every function that takes inputs and targets must refuse. */
-typedef denpa_status (*data_call)(denpa_trainer *, const denpa_tensor *, int32_t, const denpa_tensor *, int32_t);
-
-static void data_rows(data_call call) {
-  static const int32_t labels[][ROWS] = {{0, 1, 0, 2}, {0, 1, 0, -1}, {0, 1, 0, INT32_MAX}, {0, 1, 0, INT32_MIN}};
-  denpa_tensor many[70], t, x;
-  float probabilities[ROWS * (CLASSES + 1)] = {0};
-  int i;
-  for (i = 0; i < 70; i++) many[i] = w.X;
-  EACH_HANDLE(denpa_trainer, h, "t", BAD(call(h, &w.X, 1, &w.T, 1), DENPA_BAD_HANDLE));
-  BAD(call(w.t, NULL, 1, &w.T, 1), DENPA_BAD_ARGUMENT);
-  BAD(call(w.t, &w.X, 1, NULL, 1), DENPA_BAD_ARGUMENT);
-  BAD(call(w.t, NULL, 0, &w.T, 1), DENPA_BAD_ARGUMENT);
-  BAD(call(w.t, &w.X, 1, NULL, 0), DENPA_BAD_ARGUMENT);
-  for (i = 0; i < COUNT(bad_counts); i++) {
-    BAD(call(w.t, many, (int32_t)bad_counts[i], &w.T, 1), DENPA_BAD_ARGUMENT);
-    BAD(call(w.t, &w.X, 1, many, (int32_t)bad_counts[i]), DENPA_BAD_ARGUMENT);
-  }
-  EACH_TENSOR(spoilt, w.X, REFUSED(call(w.t, &spoilt, 1, &w.T, 1)));
-  EACH_TENSOR(spoilt, w.T, REFUSED(call(w.t, &w.X, 1, &spoilt, 1)));
-  for (i = 0; i < COUNT(labels); i++) {
-    t = denpa_i32(labels[i], ROWS);
-    BAD(call(w.t, &w.X, 1, &t, 1), DENPA_BAD_ARGUMENT);
-  }
-  t = denpa_i32(w.labels, ROWS - 1);
-  BAD(call(w.t, &w.X, 1, &t, 1), DENPA_BAD_SHAPE);
-  t = denpa_f32(probabilities, ROWS, CLASSES + 1);
-  BAD(call(w.t, &w.X, 1, &t, 1), DENPA_BAD_SHAPE);
-  x = denpa_f32(w.xs, ROWS - 1, COLUMNS);
-  BAD(call(w.t, &x, 1, &w.T, 1), DENPA_BAD_SHAPE);
-  x = denpa_f32(w.xs, ROWS, COLUMNS - 1);
-  BAD(call(w.t, &x, 1, &w.T, 1), DENPA_BAD_SHAPE);
-}
-
 static void bad_denpa_trainer_create(void) {
   static const int64_t outputs[] = {-1, 1, INT32_MAX, INT32_MIN};
   denpa_trainer *t = NULL;
@@ -225,10 +191,6 @@ static void bad_denpa_fit_source(void) {
   EACH_TENSOR(x, w.X, (a.x = &x, REFUSED(denpa_fit_source(w.t, next_answer, NULL, &a, NULL, NULL))));
 }
 
-#define TRAINER_ONLY(call)                                                                                            \
-  make_world();                                                                                                       \
-  EACH_HANDLE(denpa_trainer, h, "t", BAD(call, DENPA_BAD_HANDLE))
-
 static void bad_denpa_publish(void) { TRAINER_ONLY(denpa_publish(h)); }
 static void bad_denpa_trainer_refresh(void) { TRAINER_ONLY(denpa_trainer_refresh(h)); }
 static void bad_denpa_trainer_zero_gradients(void) { TRAINER_ONLY(denpa_trainer_zero_gradients(h)); }
@@ -312,6 +274,18 @@ static void bad_denpa_trainer_load_bytes(void) {
   BAD(denpa_trainer_load_bytes(w.t, bytes, 0), DENPA_BAD_FILE);
   BAD(denpa_trainer_load_bytes(w.t, bytes, 64), DENPA_BAD_FILE);
 }
+static void bad_denpa_trainer_save(void) {
+  TRAINER_ONLY(denpa_trainer_save(h, "/tmp/never"));
+  BAD(denpa_trainer_save(w.t, NULL), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_save(w.t, "/no/such/folder/c"), DENPA_IO_ERROR);
+  REFUSED(denpa_trainer_save(w.t, huge()));
+}
+static void bad_denpa_trainer_load(void) {
+  TRAINER_ONLY(denpa_trainer_load(h, "/proc/self/exe"));
+  BAD(denpa_trainer_load(w.t, NULL), DENPA_BAD_ARGUMENT);
+  BAD(denpa_trainer_load(w.t, "/tmp/never"), DENPA_NOT_FOUND); /* where nothing was saved */
+  REFUSED(denpa_trainer_load(w.t, huge()));
+}
 static void bad_denpa_trainer_set_learning_rate(void) {
   static const double rates[] = {-1, -1e-300, (double)NAN, (double)INFINITY, (double)-INFINITY};
   int i;
@@ -333,31 +307,6 @@ static void bad_denpa_trainer_step_count(void) {
   CHECK(steps == -7);
 }
 
-static denpa_status check(denpa_trainer *t, const denpa_tensor *x, int32_t n, const denpa_tensor *y, int32_t m) {
-  return denpa_check_gradients(t, x, n, y, m, NULL, NULL, NULL);
-}
-static denpa_status refuse(void *user, const denpa_check *c) {
-  (void)user, (void)c;
-  return DENPA_IO_ERROR;
-}
-static void bad_denpa_check_gradients(void) {
-  static const double numbers[] = {-1, (double)NAN, (double)INFINITY};
-  static const int64_t elements[] = {-2, INT64_MIN};
-  OPTIONS(denpa_check_options, o);
-  make_world();
-  data_rows(check);
-  EACH_SIZE(o, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
-  EACH_NUMBER(double, o.step, numbers, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
-  EACH_NUMBER(double, o.tolerance, numbers, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
-  EACH_NUMBER(int32_t, o.reserved, nonzero, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
-  EACH_TAIL(denpa_check_options, o, l, BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, l, NULL, NULL), DENPA_BAD_ARGUMENT),
-            OK(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, l, NULL, NULL)));
-  EACH_NUMBER(int64_t, o.max_elements, elements,
-              BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, NULL, NULL), DENPA_BAD_ARGUMENT));
-  BAD(denpa_check_gradients(w.t, &w.X, 1, &w.T, 1, &o, refuse, NULL), DENPA_STOPPED);
-  REFUSED(denpa_check_gradients(w.open, &w.X, 1, NULL, 0, NULL, NULL, NULL));
-}
-
 static const test_case tests[] = {
     BAD_TEST(denpa_trainer_create),
     BAD_TEST(denpa_trainer_destroy),
@@ -377,10 +326,11 @@ static const test_case tests[] = {
     BAD_TEST(denpa_trainer_optimizer_state),
     BAD_TEST(denpa_trainer_save_bytes),
     BAD_TEST(denpa_trainer_load_bytes),
+    BAD_TEST(denpa_trainer_save),
+    BAD_TEST(denpa_trainer_load),
     BAD_TEST(denpa_trainer_set_learning_rate),
     BAD_TEST(denpa_trainer_learning_rate),
     BAD_TEST(denpa_trainer_step_count),
-    BAD_TEST(denpa_check_gradients),
 };
 
 int main(int argc, char **argv) { return test_main(tests, COUNT(tests), argc, argv); }

@@ -213,7 +213,11 @@ static void paths(void) {
   make_folder();
   OK(denpa_model_save(m, in_folder("r\xc3\xa9seau \xe4\xbc\x9d\xe6\x92\xad.bin")));
   OK(denpa_model_load(in_folder("r\xc3\xa9seau \xe4\xbc\x9d\xe6\x92\xad.bin"), &back));
-  STATUS(denpa_model_save(m, in_folder("not utf-8 \xff\xfe")), DENPA_BAD_ARGUMENT); /* texts are UTF-8 */
+  OK(denpa_model_save(m, in_folder("not utf-8 \xff\xfe"))); /* paths are bytes */
+  EQUAL(access(in_folder("not utf-8 \xff\xfe"), F_OK), 0);
+  OK(denpa_model_load(in_folder("not utf-8 \xff\xfe"), &back));
+  STATUS(denpa_model_load(in_folder("not utf-8 \xff\xff"), &back), DENPA_NOT_FOUND);
+  CHECK(strstr(denpa_last_error(), "/not utf-8 \xef\xbf\xbd\xef\xbf\xbd\"") != NULL); /* messages are UTF-8 */
   EQUAL(chdir(folder), 0);
   OK(denpa_model_save(m, "relative"));
   EQUAL(access(in_folder("relative"), F_OK), 0);

@@ -151,6 +151,8 @@ static int attempt(denpa_status status, const char *call) {
 
 /* Answers the hash of the trained weights. */
 static uint64_t scenario(void) {
+  static const int32_t swapped[] = {1, 0};
+  static const denpa_tensor_map torch[] = {{"0.weight", "hidden.W", swapped, 0}, {"2.weight", "out.W", swapped, 0}};
   denpa_graph *g = NULL;
   denpa_value x, h, y;
   denpa_model *m = NULL, *copy = NULL, *back = NULL;
@@ -172,16 +174,12 @@ static uint64_t scenario(void) {
   OPTIONS(denpa_check_options, c);
   c.max_elements = 2;
   o.max_batch = 8;
-  o.loss_count = 1;
-  o.losses = &l;
+  o.losses = &l, o.loss_count = 1;
   o.optimizer.kind = "adam";
   memset(metrics, 0, sizeof metrics);
-  metrics[0].kind = "accuracy";
-  metrics[1].kind = "f1";
-  o.metrics = metrics;
-  o.metric_count = 2;
-  so.max_batch = 8;
-  ro.max_batch = 2;
+  metrics[0].kind = "accuracy", metrics[1].kind = "f1";
+  o.metrics = metrics, o.metric_count = 2;
+  so.max_batch = 8, ro.max_batch = 2;
   ro.threads = ro.realtime = 1;
   f.epochs = 2;
   TRY(denpa_graph_create(&g));
@@ -205,8 +203,11 @@ static uint64_t scenario(void) {
   TRY(denpa_model_save_bytes(m, bytes, sizeof bytes, &length));
   TRY(denpa_model_load_bytes(bytes, length, &back));
   TRY(denpa_model_copy(m, DENPA_FLOAT64, &copy));
-  TRY(denpa_model_save(m, "/tmp/denpa-memory-test"));
+  TRY(denpa_trainer_save(t, "/tmp/denpa-memory-test"));
+  TRY(denpa_trainer_load(t, "/tmp/denpa-memory-test"));
   TRY(denpa_publish(t));
+  TRY(denpa_model_save_tensors(m, "/tmp/denpa-memory-test", torch, 2));
+  TRY(denpa_model_load_tensors(m, "/tmp/denpa-memory-test", torch, 2, 0));
   denpa_test_fail_allocations(0, 0);
   hash = model_hash(m) * 31 + model_hash(back);
   OK(denpa_graph_destroy(g));

@@ -15,7 +15,7 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__in
 
 # From the ground up: a module imports modules of its own group and of those above it in this list.
 GROUPS = {
-    "ground": ["errors", "_abi", "_call", "_tables", "_arrays", "_interrupts", "_figures", "_pages"],
+    "ground": ["errors", "_abi", "_call", "_tables", "_arrays", "_interrupts", "_numerical", "_figures", "_pages"],
     "descriptions": ["_suggestions", "_kinds", "_attributes", "_described", "_loss", "_metric", "_optimizer"],
     "graph": ["_indexing", "_graph", "_layer", "_building"],
     "registry": ["layers", "losses", "optimizers", "initializers", "metrics", "schedules", "_registry"],
@@ -30,6 +30,7 @@ GROUPS = {
         "_prepared",
         "_trainer",
         "_weights",
+        "_weight_files",
         "_trainers",
         "_parameters",
         "_nodes",
@@ -48,21 +49,26 @@ GROUPS = {
         "_derivatives",
         "_row_derivatives",
         "_directions",
+        "_surfaces",
+        "_drawing",
         "_trace",
+        "_tracing",
         "_parts",
     ],
     "what networks show": ["_plots_functions", "_structure", "_formulas", "_explain"],
-    "networks": ["_state", "_differentiation", "_insight", "_model", "_sequential"],
+    "networks": ["_state", "_differentiation", "_storing", "_insight", "_model", "_sequential"],
     "made of networks": [
         "_alone",
         "_finder",
+        "_recorder",
+        "_path",
+        "_film",
         "_gradient_flow",
         "_plots_weights",
         "_plots_classes",
         "plots",
-        "_recorder",
-        "_path",
-        "_film",
+        "_plots_surface",
+        "_surface",
     ],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}

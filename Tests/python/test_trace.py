@@ -176,7 +176,12 @@ def test_gradients_of_every_value_in_a_graph_with_branches(dtype, tolerance, row
     # The arguments of the activations, in closed form.
     dleft, u = np.array(trace.grad["left"], "float64"), np.array(trace["left.u"], "float64")
     assert_allclose(trace.grad["left.u"], dleft * (1 - np.tanh(u) ** 2), rtol=tolerance, atol=tolerance)
-    assert_allclose(trace["left.u"], xa @ net.parameters["left.W"] + net.parameters["left.b"], rtol=tolerance, atol=tolerance)
+    assert_allclose(
+        trace["left.u"],
+        xa @ net.parameters["left.W"] + net.parameters["left.b"],
+        rtol=tolerance,
+        atol=tolerance,
+    )
     assert_allclose(trace["y"], net.predict([xa, xb]), rtol=tolerance, atol=tolerance)
 
 
@@ -231,7 +236,9 @@ def test_shared_layers_have_their_parameters_once():
     xa, xb, t = draw.normal(size=(6, 3)), draw.normal(size=(6, 3)), draw.normal(size=(6, 1))
     trace = net.trace([xa, xb], t, loss="mse")
     assert [label for label in trace if trace.kind(label) == "parameter"] == ["W1", "b1", "W2", "b2"]
-    second = next(label for label in trace if label.endswith(".u"))  # of the one that shares, under its own name
+    second = next(
+        label for label in trace if label.endswith(".u")
+    )  # of the one that shares, under its own name
     assert_allclose(trace.grad["W1"], xa.T @ trace.grad["u1"] + xb.T @ trace.grad[second], rtol=1e-12)
 
 
@@ -283,14 +290,19 @@ def test_frozen_parameters_have_no_gradient_but_what_is_before_them_has():
     net.set_trainable("W2", False)
     trace = net.trace(x, t, loss=HALF)
     assert "W2" not in trace.grad and "b2" in trace.grad
-    assert_allclose(trace.grad["u1"], trace.grad["u2"] @ trace["W2"].T * (trace["u1"] > 0), rtol=1e-13, atol=1e-15)
+    assert_allclose(
+        trace.grad["u1"], trace.grad["u2"] @ trace["W2"].T * (trace["u1"] > 0), rtol=1e-13, atol=1e-15
+    )
     net.set_trainable("W1", False), net.set_trainable("b1", False)
     assert_array_equal(net.trace(x, t, loss=HALF).grad["x"], trace.grad["x"])
 
 
 def test_training_or_inference():
     net = dp.Sequential(
-        [dp.Dropout(0.5, name="drop"), dp.BatchNorm(name="norm"), dp.Dense(1)], input_shape=(50,), seed=1, dtype="float64"
+        [dp.Dropout(0.5, name="drop"), dp.BatchNorm(name="norm"), dp.Dense(1)],
+        input_shape=(50,),
+        seed=1,
+        dtype="float64",
     )
     x, t = random_batch(20, 50, 1)
     assert_array_equal(net.trace(x)["drop"], x)
@@ -298,7 +310,9 @@ def test_training_or_inference():
     trained = net.trace(x, training=True)
     assert 0.4 < (trained["drop"] == 0).mean() < 0.6 and len(trained.grad) == 0
     assert_allclose(trained["norm"].mean(0), 0, atol=1e-12)
-    assert_array_equal(net.trace(x, t, loss="mse")["norm.running_mean"], np.zeros(50))  # as it was before the batch
+    assert_array_equal(
+        net.trace(x, t, loss="mse")["norm.running_mean"], np.zeros(50)
+    )  # as it was before the batch
     plain = net.trace(x, t, loss="mse", training=False)
     assert_array_equal(plain["drop"], x)
     assert len(plain.grad) == 0 and plain.loss == pytest.approx(net.loss(x, t, loss="mse"), rel=1e-12)

@@ -40,7 +40,8 @@ void denpa_shim_body(const void *callback, const void *context, int64_t first, i
 void denpa_shim_log(const void *callback, const void *user_data, int32_t level, const char *message,
                     denpa_shim_note note, void *place);
 
-// denpa_metric_callback, denpa_progress_callback, denpa_next_callback, denpa_rewind_callback, denpa_check_callback
+// denpa_metric_callback, denpa_progress_callback, denpa_next_callback, denpa_rewind_callback, denpa_check_callback,
+// denpa_function
 int32_t denpa_shim_metric(const void *callback, const void *user_data, const void *prediction, const void *target,
                           const void *value, denpa_shim_note note, void *place);
 int32_t denpa_shim_progress(const void *callback, const void *user_data, const void *progress, denpa_shim_note note,
@@ -50,6 +51,8 @@ int32_t denpa_shim_next(const void *callback, const void *user_data, const void 
 int32_t denpa_shim_rewind(const void *callback, const void *user_data, denpa_shim_note note, void *place);
 int32_t denpa_shim_check(const void *callback, const void *user_data, const void *check, denpa_shim_note note,
                          void *place);
+int32_t denpa_shim_function(const void *callback, const void *user_data, const void *value, denpa_shim_note note,
+                            void *place);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -35,6 +35,8 @@ def inputs(net):
 
 def target(form, shape, draw):
     """Returns targets of the given form for predictions of the given shape, which includes the rows."""
+    if form == "nothing":  # takes the place of a target, which is not passed
+        return np.zeros(shape[:1])
     if form == "values":
         return uniform(draw, shape, -1.5, 1.5)
     if form == "whole":
@@ -67,7 +69,15 @@ def targets(net):
     for number, loss in enumerate(net.losses):
         shape = (net.spec["rows"], *net.shapes[net.outputs[loss["output"]]])
         arrays.append(target(loss["form"], shape, generator(net.spec["seed"], 2, number)))
+    # The weights of samples follow behind the targets of all terms.
+    for number, loss in enumerate(net.losses):
+        if loss.get("weighted"):
+            arrays.append(sample_weights(generator(net.spec["seed"], 5, number), net.spec["rows"]))
     return arrays
+
+
+def sample_weights(draw, rows):
+    return draw.integers(0, 9, rows) / 4
 
 
 def between(scale):

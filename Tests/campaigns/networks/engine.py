@@ -72,6 +72,9 @@ def attributes(values):
             entry.type, entry.value.f = abi.ATTRIBUTE_FLOAT, value
         elif isinstance(value, str):
             entry.type, entry.value.s = abi.ATTRIBUTE_STRING, value.encode()
+        elif isinstance(value[0], float):
+            entry.type, entry.count = abi.ATTRIBUTE_FLOATS, len(value)
+            entry.value.floats = (ctypes.c_double * len(value))(*value)
         elif isinstance(value[0], str):
             entry.type, entry.value.spec = abi.ATTRIBUTE_SPEC, spec(value)
         else:
@@ -218,13 +221,16 @@ class Session(Owner):
 
 
 class Trainer(Owner):
-    def __init__(self, model, rows, threads=1, optimizer=None, input_gradients=False, with_losses=True):
+    def __init__(
+        self, model, rows, threads=1, optimizer=None, input_gradients=False, with_losses=True, **more
+    ):
         self.model = model
         terms = model.net.losses if with_losses else []
         losses = (abi.Loss * max(len(terms), 1))()
         for entry, term in zip(losses, terms):
             entry.kind, entry.attributes = term["kind"].encode(), attributes(term["attributes"])
             entry.weight, entry.output = term["weight"], term["output"]
+            entry.weighted = int(term.get("weighted", False))
         how = options(
             abi.TrainerOptions,
             max_batch=rows,
@@ -232,6 +238,7 @@ class Trainer(Owner):
             loss_count=len(terms),
             losses=losses if terms else None,
             input_gradients=int(input_gradients),
+            **more,
         )
         if optimizer:
             how.optimizer = spec(optimizer)
@@ -240,6 +247,12 @@ class Trainer(Owner):
             accuracy = abi.Metric(b"accuracy", output=terms[0]["output"])
             how.metrics, how.metric_count = ctypes.pointer(accuracy), 1
         super().__init__("trainer", library.denpa_trainer_create, model.pointer, ctypes.byref(how))
+
+    def passed(self, targets):
+        """Returns the targets that are passed: terms that the network computes have none."""
+        terms = self.model.net.losses
+        kept = [t for t, term in zip(targets, terms) if term["kind"] != "computed"]
+        return kept + targets[len(terms) :]
 
     def forward(self, inputs, outputs, training=True, sample=False):
         check(
@@ -263,6 +276,7 @@ class Trainer(Owner):
 
     def gradients(self, inputs, targets, dinputs=None, sample=False):
         loss = ctypes.c_double()
+        targets = self.passed(targets)
         into = tensors(dinputs, sample) if dinputs is not None else None
         check(
             library.denpa_trainer_gradients(
@@ -279,6 +293,7 @@ class Trainer(Owner):
 
     def train(self, inputs, targets, sample=False):
         loss = ctypes.c_double()
+        targets = self.passed(targets)
         check(
             library.denpa_train_batch(
                 self.pointer,
@@ -295,12 +310,14 @@ class Trainer(Owner):
         """Returns the loss, and the accuracy if there are classes, otherwise None."""
         loss, accuracy = ctypes.c_double(), ctypes.c_double()
         metrics = (ctypes.byref(accuracy), 1) if self.has_classes else (None, 0)
+        targets = self.passed(targets)
         arrays = tensors(inputs), len(inputs), tensors(targets), len(targets)
         check(library.denpa_evaluate(self.pointer, *arrays, loss, *metrics))
         return loss.value, accuracy.value if self.has_classes else None
 
     def fit(self, inputs, targets, batch, epochs, shuffle=False):
         loss = ctypes.c_double()
+        targets = self.passed(targets)
         how = options(abi.FitOptions, epochs=epochs, batch_size=batch, sampling=int(not shuffle))
         check(
             library.denpa_fit(
@@ -317,6 +334,7 @@ class Trainer(Owner):
 
     def fit_source(self, batches, epochs):
         """Calls fit with a callback that provides batches, pairs of inputs and targets."""
+        batches = [(inputs, self.passed(targets)) for inputs, targets in batches]
         place, loss, kept = (
             [0],
             ctypes.c_double(),
@@ -348,6 +366,17 @@ class Trainer(Owner):
 
     def refresh(self):
         check(library.denpa_trainer_refresh(self.pointer))
+
+    def remembered(self):
+        """Returns what denpa_trainer_save_bytes writes."""
+        length = ctypes.c_int64()
+        check(library.denpa_trainer_save_bytes(self.pointer, None, 0, ctypes.byref(length)))
+        buffer = ctypes.create_string_buffer(length.value)
+        check(library.denpa_trainer_save_bytes(self.pointer, buffer, length.value, ctypes.byref(length)))
+        return buffer.raw
+
+    def restore(self, data):
+        check(library.denpa_trainer_load_bytes(self.pointer, data, len(data)))
 
     def rate(self, value):
         check(library.denpa_trainer_set_learning_rate(self.pointer, value))

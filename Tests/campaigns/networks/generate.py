@@ -98,7 +98,7 @@ class Growing:
         shapes = layer.shapes(attributes, given)
         if shapes is None:
             return False
-        sizes = layer.size(attributes, [self.sizes[i] for i in inputs])
+        sizes = layer.size_of(attributes, [self.sizes[i] for i in inputs], given)
         activation = attributes.get("activation", [None])[0]
         exponential = kind == "exp" or activation == "exp"
         if (
@@ -167,10 +167,28 @@ class Growing:
             return self.add(kind, [], layer.choose(draw))
         like = self.like(layer, first, 1 in layer.positive and positive)
         others = [draw.choice(like) for _ in range(arity - 1)] if like else []
+        if kind == "contrastive" and len(others) == 2:
+            # Its last input has a number for each row of the others.
+            numbers = self.numbers_for(first)
+            return numbers is not None and self.add(kind, [first, others[0], numbers], layer.choose(draw))
         choose = getattr(layer, "choose_for", None)
         attributes = choose(draw, self.shapes[first]) if choose else layer.choose(draw)
         ordered = draw.chance(0.5) or layer.positive
         return self.add(kind, [first, *others] if ordered else [*others, first], attributes)
+
+    def numbers_for(self, value):
+        """Returns a value with a number for each row of another one, which is a new node if there is none."""
+        if not self.shapes[value]:
+            return None
+        known = [
+            i
+            for i, shape in enumerate(self.shapes)
+            if shape == self.shapes[value][:-1] and self.dtypes[i] == "float"
+        ]
+        if known:
+            return self.draw.choice(known)
+        rank = len(self.shapes[value])
+        return len(self.shapes) - 1 if self.add("reduce_mean", [value], {"axes": [rank]}) else None
 
     def like(self, layer, first, positive):
         """Returns values that a layer can take together with `first`."""
@@ -197,7 +215,7 @@ def shape(draw):
     return extents
 
 
-def losses(draw, grown, net, wanted):
+def losses(draw, grown, net, wanted, rows):
     """Returns the terms of a loss on some of the outputs."""
     found, kinds = [], [entry["kind"] for entry in grown.registry["losses"] if entry["kind"] in LOSSES]
     for number, value in enumerate(net.outputs):
@@ -217,10 +235,17 @@ def losses(draw, grown, net, wanted):
             kind = wanted if wanted in fitting and draw.chance(0.8) else draw.choice(fitting)
             weight = draw.choice([1.0, 1.0, 1.0, 0.5, 2.5, -0.75, 0.1, 0.0])
             form = draw.choice(LOSSES[kind].forms(net.shapes[value]))
+            shape_of = net.shapes[value]
+            choose = getattr(LOSSES[kind], "choose_for", None)
+            attributes = choose(draw, shape_of) if choose else LOSSES[kind].choose(draw)
+            # The reference computes the loss of each sample by itself.
+            can_be = "none" in (LOSSES[kind].attributes.get("reduction") or ())
+            weighted = can_be and rows <= 64 and "ignored" not in attributes and draw.chance(0.12)
             found.append(
                 {
                     "kind": kind,
-                    "attributes": LOSSES[kind].choose(draw),
+                    "attributes": attributes,
+                    "weighted": weighted,
                     "output": number,
                     "weight": weight,
                     "form": form,
@@ -301,7 +326,7 @@ def attempt(seed, registry, variant, only, kind=None):
         if LAYERS[node["kind"]].parameters(node["attributes"], [net.shapes[i] for i in node["inputs"]]):
             spec["frozen"] += [number] if draw.chance(0.1) else []
     if draw.chance(0.95):
-        spec["losses"] = losses(draw, net, Net(spec), wanted.get("loss"))
+        spec["losses"] = losses(draw, net, Net(spec), wanted.get("loss"), rows)
     work, count = Net(spec).work(rows)
     if work > MOST_WORK or count > MOST_ELEMENTS:
         raise Invalid

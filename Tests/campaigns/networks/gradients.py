@@ -163,6 +163,7 @@ def target_forms(case, trainer, inputs, first, rows):
             elif target.dtype.kind == "f":
                 target = target.astype([np.float64, np.float32, np.float64][form])
             given.append(case.fence.copy(target))
+        given += case.fenced(targets[len(given) :])
         trainer.zero()
         into = case.gradient_room(rows)
         got = trainer.gradients(inputs, given, into)

@@ -8,13 +8,14 @@ import collections
 
 import numpy as np
 
-from . import arithmetic, losses, normalization, plugins, reference, shapes, tables
+from . import arithmetic, distances, losses, normalization, plugins, reference, shapes, tables
 from .activations import UNBOUNDED
-from .tracked import Tracked
+from .tracked import Tracked, lift
 
 LAYERS = {
     **reference.LAYERS,
     **arithmetic.LAYERS,
+    **distances.LAYERS,
     **shapes.LAYERS,
     **tables.LAYERS,
     **normalization.LAYERS,
@@ -198,7 +199,7 @@ class Pass:
         self.values = [Tracked(array) for array in inputs]
         self.of_node = [
             {
-                p.name.split(".")[1]: Tracked(parameters[p.name])
+                p.name.split(".")[1]: lift(parameters[p.name])
                 for p in net.parameters
                 if p.node == net.owners.get(number)
             }
@@ -221,9 +222,15 @@ class Pass:
         up, the rest is averaged over the samples.
         """
         total, gradients = Tracked(0.0), [None] * len(self.net.outputs)
+        weights = iter(targets[len(self.net.losses) :])
         for loss, target in zip(self.net.losses, targets):
             y = self.values[self.net.outputs[loss["output"]]]
-            value, dy = LOSSES[loss["kind"]].value(loss["attributes"], y, target, self.rows)
+            term = LOSSES[loss["kind"]]
+            if loss.get("weighted"):
+                of_samples = next(weights)
+                value, dy = losses.of_samples(term, loss["attributes"], y, target, of_samples)
+            else:
+                value, dy = term.value(loss["attributes"], y, target, self.rows)
             weight = Tracked(loss["weight"], Tracked.unit * abs(loss["weight"]))
             is_sum = loss["attributes"].get("reduction") == "sum"
             share = 1.0 if samples is None or is_sum else self.rows / samples

@@ -25,3 +25,7 @@ class Layer:
     def size(self, attributes, sizes):
         """Returns the approximate size of the outputs for the given size of the inputs (root mean square)."""
         return [sizes[0]]
+
+    def size_of(self, attributes, sizes, shapes):
+        """Returns the same, for inputs of the given shapes."""
+        return self.size(attributes, sizes)

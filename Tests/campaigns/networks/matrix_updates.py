@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .tracked import UNITS, Tracked, growth
 from .updates import Rule, drawn
 
 
@@ -47,8 +48,10 @@ class Adafactor(Rule):
         rate = min(of["learning_rate"], 1 / np.sqrt(t))
         length = max(of["least_scale"], np.sqrt((w * w).mean())) * rate
         step = length / max(1.0, np.sqrt((u * u).mean()) / of["threshold"])
-        # The sums over the rows are taken in the weights' own dtype.
+        # The sums over the rows are taken in the weights' own dtype, the two over all elements in float64, one
+        # element after the other.
         doubt = 8 + (w.shape[-2] if w.ndim > 1 else 0)
+        doubt += 2 * growth(w.size) * UNITS["float64"] / Tracked.unit
         kept = w * (1 - of["learning_rate"] * of["weight_decay"])
         return kept - step * u, np.abs(w) + step * np.abs(u) * doubt
 

@@ -221,13 +221,14 @@ LAYERS: dict[str, Layer] = {
 }
 
 
-# In no random network: a loss without targets, and a layer that is part of the loss
-# (Tests/python/test_sample_weights.py compares them with NumPy); optimizers whose line searches enlarge
-# rounding errors (Tests/python/test_searching_optimizers.py); layers that compare rows of several inputs of
-# one shape (Tests/python/test_distances.py).
-ELSEWHERE = (
-    "computed", "activity_penalty", "contrastive", "triplet", "lbfgs", "levenberg_marquardt",
-)  # fmt: skip
+# In no random network: a layer that is part of the loss (Tests/python/test_sample_weights.py compares it with
+# NumPy).
+ELSEWHERE = ("activity_penalty",)
+# Optimizers that evaluate the loss themselves, with their attributes; see searching.py.
+SEARCHING = {
+    "lbfgs": ["learning_rate", "iterations", "history", "gradient_tolerance", "change_tolerance"],
+    "levenberg_marquardt": ["learning_rate", "damping", "increase", "decrease", "greatest_damping"],
+}
 
 
 def unknown(registry):
@@ -243,7 +244,9 @@ def unknown(registry):
         ),
         "optimizers": (
             "optimizer",
-            {kind: known.attributes for kind, known in optimizers.OPTIMIZERS.items()},
+            {**{kind: known.attributes for kind, known in optimizers.OPTIMIZERS.items()}, **{
+                kind: dict.fromkeys(names) for kind, names in SEARCHING.items()
+            }},
         ),
         "initializers": ("initializer", {kind: None for kind in INITIALIZERS}),
     }

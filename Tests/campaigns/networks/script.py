@@ -35,7 +35,10 @@ def attributes(values):
                  float: (abi.ATTRIBUTE_FLOAT, "f"), str: (abi.ATTRIBUTE_STRING, "s"),
                  list: (abi.ATTRIBUTE_SPEC, "spec")}}
         entry.name, entry.count, (entry.type, field) = name.encode(), 1, kinds[type(value)]
-        if field == "spec" and not isinstance(value[0], str):
+        if field == "spec" and isinstance(value[0], float):
+            entry.type, entry.count, field = abi.ATTRIBUTE_FLOATS, len(value), "floats"
+            value = (ctypes.c_double * len(value))(*value)
+        elif field == "spec" and not isinstance(value[0], str):
             entry.type, entry.count, field = abi.ATTRIBUTE_INTS, len(value), "ints"
             value = (ctypes.c_int64 * len(value))(*value)
         value = value.encode() if field == "s" else spec(*value) if field == "spec" else value
@@ -80,8 +83,9 @@ def uniform(seed, shape, low=-1, high=1):
 TRAINER = """
 def trainer(threads, losses=(), optimizer=None):
     terms = (abi.Loss * max(len(losses), 1))()
-    for term, (output, kind, weight, given) in zip(terms, losses):
+    for term, (output, kind, weight, given, weighted) in zip(terms, losses):
         term.kind, term.attributes, term.weight, term.output = kind, attributes(given), weight, output
+        term.weighted = weighted
     how = options(abi.TrainerOptions, max_batch={grows_from}, threads=threads, loss_count=len(losses),
                   losses=terms if losses else None, input_gradients={input_gradients})
     if optimizer:
@@ -166,6 +170,10 @@ WANTED = {
     "forms": ["predict"],
     "files": ["predict"],
     "evaluate": ["gradients"],
+    "average": ["steps"],
+    "sam": ["steps"],
+    "lbfgs": ["steps"],
+    "levenberg_marquardt": ["steps"],
     "initial": [],
     "ports": [],
 }  # by the name of the check; all of them after a crash
@@ -194,7 +202,7 @@ def script(spec, failure, settings):
     }
     texts = [PRELUDE] + ([TRAINER] if set(parts) - {"predict"} else []) + [PARTS[part] for part in parts]
     texts = [text.format(**fill).strip("\n") for text in texts] + [COMPARE.strip("\n")]
-    if any(loss["form"] != "values" for loss in net.losses) and {"gradients", "steps"} & set(parts):
+    if any(loss["form"] not in ("values", "nothing") for loss in net.losses) and {"gradients", "steps"} & set(parts):
         integers = ", ".join(f'"{name}": np.{name}' for name in data.INTEGERS)
         texts.append(inspect.getsource(data.target).strip("\n"))
         texts.append(f"INTEGERS = {{{integers}}}")
@@ -262,14 +270,27 @@ def building(net, dtype):
     targets = []
     for number, loss in enumerate(net.losses):
         shape = (spec["rows"], *net.shapes[net.outputs[loss["output"]]])
+        if loss["form"] == "nothing":
+            continue
         if loss["form"] == "values":
             targets.append(f"uniform([{seed}, 2, {number}], {shape}, -1.5, 1.5)")
         else:
             targets.append(f"target({loss['form']!r}, {shape}, np.random.default_rng([{seed}, 2, {number}]))")
+    for number, loss in enumerate(net.losses):
+        if loss.get("weighted"):
+            draw = f"np.random.default_rng([{seed}, 5, {number}])"
+            targets.append(f"{draw}.integers(0, 9, {spec['rows']}) / 4")
     yield f"targets = [{', '.join(targets)}]"
     yield "targets = [t.astype(FLOAT) if t.dtype == np.float64 else t for t in targets]"
     terms = [
-        (loss["output"], loss["kind"].encode(), loss["weight"], loss["attributes"]) for loss in net.losses
+        (
+            loss["output"],
+            loss["kind"].encode(),
+            loss["weight"],
+            loss["attributes"],
+            int(loss.get("weighted", False)),
+        )
+        for loss in net.losses
     ]
     yield f"losses = {terms}"
 

@@ -197,8 +197,9 @@ def plainer(spec):
             result = copy.deepcopy(spec)
             del result["losses"][number]["attributes"][name]
             yield result
-        for plain in ({"weight": 1.0}, {"kind": "mean_squared_error", "form": "values", "attributes": {}}):
-            if any(loss[key] != value for key, value in plain.items()):
+        squared = {"kind": "mean_squared_error", "form": "values", "attributes": {}}
+        for plain in ({"weight": 1.0}, {"weighted": False}, squared):
+            if any(loss.get(key, value) != value for key, value in plain.items()):
                 result = copy.deepcopy(spec)
                 result["losses"][number].update(plain)
                 yield result

@@ -183,6 +183,15 @@ def words(draw):
     }
 
 
+def pairs(draw):
+    """Rows that are compared with each other by what a shared layer makes of them."""
+    draw.largest = draw.choice([3, 8, 20])
+    shape = [*([draw.choice([1, 2, 3])] if draw.chance(0.4) else []), draw.log(1, 40)]
+    kinds = ["triplet", "contrastive", "triplet", "contrastive", "dense", "tanh", "layer_norm", "add"]
+    loss = draw.choice(["computed", "computed", None])
+    return {"rows": draw.log(1, 100), "shape": shape, "nodes": draw.log(2, 9), "kinds": kinds, "loss": loss}
+
+
 THEMES = [
     (tiny, 46),
     (wide, 3),
@@ -194,4 +203,5 @@ THEMES = [
     (images, 5),
     (matrices, 5),
     (words, 4),
+    (pairs, 5),
 ]

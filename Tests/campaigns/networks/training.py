@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import engine
+from . import engine, searching
 from .disturbing import disturb, otherwise, published, shuffled
 from .graph import Pass
 from .losses import OF_CLASSES
@@ -25,6 +25,7 @@ def check(case):
         case.optimizer = [case.spec["optimizer"][0], {**case.spec["optimizer"][1], "learning_rate": rate}]
         steps(case)
         fit(case)
+        searching.check(case)
     evaluate(case)
 
 
@@ -203,7 +204,7 @@ def fit(case):
             steps = [
                 (trainer.train(*parts(first)), min(batch, rows - first)) for first in range(0, rows, batch)
             ]
-        if len(sums) > 1:
+        if len(sums) > 1 or any(term["attributes"].get("ignored") for term in case.net.losses):
             return None
         return sum(loss if sums == {True} else loss * count / rows for loss, count in steps)
 

@@ -50,12 +50,14 @@ from ._layer import Layer
 from ._loss import Loss, Sum
 from ._metric import FunctionMetric, Metric
 from ._model import Model
+from ._numerical import numerical_gradient
 from ._optimizer import Optimizer, Schedule
 from ._parameters import Parameters
 from ._path import Path
 from ._prediction import set_threads
 from ._sequential import Sequential
-from ._trace import Trace
+from ._surface import LossSurface, loss_surface
+from ._trace import Factors, Trace
 from .callbacks import Callback, Checkpoint, CSVLog, EarlyStopping, LearningRate, TensorBoard
 from .errors import (
     AlreadyExists,
@@ -91,6 +93,7 @@ __all__ = [
     "DenpaError",
     "EarlyStopping",
     "Explanation",
+    "Factors",
     "FileError",
     "Film",
     "FunctionMetric",
@@ -104,6 +107,7 @@ __all__ = [
     "LearningRate",
     "LimitExceeded",
     "Loss",
+    "LossSurface",
     "Metric",
     "MissingFile",
     "Model",
@@ -141,8 +145,10 @@ __all__ = [
     "layers",
     "load",
     "load_plugin",
+    "loss_surface",
     "losses",
     "metrics",
+    "numerical_gradient",
     "optimizers",
     "plots",
     "prove",

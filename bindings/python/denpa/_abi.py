@@ -61,6 +61,8 @@ SUPPORTS_FLOAT32 = 1
 SUPPORTS_FLOAT64 = 2
 PLUGIN_ENTRY = "denpa_plugin_entry_v0"
 VERSION = "0.1.0"
+ALLOW_MISSING = 1
+ALLOW_EXTRA = 2
 SHUFFLED = 0
 IN_ORDER = 1
 WITH_REPLACEMENT = 2
@@ -284,6 +286,16 @@ class Port(Structure):
     reserved: int
 
 
+class TensorMap(Structure):
+    """How a tensor of a plain safetensors file and a parameter of a model belong together. Its size, 32 bytes,
+    never changes."""
+
+    tensor: Optional[bytes]
+    parameter: Optional[bytes]
+    axes: Any
+    reserved: int
+
+
 class SessionOptions(Structure):
     """denpa_session_options"""
 
@@ -404,8 +416,11 @@ class FitOptions(Structure):
     checkpoint: Optional[bytes]
     checkpoint_every: int
     checkpoint_best: int
-    reserved: int
+    checkpoint_trainer: int
     epoch_batches: int
+    checkpoint_batches: int
+    resume: int
+    reserved: int
 
 
 class Check(Structure):
@@ -419,7 +434,7 @@ class Check(Structure):
     analytic: float
     numeric: float
     passed: int
-    reserved: int
+    kinks: int
 
 
 class CheckOptions(Structure):
@@ -433,6 +448,29 @@ class CheckOptions(Structure):
     reserved: int
 
 
+class NumericalOptions(Structure):
+    """denpa_numerical_options"""
+
+    struct_size: int
+    step: float
+    points: int
+    reserved: int
+
+
+class Surface(Structure):
+    """The points origin + a * first + b * second in the space of the parameters, for each a and each b.
+    Directions and origin have `element_count` numbers: all elements of all parameters, in the order of
+    denpa_model_parameter."""
+
+    struct_size: int
+    element_count: int
+    origin: Any
+    first: Any
+    second: Any
+    first_steps: Any
+    second_steps: Any
+    first_count: int
+    second_count: int
 class TraceOptions(Structure):
     """denpa_trace_options"""
 
@@ -532,7 +570,8 @@ LogCallback = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 MetricCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor), POINTER(c_double))
 # Receives the progress of denpa_fit. Any status other than DENPA_OK stops the training after the current
 # batch, and denpa_fit then returns DENPA_STOPPED. The callback runs on the thread that called denpa_fit. It
-# may use the model and its sessions, but of the trainer only the learning rate and the number of steps.
+# may use the model and its sessions, but of the trainer only the learning rate, the number of steps,
+# and denpa_trainer_save and _save_bytes.
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
 # Provides the next batch. The callback points the tensors `inputs` and `targets` (arrays with room for the
 # model's inputs and the losses' targets, and the weights of samples) to memory that remains valid until its
@@ -545,6 +584,9 @@ NextCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Tensor), POINTER(Tensor))
 RewindCallback = CFUNCTYPE(c_int32, c_void_p)
 # Receives the result for one tensor. Any status other than DENPA_OK ends the check.
 CheckCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Check))
+# A function of numbers that the program has: it stores its value in `value`. Any status other than DENPA_OK
+# ends the call that it is passed to.
+Function = CFUNCTYPE(c_int32, c_void_p, POINTER(c_double))
 
 Tensor._fields_ = [
     ("data", c_void_p),
@@ -684,6 +726,12 @@ Port._fields_ = [
     ("trainable", c_int32),
     ("reserved", c_int32),
 ]
+TensorMap._fields_ = [
+    ("tensor", c_char_p),
+    ("parameter", c_char_p),
+    ("axes", POINTER(c_int32)),
+    ("reserved", c_uint64),
+]
 SessionOptions._fields_ = [
     ("struct_size", c_size_t),
     ("max_batch", c_int64),
@@ -779,8 +827,11 @@ FitOptions._fields_ = [
     ("checkpoint", c_char_p),
     ("checkpoint_every", c_int64),
     ("checkpoint_best", c_int32),
-    ("reserved", c_int32),
+    ("checkpoint_trainer", c_int32),
     ("epoch_batches", c_int64),
+    ("checkpoint_batches", c_int64),
+    ("resume", c_int32),
+    ("reserved", c_int32),
 ]
 Check._fields_ = [
     ("struct_size", c_size_t),
@@ -791,7 +842,7 @@ Check._fields_ = [
     ("analytic", c_double),
     ("numeric", c_double),
     ("passed", c_int32),
-    ("reserved", c_int32),
+    ("kinks", c_int32),
 ]
 CheckOptions._fields_ = [
     ("struct_size", c_size_t),
@@ -801,6 +852,22 @@ CheckOptions._fields_ = [
     ("inputs", c_int32),
     ("reserved", c_int32),
 ]
+NumericalOptions._fields_ = [
+    ("struct_size", c_size_t),
+    ("step", c_double),
+    ("points", c_int32),
+    ("reserved", c_int32),
+]
+Surface._fields_ = [
+    ("struct_size", c_size_t),
+    ("element_count", c_int64),
+    ("origin", POINTER(c_double)),
+    ("first", POINTER(c_double)),
+    ("second", POINTER(c_double)),
+    ("first_steps", POINTER(c_double)),
+    ("second_steps", POINTER(c_double)),
+    ("first_count", c_int64),
+    ("second_count", c_int64),
 TraceOptions._fields_ = [
     ("struct_size", c_size_t),
     ("training", c_int32),
@@ -1115,7 +1182,9 @@ Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
         c_int32,
         [POINTER(Model), c_char_p],
         """Writes the model to a file in safetensors format, with the graph in its metadata and a checksum. The file
-is replaced atomically: the model is written to a temporary file in the same folder, synced and renamed.
+is replaced atomically: the model is written to a temporary file in the same folder, synced and renamed. If
+a process is killed meanwhile, its temporary file, ".denpa-0.tmp" or another number, is removed when the
+next file is saved to that folder.
 
 Returns DENPA_IO_ERROR if the file cannot be written; an older file of that name is then unchanged, unless
 the message says that the new file is in place and only its folder could not be synced.""",
@@ -1141,6 +1210,31 @@ it is damaged in any way, DENPA_NOT_REGISTERED if it contains a layer that is no
         c_int32,
         [c_void_p, c_int64, POINTER(POINTER(Model))],
         """Creates the model stored in `size` bytes of memory. Otherwise like denpa_model_load.""",
+    ),
+    "denpa_model_load_tensors": (
+        c_int32,
+        [POINTER(Model), c_char_p, POINTER(TensorMap), c_int32, c_int32],
+        """Copies the tensors of a safetensors file into the parameters of a model and converts them to its type:
+files of other software (float32, float64, int32, int64, uint8), and those of denpa_model_save without
+their graph. A parameter that `map` does not name has the tensor of its own name; `map` is an array of
+`count` entries. `flags` is 0 or a sum of DENPA_ALLOW_MISSING, which does not apply to tensors that `map`
+names, and DENPA_ALLOW_EXTRA. Sessions see all of the new parameters at the same instant, a trainer sees
+them after denpa_trainer_refresh.
+
+Returns DENPA_BAD_FILE if a tensor is missing or left over, or if the file is damaged; DENPA_BAD_SHAPE if a
+tensor has another shape than its parameter; the message names them. Returns DENPA_NOT_FOUND if there is no
+such file, or no parameter that `map` names; DENPA_BAD_ARGUMENT if `map` names a parameter twice, a tensor
+for two parameters, or axes that are none; DENPA_IO_ERROR if the file cannot be read; DENPA_NOT_SUPPORTED
+for a tensor of another type, such as bfloat16. Then nothing changes.""",
+    ),
+    "denpa_model_save_tensors": (
+        c_int32,
+        [POINTER(Model), c_char_p, POINTER(TensorMap), c_int32],
+        """Writes the parameters of a model to a plain safetensors file, as the reference implementation would, for
+other software; `map` gives them names and an order of axes as above, and its entries without a parameter
+are ignored. The file has neither graph nor checksum, and is replaced atomically.
+
+Returns the statuses of denpa_model_save, and those of denpa_model_load_tensors for `map`.""",
     ),
     "denpa_session_create": (
         c_int32,
@@ -1377,13 +1471,35 @@ Returns DENPA_BAD_STATE if the trainer has no optimizer, DENPA_BAD_ARGUMENT if t
 the schedule. It may be called in a callback of denpa_fit too. Returns DENPA_BAD_STATE if the trainer has
 no optimizer.""",
     ),
+    "denpa_trainer_save": (
+        c_int32,
+        [POINTER(Trainer), c_char_p],
+        """Saves a checkpoint: the model with the parameters that denpa_publish would publish, and what
+denpa_trainer_save_bytes writes. The file is a model file, so that denpa_model_load reads it too, and it is
+written like one: an older file is replaced atomically. It may be called in a callback of denpa_fit or
+denpa_fit_source: between two batches, or after an epoch.
+
+Returns the statuses of denpa_model_save.""",
+    ),
+    "denpa_trainer_load": (
+        c_int32,
+        [POINTER(Trainer), c_char_p],
+        """Takes over a checkpoint of a trainer with the same options and model. The parameters are published.
+Training then goes on with the same bits as the saved trainer would have: with denpa_train_batch, in a loop
+of one's own, or with denpa_fit and `resume` at the batch where that fit was.
+
+Returns DENPA_NOT_FOUND if there is no such file, DENPA_IO_ERROR if it cannot be read, and DENPA_BAD_FILE
+if it is damaged, has no trainer, or is of a trainer with another optimizer, schedule or model (its graph,
+element type, seed, or frozen parameters). Then nothing changes.""",
+    ),
     "denpa_trainer_save_bytes": (
         c_int32,
         [POINTER(Trainer), c_void_p, c_int64, POINTER(c_int64)],
         """Writes what a trainer remembers besides the parameters: what its optimizer keeps, the numbers of its steps,
-epochs and forwards, the learning rate, and the state of its schedule. `buffer`, `capacity` and `length`
-work as described for text and bytes under "Conventions". Gradients that wait for a step are not part of
-it.
+epochs and forwards, the learning rate, the state of its schedule, gradients that wait for a step, and
+where a fit that runs or was interrupted is. `buffer`, `capacity` and `length` work as described for text
+and bytes under "Conventions". A forward that waits for its backward is not part of it. It may be called in
+a callback of denpa_fit or denpa_fit_source.
 
 Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
     ),
@@ -1392,7 +1508,7 @@ Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
         [POINTER(Trainer), c_void_p, c_int64],
         """Takes over what denpa_trainer_save_bytes has written for a trainer with the same options and model.
 Training then goes on with the same bits as the other trainer would have, provided that the parameters are
-the same, too: those that were published before. Gradients become zero.
+the same, too: those that were published before.
 
 Returns DENPA_BAD_FILE, and changes nothing, if the bytes are damaged or belong to a trainer with another
 optimizer, schedule or model.""",
@@ -1416,6 +1532,41 @@ The callback is called for each tensor in order, on the calling thread. Returns 
 agree, and DENPA_PROOF_FAILED, with the worst tensor named in the message, if not. Returns DENPA_STOPPED if
 the callback returned a status other than DENPA_OK, DENPA_NOT_FINITE if the loss is not finite,
 DENPA_BAD_STATE if the trainer has no loss.""",
+    ),
+    "denpa_numerical_gradient": (
+        c_int32,
+        [Function, c_void_p, POINTER(Tensor), POINTER(NumericalOptions), POINTER(c_double)],
+        """Differentiates a function with respect to numbers that it reads, by central differences: the loss of a
+model with respect to a view of a parameter, a layer with respect to its input, or any other function. `x`
+is a contiguous tensor of float32 or float64, whose elements are changed one by one while the function is
+called, and restored, also after a failure. `gradient` receives a number for each element. `options` may be
+NULL.
+
+Returns DENPA_BAD_ARGUMENT if a step is too small to change an element, and the status of the function if
+it fails. The function is called `points` - 1 times for each element (twice for 2 points), so that this
+takes as many times longer than backpropagation as there are parameters.""",
+    ),
+    "denpa_trainer_loss_surface": (
+        c_int32,
+        [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(Surface), POINTER(c_double)],
+        """Evaluates the loss of a batch at the points of a surface. `losses` receives first_count * second_count
+numbers, those of the first a first (for a line: first_count); a loss may be NaN or infinite. The loss is
+that of denpa_evaluate. Nothing changes, and memory for the parameters is allocated once, not for each
+point.
+
+Returns DENPA_BAD_SHAPE if `element_count` is not the number of the parameters' elements,
+DENPA_BAD_ARGUMENT for contradictory fields or a batch without rows, and DENPA_BAD_STATE if the trainer has
+no loss.""",
+    ),
+    "denpa_trainer_random_direction": (
+        c_int32,
+        [POINTER(Trainer), c_uint64, c_int32, POINTER(c_double), c_int64],
+        """Writes a random direction for a surface: normal numbers for the elements of trained parameters, 0 for
+others. With `normalize` 1, each filter of a tensor of several axes (what belongs to one index of its last
+axis: the weights of a unit or of a channel) has the norm of that filter of the parameters, and other
+tensors have 0 (Li et al., 2018). `direction` has room for `element_count` numbers.
+
+Returns DENPA_BAD_SHAPE if `element_count` is not the number of the parameters' elements.""",
     ),
     "denpa_prove": (
         c_int32,

@@ -12,7 +12,8 @@ class Checked(NamedTuple):
     """The result for one tensor.
 
     `worst` is the largest difference between the gradient of backpropagation (`analytic`) and the numerical
-    one (`numeric`), relative to the largest of both; `at` is the index of the element where it occurs.
+    one (`numeric`), relative to the largest of both; `at` is the index of the element where it occurs. At `kinks`
+    elements a kink of the loss (such as relu's at 0) was inside the stencil, so that a smaller step decided.
     """
 
     tensor: str
@@ -22,6 +23,7 @@ class Checked(NamedTuple):
     analytic: float
     numeric: float
     passed: bool
+    kinks: int = 0
 
 
 class Report(Sequence[Checked]):
@@ -67,6 +69,8 @@ class Report(Sequence[Checked]):
             at = str(list(row.at)) if row.at else ""
             values = (f"{row.analytic:.9g}", f"{row.numeric:.9g}")
             verdict = "ok" if row.passed else "WRONG"
+            if row.kinks:
+                verdict += f" ({row.kinks} beside a kink)"
             lines.append((row.tensor, f"{row.worst:.2e}", str(row.checked), at, *values, verdict))
         widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
         text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
@@ -97,4 +101,5 @@ def row_of(check: abi.Check, name: str, shape: tuple[int, ...]) -> Checked:
         float(check.analytic),
         float(check.numeric),
         bool(check.passed),
+        int(check.kinks),
     )

@@ -7,7 +7,7 @@ from typing import Any, Callable, Mapping
 
 from . import _abi as abi
 from ._arrays import as_array, real, tensors, whole
-from ._call import c_text, failure, library, options
+from ._call import c_text, failure, library, options, path_bytes
 from ._history import History, logs_of
 from ._interrupts import Interrupts
 from ._loss import Terms
@@ -48,6 +48,7 @@ class Run:
         self.stops = False  # set by net.stop_training
         self.interrupts = Interrupts()
         self.expected: int | None = None  # batches in an epoch, where the engine does not know
+        self.resumes = False
 
     def options(self, epochs: int, batch_size: int, validation: tuple[Any, Any] | None, **fields: Any) -> Any:
         """Return the engine's options, which hold the callback.
@@ -55,6 +56,7 @@ class Run:
         `validation` is a pair of input tensors and target tensors.
         """
         wanted = options(abi.FitOptions, epochs=epochs, batch_size=batch_size, **fields)
+        wanted.resume = int(self.resumes)
         if validation is not None:
             wanted.validation_inputs, wanted.validation_targets = validation
             wanted.validation_count = 1
@@ -64,8 +66,10 @@ class Run:
             wanted.restore_best = int(stopping.restore_best)
         for checkpoint in self.callbacks.of(Checkpoint):
             self.watch(wanted, checkpoint.monitor)
-            wanted.checkpoint, wanted.checkpoint_every = c_text(checkpoint.path), checkpoint.every
+            wanted.checkpoint, wanted.checkpoint_every = path_bytes(checkpoint.path), checkpoint.every
             wanted.checkpoint_best = int(checkpoint.save_best)
+            wanted.checkpoint_trainer = int(checkpoint.resumable)
+            wanted.checkpoint_batches = checkpoint.batches or 0
         if self.callbacks.has("on_batch_end"):
             wanted.callback_every = 1
         wanted.callback = abi.ProgressCallback(self.guarded(self.progress))
@@ -148,7 +152,8 @@ class Run:
             with weights.lock:  # nobody computes with the trainer itself any more
                 weights.fitting = True
             try:
-                self.call_back("on_epoch_begin", 0)
+                if not self.resumes:
+                    self.call_back("on_epoch_begin", 0)
             except BaseException as problem:
                 self.error = problem
             error = None
@@ -214,6 +219,7 @@ class Fitting:
         optimizer: Any,
         steps_per_epoch: int | None,
         prefetch: bool,
+        resume: Any,
     ) -> History:
         """Train and return the numbers of each epoch. `net` is what the callbacks are given."""
         epochs = whole(epochs, "epochs", 1)
@@ -260,8 +266,12 @@ class Fitting:
         self.weights.require_turn()
         with self.weights.turn:
             self.weights.require_idle()
-            with self.training.using(loss, optimizer, afresh=True) as (trainer, terms):
+            resumes = resume is not None and resume is not False
+            with self.training.using(loss, optimizer, afresh=resume is not True) as (trainer, terms):
                 self.run = run = Run(net, self.weights, trainer, callbacks, verbose)
+                if resumes and resume is not True:
+                    self.training.load(trainer, resume)
+                run.resumes = resumes
                 self.history = run.history
                 validation = self._validation(validation_data, terms)
                 try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from html import escape
+from typing import Any, Sequence
 
+from . import _abi as abi
+from ._drawing import Picture
 from ._trace import Trace
 
 # `self` is a Model, which is defined after this module.
@@ -19,4 +22,45 @@ def trace(self: Any, x: Any, t: Any = None, loss: Any = None, training: bool | N
     as in inference. `training` chooses otherwise; with training=False there are no gradients.
     """
     found: Trace = self._open.tracing.of(x, t, loss, training)
+    return found
+
+
+def draw(
+    self: Any, path: Any = None, *, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
+) -> Picture | str:
+    """Draw the network as units and weighted connections, if it is a chain of dense layers.
+
+    Lines are the wider the larger a weight is, and of another color if it is negative; of large layers the first
+    and the last units are drawn. `inputs` and `outputs` name the units of the first and the last column. Writes to
+    `path`, which ends in .svg or .dot, and returns the text, which notebooks show as a picture. Raises NotSupported
+    for other networks, which draw_graph draws.
+    """
+    found: Picture | str = self._open.tracing.draw(path, abi.DRAW_NETWORK, inputs=inputs, outputs=outputs)
+    return found
+
+
+def draw_graph(self: Any, path: Any = None) -> Picture | str:
+    """Draw the computational graph: the layers, and the shapes of the values between them.
+
+    Writes to `path`, which ends in .svg or .dot, and returns the text. The graph of a trace has the values.
+    """
+    found: Picture | str = self._open.tracing.draw(path, abi.DRAW_GRAPH)
+    return found
+
+
+def summary(self: Any, x: Any = None) -> str:
+    """Return a table of the layers to be printed: shapes, parameters, and what they cost.
+
+    Floating-point operations (an addition or a multiplication is one) and memory are those of a batch like x, of
+    which only the shape counts; by default of one row, or of none if the network has open extents.
+    """
+    found: str = self._open.tracing.summary(x, abi.TEXT)
+    return found
+
+
+def html(self: Any) -> str:
+    """Return the summary as a table in HTML, for notebooks; of a closed network what it says of itself."""
+    if self._parts.native.is_closed:
+        return f"<code>{escape(repr(self))}</code>"
+    found: str = self._parts.tracing.summary(None, abi.HTML)
     return found

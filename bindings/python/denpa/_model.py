@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Mapping, Sequence, TypeVar
 
-from . import _differentiation, _explain, _insight
+from . import _differentiation, _explain, _insight, _storing
 from ._arrays import SEEDS, Array, DType, whole
 from ._building import of_bytes, of_file, of_values
 from ._fit import CallbackLike
@@ -168,6 +168,7 @@ class Model:
         optimizer: Any = None,
         steps_per_epoch: int | None = None,
         prefetch: bool = False,
+        resume: Any = None,
     ) -> History:
         """Train and return the numbers of each epoch.
 
@@ -186,6 +187,11 @@ class Model:
         ever given, "sgd" is used. After Ctrl-C, an exception in a callback or NotFinite, the network keeps
         what it has learned so far, and `history` the numbers; if it has learned nothing, its loss and optimizer
         are unchanged too. callbacks: functions (net, epoch, logs) or objects: see denpa.callbacks.
+
+        `resume`, the path of a checkpoint (see callbacks.Checkpoint), goes on with the batch at which it was saved,
+        and ends with the bits that the interrupted fit would have had; give it the same data and arguments.
+        resume=True goes on where the last fit of this network was interrupted. `epochs` counts those before the
+        interruption too; `history` has the epochs that are completed now.
 
         Arrays of float32, float64, int32, int64, uint8 or bool, of any order, are read in place and converted
         one batch at a time; rows of C-ordered arrays are the fastest. Other element types, fields of packed
@@ -213,6 +219,7 @@ class Model:
             optimizer=optimizer,
             steps_per_epoch=steps_per_epoch,
             prefetch=prefetch,
+            resume=resume,
         )
 
     @property
@@ -314,10 +321,33 @@ class Model:
     check_gradients = _differentiation.check_gradients
     trace = _insight.trace
     explain = _explain.explain
+    draw = _insight.draw
+    draw_graph = _insight.draw_graph
+    summary = _insight.summary
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
         self._open.save(path)
+
+    def save_checkpoint(self, path: Any) -> None:
+        """Write the network, and what fit and train_batch need to go on with the same bits, to a file.
+
+        The file is one of `save`, too. A callback of fit may call it between two batches or after an epoch.
+        """
+        self._open.training.save(path)
+
+    def load_checkpoint(self, path: Any) -> None:
+        """Go on with the weights, the optimizer's state and the counts of a checkpoint.
+
+        The network must be the same, and compiled with the same loss and optimizer. For fit see its `resume`.
+        Raises MissingFile if the file does not exist, FileError if it cannot be read, is damaged, or is of
+        another network or optimizer; then nothing changes.
+        """
+        self._open.training.load_checkpoint(path)
+
+    load_weights = _storing.load_weights
+    save_weights = _storing.save_weights
+    pytorch_names = _storing.pytorch_names
 
     def to_bytes(self) -> bytes:
         """Return the bytes that save would write."""
@@ -354,9 +384,8 @@ class Model:
         set_state(made, copy.deepcopy(self.__getstate__(), memo))
         return made
 
-    def summary(self) -> str:
-        """Return a table of the layers with their parameters, to be printed."""
-        return self._open.summary()
+    def _repr_html_(self) -> str:
+        return _insight.html(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}{self._parts.line()}>"

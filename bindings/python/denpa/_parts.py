@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ._building import of_bytes
 from ._call import Handle
@@ -10,7 +10,7 @@ from ._derivatives import Derivatives
 from ._directions import Directions
 from ._evaluation import Evaluation
 from ._fit import Fitting
-from ._native import NativeModel, element_count
+from ._native import NativeModel
 from ._nested import Nested
 from ._nodes import NodeView, NodeViews
 from ._open_loop import OpenLoop
@@ -19,9 +19,11 @@ from ._ports import Ports
 from ._prediction import Prediction
 from ._row_derivatives import RowDerivatives
 from ._settings import Settings
-from ._trace import Tracing
+from ._surfaces import Surfaces
+from ._tracing import Tracing
 from ._trainers import Trainers
 from ._training import Training
+from ._weight_files import WeightFiles, pytorch_names
 from ._weights import Weights
 
 
@@ -48,8 +50,10 @@ class Parts:
         self.derivatives = Derivatives(native, ports, weights, trainers, settings)
         self.rows = RowDerivatives(native, ports, weights, trainers, settings, self.derivatives)
         self.directions = Directions(native, ports, weights, settings)
+        self.surfaces = Surfaces(native, ports, weights, trainers, settings)
         self.tracing = Tracing(native, ports, weights, trainers, settings)
         self.nested = Nested(native, ports, weights)
+        self.weight_files = WeightFiles(native, weights)
 
     def parameters(self) -> Parameters:
         return Parameters(self.native.names, self.native.shapes, self.weights)
@@ -63,6 +67,9 @@ class Parts:
     def save(self, path: Any) -> None:
         self.weights.publish()
         self.native.save(path)
+
+    def pytorch_names(self, layers: Mapping[str, str] | None) -> dict[str, Any]:
+        return pytorch_names(self.native.nodes().values(), self.native.names, layers)
 
     def to_bytes(self) -> bytes:
         self.weights.publish()
@@ -112,26 +119,6 @@ class Parts:
             self.prediction.close()
 
     # -- text ------------------------------------------------------------------------------------------------
-
-    def summary(self) -> str:
-        """Return a table of the layers with their parameters."""
-        native, ports = self.native, self.ports
-        trained, shown = set(native.trained()), native.names.shown
-        lines = [("layer", "kind", "parameters", "count", "trained")]
-        for name, node in native.nodes().items():
-            shared = node.get("shares")
-            own = native.names.of_node(shared or name)
-            listed = ", ".join(f"{shown[full]} {native.shapes[full]}" for full in own)
-            listed = f"those of {shared}" if shared else listed
-            count = 0 if shared else sum(element_count(native.shapes[full]) for full in own)
-            answer = "yes" if not trained.isdisjoint(own) else "no"
-            lines.append((name, node["kind"], listed, str(count), answer if own else ""))
-        widths = [max(len(line[column]) for line in lines) for column in range(5)]
-        table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
-        inputs = ", ".join(f"{port.name} {port.shape}" for port in ports.inputs)
-        outputs = ", ".join(f"{key} {port.shape}" for key, port in zip(ports.keys, ports.outputs))
-        total = f"{native.parameter_count} parameters, {native.dtype.name}: {inputs} -> {outputs}"
-        return "\n".join([table[0], "-" * max(map(len, table)), *table[1:], total])
 
     def line(self) -> str:
         """Return what a network says of itself in one line, after the name of its class."""

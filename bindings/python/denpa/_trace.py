@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from . import _abi as abi
-from ._arrays import Array, Memory, tensors
-from ._call import Handle, c_text, check, create, library, options, text
-from ._native import NativeModel
-from ._ports import Batch, Ports, targets_of
-from ._settings import Settings
-from ._trainers import Trainers
-from ._weights import Weights
-from .errors import NotFound
+from ._arrays import Array, Memory, tensors, whole
+from ._call import Handle, c_text, check, library, options, text
+from ._drawing import Picture, drawn, indices
+from .errors import NotFound, TypeMismatch
 
 KINDS = {
     abi.TRACE_INPUT: "input",
@@ -81,6 +77,78 @@ class Trace(Mapping[str, Array]):
         check(library.denpa_trace_loss(self._handle.pointer, ctypes.byref(loss)))
         return loss.value
 
+    def factors(self, name: str, index: Any, row: int = 0) -> Factors:
+        """Return the factors of the gradient of one element of W or b of a dense layer, for one row.
+
+        `index` is (i, j) for the weight from input i to unit j, and j for a bias. If x has axes between the batch
+        and the last one, rows are those that the layer sees. Raises BadState without gradients, NotSupported for
+        a parameter of another layer, or one that is not trained.
+        """
+        place = at(index)
+        where = self._handle.pointer, c_text(name), indices(place), len(place), whole(row, "row", 0)
+        found = options(abi.Factors)
+        check(library.denpa_trace_factors(*where, ctypes.byref(found), None, 0))
+        terms = (abi.FactorTerm * max(found.term_count, 1))()
+        check(library.denpa_trace_factors(*where, ctypes.byref(found), terms, len(terms)))
+        return Factors(
+            found.error,
+            found.slope if found.has_slope else None,
+            found.input,
+            found.product,
+            found.gradient,
+            [
+                Term(
+                    term.node.decode(),
+                    term.unit if term.unit >= 0 else None,
+                    term.error,
+                    term.slope,
+                    term.weight,
+                    term.product,
+                )
+                for term in terms[: found.term_count]
+            ],
+            text(library.denpa_trace_print_factors, *where).rstrip("\n"),
+        )
+
+    def draw(
+        self,
+        path: Any = None,
+        *,
+        row: int = 0,
+        inputs: Sequence[str] | None = None,
+        outputs: Sequence[str] | None = None,
+        factors: tuple[str, Any] | None = None,
+    ) -> Picture | str:
+        """Draw units and connections with the values of one row above and their gradients below.
+
+        The network is a chain of dense layers. `inputs` and `outputs` name the units of the first and the last
+        column; `factors`, such as ("W1", (0, 1)), highlights a weight, the units and the connections that make its
+        gradient. Writes to `path`, which ends in .svg or .dot, and returns the text; see draw_graph for other
+        networks.
+        """
+        parameter, index = (None, ()) if factors is None else pair(factors)
+        return drawn(
+            library.denpa_trace_draw,
+            self._handle.pointer,
+            path,
+            abi.DRAW_NETWORK,
+            row=whole(row, "row", 0),
+            inputs=inputs,
+            outputs=outputs,
+            parameter=parameter,
+            index=index,
+        )
+
+    def draw_graph(self, path: Any = None) -> Picture | str:
+        """Draw the computational graph, with the values above the arrows and their gradients below.
+
+        Of large tensors the shapes are written. Writes to `path`, which ends in .svg or .dot, and returns the text.
+        """
+        return drawn(library.denpa_trace_draw, self._handle.pointer, path, abi.DRAW_GRAPH)
+
+    def _repr_svg_(self) -> str:
+        return str(self.draw_graph())
+
     def __getitem__(self, name: str) -> Array:
         return self._values[self.label(name)]
 
@@ -123,51 +191,55 @@ class TraceGradients(Mapping[str, Array]):
         return f"<gradients of {', '.join(self)}>"
 
 
-class Tracing:
-    """Makes traces; nothing that the user sees changes."""
+class Term(NamedTuple):
+    """What comes back to a unit from one unit behind it: product = error * slope * weight.
 
-    def __init__(
-        self, native: NativeModel, ports: Ports, weights: Weights, trainers: Trainers, settings: Settings
-    ) -> None:
-        self.native, self.ports, self.weights, self.trainers = native, ports, weights, trainers
-        self.settings = settings
+    `unit` is None for what comes back from elsewhere: a loss, a softmax, a layer of another kind.
+    """
 
-    def of(self, x: Any, t: Any, loss: Any, training: bool | None) -> Trace:
-        """Return the trace of a batch, with a loss if there are targets or a loss is given."""
-        self.native.require_open()
-        batch = self.ports.arrange(x)
-        differentiates = t is not None or loss is not None
-        wanted = options(
-            abi.TraceOptions,
-            training=int(differentiates if training is None else bool(training)),
-            labels=abi.LABELS_BOOK if self.native.names.scheme == "book" else abi.LABELS_OWN,
-        )
-        # One sample without the batch axis is shown without it.
-        given = tensors([array[0] if batch.single else array for array in batch.arrays])
-        return Trace(self._with_loss(batch, given, t, loss, wanted) if differentiates else self._plain(given, wanted))
+    node: str
+    unit: int | None
+    error: float
+    slope: float
+    weight: float
+    product: float
 
-    def _plain(self, given: Any, wanted: abi.TraceOptions) -> Handle:
-        with self.weights.lock:
-            self.weights.publish()
-            count = len(self.ports.inputs)
-            return create(
-                abi.Trace, "denpa_trace_model", self.native.handle.pointer, given, count, ctypes.byref(wanted)
-            )
 
-    def _with_loss(self, batch: Batch, given: Any, t: Any, loss: Any, wanted: abi.TraceOptions) -> Handle:
-        terms = self.settings.terms(loss)
-        targets = targets_of(t, terms.names, batch.single)
-        placed = tensors([array[0] if batch.single else array for array in targets])
-        with self.weights.lock:
-            trainer = self.trainers.gradients(terms)
-            self.weights.begin(trainer)
-            return create(
-                abi.Trace,
-                "denpa_trace_trainer",
-                trainer.pointer,
-                given,
-                len(batch.arrays),
-                placed if targets else None,
-                len(targets),
-                ctypes.byref(wanted),
-            )
+class Factors(NamedTuple):
+    """The gradient of one weight, taken apart for one row: product = error * slope * input.
+
+    `error` is what comes back, the sum of the products of `terms`: dE/dz of the unit, or dE/du if it has no
+    activation, or one that is not element by element; `slope` is then None. `gradient` is the sum of the products
+    of all rows. print(factors) writes each number with what it is.
+    """
+
+    error: float
+    slope: float | None
+    input: float
+    product: float
+    gradient: float
+    terms: list[Term]
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def at(index: Any) -> tuple[int, ...]:
+    """Return the indices of an element, given as a number or a tuple of them."""
+    given = index if isinstance(index, (tuple, list)) else (index,)
+    return tuple(whole(number, "an index", 0) for number in given)
+
+
+def pair(factors: Any) -> tuple[str, tuple[int, ...]]:
+    if not isinstance(factors, (tuple, list)) or len(factors) != 2:
+        raise TypeMismatch(f'factors takes a parameter and an index, ("W1", (0, 1)), got {factors!r}')
+    return factors[0], at(factors[1])
+
+
+def shown(arrays: Sequence[Array], single: bool) -> Any:
+    """Return tensors of arrays, without the batch axis if that was added to a single sample."""
+    return tensors([array.reshape(array.shape[1:]) if single else array for array in arrays])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from contextlib import nullcontext
 from typing import Any, Sequence
 
 from . import _abi as abi
 from ._arrays import Array, Memory, tensors
-from ._call import Handle, c_text, check, contents, create, library, options, prepared
+from ._call import Handle, c_text, check, contents, create, library, options, path_bytes, prepared
 from ._loss import Terms
 from ._interrupts import Interrupts
 from ._metric import Errors, Measured
@@ -16,6 +17,7 @@ from ._optimizer import Optimizer
 from ._ports import Batch
 from ._prepared import PreparedBackward, PreparedForward, PreparedGradients
 from ._step import PreparedStep
+from .errors import MissingFile
 
 class Trainer:
     """One trainer of the engine, and the arguments that it was created with.
@@ -134,6 +136,18 @@ class Trainer:
     def resume(self, state: bytes) -> None:
         """Take over what another trainer with the same arguments has remembered."""
         check(library.denpa_trainer_load_bytes(self.handle.pointer, state, len(state)))
+
+    def save(self, path: Any) -> None:
+        """Write a checkpoint: the model and what the trainer remembers."""
+        check(library.denpa_trainer_save(self.handle.pointer, path_bytes(path)))
+
+    def load(self, path: Any) -> None:
+        """Take over a checkpoint of a trainer with the same arguments."""
+        status = library.denpa_trainer_load(self.handle.pointer, path_bytes(path))
+        if status == abi.NOT_FOUND:
+            raise MissingFile(os.fsdecode(path))
+        check(status)
+        self.waiting = None
 
     # -- losses ----------------------------------------------------------------------------------------------
 

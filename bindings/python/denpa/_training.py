@@ -87,6 +87,29 @@ class Training:
             self.main.resume(remembered)
             self.main.rate = rate
 
+    def save(self, path: Any) -> None:
+        """Write the network and what the main trainer remembers to a file."""
+        main = self.main
+        with self.weights.lock:
+            if not self.weights.fitting:
+                self.weights.begin(main)
+            main.save(path)
+
+    def load(self, trainer: Trainer, path: Any) -> None:
+        """Go on with the weights of a checkpoint and what its trainer has remembered."""
+        with self.weights.lock:
+            self.weights.publish()
+            trainer.load(path)
+            trainer.rate = None
+            self.weights.published(trainer)
+            self.weights.settle()
+
+    def load_checkpoint(self, path: Any) -> None:
+        self.weights.require_turn()
+        with self.weights.turn:
+            self.weights.require_idle()
+            self.load(self.main, path)
+
     @property
     def learning_rate(self) -> float:
         return self.main.learning_rate

@@ -59,19 +59,31 @@ class EarlyStopping(Callback):
 class Checkpoint(Callback):
     """Saves the network to a file after every `every` epochs, replacing an older one atomically.
 
-    With `save_best`, it is saved only if the number `monitor` was better than ever before (see EarlyStopping).
-    The engine does it.
+    With `batches`, it is saved after every so many batches of an epoch too. Unless `resumable` is false, the file
+    also has what fit(resume=path) needs to go on with the same bits: the optimizer's state, the place in the
+    epoch, the best epoch so far. denpa.Sequential.load reads it in any case. With `save_best`, the network is
+    saved only if the number `monitor` was better than ever before (see EarlyStopping). The engine does it.
     """
 
     def __init__(
-        self, path: Any, *, every: int = 1, save_best: bool = False, monitor: str | None = None
+        self,
+        path: Any,
+        *,
+        every: int = 1,
+        batches: int | None = None,
+        save_best: bool = False,
+        monitor: str | None = None,
+        resumable: bool = True,
     ) -> None:
         self.path: str = os.fspath(path)
         self.every = whole(every, "every", 1)
-        self.save_best = bool(save_best)
+        self.batches = None if batches is None else whole(batches, "batches", 1)
+        self.save_best, self.resumable = bool(save_best), bool(resumable)
         self.monitor = monitor_name(monitor)
         if monitor is not None and not save_best:
             raise InvalidArgument("Checkpoint: a monitor is for save_best=True")
+        if self.batches is not None and save_best:
+            raise InvalidArgument("Checkpoint: save_best compares epochs, so it does not go with batches")
 
 
 class CSVLog(Callback):
