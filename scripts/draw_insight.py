@@ -59,10 +59,15 @@ def functions(folder: Path) -> None:
     dp.plots.activations(path=folder / "activations.png")
 
 
-def films(folder: Path) -> None:
-    """A classifier that learns four quarters, a curve, and the path of a line's two weights."""
+def quarters() -> tuple[np.ndarray, np.ndarray]:
+    """Return points of a square, and whether both coordinates have the same sign."""
     x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
-    t = (x[:, 0] * x[:, 1] > 0).astype(int)
+    return x, (x[:, 0] * x[:, 1] > 0).astype(int)
+
+
+def films(folder: Path) -> None:
+    """A classifier that learns four quarters, a curve, and the path of a line's two weights on its surface."""
+    x, t = quarters()
     net = dp.Sequential([dp.Dense(4, activation="tanh"), dp.Dense(2)], input_shape=(2,), seed=0)
     film = dp.Film(net, x, t)
     net.fit(x, t, loss="softmax_cross_entropy", optimizer=dp.Adam(0.01), epochs=100, callbacks=[film])
@@ -81,6 +86,16 @@ def films(folder: Path) -> None:
     path = dp.Path(line, ["W1", "b1"])
     line.fit(x, 2 * x + 1, batch_size=5, epochs=200, loss="mse", optimizer=dp.SGD(0.1), callbacks=[path])
     path.plot(folder / "path.png", title="From (3, 2) to (2, 1)")
+    surface = dp.loss_surface(line, x, 2 * x + 1, "W1", "b1", range=(-10, 10), steps=41)
+    surface.plot(folder / "surface.png", path=path)
+    surface.plot(folder / "surface_3d.png", path=path, kind="3d")
+
+    x, t = quarters()
+    net = dp.Sequential([dp.Dense(4, activation="tanh"), dp.Dense(2)], input_shape=(2,), seed=0)
+    path = dp.Path(net)
+    net.fit(x, t, loss="softmax_cross_entropy", optimizer=dp.Adam(0.01), epochs=100, callbacks=[path])
+    random = dp.loss_surface(net, x, t, directions="random", normalize="filter", seed=1, range=(-2, 2))
+    random.plot(folder / "surface_random.png", path=path, title="Two random directions, filter by filter")
 
 
 def pages(folder: Path) -> None:
