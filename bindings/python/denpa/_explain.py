@@ -26,6 +26,8 @@ from .errors import DenpaError, InvalidArgument
 CORNER = 32  # rows and columns of a tensor that a page has
 BINS = 24  # of a histogram
 MOST_NODES = 400  # of which the page has a drawing
+LONGEST = 60  # text of an attribute
+CHECKED, FEWEST, MOST = 2048, 8, 256  # elements that are checked: of all tensors, of one
 
 
 class Item(NamedTuple):
@@ -106,8 +108,9 @@ def explain(self: Any, x: Any, t: Any = None, loss: Any = None, *, verify: bool 
 
 def verdict(net: Any, x: Any, t: Any, loss: Any) -> Report | str:
     """Return the report of the gradient check, or why there is none."""
+    elements = min(max(CHECKED // max(len(net.parameters), 1), FEWEST), MOST)
     try:
-        report: Report = net.check_gradients(x, t, loss, inputs=True)
+        report: Report = net.check_gradients(x, t, loss, inputs=True, max_elements=elements)
         return report
     except DenpaError as error:
         return str(error)
@@ -228,6 +231,8 @@ def note_of(node: Any) -> str:
         if isinstance(value, dict):
             inner = ", ".join(f"{key}={item}" for key, item in (value.get("attributes") or {}).items())
             value = f"{value.get('kind')}({inner})" if inner else value.get("kind")
+        value = str(value)
+        value = value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
         if value != "auto" and not (name == "activation" and value == "identity"):
             shown.append(f"{name}={value}")
     return ", ".join(shown)

@@ -138,18 +138,19 @@ class Stage:
             return {**found, "kind": "curve", "count": CURVE, "values": packed(answers[..., 0], "f4")}
         if self.is_class:
             # One byte for each place: the class, and how far it is ahead of the others.
-            e = np.exp(answers - np.nan_to_num(answers.max(axis=-1, keepdims=True)))
+            with np.errstate(invalid="ignore"):  # of a training that failed
+                e = np.exp(answers - answers.max(axis=-1, keepdims=True))
             ahead = np.nan_to_num(e.max(axis=-1) / e.sum(axis=-1))
             levels = 256 // self.outputs
             rank = (ahead - 1 / self.outputs) / max(1 - 1 / self.outputs, 1e-9)
             level = np.clip((rank * levels).astype(int), 0, levels - 1)
             values = answers.argmax(axis=-1) * levels + level
             return {**found, "kind": "classes", "grid": GRID, "levels": levels, "values": packed(values, "u1")}
-        shown = answers[..., 0]
+        shown = answers[..., 0].astype("float64")
         finite = np.concatenate([shown[np.isfinite(shown)], self.target[np.isfinite(self.target)]])
         bottom, top = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-        scaled = np.nan_to_num((shown - bottom) / ((top - bottom) or 1.0)) * 255
-        values = np.clip(scaled.round(), 0, 255)
+        part = np.clip(np.nan_to_num((shown - bottom) / ((top - bottom) or 1.0)), 0, 1)
+        values = (255 * part).round()
         return {**found, "kind": "values", "grid": GRID, "range": [bottom, top], "values": packed(values, "u1")}
 
 

@@ -324,6 +324,7 @@ class Model:
     draw = _insight.draw
     draw_graph = _insight.draw_graph
     summary = _insight.summary
+    _repr_html_ = _insight.html
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
@@ -383,9 +384,6 @@ class Model:
         made = memo[id(self)] = self._of(self._open.copy())
         set_state(made, copy.deepcopy(self.__getstate__(), memo))
         return made
-
-    def _repr_html_(self) -> str:
-        return _insight.html(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}{self._parts.line()}>"
