@@ -389,10 +389,7 @@ class Model:
         return f"<{type(self).__name__}{self._parts.line()}>"
 
     def close(self) -> None:
-        """Release the memory now. Later calls raise BadState.
-
-        Arrays of parameters that are still referenced remain valid.
-        """
+        """Release the memory now; arrays of parameters remain valid. Later calls raise BadState."""
         self._parts.close()
 
     def __enter__(self) -> Any:
