@@ -9,7 +9,7 @@ from denpa._structure import dense_chain, placed, shown_of
 
 
 def columns(net):
-    return [(c.name, c.size, c.note) for c in dense_chain(net._parts, set(dp.plots.functions()))]
+    return [(c.name, c.size, c.note) for c in dense_chain(net._parts)]
 
 
 def test_chains_of_dense_layers():
@@ -50,7 +50,7 @@ def test_a_layer_that_is_applied_twice():
     x, twice = dp.Input((3,), name="x"), dp.Dense(3, name="d")
     net = dp.Model(x, twice(twice(x)))
     assert columns(net) == [("x", 3, "input"), ("d", 3, ""), ("d_2", 3, "")]
-    found = dense_chain(net._parts, set())
+    found = dense_chain(net._parts)
     assert found[1].weights == found[2].weights == "d.W"
 
 

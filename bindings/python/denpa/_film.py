@@ -11,7 +11,6 @@ from ._arrays import Array, as_array, whole
 from ._loss import Terms
 from ._model import Model
 from ._pages import packed, page, save
-from ._plots_functions import functions
 from ._recorder import Recorder
 from ._structure import Column, dense_chain, shown_of
 from .errors import InvalidArgument, ShapeError
@@ -49,7 +48,7 @@ class Film(Recorder):
             raise InvalidArgument("a Film needs at least one sample")
         net.predict(x)  # so that data that do not fit are refused now
         self._x, self._t = x, t
-        self._columns = dense_chain(net._open, set(functions()))
+        self._columns = dense_chain(net._open)
         self._title = f"{type(net).__name__} of {net.parameter_count} parameters"
         self._stage = stage_of(net, batch.arrays, t, batch.single)
 
