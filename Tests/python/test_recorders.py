@@ -146,7 +146,7 @@ def test_a_film_of_classes():
     def remember(net, *_):
         losses.append(net.loss(x, t))
         weights.append(net.parameters["dense_2.W"].copy())
-        answers.append(net.predict(np.c_[grid, np.full(48, film._stage.low[1])]))
+        answers.append(net.predict_proba(np.c_[grid, np.full(48, film._stage.low[1])]))
 
     remember(net)
     net.fit(x, t, epochs=5, callbacks=[film, remember])

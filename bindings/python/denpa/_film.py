@@ -56,7 +56,8 @@ class Film(Recorder):
     def regions(self) -> Array | None:
         """The answers over the plane or the line in each frame: (frames, 48, 48, outputs), (frames, 121, outputs).
 
-        None for a network with other inputs. The first axis of the plane is the second input.
+        None for a network with other inputs. The first axis of the plane is the second input. With several outputs
+        and classes as targets, the answers are the probabilities of the classes.
         """
         if self._stage is None:
             return None
@@ -67,7 +68,9 @@ class Film(Recorder):
     def _remembered(self, net: Any) -> None:
         self.losses.append(net.loss(self._x, self._t, self._loss))
         if self._stage is not None:
-            answers = np.asarray(net.predict(self._stage.grid), "float32")
+            ask = net.predict_proba if self._stage.is_class else net.predict
+            with np.errstate(invalid="ignore"):  # of infinite answers, in a training that fails
+                answers = np.asarray(ask(self._stage.grid), "float32")
             self.__dict__.setdefault("_answers", []).append(answers)
         if len(self) > self.frames:
             kept = slice(0, None, 2)
@@ -137,9 +140,7 @@ class Stage:
             return {**found, "kind": "curve", "count": CURVE, "values": packed(answers[..., 0], "f4")}
         if self.is_class:
             # One byte for each place: the class, and how far it is ahead of the others.
-            with np.errstate(invalid="ignore"):  # of a training that failed
-                e = np.exp(answers - answers.max(axis=-1, keepdims=True))
-            ahead = np.nan_to_num(e.max(axis=-1) / e.sum(axis=-1))
+            ahead = np.nan_to_num(answers.max(axis=-1))
             levels = 256 // self.outputs
             rank = (ahead - 1 / self.outputs) / max(1 - 1 / self.outputs, 1e-9)
             level = np.clip((rank * levels).astype(int), 0, levels - 1)

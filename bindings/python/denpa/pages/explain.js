@@ -219,7 +219,7 @@ function drawGraph() {
   const left = (p) => (p[0] - low) * wide + wide / 2, height = (p) => (p[1] - top) * high + 26;
   const x = (n) => left(data.places[n]), y = (n) => height(data.places[n]);
   const style = `max-width:${across * wide * 1.2}px;min-width:${Math.min(across * wide * 0.6, 1600)}px;margin:auto`;
-  const svg = shape("svg", { viewBox: `0 0 ${across * wide} ${down * high}`, role: "img", style });
+  const svg = shape("svg", { viewBox: `0 0 ${across * wide} ${down * high}`, role: "group", "aria-label": "graph", style });
   data.edges.forEach(([from, to, value], n) => {
     const end = [x(to), y(to) - 18], title = `${tensors[value].label}: ${shapeText(tensors[value])}`;
     let last = [x(from), y(from) + 18], path = `M${last}`;
