@@ -5,6 +5,8 @@ from __future__ import annotations
 import denpa as dp
 import numpy as np
 import pytest
+from denpa._formulas import BACKWARD, GENERAL, backward
+from denpa._kinds import classes
 from denpa._structure import dense_chain, placed, shown_of
 
 
@@ -80,3 +82,9 @@ def test_places_of_random_graphs(seed):
     for (source, target, _), route in zip(edges, routes):
         rows = [places[source][1], *(down for _, down in route), places[target][1]]
         assert rows == list(range(rows[0], rows[0] + len(rows)))
+
+
+def test_formulas_are_of_kinds_that_exist():
+    known = {*classes["layers"], *classes["losses"]}
+    assert set(BACKWARD) <= known and list(BACKWARD) == sorted(BACKWARD)
+    assert backward("tanh") == "dx = dy · (1 − y²)" and backward("vendor.swish") == GENERAL
