@@ -1,16 +1,23 @@
 #!/usr/bin/env python3
 """Draws the pictures and pages of docs/insight.md: everything that Denpa shows of a network and its training.
 
-Run: PYTHONPATH=bindings/python .venv/bin/python scripts/draw_insight.py [FOLDER]    (default: build/insight)
+Run: PYTHONPATH=bindings/python .venv/bin/python scripts/draw_insight.py [--docs]
+
+They are written to build/insight; with --docs, those that docs/insight.md shows are copied to docs/insight.
 """
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import denpa as dp
 import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -135,9 +142,17 @@ def pages(folder: Path) -> None:
     net.explain(x[:4], t[:4]).save(folder / "explain_digits.html", title="Four digits")
 
 
+# What is done in a page before its picture for the document is taken.
+PORTRAITS = {
+    "film": "slider.value = 40; show();",
+    "explain": "slider.value = 9; show(); document.querySelectorAll('#detail td[data-row]')[20].click();",
+    "explain_branches": "slider.value = 5; show(); document.querySelectorAll('#detail td[data-row]')[50].click();",
+}
+
+
 def photograph(folder: Path) -> None:
     """Take pictures of the pages in light and dark, 360 and 1440 wide, if there is a Chromium."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "Tests" / "python"))
+    sys.path.insert(0, str(ROOT / "Tests" / "python"))
     import browser
 
     if browser.PROGRAM is None:
@@ -145,15 +160,27 @@ def photograph(folder: Path) -> None:
         return
     for page in sorted(folder.glob("*.html")):
         browser.screenshots(page, folder)
+        if page.stem in PORTRAITS:
+            with tempfile.TemporaryDirectory() as other:
+                posed = Path(other) / page.name
+                text = page.read_text(encoding="utf-8")
+                script = f"<script>{PORTRAITS[page.stem]}</script></body>"
+                posed.write_text(text.replace("</body>", script), encoding="utf-8")
+                browser.chromium(posed, f"--screenshot={folder / page.stem}.png", width=1200, height=640)
 
 
 def main() -> None:
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/insight")
+    folder = ROOT / "build" / "insight"
     folder.mkdir(parents=True, exist_ok=True)
     for draw in (functions, training, gradients, films, pages, photograph):
         draw(folder)
     for path in sorted(folder.iterdir()):
-        print(f"{path}: {path.stat().st_size} bytes")
+        print(f"{path.name}: {path.stat().st_size} bytes")
+    if "--docs" in sys.argv[1:]:
+        shown = re.findall(r"\]\(insight/([\w.]+)\)", (ROOT / "docs" / "insight.md").read_text())
+        for name in shown:
+            (ROOT / "docs" / "insight").mkdir(exist_ok=True)
+            shutil.copyfile(folder / name, ROOT / "docs" / "insight" / name)
 
 
 if __name__ == "__main__":

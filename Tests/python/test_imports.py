@@ -15,7 +15,9 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__in
 
 # From the ground up: a module imports modules of its own group and of those above it in this list.
 GROUPS = {
-    "ground": ["errors", "_abi", "_call", "_tables", "_arrays", "_interrupts", "_numerical", "_figures", "_pages"],
+    "ground": [
+        "errors", "_abi", "_call", "_tables", "_arrays", "_interrupts", "_numerical", "_figures", "_pages",
+    ],
     "descriptions": ["_suggestions", "_kinds", "_attributes", "_described", "_loss", "_metric", "_optimizer"],
     "graph": ["_indexing", "_graph", "_layer", "_building"],
     "registry": ["layers", "losses", "optimizers", "initializers", "metrics", "schedules", "_registry"],
