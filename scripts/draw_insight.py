@@ -142,11 +142,14 @@ def pages(folder: Path) -> None:
     net.explain(x[:4], t[:4]).save(folder / "explain_digits.html", title="Four digits")
 
 
-# What is done in a page before its picture for the document is taken.
+# What is done in a page before its picture for the document is taken, and the height of that.
 PORTRAITS = {
-    "film": "slider.value = 40; show();",
-    "explain": "slider.value = 9; show(); document.querySelectorAll('#detail td[data-row]')[20].click();",
-    "explain_branches": "slider.value = 5; show(); document.querySelectorAll('#detail td[data-row]')[50].click();",
+    "film": ("slider.value = 40; show();", 600),
+    "explain": ("slider.value = 9; show(); document.querySelectorAll('#detail td[data-row]')[20].click();", 860),
+    "explain_branches": (
+        "slider.value = 5; show(); document.querySelectorAll('#detail td[data-row]')[53].click();",
+        760,
+    ),
 }
 
 
@@ -164,9 +167,9 @@ def photograph(folder: Path) -> None:
             with tempfile.TemporaryDirectory() as other:
                 posed = Path(other) / page.name
                 text = page.read_text(encoding="utf-8")
-                script = f"<script>{PORTRAITS[page.stem]}</script></body>"
-                posed.write_text(text.replace("</body>", script), encoding="utf-8")
-                browser.chromium(posed, f"--screenshot={folder / page.stem}.png", width=1200, height=640)
+                script, height = PORTRAITS[page.stem]
+                posed.write_text(text.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
+                browser.chromium(posed, f"--screenshot={folder / page.stem}.png", width=1200, height=height)
 
 
 def main() -> None:

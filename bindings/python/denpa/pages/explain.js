@@ -48,7 +48,7 @@ function sumText(terms) {
   if (!terms.length || terms.some((term) => term.some((factor) => factor === undefined))) {
     return "… (the page does not have all terms)";
   }
-  const text = terms.slice(0, TERMS).map((term) => term.map((factor) => number(factor)).join("·"));
+  const text = terms.slice(0, TERMS).map((term) => term.map((factor, k) => (k && factor < 0 ? `(${number(factor)})` : number(factor))).join("·"));
   if (terms.length > TERMS) text.push(`… (${terms.length} terms)`);
   const total = terms.reduce((sum, term) => sum + term.reduce((a, b) => a * b, 1), 0);
   return `${text.join(" + ")} = ${number(total, 6)}`;
