@@ -33,7 +33,7 @@ def quarters(rows=60, classes=2, **options):
 
 
 def test_the_path_of_a_line():
-    net, path = line(), None
+    net = line()
     path = dp.Path(net, ["W1", "b1"])
     net.fit(X, 2 * X + 1, batch_size=5, epochs=200, callbacks=[path])
     steps = np.arange(201)
@@ -210,6 +210,9 @@ def test_values_and_curves(rng):
     curve = line()
     film = dp.Film(curve, X[:, 0], 3 * X[:, 0])
     film.record(curve)
+    by_name = dp.Film(curve, {"input_1": X}, {"dense_1": 3 * X})
+    by_name.record(curve)
+    assert by_name.losses == film.losses and by_name.to_html() == film.to_html()
     assert film.steps == [1] and film.regions.shape == (1, 121, 1)
     assert_allclose(film.regions[0, :, 0], 3 * np.linspace(-1.24, 1.24, 121) + 2, rtol=1e-6)
     assert data_of(film)["stage"]["kind"] == "curve"
@@ -329,8 +332,7 @@ def test_the_page_needs_nothing_else_and_escapes_names(tmp_path):
     assert "default-src 'none'" in text
     links = set(re.findall(r"https?://[^\s\"']+", text)) - {"http://www.w3.org/2000/svg"}
     assert links == set()
-    frame = film._repr_html_()
-    assert frame.startswith("<iframe srcdoc=") and "<script" not in frame
+    assert film._repr_html_().startswith("<iframe srcdoc=") and "<script" not in film._repr_html_()
 
 
 LOOK = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from typing import Any, Mapping
 
 import numpy as np
 
@@ -163,6 +163,7 @@ def stage_of(net: Model, arrays: list[Array], t: Any, is_single: bool) -> Stage 
     if shape not in ((1,), (2,)) or ports.inputs[0].dtype.kind != "f" or len(answer) != 1 or None in answer:
         return None
     outputs, x = int(answer[0]), np.asarray(arrays[0], "float64")
+    t = next(iter(t.values()), None) if isinstance(t, Mapping) else t
     target = as_array(t, "t") if t is not None else np.zeros(len(x))
     target = target[None] if is_single else target
     if len(target) != len(x):
