@@ -1,16 +1,23 @@
 #!/usr/bin/env python3
 """Draws the pictures and pages of docs/insight.md: everything that Denpa shows of a network and its training.
 
-Run: PYTHONPATH=bindings/python .venv/bin/python scripts/draw_insight.py [FOLDER]    (default: build/insight)
+Run: PYTHONPATH=bindings/python .venv/bin/python scripts/draw_insight.py [--docs]
+
+They are written to build/insight; with --docs, those that docs/insight.md shows are copied to docs/insight.
 """
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import denpa as dp
 import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -59,10 +66,15 @@ def functions(folder: Path) -> None:
     dp.plots.activations(path=folder / "activations.png")
 
 
-def films(folder: Path) -> None:
-    """A classifier that learns four quarters, a curve, and the path of a line's two weights."""
+def quarters() -> tuple[np.ndarray, np.ndarray]:
+    """Return points of a square, and whether both coordinates have the same sign."""
     x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
-    t = (x[:, 0] * x[:, 1] > 0).astype(int)
+    return x, (x[:, 0] * x[:, 1] > 0).astype(int)
+
+
+def films(folder: Path) -> None:
+    """A classifier that learns four quarters, a curve, and the path of a line's two weights on its surface."""
+    x, t = quarters()
     net = dp.Sequential([dp.Dense(4, activation="tanh"), dp.Dense(2)], input_shape=(2,), seed=0)
     film = dp.Film(net, x, t)
     net.fit(x, t, loss="softmax_cross_entropy", optimizer=dp.Adam(0.01), epochs=100, callbacks=[film])
@@ -81,6 +93,16 @@ def films(folder: Path) -> None:
     path = dp.Path(line, ["W1", "b1"])
     line.fit(x, 2 * x + 1, batch_size=5, epochs=200, loss="mse", optimizer=dp.SGD(0.1), callbacks=[path])
     path.plot(folder / "path.png", title="From (3, 2) to (2, 1)")
+    surface = dp.loss_surface(line, x, 2 * x + 1, "W1", "b1", range=(-10, 10), steps=41)
+    surface.plot(folder / "surface.png", path=path)
+    surface.plot(folder / "surface_3d.png", path=path, kind="3d")
+
+    x, t = quarters()
+    net = dp.Sequential([dp.Dense(4, activation="tanh"), dp.Dense(2)], input_shape=(2,), seed=0)
+    path = dp.Path(net)
+    net.fit(x, t, loss="softmax_cross_entropy", optimizer=dp.Adam(0.01), epochs=100, callbacks=[path])
+    random = dp.loss_surface(net, x, t, directions="random", normalize="filter", seed=1, range=(-2, 2))
+    random.plot(folder / "surface_random.png", path=path, title="Two random directions, filter by filter")
 
 
 def pages(folder: Path) -> None:
@@ -120,9 +142,20 @@ def pages(folder: Path) -> None:
     net.explain(x[:4], t[:4]).save(folder / "explain_digits.html", title="Four digits")
 
 
+# What is done in a page before its picture for the document is taken, and the height of that.
+PORTRAITS = {
+    "film": ("slider.value = 40; show();", 600),
+    "explain": ("slider.value = 9; show(); document.querySelectorAll('#detail td[data-row]')[20].click();", 860),
+    "explain_branches": (
+        "slider.value = 5; show(); document.querySelectorAll('#detail td[data-row]')[53].click();",
+        760,
+    ),
+}
+
+
 def photograph(folder: Path) -> None:
     """Take pictures of the pages in light and dark, 360 and 1440 wide, if there is a Chromium."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "Tests" / "python"))
+    sys.path.insert(0, str(ROOT / "Tests" / "python"))
     import browser
 
     if browser.PROGRAM is None:
@@ -130,15 +163,27 @@ def photograph(folder: Path) -> None:
         return
     for page in sorted(folder.glob("*.html")):
         browser.screenshots(page, folder)
+        if page.stem in PORTRAITS:
+            with tempfile.TemporaryDirectory() as other:
+                posed = Path(other) / page.name
+                text = page.read_text(encoding="utf-8")
+                script, height = PORTRAITS[page.stem]
+                posed.write_text(text.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
+                browser.chromium(posed, f"--screenshot={folder / page.stem}.png", width=1200, height=height)
 
 
 def main() -> None:
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/insight")
+    folder = ROOT / "build" / "insight"
     folder.mkdir(parents=True, exist_ok=True)
     for draw in (functions, training, gradients, films, pages, photograph):
         draw(folder)
     for path in sorted(folder.iterdir()):
-        print(f"{path}: {path.stat().st_size} bytes")
+        print(f"{path.name}: {path.stat().st_size} bytes")
+    if "--docs" in sys.argv[1:]:
+        shown = re.findall(r"\]\(insight/([\w.]+)\)", (ROOT / "docs" / "insight.md").read_text())
+        for name in shown:
+            (ROOT / "docs" / "insight").mkdir(exist_ok=True)
+            shutil.copyfile(folder / name, ROOT / "docs" / "insight" / name)
 
 
 if __name__ == "__main__":

@@ -62,14 +62,15 @@ GROUPS = {
     "made of networks": [
         "_alone",
         "_finder",
-        "_surface",
+        "_recorder",
+        "_path",
+        "_film",
         "_gradient_flow",
         "_plots_weights",
         "_plots_classes",
         "plots",
-        "_recorder",
-        "_path",
-        "_film",
+        "_plots_surface",
+        "_surface",
     ],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}

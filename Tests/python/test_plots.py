@@ -248,6 +248,17 @@ def test_all_functions_of_one_value_are_drawn():
     # What dense applies to each value is a function of one value.
     schema = next(schema for schema in dp.Dense.entry["attributes"] if schema["name"] == "activation")
     assert set(schema["choices"]) <= set(kinds)
+
+    @dp.custom_layer("plots.picky", proof="request")
+    class Picky:
+        """Raises for what it does not know."""
+
+        def forward(self, x):
+            if x.shape[-1] == 2:
+                raise ZeroDivisionError
+            return x
+
+    assert dp.plots.functions() == kinds
     figure = dp.plots.activations()
     assert [axes.get_title().partition("(")[0] for axes in figure.axes] == kinds
     for axes, kind in zip(figure.axes, kinds):

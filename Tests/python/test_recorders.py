@@ -33,7 +33,7 @@ def quarters(rows=60, classes=2, **options):
 
 
 def test_the_path_of_a_line():
-    net, path = line(), None
+    net = line()
     path = dp.Path(net, ["W1", "b1"])
     net.fit(X, 2 * X + 1, batch_size=5, epochs=200, callbacks=[path])
     steps = np.arange(201)
@@ -146,7 +146,7 @@ def test_a_film_of_classes():
     def remember(net, *_):
         losses.append(net.loss(x, t))
         weights.append(net.parameters["dense_2.W"].copy())
-        answers.append(net.predict(np.c_[grid, np.full(48, film._stage.low[1])]))
+        answers.append(net.predict_proba(np.c_[grid, np.full(48, film._stage.low[1])]))
 
     remember(net)
     net.fit(x, t, epochs=5, callbacks=[film, remember])
@@ -210,6 +210,9 @@ def test_values_and_curves(rng):
     curve = line()
     film = dp.Film(curve, X[:, 0], 3 * X[:, 0])
     film.record(curve)
+    by_name = dp.Film(curve, {"input_1": X}, {"dense_1": 3 * X})
+    by_name.record(curve)
+    assert by_name.losses == film.losses and by_name.to_html() == film.to_html()
     assert film.steps == [1] and film.regions.shape == (1, 121, 1)
     assert_allclose(film.regions[0, :, 0], 3 * np.linspace(-1.24, 1.24, 121) + 2, rtol=1e-6)
     assert data_of(film)["stage"]["kind"] == "curve"
@@ -277,6 +280,25 @@ def test_training_is_the_same_to_the_bit(optimizer, kind):
     assert trained[0] == trained[1]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("loss, rate", [("mse", 0.5), ("mse", 1e30), ("softmax_cross_entropy", 1e30)])
+def test_a_training_that_fails_is_told_as_without_them(loss, rate):
+    x = np.random.default_rng(0).uniform(-5, 5, (100, 2))
+    t = (x[:, 0] > 0).astype(int) if loss != "mse" else x @ [[3.0], [2.0]]
+    told = []
+    for records in (False, True):
+        layers = [dp.Dense(10, activation="relu"), dp.Dense(1 if loss == "mse" else 2)]
+        net = dp.Sequential(layers, (2,), seed=1)
+        made = [dp.Film(net, x, t, loss=loss), dp.Path(net), dp.GradientFlow()] if records else []
+        with pytest.raises(dp.NotFinite) as failed:
+            net.fit(x, t, loss=loss, optimizer=dp.SGD(rate), epochs=20, callbacks=made)
+        told.append((str(failed.value), net.to_bytes()))
+    assert told[0] == told[1]
+    film, path, _ = made
+    assert len(film) == len(path) == 2 and data_of(film)["losses"][0] == film.losses[0]
+    assert browser.look(film.to_html(), "slider.value = 1; show(); return data.steps.length") == 2
+
+
 def test_a_recorder_does_not_keep_its_network_alive():
     import gc
     import weakref
@@ -310,8 +332,7 @@ def test_the_page_needs_nothing_else_and_escapes_names(tmp_path):
     assert "default-src 'none'" in text
     links = set(re.findall(r"https?://[^\s\"']+", text)) - {"http://www.w3.org/2000/svg"}
     assert links == set()
-    frame = film._repr_html_()
-    assert frame.startswith("<iframe srcdoc=") and "<script" not in frame
+    assert film._repr_html_().startswith("<iframe srcdoc=") and "<script" not in film._repr_html_()
 
 
 LOOK = """
@@ -372,12 +393,8 @@ def test_regions_in_a_browser():
 def test_other_pages_in_a_browser(name, rng):
     make, shape, classes = NETWORKS[name]
     net, x, t = make(), rng.normal(size=(20, *shape)), rng.integers(0, classes, 20)
-    film = dp.Film(net, x, t, loss="mse" if name == "function layers" else "softmax_cross_entropy")
-    if name == "function layers":
-        film = dp.Film(net, x, np.eye(3)[t], loss="mse")
+    film = dp.Film(net, x, np.eye(classes)[t], loss="mse")
     film.record(net)
-    net.parameters[next(iter(net.parameters))][:] = np.nan  # what a page shows of a training that failed
-    film._remember(net) if name == "no bias" else None
     script = "return document.querySelectorAll('#network canvas, #network circle').length"
     expected = {"digits": 34, "images": 4, "function layers": 8, "no bias": 5}[name]
     assert browser.look(film.to_html(), script) == expected

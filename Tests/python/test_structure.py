@@ -5,11 +5,13 @@ from __future__ import annotations
 import denpa as dp
 import numpy as np
 import pytest
+from denpa._formulas import BACKWARD, GENERAL, backward
+from denpa._kinds import classes
 from denpa._structure import dense_chain, placed, shown_of
 
 
 def columns(net):
-    return [(c.name, c.size, c.note) for c in dense_chain(net._parts, set(dp.plots.functions()))]
+    return [(c.name, c.size, c.note) for c in dense_chain(net._parts)]
 
 
 def test_chains_of_dense_layers():
@@ -50,7 +52,7 @@ def test_a_layer_that_is_applied_twice():
     x, twice = dp.Input((3,), name="x"), dp.Dense(3, name="d")
     net = dp.Model(x, twice(twice(x)))
     assert columns(net) == [("x", 3, "input"), ("d", 3, ""), ("d_2", 3, "")]
-    found = dense_chain(net._parts, set())
+    found = dense_chain(net._parts)
     assert found[1].weights == found[2].weights == "d.W"
 
 
@@ -80,3 +82,9 @@ def test_places_of_random_graphs(seed):
     for (source, target, _), route in zip(edges, routes):
         rows = [places[source][1], *(down for _, down in route), places[target][1]]
         assert rows == list(range(rows[0], rows[0] + len(rows)))
+
+
+def test_formulas_are_of_kinds_that_exist():
+    known = {*classes["layers"], *classes["losses"]}
+    assert set(BACKWARD) <= known and list(BACKWARD) == sorted(BACKWARD)
+    assert backward("tanh") == "dx = dy · (1 − y²)" and backward("vendor.swish") == GENERAL

@@ -1,4 +1,4 @@
-"""Programs wished for before the library existed: Keras's habits, PyTorch's habits, a daemon in C.
+"""Programs wished for before the library existed: Keras's and PyTorch's habits, a teacher's hour, a daemon in C.
 
 They are here as they were written, except for these lines:
 
@@ -11,6 +11,7 @@ They are here as they were written, except for these lines:
 | a loss by its kind | `denpa_loss_on` | several losses, each with its output, weight and attributes |
 | `denpa_fit_source(..., 10)` | options, loss | validation, callbacks, early stopping in one struct |
 | `denpa_predict(rt, &X, &Y)` | `(rt, &X, 1, &Y, 1)` | several inputs and outputs; their number is checked |
+| `normalise=` | `normalize=` | one spelling, that of the field's libraries |
 
 What the programs do not define (batches, a stream, a log) is made by the tests.
 """
@@ -92,6 +93,21 @@ report = net.check_gradients(x, t, loss=loss, step=1e-3); print("worst:", report
 assert report.passed and report.worst < 1e-8
 try: net.predict({"image": x["image"][:, :63], "age": x["age"]})
 except dp.ShapeError as e: print(e)
+"""
+
+PLAYGROUND = """
+# A teacher's hour: everything that a class wants to see.
+import denpa as dp, numpy as np
+x = np.random.default_rng(0).uniform(-1, 1, (300, 2)); t = (x[:, 0] * x[:, 1] > 0).astype(int)
+net = dp.Sequential([dp.Dense(4, activation="tanh"), dp.Dense(2)], input_shape=(2,), seed=0)
+film = dp.Film(net, x, t)                                        # weights, loss, decision regions every few steps
+net.fit(x, t, loss="softmax_cross_entropy", optimizer=dp.Adam(0.01), epochs=100, callbacks=[film])
+film.save("film.html")                                           # a page with a slider, side by side
+page = net.explain(x[:1], t[:1]); page.save("explain.html")      # forward and back, each number clickable
+net.trace(x[:1], t=t[:1]).factors("dense_1.W", (0, 2))           # error coming back x derivative x input = gradient
+net.draw("net.svg"); net.draw_graph("graph.svg")
+dp.loss_surface(net, x, t, directions="random", normalize="filter", seed=1).plot("surface.png", path=film)
+print(net.check_gradients(x, t))                                 # and it is proved
 """
 
 DAEMON = """
@@ -177,6 +193,14 @@ def test_torch_habits(tmp_path):
     assert len(lines) == 3, text  # only the third batch has a large gradient
     assert lines[0].startswith("largest gradient: ") and "] = " in lines[0]
     assert lines[2] == 'input "image": expected (rows, 64), got (8, 63)'
+
+
+def test_playground(tmp_path):
+    pytest.importorskip("matplotlib")
+    text = run(tmp_path, PLAYGROUND, "")
+    assert text.count(" ok") == 4 and "WRONG" not in text
+    for name in ("film.html", "explain.html", "net.svg", "graph.svg", "surface.png"):
+        assert (tmp_path / name).stat().st_size > 2000, name
 
 
 def test_daemon(tmp_path):

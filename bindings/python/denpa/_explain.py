@@ -17,7 +17,7 @@ from ._formulas import backward
 from ._kinds import classes
 from ._pages import packed, page, save
 from ._parts import Parts
-from ._plots_functions import computed, functions, is_function
+from ._plots_functions import computed, described
 from ._ports import targets_of
 from ._structure import dense_chain, placed, shown_of
 from ._trace import Trace
@@ -26,6 +26,8 @@ from .errors import DenpaError, InvalidArgument
 CORNER = 32  # rows and columns of a tensor that a page has
 BINS = 24  # of a histogram
 MOST_NODES = 400  # of which the page has a drawing
+LONGEST = 60  # text of an attribute
+CHECKED, FEWEST, MOST = 2048, 8, 256  # elements that are checked: of all tensors, of one
 
 
 class Item(NamedTuple):
@@ -106,8 +108,9 @@ def explain(self: Any, x: Any, t: Any = None, loss: Any = None, *, verify: bool 
 
 def verdict(net: Any, x: Any, t: Any, loss: Any) -> Report | str:
     """Return the report of the gradient check, or why there is none."""
+    elements = min(max(CHECKED // max(len(net.parameters), 1), FEWEST), MOST)
     try:
-        report: Report = net.check_gradients(x, t, loss, inputs=True)
+        report: Report = net.check_gradients(x, t, loss, inputs=True, max_elements=elements)
         return report
     except DenpaError as error:
         return str(error)
@@ -131,13 +134,13 @@ def data_of(
 ) -> dict[str, Any]:
     """Return all that the page shows; `compared` are the outputs that the losses are of."""
     items = items_of(trace)
-    described = parts.native.nodes()
+    layers = parts.native.nodes()
     position = {item.name: number for number, item in enumerate(items)}
-    nodes = nodes_of(parts, items, described, position, compared)
+    nodes = nodes_of(parts, items, layers, position, compared)
     names = [node["name"] for node in nodes]
     edges = edges_of(nodes, items)
     places, routes = placed(len(nodes), edges) if len(nodes) <= MOST_NODES else ([], [])
-    slopes = slopes_of(described, items, trace)
+    slopes = slopes_of(layers, items, trace)
     return {
         "rows": rows,
         "loss": trace.loss,
@@ -169,26 +172,26 @@ def check_data(report: Report | str | None) -> dict[str, Any] | None:
 def nodes_of(
     parts: Parts,
     items: list[Item],
-    described: Mapping[str, Any],
+    layers: Mapping[str, Any],
     position: Mapping[str, int],
     compared: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Return the nodes in the order of computation: inputs and targets, layers, losses, with their values."""
     found: dict[str, dict[str, Any]] = {}
     for number, item in enumerate(items):
-        node = described.get(item.node)
+        node = layers.get(item.node)
         if item.node not in found:
             role = {"input": "input", "target": "target", "loss": "loss"}.get(item.kind, "layer")
             kind = node["kind"] if node else loss_kind(item.node) if role == "loss" else role
             found[item.node] = {"name": item.node, "kind": kind, "role": role, "values": []}
         found[item.node]["values"].append(number)
-    for name, node in described.items():  # a layer without values of its own is a node all the same
+    for name, node in layers.items():  # a layer without values of its own is a node all the same
         found.setdefault(name, {"name": name, "kind": node["kind"], "role": "layer", "values": []})
     targets = [entry for entry in found.values() if entry["role"] == "target"]
     for entry in found.values():
         entry["title"] = "target" if entry in targets and len(targets) == 1 else entry["name"]
-        node = described.get(entry["name"])
-        entry["inputs"] = [position[name] for name in map(traced_name(described, position), node["inputs"])] if node else []
+        node = layers.get(entry["name"])
+        entry["inputs"] = [position[name] for name in map(traced_name(layers, position), node["inputs"])] if node else []
         parameters = parts.native.names.of_node(node.get("shares") or entry["name"]) if node else []
         entry["parameters"] = [position[full] for full in parameters if full in position]
         entry["note"] = note_of(node)
@@ -199,11 +202,11 @@ def nodes_of(
         for target in own if len(targets) > 1 else ():
             target["title"] = f"target of {output}"
         values = [number for target in own for number in target["values"]]
-        entry["inputs"] = [position[traced_name(described, position)(output)], *values]
+        entry["inputs"] = [position[traced_name(layers, position)(output)], *values]
     return list(found.values())
 
 
-def traced_name(described: Mapping[str, Any], position: Mapping[str, int]) -> Any:
+def traced_name(layers: Mapping[str, Any], position: Mapping[str, int]) -> Any:
     """Return a function from what a node takes, "split_1:1", to the name in the trace, "split_1.1"."""
 
     def name(taken: str) -> str:
@@ -228,6 +231,8 @@ def note_of(node: Any) -> str:
         if isinstance(value, dict):
             inner = ", ".join(f"{key}={item}" for key, item in (value.get("attributes") or {}).items())
             value = f"{value.get('kind')}({inner})" if inner else value.get("kind")
+        value = str(value)
+        value = value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
         if value != "auto" and not (name == "activation" and value == "identity"):
             shown.append(f"{name}={value}")
     return ", ".join(shown)
@@ -252,28 +257,19 @@ def edges_of(nodes: list[dict[str, Any]], items: list[Item]) -> list[tuple[int, 
     ]
 
 
-def slopes_of(described: Mapping[str, Any], items: list[Item], trace: Trace) -> dict[str, Array]:
+def slopes_of(nodes: Mapping[str, Any], items: list[Item], trace: Trace) -> dict[str, Array]:
     """Return the derivatives of the activations inside layers at their arguments, by the names of those."""
     found, known = {}, dict[str, Any]()  # the layers of activations, as they are described
     for item in items:
-        if item.kind != "argument" or item.node not in described:
+        if item.kind != "argument" or item.node not in nodes:
             continue
-        activation = (described[item.node].get("attributes") or {}).get("activation") or {}
+        activation = (nodes[item.node].get("attributes") or {}).get("activation") or {}
         key = repr(activation)
         if key not in known:
-            known[key] = function_of(activation)
-        if known[key] is not None:
+            known[key] = described(activation)
+        if known[key] is not None and known[key].kind != "identity":
             found[item.name] = computed(known[key], trace[item.label])[1]
     return found
-
-
-def function_of(activation: Mapping[str, Any]) -> Any:
-    """Return the layer of an activation, or None if it is no function of one value, or does nothing."""
-    layer = classes["layers"].get(activation.get("kind", ""))
-    if layer is None or layer.kind == "identity":
-        return None
-    made = layer(**(activation.get("attributes") or {}))
-    return made if is_function(made) else None
 
 
 def tensor_data(trace: Trace, item: Item, slope: Array | None, rows: int) -> dict[str, Any]:
@@ -343,7 +339,7 @@ def chain_of(
     """Return the columns of neurons of a chain of dense layers, with what is drawn of their values."""
     found: list[dict[str, Any]] = []
     before: list[int] = []
-    for column in dense_chain(parts, set(functions())):
+    for column in dense_chain(parts):
         last = column.nodes[-1] if column.nodes else column.name
         if last not in position:
             return None

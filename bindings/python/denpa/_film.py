@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from typing import Any, Mapping
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from ._arrays import Array, as_array, whole
 from ._loss import Terms
 from ._model import Model
 from ._pages import packed, page, save
-from ._plots_functions import functions
 from ._recorder import Recorder
 from ._structure import Column, dense_chain, shown_of
 from .errors import InvalidArgument, ShapeError
@@ -49,7 +48,7 @@ class Film(Recorder):
             raise InvalidArgument("a Film needs at least one sample")
         net.predict(x)  # so that data that do not fit are refused now
         self._x, self._t = x, t
-        self._columns = dense_chain(net._open, set(functions()))
+        self._columns = dense_chain(net._open)
         self._title = f"{type(net).__name__} of {net.parameter_count} parameters"
         self._stage = stage_of(net, batch.arrays, t, batch.single)
 
@@ -57,7 +56,8 @@ class Film(Recorder):
     def regions(self) -> Array | None:
         """The answers over the plane or the line in each frame: (frames, 48, 48, outputs), (frames, 121, outputs).
 
-        None for a network with other inputs. The first axis of the plane is the second input.
+        None for a network with other inputs. The first axis of the plane is the second input. With several outputs
+        and classes as targets, the answers are the probabilities of the classes.
         """
         if self._stage is None:
             return None
@@ -68,7 +68,9 @@ class Film(Recorder):
     def _remembered(self, net: Any) -> None:
         self.losses.append(net.loss(self._x, self._t, self._loss))
         if self._stage is not None:
-            answers = np.asarray(net.predict(self._stage.grid), "float32")
+            ask = net.predict_proba if self._stage.is_class else net.predict
+            with np.errstate(invalid="ignore"):  # of infinite answers, in a training that fails
+                answers = np.asarray(ask(self._stage.grid), "float32")
             self.__dict__.setdefault("_answers", []).append(answers)
         if len(self) > self.frames:
             kept = slice(0, None, 2)
@@ -138,18 +140,17 @@ class Stage:
             return {**found, "kind": "curve", "count": CURVE, "values": packed(answers[..., 0], "f4")}
         if self.is_class:
             # One byte for each place: the class, and how far it is ahead of the others.
-            e = np.exp(answers - np.nan_to_num(answers.max(axis=-1, keepdims=True)))
-            ahead = np.nan_to_num(e.max(axis=-1) / e.sum(axis=-1))
+            ahead = np.nan_to_num(answers.max(axis=-1))
             levels = 256 // self.outputs
             rank = (ahead - 1 / self.outputs) / max(1 - 1 / self.outputs, 1e-9)
             level = np.clip((rank * levels).astype(int), 0, levels - 1)
             values = answers.argmax(axis=-1) * levels + level
             return {**found, "kind": "classes", "grid": GRID, "levels": levels, "values": packed(values, "u1")}
-        shown = answers[..., 0]
+        shown = answers[..., 0].astype("float64")
         finite = np.concatenate([shown[np.isfinite(shown)], self.target[np.isfinite(self.target)]])
         bottom, top = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-        scaled = np.nan_to_num((shown - bottom) / ((top - bottom) or 1.0)) * 255
-        values = np.clip(scaled.round(), 0, 255)
+        part = np.clip(np.nan_to_num((shown - bottom) / ((top - bottom) or 1.0)), 0, 1)
+        values = (255 * part).round()
         return {**found, "kind": "values", "grid": GRID, "range": [bottom, top], "values": packed(values, "u1")}
 
 
@@ -162,6 +163,7 @@ def stage_of(net: Model, arrays: list[Array], t: Any, is_single: bool) -> Stage 
     if shape not in ((1,), (2,)) or ports.inputs[0].dtype.kind != "f" or len(answer) != 1 or None in answer:
         return None
     outputs, x = int(answer[0]), np.asarray(arrays[0], "float64")
+    t = next(iter(t.values()), None) if isinstance(t, Mapping) else t
     target = as_array(t, "t") if t is not None else np.zeros(len(x))
     target = target[None] if is_single else target
     if len(target) != len(x):

@@ -12,6 +12,7 @@ BACKWARD = {
     "binary_cross_entropy": "dy = (y − t) / (y·(1 − y)) / count",
     "celu": "dx = dy · (1 for x > 0, else e^(x/α))",
     "concat": "each input's gradient is its part of dy",
+    "constant": "nothing goes on: it has no input",
     "conv2d": "du = dy · f′(u); dW = windows(x)ᵀ · du; db = Σ du; dx = the windows of du · Wᵀ, added up",
     "cross_entropy": "dy = −t / y / rows",
     "dense": "du = dy · f′(u); dW = xᵀ · du; db = Σ rows of du; dx = du · Wᵀ",

@@ -320,10 +320,11 @@ class Model:
     hvp = _differentiation.hvp
     check_gradients = _differentiation.check_gradients
     trace = _insight.trace
+    explain = _explain.explain
     draw = _insight.draw
     draw_graph = _insight.draw_graph
     summary = _insight.summary
-    explain = _explain.explain
+    _repr_html_ = _insight.html
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""
@@ -370,17 +371,11 @@ class Model:
         set_state(made, copy.deepcopy(self.__getstate__(), memo))
         return made
 
-    def _repr_html_(self) -> str:
-        return _insight.html(self)
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__}{self._parts.line()}>"
 
     def close(self) -> None:
-        """Release the memory now. Later calls raise BadState.
-
-        Arrays of parameters that are still referenced remain valid.
-        """
+        """Release the memory now; arrays of parameters remain valid. Later calls raise BadState."""
         self._parts.close()
 
     def __enter__(self) -> Any:

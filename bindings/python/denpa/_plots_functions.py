@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def is_function(layer: Any) -> bool:
         whole_array = made.forward(PROBES)
         each = [made.forward(value) for value in PROBES.ravel()]
         inference = made.forward(PROBES, training=False)
-    except DenpaError:
+    except Exception:  # a layer written in Python may raise anything
         return False
     if not isinstance(whole_array, np.ndarray) or whole_array.shape != PROBES.shape:
         return False
@@ -48,6 +48,18 @@ def is_function(layer: Any) -> bool:
         return False
     # One that leaves every value alone does something else than to compute: flatten, slice, a penalty.
     return layer.kind == "identity" or not np.array_equal(whole_array, PROBES, equal_nan=True)
+
+
+def described(node: Mapping[str, Any]) -> Layer | None:
+    """Return the layer that a network's description of a layer or an activation means, if it is a function."""
+    layer = classes["layers"].get(node.get("kind", ""))
+    if layer is None or layer.entry["parameters"]:
+        return None
+    try:
+        made: Layer = layer(**(node.get("attributes") or {}))
+    except DenpaError:
+        return None
+    return made if is_function(made) else None
 
 
 def layer_of(function: Any) -> Layer:

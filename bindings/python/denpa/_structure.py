@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Sequence, Tuple
 
 from ._parts import Parts
+from ._plots_functions import described
 
 NEURONS = 12  # of a column that are drawn; of a larger one, the first and the last
 # Kinds that may stand between dense layers: each of their values belongs to one neuron.
@@ -25,11 +26,8 @@ class Column(NamedTuple):
     nodes: tuple[str, ...]
 
 
-def dense_chain(parts: Parts, functions: set[str]) -> list[Column]:
-    """Return the columns of a network that is a chain of dense layers, and none for any other.
-
-    `functions` are the kinds of layers that are functions of one value.
-    """
+def dense_chain(parts: Parts) -> list[Column]:
+    """Return the columns of a network that is a chain of dense layers, and none for any other."""
     ports = parts.ports
     if len(ports.inputs) != 1 or len(ports.outputs) != 1:
         return []
@@ -54,7 +52,7 @@ def dense_chain(parts: Parts, functions: set[str]) -> list[Column]:
                 return []
             note = activation_of(node)
             columns.append(Column(name, shapes[weights][1], note, weights, own.get("b"), (name,)))
-        elif kind in functions or kind in BESIDE:
+        elif kind in BESIDE or described(node) is not None:
             flat = flat or kind == "flatten"
             last = columns[-1]
             note = kind if not last.note else f"{last.note}, {kind}"

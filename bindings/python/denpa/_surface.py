@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Sequence
 
 import numpy as np
 
 from ._arrays import Array, as_array, real, whole
 from ._model import Model
+from ._plots_surface import plot_surface
 from .errors import InvalidArgument, TypeMismatch
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Minimum(NamedTuple):
@@ -84,6 +88,32 @@ class LossSurface:
         columns = [self.first] if self.second is None else [self.first, self.second]
         found = np.linalg.lstsq(np.stack(columns, axis=1), vector - self.origin, rcond=None)[0]
         return float(found[0]), float(found[1]) if self.second is not None else 0.0
+
+    def plot(
+        self,
+        file: Any = None,
+        *,
+        path: Any = None,
+        kind: str = "contour",
+        title: str | None = None,
+        ax: Any = None,
+        elevation: float = 40.0,
+        azimuth: float = -120.0,
+    ) -> Figure:
+        """Draw the surface with its minimum, and return the figure; a line is drawn as a curve.
+
+            surface.plot("surface.png", path=path, kind="3d")
+
+        file: where to write it, in the format of the extension. path: the path of a training, a Path or Film, or
+        an array (points, 2) of coordinates; of parameters that the surface does not lead along, it is the closest
+        point. kind: "contour" or "3d", seen from `elevation` and `azimuth` in degrees. ax: axes of matplotlib to
+        draw into. The colours rise with the cube root of the loss above the lowest one; heights of the path are
+        those of the surface, linear between its points.
+
+        Raises InvalidArgument if no loss is finite, or the path has not recorded a parameter that the surface is
+        over; ImportError without matplotlib.
+        """
+        return plot_surface(self, file, path, kind, title, ax, elevation, azimuth)
 
     def __repr__(self) -> str:
         shape = " x ".join(str(extent) for extent in self.losses.shape)

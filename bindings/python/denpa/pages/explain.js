@@ -48,7 +48,7 @@ function sumText(terms) {
   if (!terms.length || terms.some((term) => term.some((factor) => factor === undefined))) {
     return "… (the page does not have all terms)";
   }
-  const text = terms.slice(0, TERMS).map((term) => term.map((factor) => number(factor)).join("·"));
+  const text = terms.slice(0, TERMS).map((term) => term.map((factor, k) => (k && factor < 0 ? `(${number(factor)})` : number(factor))).join("·"));
   if (terms.length > TERMS) text.push(`… (${terms.length} terms)`);
   const total = terms.reduce((sum, term) => sum + term.reduce((a, b) => a * b, 1), 0);
   return `${text.join(" + ")} = ${number(total, 6)}`;
@@ -219,7 +219,7 @@ function drawGraph() {
   const left = (p) => (p[0] - low) * wide + wide / 2, height = (p) => (p[1] - top) * high + 26;
   const x = (n) => left(data.places[n]), y = (n) => height(data.places[n]);
   const style = `max-width:${across * wide * 1.2}px;min-width:${Math.min(across * wide * 0.6, 1600)}px;margin:auto`;
-  const svg = shape("svg", { viewBox: `0 0 ${across * wide} ${down * high}`, role: "img", style });
+  const svg = shape("svg", { viewBox: `0 0 ${across * wide} ${down * high}`, role: "group", "aria-label": "graph", style });
   data.edges.forEach(([from, to, value], n) => {
     const end = [x(to), y(to) - 18], title = `${tensors[value].label}: ${shapeText(tensors[value])}`;
     let last = [x(from), y(from) + 18], path = `M${last}`;
