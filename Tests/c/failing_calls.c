@@ -106,10 +106,7 @@ static denpa_status train(const char *checkpoint) {
   return denpa_fit(trainer, &X, 1, &T, 1, &o, NULL);
 }
 static denpa_status save_trainer(void) { return denpa_trainer_save(trainer, path); }
-static denpa_status save_trained(void) {
-  OK(train(NULL));
-  return save_trainer();
-}
+static denpa_status save_trained(void) { return train(NULL) == DENPA_OK ? save_trainer() : DENPA_INTERNAL_ERROR; }
 static denpa_status load_trainer(void) { return denpa_trainer_load(trainer, path); }
 static denpa_status reset_trainer(void) { return denpa_trainer_load(trainer, other_path); }
 static denpa_status fit_checkpoint(void) { return train(path); }
@@ -225,17 +222,14 @@ static void learn_left_name(const operation *op) {
 }
 
 static const char *fault_name(const calls_fault *fault) {
-  static char text[128];
-  snprintf(text, sizeof text, "%s%s", fault->error == CALLS_SHORT     ? "half of the bytes"
-                                      : fault->error == CALLS_NOTHING ? "no bytes"
-                                                                      : strerror(fault->error),
-           fault->onwards ? ", and so on" : "");
-  return text;
+  if (fault->error == CALLS_SHORT) return "half of the bytes";
+  return fault->error == CALLS_NOTHING ? "no bytes" : strerror(fault->error);
 }
 
 static void failed_check(const operation *op, const calls_fault *fault, long number, denpa_status status, const char *what) {
   if (++test_failures <= 20)
-    printf("    FAIL %s, call %d (%s: %s), %s%s%s: %s\n", op->name, fault->at, kind_of(number)->name, fault_name(fault),
+    printf("    FAIL %s, call %d%s (%s: %s), %s%s%s: %s\n", op->name, fault->at, fault->onwards ? " and those after it" : "",
+           kind_of(number)->name, fault_name(fault),
            denpa_status_name(status), status == DENPA_OK ? "" : ": ", status == DENPA_OK ? "" : denpa_last_error(), what);
 }
 #define EXPECT(condition) \
