@@ -40,7 +40,7 @@ $(BUILD)/.tools: scripts/setup.sh
 
 venv: $(VENV)/.complete ## installs Python packages for demo, tests and benchmarks in .venv
 $(VENV)/.complete: scripts/setup.sh bindings/python/requirements-test.txt | tools
-	@scripts/setup.sh venv $(VENV) && touch $@
+	@scripts/setup.sh venv $(VENV) && scripts/setup.sh browser && touch $@
 
 # ---------------------------------------------------------------------------------------------------- library
 lib: $(LIBRARY) ## builds build/libdenpa.so.0 and libdenpa.so: release, stripped (also plain `make`)

@@ -5,6 +5,7 @@
 #   setup.sh venv DIR [REQUIREMENTS]    creates a Python environment in DIR with the packages of REQUIREMENTS
 #                        (default: bindings/python/requirements-test.txt)
 #   setup.sh package P   installs one more Debian package
+#   setup.sh browser     installs Chromium, in which pages are tested, if possible; without it they are not
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -72,9 +73,18 @@ venv() {
   "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
 }
 
+browser() {
+  local name
+  for name in chromium chromium-browser google-chrome chrome; do
+    if command -v "$name" >/dev/null; then return; fi
+  done
+  install_packages chromium || echo "setup: without Chromium, the tests of pages are skipped" >&2
+}
+
 case "${1:-}" in
   tools) tools ;;
   venv) venv "${2:-.venv}" "${3:-bindings/python/requirements-test.txt}" ;;
+  browser) browser ;;
   package) install_packages "$2" ;;
-  *) echo "usage: setup.sh tools | venv DIR [REQUIREMENTS] | package NAME" >&2; exit 2 ;;
+  *) echo "usage: setup.sh tools | venv DIR [REQUIREMENTS] | package NAME | browser" >&2; exit 2 ;;
 esac

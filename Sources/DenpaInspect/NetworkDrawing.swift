@@ -28,6 +28,8 @@ final class NetworkDrawing {
   private(set) var columns: [Column] = []
   private(set) var factors: Factors?
   let title: Text
+  /// The parameters that sessions see, without a trace.
+  private let copy: Buffer?
 
   /// Units of a column up to which all are drawn, and how many are at its top and bottom otherwise.
   private static let most = 12
@@ -43,6 +45,7 @@ final class NetworkDrawing {
           .badArgument, "the trace has \(trace.observation.rows) rows, counted from 0; got row \(row)")
       }
     }
+    copy = drawn.trace == nil ? try drawn.model.snapshot() : nil
     var title = Text("network")
     columns = try NetworkDrawing.columns(drawn)
     for (index, column) in columns.enumerated() {
@@ -165,10 +168,9 @@ final class NetworkDrawing {
     return index < view.type.shape.count ? view.number(index) : nil
   }
 
-  /// The weights of the parameters that sessions see, or of the trace.
-  func parameter(_ number: Int) throws(DenpaError) -> TensorView {
-    if let trace = drawn.trace { return trace.observation.parameter(number) }
-    return try drawn.model.view(number)
+  func parameter(_ number: Int) -> TensorView {
+    guard let copy else { return drawn.trace?.observation.parameter(number) ?? TensorView(nil, TensorType(drawn.model.dtype, [])) }
+    return TensorView(copy.base + drawn.model.layout.offsets[number], drawn.model.parameters[number].type)
   }
 
   func dot() -> Text {

@@ -42,10 +42,10 @@ extension NetworkDrawing {
     func x(_ column: Int) -> Int { left + apart * column }
     let all = columns.map { places($0, middle) }
     for index in columns.indices.dropFirst() {
-      try connect(index, x(index - 1), x(index), all[index - 1].units, all[index].units, &svg)
+      connect(index, x(index - 1), x(index), all[index - 1].units, all[index].units, &svg)
     }
     for (index, column) in columns.enumerated() {
-      try units(index, x(index), all[index].units, &svg)
+      units(index, x(index), all[index].units, &svg)
       for y in all[index].ellipses { svg.text(x(index), y + 6, Text("⋮"), "dp-text dp-strong") }
       heading(column, x(index), &svg)
     }
@@ -69,7 +69,7 @@ extension NetworkDrawing {
     svg.text(x, 57, kinds, "dp-small")
   }
 
-  private func units(_ index: Int, _ x: Int, _ places: [Int], _ svg: inout SVG) throws(DenpaError) {
+  private func units(_ index: Int, _ x: Int, _ places: [Int], _ svg: inout SVG) {
     let column = columns[index]
     for (unit, y) in zip(column.shown, places) {
       svg.circle(x, y, NetworkDrawing.radius, index == 0 ? "dp-data" : "dp-box")
@@ -86,7 +86,7 @@ extension NetworkDrawing {
       }
       if index > 0, hasNumbers(index), let bias = column.bias {
         var text = Text("b ")
-        text.add(try parameter(bias).number(unit), digits: 3)
+        text.add(parameter(bias).number(unit), digits: 3)
         svg.text(x, y - NetworkDrawing.radius - 4, text, "dp-small dp-halo")
       }
       if unit < column.names.count {
@@ -116,10 +116,10 @@ extension NetworkDrawing {
 
   private func connect(
     _ index: Int, _ x1: Int, _ x2: Int, _ from: [Int], _ to: [Int], _ svg: inout SVG
-  ) throws(DenpaError) {
+  ) {
     let before = columns[index - 1], column = columns[index]
     guard let number = column.weights else { return }
-    let weights = try parameter(number)
+    let weights = parameter(number)
     let gradient = drawn.trace?.observation.parameterGradient(number)
     func weight(_ i: Int, _ j: Int) -> Double { weights.number(i * column.count + j) }
     var largest = 0.0

@@ -317,12 +317,13 @@ static denpa_status trainer_call(void) {
   }
 }
 
+#include "random_traces.h"
 static denpa_status any_call(void) {
   int n = below(100);
   if (n < 25) return graph_call();
   if (n < 50) return model_call();
   if (n < 70) return session_call();
-  if (n < 99) return trainer_call();
+  if (n < 99) return n < 93 ? trainer_call() : trace_call();
   if (chance(95)) return denpa_set_thread_count((int32_t)number(4));
   return chance(50) ? denpa_registry(text, chance(50) ? 0 : 100, &text_length) : denpa_prove(chance(50) ? "relu" : name(), NULL, 0, NULL);
 }
@@ -333,8 +334,7 @@ static void life(uint64_t seed, int calls) {
   state = seed;
   memset(graphs, 0, sizeof graphs);
   memset(models, 0, sizeof models);
-  memset(sessions, 0, sizeof sessions);
-  memset(trainers, 0, sizeof trainers);
+  memset(sessions, 0, sizeof sessions), memset(trainers, 0, sizeof trainers), memset(traces, 0, sizeof traces);
   for (i = 0; i < 64; i++) labels[i] = i % 3;
   for (i = 0; i < ELEMENTS; i++) readable[i] = 0;
   for (i = 0; i < 2 * ELEMENTS; i += 2) ((float *)readable)[i] = (float)below(3);

@@ -15,7 +15,9 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__in
 
 # From the ground up: a module imports modules of its own group and of those above it in this list.
 GROUPS = {
-    "ground": ["errors", "_abi", "_call", "_tables", "_arrays", "_interrupts", "_numerical"],
+    "ground": [
+        "errors", "_abi", "_call", "_tables", "_arrays", "_interrupts", "_numerical", "_figures", "_pages",
+    ],
     "descriptions": ["_suggestions", "_kinds", "_attributes", "_described", "_loss", "_metric", "_optimizer"],
     "graph": ["_indexing", "_graph", "_layer", "_building"],
     "registry": ["layers", "losses", "optimizers", "initializers", "metrics", "schedules", "_registry"],
@@ -55,8 +57,20 @@ GROUPS = {
         "_tracing",
         "_parts",
     ],
+    "what networks show": ["_plots_functions", "_structure", "_formulas", "_explain"],
     "networks": ["_state", "_differentiation", "_storing", "_insight", "_model", "_sequential"],
-    "made of networks": ["_alone", "_finder", "_surface"],
+    "made of networks": [
+        "_alone",
+        "_finder",
+        "_surface",
+        "_gradient_flow",
+        "_plots_weights",
+        "_plots_classes",
+        "plots",
+        "_recorder",
+        "_path",
+        "_film",
+    ],
 }
 LEVEL = {module: level for level, modules in enumerate(GROUPS.values()) for module in modules}
 

@@ -26,9 +26,9 @@ from .known import WITHOUT
 HERE = pathlib.Path(__file__).resolve().parent
 # Module, class, programs in a block, share of the programs.
 MACHINES = {
-    "c": ("c_fitting", "CMachine", 100, 5),
+    "c": ("c_remembering", "RememberingMachine", 100, 5),
     "threads": ("c_threads", "ThreadMachine", 50, 1),
-    "python": ("python_gradients", "PythonMachine", 100, 4),
+    "python": ("python_derivatives", "DerivativesMachine", 100, 4),
     "python-threads": ("python_threads", "PythonThreadMachine", 50, 1),
 }
 STEPS = 40

@@ -275,7 +275,8 @@ class CApi:
 
     # -- trainers -------------------------------------------------------------------------------------------
 
-    def create_trainer(self, label, model, terms, rule, max_batch, input_gradients, threads=1):
+    def create_trainer(self, label, model, terms, rule, max_batch, input_gradients, threads=1, watched=()):
+        """`watched` are the nodes with respect to whose outputs there are gradients."""
         wanted = options(
             abi.TrainerOptions, max_batch=max_batch, threads=threads, input_gradients=int(input_gradients)
         )
@@ -286,6 +287,9 @@ class CApi:
             entry.weight, entry.output = term.weight, term.output
         if terms:
             wanted.losses, wanted.loss_count = losses, len(terms)
+        if watched:
+            held.append((ctypes.c_char_p * len(watched))(*[name.encode() for name in watched]))
+            wanted.gradient_values, wanted.gradient_value_count = held[-1], len(watched)
         if has_accuracy(terms):
             held.append(abi.Metric(b"accuracy", output=terms[0].output))
             wanted.metrics, wanted.metric_count = ctypes.pointer(held[-1]), 1
@@ -301,7 +305,8 @@ class CApi:
             if rule.groups:
                 wanted.groups, wanted.group_count = groups, len(rule.groups)
         text = f"trainer({model}, {list(terms) or 'no loss'}, {rule or 'no optimizer'}, max_batch {max_batch}"
-        text += f"{', input_gradients' * input_gradients}{', 2 threads' * (threads > 1)})"
+        text += f"{', input_gradients' * input_gradients}{', 2 threads' * (threads > 1)}"
+        text += f"{f', gradient_values {list(watched)}' if watched else ''})"
         return self.create("trainer", label, text, "trainer_create", model.pointer, ctypes.byref(wanted))
 
     def gradient_views(self, trainer, net, trained):

@@ -308,11 +308,15 @@ class ModelMachine(RuleBasedStateMachine):
             some[terms % len(some)] if terms < 11 else (),
             RULES[opt % (len(RULES) - 1)] if opt < 11 else None,
         )
-        handle = self.api.create_trainer(self.label("t"), owner.handle, losses, chosen, rows, dx, threads)
+        watched = tuple(node.name for node in net.nodes[::2]) if dx else ()
+        handle = self.api.create_trainer(
+            self.label("t"), owner.handle, losses, chosen, rows, dx, threads, watched
+        )
         self.settle([(abi.OK, None)])
         if handle is None:
             return self.look()
         state = TrainerState(owner.state, losses, chosen, rows, dx, DRAWS)
+        state.watched = watched
         self.replace(
             self.trainers, slot, Owner(handle, state, self.api.gradient_views(handle, net, state.trained))
         )

@@ -14,8 +14,8 @@ import numpy as np
 
 from denpa import _abi as abi
 from .compare import all_same, require_all, scale_of
+from .expected_parts import Parts
 from .nets import TRAINED, BadClass, LayerFails, Meter
-from .philox import permutation
 
 
 def finite(arrays):
@@ -63,20 +63,9 @@ class Forward:
     )
 
 
-@dataclasses.dataclass
-class Epoch:
-    """What fit reports after an epoch, and what it has published."""
-
-    loss: float
-    accuracy: float
-    samples: int
-    batches: int
-    published: dict
-    validation: tuple = (float("nan"), float("nan"))
-
-
-class TrainerState:
+class TrainerState(Parts):
     rate_was_set = False  # by a caller of the Python package
+    has_loaded = False  # gradients that did not wait for a step, so that the next ones overwrite them
 
     def __init__(self, model, terms, rule, max_batch, input_gradients, draw):
         self.model, self.net, self.terms, self.rule = model, model.net, terms, rule
@@ -99,9 +88,15 @@ class TrainerState:
         self.steps = self.forwards = self.epochs = 0
         self.rate = rule.value("learning_rate") if rule else 0.0
         self.pending = None
+        # The averages of the weights, their number of terms, and what was published last.
+        self.averages, self.terms_of_average, self.shown_last = {}, 0, None
+        self.watched = ()
+        # The gradients with respect to nodes' outputs; "unknown" after calls that failed, None before the first.
+        self.inner = None
 
     def clone(self):
         made = copy.copy(self)
+        made.averages = dict(self.averages)
         made.weights = dict(self.weights)
         made.moments = {name: list(moments) for name, moments in self.moments.items()}
         return made
@@ -116,8 +111,8 @@ class TrainerState:
     def see(self, views, what):
         """Compares the gradients with what their views show."""
         if self.may_be_zero and all_same(views, self.zeros):
-            self.clear()
-        self.may_be_zero = False
+            self.gradients, self.restarts = self.zeros, self.has_loaded
+        self.may_be_zero = self.has_loaded = False
         require_all(views, self.gradients, what, scale_of(self.gradients))
 
     def clear(self):
@@ -150,8 +145,10 @@ class TrainerState:
             return abi.LAYER_FAILED, [], None, None, None, None
         except BadClass:
             return abi.BAD_ARGUMENT, [], None, None, None, None
-        gradients, dinputs = self.net.backward(self.weights, kept, doutputs)
+        inner = {}
+        gradients, dinputs = self.net.backward(self.weights, kept, doutputs, inner)
         gradients = {name: gradients[name] for name in self.trained}
+        self.inner_of_pass = inner
         if self.net.backward_fails(inputs) and (self.input_gradients or "center.gain" in self.trained):
             return abi.LAYER_FAILED, values, None, None, None, None
         return abi.OK, values, gradients, dinputs, states, outputs
@@ -166,6 +163,7 @@ class TrainerState:
             self.weights[name] = self.rule.of(name).apply(
                 self.weights[name], gradients[name], self.moments[name], self.steps, rate
             )
+        self.average()
         return gradients
 
     def learn(self, inputs, targets, meter=None):
@@ -173,9 +171,11 @@ class TrainerState:
         if len(inputs[0]) == 0:
             return abi.OK, 0.0
         status, values, gradients, _, states, outputs = self.whole(inputs, targets)
+        self.inner = self.inner_of_pass if status == abi.OK else "unknown"
         if status == abi.OK and not (np.isfinite(sum(values)) and finite(gradients.values())):
             status = abi.NOT_FINITE
         if status != abi.OK:
+            self.inner = "unknown"
             if values:
                 self.clear()
             return status, 0.0
@@ -219,52 +219,9 @@ class TrainerState:
     def evaluated(self, inputs, targets):
         """Returns (loss, accuracy), which do not depend on the trainer's batches."""
         meter = Meter(self.net, self.terms)
-        outputs = self.forward_pass(inputs, False)[0]
+        outputs = self.net.forward(self.shown, inputs)[0]
         meter.add(self.net.loss(self.terms, outputs, targets)[0], outputs, targets)
         return meter.loss, meter.accuracy
-
-    # -- fit ------------------------------------------------------------------------------------------------
-
-    def fit(self, batches, epochs, stop, validation):
-        """Trains a clone: (status, loss, epochs, clone, what is published at the end or None).
-        `batches(clone)` returns the batches of one epoch: pairs (inputs, targets), or a status that ends the
-        training.
-        """
-        clone, told, learned, loss, published = self.clone(), [], False, 0.0, None
-        for epoch in range(epochs):
-            meter, count = Meter(self.net, self.terms), 0
-            for item in batches(clone):
-                status = item if isinstance(item, int) else clone.learn(*item, meter)[0]
-                if status != abi.OK:
-                    return status, 0.0, told, clone, dict(clone.weights) if learned else published
-                learned, count = True, count + 1
-            clone.epochs += 1
-            published, loss = dict(clone.weights), meter.loss
-            epoch_told = Epoch(loss, meter.accuracy, meter.samples, count, published)
-            told.append(epoch_told)
-            if validation is not None:
-                data = validation.inputs(self.net), validation.targets(self.net, self.terms)
-                try:
-                    epoch_told.validation = clone.evaluated(*data)
-                except (LayerFails, BadClass) as error:
-                    told.pop()
-                    status = abi.LAYER_FAILED if isinstance(error, LayerFails) else abi.BAD_ARGUMENT
-                    return status, 0.0, told, clone, published
-            if stop is not None and epoch >= stop:
-                return abi.STOPPED, 0.0, told, clone, published
-        return abi.OK, loss, told, clone, published
-
-    def rows_in_order(self, inputs, targets, batch_size, shuffle):
-        """Returns the batches of denpa_fit."""
-
-        def batches(clone):
-            count = len(inputs[0])
-            order = permutation(self.model.seed, clone.epochs, count) if shuffle else list(range(count))
-            for first in range(0, count, batch_size):
-                part = order[first : first + batch_size]
-                yield [x[part] for x in inputs], [t[part] for t in targets]
-
-        return batches
 
     # -- the open loop --------------------------------------------------------------------------------------
 
@@ -309,15 +266,17 @@ class TrainerState:
         pending = self.pending
         zeros = [np.zeros((pending.batch.rows, self.net.widths[name])) for name in self.net.outputs]
         given = [zero if d is None else d for d, zero in zip(doutputs, zeros)]
-        gradients, dinputs = self.net.backward(pending.weights, pending.kept, given)
+        inner = {}
+        gradients, dinputs = self.net.backward(pending.weights, pending.kept, given, inner)
 
         def fail():
             self.doubt()
+            self.inner = "unknown"
             self.may_be_zero = True
 
         def commit():
             self.accumulate(gradients)
-            self.pending = None
+            self.pending, self.inner = None, inner
             return dinputs
 
         if self.net.backward_fails(pending.batch.inputs(self.net)):
@@ -347,6 +306,7 @@ class TrainerState:
         def commit():
             loss = sum(values)
             self.accumulate(gradients)
+            self.inner = self.inner_of_pass
             # Existing gradients that are not finite make the sum so too, and then the states are restored, if
             # the losses reach them.
             reached = self.net.reached(self.terms)
@@ -356,7 +316,7 @@ class TrainerState:
             return loss, dinputs
 
         def fail():
-            self.may_be_zero = bool(values)
+            self.may_be_zero, self.inner = bool(values), "unknown"
 
         return [(status, commit if status == abi.OK else fail)]
 
@@ -377,7 +337,7 @@ class TrainerState:
     # -- weights --------------------------------------------------------------------------------------------
 
     def publish(self):
-        return [(abi.OK, lambda: self.model.parameters.update(self.weights))]
+        return [(abi.OK, lambda: self.model.parameters.update(self.publishes()))]
 
     def refresh(self):
         def commit():

@@ -154,9 +154,10 @@ class Net:
 
     # -- backward -------------------------------------------------------------------------------------------
 
-    def backward(self, parameters, kept, doutputs):
+    def backward(self, parameters, kept, doutputs, inner=None):
         """Returns the gradients with respect to the trained parameters and to the inputs. None in `doutputs`
-        means that the output has no gradient.
+        means that the output has no gradient. The dict `inner` receives those with respect to the nodes'
+        outputs.
         """
         values, centered = kept
         d = {}
@@ -202,6 +203,8 @@ class Net:
             else:
                 gradients[node.owner + ".gain"] += (dy * centered[node.name]).sum(axis=0)
                 add(node.sources[0], dy * parameters[node.owner + ".gain"])
+        if inner is not None:
+            inner.update({n.name: d.get(n.name, np.zeros_like(values[n.name])) for n in self.nodes})
         return gradients, [d.get(name, np.zeros_like(values[name])) for name, _ in self.inputs]
 
     def reached(self, terms):

@@ -80,6 +80,8 @@ def loss_of(terms):
 def optimizer_of(rule):
     groups = {pattern: dict(more) for pattern, more in rule.groups}
     limits = {"clip_norm": rule.clip_norm, "clip_value": rule.clip_value}
+    if rule.average_decay:
+        limits.update(average_decay=rule.average_decay, average_after=rule.average_after)
     return dp.create(rule.kind, **dict(rule.attributes), **limits, groups=groups)
 
 

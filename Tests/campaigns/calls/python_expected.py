@@ -38,10 +38,10 @@ class NetState:
         """Gives a trainer the current weights. A forward that waits for its backward keeps those that it
         used.
         """
-        trainer.weights = dict(self.model.parameters)
+        trainer.take(self.model.parameters)
 
     def share(self, trainer):
-        self.model.parameters.update(trainer.weights)
+        self.model.parameters.update(trainer.publishes())
         if self.open is not None and self.open is not trainer:
             self.bring(self.open)
 

@@ -13,7 +13,7 @@ from .batches import BATCH, GOOD_BATCH, SEED, numbers
 from .compare import require, require_all
 from .known import WITHOUT
 from .memory import Disagreement
-from .rules import RULES
+from .rules import PYTHON_RULES
 from .python_api import listed, optimizer_of, possible
 from .python_machine import MAYBE, PICK
 from .python_training import PythonTraining
@@ -139,7 +139,7 @@ class PythonMachine(PythonTraining):
     @rule(net=PICK, opt=PICK)
     def step(self, net, opt):
         owner, net, state = self.pick(net)
-        chosen = RULES[opt % (len(RULES) - 1)]
+        chosen = PYTHON_RULES[opt % len(PYTHON_RULES)]
         optimizer = optimizer_of(chosen)
         self.api.call(f"{chosen}.step({owner})", optimizer.step, net)
         trainer = state.stepping(chosen) if state.open else None

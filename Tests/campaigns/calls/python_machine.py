@@ -18,15 +18,15 @@ from .expected import ModelState
 from .known import WITHOUT
 from .memory import Disagreement
 from .nets import NETS
-from .rules import RULES
+from .rules import PYTHON_RULES
 from .python_api import FAULTS, PythonApi, build, copies, listed, loss_of, optimizer_of, possible, spoiled
 from .python_expected import NetState
 from .recorder import Recorder
 
-PICK = st.sampled_from(range(12))
+PICK = st.sampled_from(range(13))
 SLOT = st.integers(0, 1)
 MAYBE = st.sampled_from(
-    [None, None, None, 0, 1, 2, 3, 4]
+    [None, None, None, None, 0, 1, 2, 3, 4, 10, 11]
 )  # another loss or optimizer for this call, mostly none
 DRAWS = Draws()
 TROUBLE = st.sampled_from([None] * 12 + [w for w in ("nan", "inf") if "weights" not in WITHOUT])
@@ -190,7 +190,7 @@ class PythonBase(RuleBasedStateMachine):
 
     def compile(self, net, terms, opt):
         owner, net, state = self.pick(net)
-        losses, chosen = self.losses(state, terms), RULES[opt % (len(RULES) - 1)] if opt < 11 else None
+        losses, chosen = self.losses(state, terms), PYTHON_RULES[opt % len(PYTHON_RULES)] if opt < 12 else None
         optimizer = optimizer_of(chosen) if chosen else None
         self.api.call(f"{owner}.compile({losses}, {chosen})", net.compile, loss_of(losses), optimizer)
         self.settle([(abi.OK, lambda: state.compile(losses, chosen))])

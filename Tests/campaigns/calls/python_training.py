@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
+import denpa as dp
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -13,7 +14,7 @@ from .batches import BATCH, GOOD_BATCH
 from .compare import require, require_all
 from denpa import _abi as abi
 from .memory import Disagreement
-from .rules import RULES
+from .rules import PYTHON_RULES
 from .python_api import FAULTS, Stop, loss_of, optimizer_of, possible
 from .python_machine import MAYBE, PICK, PythonBase
 
@@ -28,7 +29,7 @@ class PythonTraining(PythonBase):
     def choices(self, state, terms, opt):
         """Returns the choices for a call: (terms or None, rule or None, the keyword arguments, words)."""
         losses = None if terms is None else self.losses(state, terms)
-        chosen = None if opt is None else RULES[opt % (len(RULES) - 1)]
+        chosen = None if opt is None else PYTHON_RULES[opt % len(PYTHON_RULES)]
         named, words = {}, ""
         if losses is not None:
             named["loss"], words = loss_of(losses), f", loss {losses}"
@@ -82,8 +83,9 @@ class PythonTraining(PythonBase):
         stop=STOP,
         terms=MAYBE,
         opt=MAYBE,
+        early=st.sampled_from([None, None, (1, False), (1, True), (2, True), (0, True)]),
     )
-    def fit(self, net, data, more, size, epochs, shuffle, validation, stop, terms, opt):
+    def fit(self, net, data, more, size, epochs, shuffle, validation, stop, terms, opt, early):
         owner, net, state = self.pick(net)
         data = dataclasses.replace(
             possible(data, state.net), rows=data.rows and data.rows + more, single=False
@@ -106,8 +108,12 @@ class PythonTraining(PythonBase):
         text = f"{owner}.fit({data}, batch_size={size}, epochs={epochs}, shuffle={shuffle}{words})"
         arguments = self.x(data, state), self.t(data, state, given)
         named.update(batch_size=size, shuffle=shuffle)
+        rule = chosen or state.rule
+        is_sound = all(np.isfinite(value).all() for value in state.model.parameters.values())
+        if stop is not None or refusals or data.poison or not is_sound or rule and rule.average_decay:
+            early = None  # what is best then is not promised
         self.run_fit(
-            owner, text, arguments, named, refusals, batches, epochs, stop, validation, losses, chosen
+            owner, text, arguments, named, refusals, batches, epochs, stop, validation, losses, chosen, early
         )
 
     @precondition(lambda self: self.nets)
@@ -120,8 +126,9 @@ class PythonTraining(PythonBase):
         opt=MAYBE,
         fails=st.sampled_from([None, None, None, 0, 1]),
         steps=st.sampled_from([None, None, 1, 3, 5]),
+        prefetch=st.booleans(),
     )
-    def fit_iterable(self, net, batches, epochs, stop, terms, opt, fails, steps):
+    def fit_iterable(self, net, batches, epochs, stop, terms, opt, fails, steps, prefetch):
         owner, net, state = self.pick(net)
         batches = [dataclasses.replace(possible(b, state.net), rows=max(b.rows, 1)) for b in batches]
         losses, chosen, named, words = self.choices(state, terms, opt)
@@ -158,11 +165,24 @@ class PythonTraining(PythonBase):
         words += f", raises at {fails}" if fails is not None else ""
         if steps is not None:
             named["steps_per_epoch"], words = steps, words + f", steps_per_epoch={steps}"
+        named["prefetch"], words = prefetch, words + f", prefetch={prefetch}"
         text = f"{owner}.fit(iterable of {batches}, epochs={epochs}{words})"
         self.run_fit(owner, text, (Iterable(),), named, refusals, items, epochs, stop, None, losses, chosen)
 
     def run_fit(
-        self, owner, text, arguments, named, refusals, batches, epochs, stop, validation, losses, chosen
+        self,
+        owner,
+        text,
+        arguments,
+        named,
+        refusals,
+        batches,
+        epochs,
+        stop,
+        validation,
+        losses,
+        chosen,
+        early=None,
     ):
         net, state = owner.net, owner.state
         result, trainer, before = None, None, None
@@ -171,7 +191,7 @@ class PythonTraining(PythonBase):
             if chosen is not None:
                 state.afresh()
             trainer = state.training(losses, chosen)
-            result = trainer.fit(batches(trainer), epochs, stop, validation)
+            result = trainer.fit(batches(trainer), epochs, stop, validation, early)
         troubles = []
 
         def callback(network, epoch, logs):
@@ -184,7 +204,11 @@ class PythonTraining(PythonBase):
                 raise Stop
 
         words = f", stopped after epoch {stop}" * (stop is not None)
-        history = self.api.call(text + words, net.fit, *arguments, epochs=epochs, callbacks=callback, **named)
+        callbacks = callback
+        if early is not None:
+            callbacks = [callback, dp.EarlyStopping(patience=early[0], restore_best=early[1])]
+            words += f", {callbacks[1]}, patience {early[0]}, restore_best {early[1]}"
+        history = self.api.call(text + words, net.fit, *arguments, epochs=epochs, callbacks=callbacks, **named)
         if troubles:
             raise troubles[0]
         if refusals:

@@ -16,12 +16,17 @@ class Rule:
     attributes: tuple[tuple[str, float | bool], ...]
     clip_norm: float = 0.0
     clip_value: float = 0.0
+    # The trainer shows and evaluates an average of the weights.
+    average_decay: float = 0.0
+    average_after: int = 0
     # Patterns of names, and the attributes that differ for them, or ("frozen", True).
     groups: tuple[tuple[str, tuple[tuple[str, float | bool], ...]], ...] = ()
 
     def __repr__(self):
         limits = f", clip_norm={self.clip_norm}" * (self.clip_norm > 0)
         limits += f", clip_value={self.clip_value}" * (self.clip_value > 0)
+        limits += f", average_decay={self.average_decay}" * (self.average_decay > 0)
+        limits += f", average_after={self.average_after}" * (self.average_after > 0)
         groups = f", groups={self.groups}" if self.groups else ""
         given = ", ".join(f"{name}={value}" for name, value in self.attributes)
         return f"{self.kind}({given}{limits}{groups})"
@@ -118,3 +123,9 @@ RULES = [
     Rule("adagrad", (("learning_rate", 0.02), ("epsilon", 1e-2)), clip_norm=0.5),
     None,
 ]
+# The C machine looks at trainers' weights by a forward, which averages would hide.
+AVERAGES = [
+    Rule("sgd", (("learning_rate", 0.05),), average_decay=0.5),
+    Rule("adam", (("learning_rate", 0.02), ("epsilon", 1e-3)), average_decay=1.0, average_after=2),
+]
+PYTHON_RULES = [*RULES[:-1], *AVERAGES]

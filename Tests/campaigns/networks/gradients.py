@@ -158,6 +158,8 @@ def target_forms(case, trainer, inputs, first, rows):
                 target = target.astype(np.int64 if target.dtype != np.int64 else np.int32).reshape(
                     target.shape[:-1] if target.ndim == len(shape) else (*target.shape, 1)
                 )
+            elif is_numbers and "ignored" in term["attributes"]:
+                pass  # rows have no number that could be ignored
             elif is_numbers and (form == 1 or shape[-1] > 1):
                 target = one_hot(target, shape).astype([None, np.float32, np.uint8][form])
             elif target.dtype.kind == "f":

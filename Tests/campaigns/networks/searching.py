@@ -26,23 +26,22 @@ def check(case):
     first, rows = max(case.slices(), key=lambda part: part[1])
     if not rows:
         return
-    batch = [case.fenced(case.part(a, first, rows)) for a in (case.inputs, case.targets)]
     terms, turn = case.net.losses, case.spec["seed"] % 3
-    with case.checking("average"):
-        if turn == 0:
-            average(case, batch, rows)
-    with case.checking("sam"):
-        if turn == 1:
-            sam(case, batch, first, rows)
-    if turn == 2 and all(term["kind"] in BOUNDED and term["weight"] > 0 for term in terms):
-        with case.checking("lbfgs"):
-            first_step(case, batch, rows)
-            descent(case, batch, rows)
     squares = len(terms) == 1 and terms[0]["kind"] == "mean_squared_error" and terms[0]["weight"] > 0
     weights = sum(int(np.prod(p.shape)) for p in case.net.trained)
-    if squares and not case.net.states and weights <= MOST_WEIGHTS and rows <= MOST_ROWS:
-        with case.checking("levenberg_marquardt"):
-            least_squares(case, batch, first, rows)
+    checks = {
+        "average": turn == 0,
+        "sam": turn == 1,
+        "lbfgs": turn == 2 and all(term["kind"] in BOUNDED and term["weight"] > 0 for term in terms),
+        "levenberg_marquardt": (
+            squares and not case.net.states and weights <= MOST_WEIGHTS and rows <= MOST_ROWS
+        ),
+    }
+    for name in [name for name, wanted in checks.items() if wanted]:
+        with case.checking(name):
+            # The memory of the arrays ends with the check.
+            batch = [case.fenced(case.part(a, first, rows)) for a in (case.inputs, case.targets)]
+            CHECKS[name](case, batch, first, rows)
 
 
 def runs(case, name, batch, rows, optimizer, steps, **more):
@@ -51,7 +50,10 @@ def runs(case, name, batch, rows, optimizer, steps, **more):
     """
     found = []
     for threads in THREADS:
-        with case.model.copy() as model, case.trainer(threads, model=model, optimizer=optimizer, **more) as one:
+        with (
+            case.model.copy() as model,
+            case.trainer(threads, model=model, optimizer=optimizer, **more) as one,
+        ):
             losses, weights = [], [case.learned(one.weights())]
             for _ in range(steps):
                 losses.append(one.train(*batch))
@@ -85,7 +87,7 @@ def changed(case, before, after):
 
 
 # -- averages of weights -------------------------------------------------------------------------------------
-def average(case, batch, rows):
+def average(case, batch, first, rows):
     """decay·average + (1 − decay)·weights, or the mean of the weights, of the steps behind the first ones."""
     decay, after = case.spec["seed"] // 3 % 3, case.spec["seed"] // 9 % 3
     decay = (0.5, 0.9, 1.0)[decay]
@@ -143,6 +145,11 @@ def derivatives(case, first, rows, weights, instead=()):
 
 
 # -- L-BFGS --------------------------------------------------------------------------------------------------
+def lbfgs(case, batch, first, rows):
+    first_step(case, batch, rows)
+    descent(case, batch, rows)
+
+
 def first_step(case, batch, rows):
     """With one iteration, the first step is rate·min(1, 1 / Σ|g|) long and is taken if the loss is smaller
     there.
@@ -238,3 +245,11 @@ def residuals_of(case, first, rows):
     shape = -1, count
     of_r = np.broadcast_to(r.e, r.shape).reshape(-1)
     return (np.reshape(lines, shape), np.reshape(errors, shape)), (r.v.reshape(-1), of_r)
+
+
+CHECKS = {
+    "average": average,
+    "sam": sam,
+    "lbfgs": lbfgs,
+    "levenberg_marquardt": least_squares,
+}

@@ -145,7 +145,8 @@ def evaluate(case):
                 loss = case.net.losses[0]
                 if loss["kind"] in OF_CLASSES:
                     y = reference.values[case.net.outputs[loss["output"]]]
-                    sure, open_, all_ = right(y, targets[0], FLOORS[case.dtype])
+                    gone = loss["attributes"].get("ignored", [])
+                    sure, open_, all_ = right(y, targets[0], FLOORS[case.dtype], gone)
                     hits, unsure, decisions = hits + sure, unsure + open_, decisions + all_
         for turn in range(2 if case.spec["large"] else 3):
             loss, accuracy = trainer.evaluate(*(strided(case, a, turn) for a in (case.inputs, case.targets)))
@@ -159,8 +160,10 @@ def evaluate(case):
                     )
 
 
-def right(y, target, floor):
-    """Returns the number of rows that are right, of those that rounding decides, and of all rows."""
+def right(y, target, floor, ignored):
+    """Returns the number of rows that are right, of those that rounding decides, and of all rows. Rows of
+    ignored classes do not count.
+    """
     classes = y.shape[-1]
     values, errors = y.v.reshape(-1, classes), np.broadcast_to(y.e, y.shape).reshape(-1, classes) + floor
     if not len(values):
@@ -171,8 +174,9 @@ def right(y, target, floor):
     most = values.max(axis=1, keepdims=True)
     own = np.take_along_axis(errors, chosen[:, None], axis=1)
     rivals = (values + 2 * errors >= most - 2 * own).sum(axis=1) > 1
-    hits = (chosen == wanted) & ~rivals
-    return int(hits.sum()), int(rivals.sum()), len(values)
+    counts = np.full(len(values), True) if as_rows else ~np.isin(wanted, ignored)
+    hits = (chosen == wanted) & ~rivals & counts
+    return int(hits.sum()), int((rivals & counts).sum()), int(counts.sum())
 
 
 def fit(case):

@@ -13,7 +13,7 @@ import traceback
 
 from denpa._call import library
 
-from . import engine, gradients, predicting, sizes, training
+from . import engine, gradients, predicting, sizes, tracing, training
 from .case import Case, Rejected, Report
 from .generate import network
 from .graph import Invalid, Net
@@ -35,6 +35,7 @@ def run(spec, kernels):
             if not any(Dropout.is_random(node) for node in net.nodes):
                 gradients.check(case)
                 training.check(case)
+                tracing.check(case)
             case.model.close()
         answer["census"] = sorted(sizes.census(net, kernels))
     except (Rejected, Invalid) as error:

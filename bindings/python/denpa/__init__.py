@@ -30,6 +30,7 @@ from . import (
     losses,
     metrics,
     optimizers,
+    plots,
     schedules,
 )
 from ._batches import Batches
@@ -38,7 +39,10 @@ from ._check import Report
 from ._custom import custom_layer, custom_loss
 from ._custom_schema import Parameter, Sample
 from ._described import Described, Initializer
+from ._explain import Explanation
+from ._film import Film
 from ._finder import find_learning_rate
+from ._gradient_flow import GradientFlow
 from ._graph import Input, Value
 from ._history import History
 from ._kinds import create
@@ -49,6 +53,7 @@ from ._model import Model
 from ._numerical import numerical_gradient
 from ._optimizer import Optimizer, Schedule
 from ._parameters import Parameters
+from ._path import Path
 from ._prediction import set_threads
 from ._sequential import Sequential
 from ._surface import LossSurface, loss_surface
@@ -87,9 +92,12 @@ __all__ = [
     "CSVLog",
     "DenpaError",
     "EarlyStopping",
+    "Explanation",
     "Factors",
     "FileError",
+    "Film",
     "FunctionMetric",
+    "GradientFlow",
     "History",
     "Initializer",
     "Input",
@@ -111,6 +119,7 @@ __all__ = [
     "OutOfMemory",
     "Parameter",
     "Parameters",
+    "Path",
     "PluginError",
     "ProofFailed",
     "Report",
@@ -141,6 +150,7 @@ __all__ = [
     "metrics",
     "numerical_gradient",
     "optimizers",
+    "plots",
     "prove",
     "schedules",
     "set_default_dtype",

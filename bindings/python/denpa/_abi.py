@@ -471,6 +471,8 @@ class Surface(Structure):
     second_steps: Any
     first_count: int
     second_count: int
+
+
 class TraceOptions(Structure):
     """denpa_trace_options"""
 
@@ -494,9 +496,9 @@ class Traced(Structure):
 
 
 class FactorTerm(Structure):
-    """One term of the error that comes back to a unit: what a unit k of a dense layer behind it contributes, or, with
-    `unit` -1, what comes back from elsewhere: a loss, a softmax, a layer of another kind. An element of an array,
-    so it never grows."""
+    """One term of the error that comes back to a unit: what a unit k of a dense layer behind it contributes, or,
+    with `unit` -1, what comes back from elsewhere: a loss, a softmax, a layer of another kind. An element of
+    an array, so it never grows."""
 
     node: Optional[bytes]
     unit: int
@@ -507,8 +509,8 @@ class FactorTerm(Structure):
 
 
 class Factors(Structure):
-    """The three factors of a gradient: what comes back to unit j, times the derivative of its activation, times what
-    comes in."""
+    """The three factors of a gradient: what comes back to unit j, times the derivative of its activation, times
+    what comes in."""
 
     struct_size: int
     error: float
@@ -868,6 +870,7 @@ Surface._fields_ = [
     ("second_steps", POINTER(c_double)),
     ("first_count", c_int64),
     ("second_count", c_int64),
+]
 TraceOptions._fields_ = [
     ("struct_size", c_size_t),
     ("training", c_int32),
@@ -1582,9 +1585,9 @@ DENPA_NOT_REGISTERED if the kind is unknown, DENPA_LIMIT_EXCEEDED if `capacity` 
     "denpa_trace_model": (
         c_int32,
         [POINTER(Model), POINTER(Tensor), c_int32, POINTER(TraceOptions), POINTER(POINTER(Trace))],
-        """Runs a batch with the parameters that the model's sessions see, and stores the trace in `trace`. There is no
-loss and no gradient. `inputs` are passed as to denpa_predict, with any number of rows. `options` may be NULL.
-The caller destroys the trace with denpa_trace_destroy.
+        """Runs a batch with the parameters that the model's sessions see, and stores the trace in `trace`. There is
+no loss and no gradient. `inputs` are passed as to denpa_predict, with any number of rows. `options` may
+be NULL. The caller destroys the trace with denpa_trace_destroy.
 
 Returns the statuses of denpa_predict for inputs that do not suit the model, and DENPA_BAD_ARGUMENT for
 options out of range. Values may be NaN or infinite.""",
@@ -1594,8 +1597,8 @@ options out of range. Values may be NaN or infinite.""",
         [POINTER(Trainer), POINTER(Tensor), c_int32, POINTER(Tensor), c_int32, POINTER(TraceOptions), POINTER(POINTER(Trace))],
         """Runs a batch with the trainer's parameters. Targets are passed as to denpa_trainer_gradients; with a
 `target_count` of 0 (and `targets` NULL) there are no losses, unless they take no target. With losses and
-options->training = 1 the gradients are those of the batch alone, whatever was accumulated before. Parameters
-that are not trained have no gradient.
+options->training = 1 the gradients are those of the batch alone, whatever was accumulated before.
+Parameters that are not trained have no gradient.
 
 Returns DENPA_BAD_STATE if there are targets and the trainer has no loss, and otherwise the statuses of
 denpa_trainer_gradients and of denpa_trace_model.""",
@@ -1608,8 +1611,8 @@ denpa_trainer_gradients and of denpa_trace_model.""",
     "denpa_trace_count": (
         c_int32,
         [POINTER(Trace), POINTER(c_int32)],
-        """Stores the number of values of a trace in `count`. They are in the order of computation: each input, and for
-each layer its parameters, its u and its outputs; then the targets and the losses.""",
+        """Stores the number of values of a trace in `count`. They are in the order of computation: each input, and
+for each layer its parameters, its u and its outputs; then the targets and the losses.""",
     ),
     "denpa_trace_value": (
         c_int32,
@@ -1633,8 +1636,8 @@ Returns DENPA_NOT_FOUND if there is none; the message lists those that exist."""
     "denpa_trace_step_count": (
         c_int32,
         [POINTER(Trace), POINTER(c_int64)],
-        """Stores in `steps` the number of optimizer steps after which the trainer's parameters were those of the trace;
-0 for a trace of a model.""",
+        """Stores in `steps` the number of optimizer steps after which the trainer's parameters were those of the
+trace; 0 for a trace of a model.""",
     ),
     "denpa_trace_print": (
         c_int32,
@@ -1650,21 +1653,22 @@ Returns DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
         [POINTER(Trace), c_char_p, POINTER(c_int64), c_int32, c_int64, POINTER(Factors), POINTER(FactorTerm), c_int64],
         """Takes the gradient of one element of W or b of a dense layer apart, for one row of the batch.
 
-`parameter` is its label or name, `index` its `rank` indices: {i, j} for the weight from input i to unit j,
-{j} for a bias. A layer that shares the parameters of another one is chosen by its own name ("second.W"); the
-gradient then is the sum over both layers. `row` counts the rows that the layer sees, which for x of shape
-(rows, ..., in) are rows * ... . `terms` has room for `capacity` terms, and is NULL with a capacity of 0 to
-obtain their number in factors->term_count.
+`parameter` is its label or name, `index` its `rank` indices: {i, j} for the weight from input i to unit
+j, {j} for a bias. A layer that shares the parameters of another one is chosen by its own name
+("second.W"); the gradient then is the sum over both layers. `row` counts the rows that the layer sees,
+which for x of shape (rows, ..., in) are rows * ... . `terms` has room for `capacity` terms, and is NULL
+with a capacity of 0 to obtain their number in factors->term_count.
 
-Returns DENPA_NOT_FOUND if there is no such parameter, DENPA_NOT_SUPPORTED if it is not one of a dense layer or
-is not trained, DENPA_BAD_STATE if the trace has no gradients, DENPA_BAD_ARGUMENT if `index` or `row` is out of
-range, DENPA_LIMIT_EXCEEDED if `capacity` is not 0 and too small (`factors` is written then).""",
+Returns DENPA_NOT_FOUND if there is no such parameter, DENPA_NOT_SUPPORTED if it is not one of a dense
+layer or is not trained, DENPA_BAD_STATE if the trace has no gradients, DENPA_BAD_ARGUMENT if `index` or
+`row` is out of range, DENPA_LIMIT_EXCEEDED if `capacity` is not 0 and too small (`factors` is written
+then).""",
     ),
     "denpa_trace_print_factors": (
         c_int32,
         [POINTER(Trace), c_char_p, POINTER(c_int64), c_int32, c_int64, POINTER(c_char), c_int64, POINTER(c_int64)],
-        """Writes the same as a text: each term with its numbers, their sum, the derivative, what comes in, the product
-and the gradient. Returns what denpa_trace_factors returns.""",
+        """Writes the same as a text: each term with its numbers, their sum, the derivative, what comes in, the
+product and the gradient. Returns what denpa_trace_factors returns.""",
     ),
     "denpa_model_draw": (
         c_int32,
@@ -1672,8 +1676,8 @@ and the gradient. Returns what denpa_trace_factors returns.""",
         """Draws a model as text in SVG or DOT format. The graph shows each layer with the shapes of what goes in and
 comes out. The network shows the units of dense layers in columns, of large layers only the first and the
 last, and each weight as a line, the wider the larger, of the parameters that sessions see. Layers between
-dense ones that are applied element by element, and flatten, are passed over. `options` may be NULL. `buffer`,
-`capacity` and `length` work as described for text under "Conventions".
+dense ones that are applied element by element, and flatten, are passed over. `options` may be NULL.
+`buffer`, `capacity` and `length` work as described for text under "Conventions".
 
 Returns DENPA_NOT_SUPPORTED for a network that is no chain of dense layers from one input to one output,
 DENPA_BAD_ARGUMENT for options out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
@@ -1689,19 +1693,20 @@ Returns what denpa_model_draw and denpa_trace_factors return.""",
     "denpa_model_summary": (
         c_int32,
         [POINTER(Model), POINTER(Tensor), c_int32, POINTER(SummaryOptions), POINTER(c_char), c_int64, POINTER(c_int64)],
-        """Writes a table of a model's layers: name, kind, shape of the output, parameters, how many numbers these are,
-floating-point operations of the layer in one forward; and below it the totals: parameters and their memory,
-and for inference and for a training step the operations and the memory of the plan. An operation is an
-addition or a multiplication, so a multiply-add is two; functions of one number (exp, tanh) count as one. Loss
-and optimizer are not included.
+        """Writes a table of a model's layers: name, kind, shape of the output, parameters, how many numbers these
+are, floating-point operations of the layer in one forward; and below it the totals: parameters and their
+memory, and for inference and for a training step the operations and the memory of the plan. An operation
+is an addition or a multiplication, so a multiply-add is two; a function of one number (exp, tanh) counts
+as one, a softmax as four for each number, what plugins compute as nothing. Loss and optimizer are not
+included.
 
 The batch is that of `inputs`, of which only types and shapes are read, so their data may be NULL. Without
 inputs (NULL and 0) it has one row; a model with open extents then has no operations and no memory in its
 summary. `options` may be NULL. `buffer`, `capacity` and `length` work as described for text under
 "Conventions".
 
-Returns the statuses of denpa_predict for inputs that do not suit the model, DENPA_BAD_ARGUMENT for options
-out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
+Returns the statuses of denpa_predict for inputs that do not suit the model, DENPA_BAD_ARGUMENT for
+options out of range, DENPA_LIMIT_EXCEEDED if `capacity` is too small.""",
     ),
     "denpa_plugin_load": (
         c_int32,

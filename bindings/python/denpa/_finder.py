@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._arrays import Array, real, whole
+from ._figures import finish, single
 from ._model import Model
 from .errors import InvalidArgument, NotFinite, TypeMismatch
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SMOOTHING = 0.9  # of the losses, of which each is that of another batch
 WORSE = 4.0  # times the best loss: where the search ends
@@ -25,21 +29,24 @@ class RateSearch:
         slope = np.gradient(smoothed[: end + 1], np.log(rates[: end + 1]))
         self.best = float(rates[int(np.argmin(slope))])
 
-    def plot(self, path: Any) -> None:
-        """Write the losses over the rates as a picture. Needs matplotlib."""
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError("drawing needs matplotlib: pip install matplotlib") from error
-        figure = Figure(figsize=(5.5, 4), layout="constrained")
-        axes = figure.subplots()
+    def plot(self, path: Any = None, title: str | None = None, *, ax: Any = None) -> Figure:
+        """Draw the losses over the rates, with the best rate marked, and return the figure.
+
+        path: where to write it, in the format of the extension. ax: axes of matplotlib to draw into. Raises
+        ImportError without matplotlib.
+        """
+        axes = single(ax, 5.5, 4)
         axes.plot(self.rates, self.losses, alpha=0.3, label="loss")
         axes.plot(self.rates, self.smoothed, label="smoothed")
-        axes.axvline(self.best, linestyle="--", label=f"{self.best:.2g}")
+        axes.axvline(self.best, linestyle="--", color="C3", label=f"best: {self.best:.2g}")
+        # Where the loss explodes, it leaves the picture, which is about where it falls.
+        top, bottom = self.smoothed[: max(int(np.argmin(self.smoothed)), 1) + 1].max(), self.losses.min()
+        room = 0.3 * (top - bottom) or 1.0
+        axes.set_ylim(bottom - 0.3 * room, top + 2 * room)
         axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
         axes.grid(alpha=0.3)
         axes.legend()
-        figure.savefig(path, dpi=120)
+        return finish(axes, path, title)
 
     def __repr__(self) -> str:
         return f"<search over {len(self.rates)} learning rates: best {self.best:.3g}>"

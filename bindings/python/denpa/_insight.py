@@ -31,9 +31,11 @@ def draw(
     """Draw the network as units and weighted connections, if it is a chain of dense layers.
 
     Lines are the wider the larger a weight is, and of another color if it is negative; of large layers the first
-    and the last units are drawn. `inputs` and `outputs` name the units of the first and the last column. Writes to
-    `path`, which ends in .svg or .dot, and returns the text, which notebooks show as a picture. Raises NotSupported
-    for other networks, which draw_graph draws.
+    and the last units are drawn. `inputs` and `outputs` name the units of the first and the last column. Raises
+    NotSupported for other networks, which draw_graph draws.
+
+    Writes to `path`, which ends in .svg or .dot, and returns the text, which notebooks show as a picture. Without
+    a path, or with ".svg" or ".dot" as the path, nothing is written.
     """
     found: Picture | str = self._open.tracing.draw(path, abi.DRAW_NETWORK, inputs=inputs, outputs=outputs)
     return found
@@ -42,7 +44,7 @@ def draw(
 def draw_graph(self: Any, path: Any = None) -> Picture | str:
     """Draw the computational graph: the layers, and the shapes of the values between them.
 
-    Writes to `path`, which ends in .svg or .dot, and returns the text. The graph of a trace has the values.
+    `path` is as for draw. The graph of a trace (trace.draw_graph) has the values.
     """
     found: Picture | str = self._open.tracing.draw(path, abi.DRAW_GRAPH)
     return found

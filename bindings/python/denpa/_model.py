@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Mapping, Sequence, TypeVar
 
-from . import _differentiation, _insight, _storing
+from . import _differentiation, _explain, _insight, _storing
 from ._arrays import SEEDS, Array, DType, whole
 from ._building import of_bytes, of_file, of_values
 from ._fit import CallbackLike
@@ -323,6 +323,7 @@ class Model:
     draw = _insight.draw
     draw_graph = _insight.draw_graph
     summary = _insight.summary
+    explain = _explain.explain
 
     def save(self, path: Any) -> None:
         """Write a safetensors file with the graph in its metadata. An older file is replaced atomically."""

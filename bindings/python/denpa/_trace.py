@@ -123,8 +123,7 @@ class Trace(Mapping[str, Array]):
 
         The network is a chain of dense layers. `inputs` and `outputs` name the units of the first and the last
         column; `factors`, such as ("W1", (0, 1)), highlights a weight, the units and the connections that make its
-        gradient. Writes to `path`, which ends in .svg or .dot, and returns the text; see draw_graph for other
-        networks.
+        gradient. `path` is as for net.draw; draw_graph draws other networks.
         """
         parameter, index = (None, ()) if factors is None else pair(factors)
         return drawn(
@@ -142,7 +141,7 @@ class Trace(Mapping[str, Array]):
     def draw_graph(self, path: Any = None) -> Picture | str:
         """Draw the computational graph, with the values above the arrows and their gradients below.
 
-        Of large tensors the shapes are written. Writes to `path`, which ends in .svg or .dot, and returns the text.
+        Of large tensors the shapes are written. `path` is as for net.draw.
         """
         return drawn(library.denpa_trace_draw, self._handle.pointer, path, abi.DRAW_GRAPH)
 
