@@ -26,7 +26,7 @@ struct TemporaryFile: ~Copyable {
         let number = try TemporaryFile.take(folder, name, mode, failed)
         if number >= 0 { found = (name, number) }
       } else {
-        free = TemporaryFile.removeAbandoned(folder, name) ? free + 1 : 0
+        free = TemporaryFile.removeAbandoned(folder, name) == .free ? free + 1 : 0
       }
     }
     if found == nil { found = try TemporaryFile.another(folder, mode, failed) }
@@ -55,7 +55,7 @@ struct TemporaryFile: ~Copyable {
     }
     var number = make()
     if number < 0, errno == EEXIST {
-      guard removeAbandoned(folder, name) else { return -1 }
+      guard removeAbandoned(folder, name) != .taken else { return -1 }
       number = make()
       if number < 0, errno == EEXIST { return -1 }
     }
@@ -70,21 +70,24 @@ struct TemporaryFile: ~Copyable {
     return number
   }
 
-  /// Removes a file that no process is writing any more. Returns whether the name is free now.
-  private static func removeAbandoned(_ folder: Int32, _ name: FilePath) -> Bool {
+  /// What a name stood for.
+  private enum Place { case free, removed, taken }
+
+  /// Removes a file that no process is writing any more.
+  private static func removeAbandoned(_ folder: Int32, _ name: FilePath) -> Place {
     // Without O_NONBLOCK, opening a fifo would wait.
     let number = uninterrupted {
       openat(folder, name.bytes, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
     }
-    guard number >= 0 else { return errno == ENOENT }
+    guard number >= 0 else { return errno == ENOENT ? .free : .taken }
     let file = FileDescriptor(number)
-    guard lock(file.number) == 0 else { return false }
+    guard lock(file.number) == 0 else { return .taken }
     // By now the name may be that of another file, whose writer has locked it.
     var (opened, named) = (stat(), stat())
     guard fstat(file.number, &opened) == 0, fstatat(folder, name.bytes, &named, AT_SYMLINK_NOFOLLOW) == 0,
       opened.st_dev == named.st_dev, opened.st_ino == named.st_ino, opened.st_mode & S_IFMT == S_IFREG
-    else { return false }
-    return unlinkat(folder, name.bytes, 0) == 0
+    else { return .taken }
+    return unlinkat(folder, name.bytes, 0) == 0 ? .removed : .taken
   }
 
   /// Locks a file until its descriptor is closed. Returns the error number, 0 if none.

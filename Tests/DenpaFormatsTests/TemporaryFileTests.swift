@@ -112,7 +112,9 @@ final class TemporaryFileTests: XCTestCase {
           do {
             try AtomicFile.write(path: path) { (sink) throws(DenpaError) in
               let bytes = [UInt8](repeating: UInt8(number), count: 1 + round * 10)
-              try bytes.withUnsafeBytes { (bytes) throws(DenpaError) in try sink(bytes) }
+              try bytes.withUnsafeBufferPointer { (bytes) throws(DenpaError) in
+                try sink(UnsafeRawBufferPointer(bytes))
+              }
             }
           } catch {
             XCTFail("\(error)")
@@ -133,20 +135,14 @@ final class TemporaryFileTests: XCTestCase {
     try AtomicFile.write(path: FilePath(bytes)) { (_) throws(DenpaError) in }
     XCTAssertEqual(try AtomicFile.read(path: FilePath(bytes)).byteCount, 0)
     // Through a link whose target is not UTF-8 either.
-    XCTAssertEqual(
-      bytes.withUnsafeBytes { target in
-        (Array(target) + [0]).withUnsafeBufferPointer {
-          $0.withMemoryRebound(to: CChar.self) { symlink($0.baseAddress, path("link")) }
-        }
-      }, 0)
+    let target = bytes.map { CChar(bitPattern: $0) } + [0]
+    XCTAssertEqual(symlink(target, path("link")), 0)
     try write("link", 5)
     XCTAssertEqual(try AtomicFile.read(path: FilePath(bytes)).byteCount, 1)
     let absent = failure { _ = try AtomicFile.read(path: FilePath(bytes + [0x42])) }
     XCTAssertEqual(
       absent?.description, "cannot open \"\(folder)/\u{FFFD}\u{FFFD}AB\": No such file or directory")
-    (bytes + [0]).withUnsafeBufferPointer {
-      $0.withMemoryRebound(to: CChar.self) { _ = unlink($0.baseAddress) }
-    }
+    unlink(target)
     unlink(path("link"))
   }
 }

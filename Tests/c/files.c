@@ -1,5 +1,8 @@
 /* Model files, the same as bytes, texts in buffers, and everything that a damaged file may be. */
+#include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -7,8 +10,8 @@
 
 static char folder[64] = "/tmp/denpa-files-XXXXXX";
 static const char *in_folder(const char *name) {
-  static char path[4][256];
-  static int n;
+  static __thread char path[4][256];
+  static __thread int n;
   n = (n + 1) % 4;
   snprintf(path[n], sizeof path[n], "%s/%s", folder, name);
   return path[n];
@@ -225,6 +228,80 @@ static void paths(void) {
   CHECK(model_hash(back) == model_hash(m));
 }
 
+/* ------------------------------------------------------------------------------------------------------------------
+ * Temporary files
+ */
+static int entries(void) {
+  DIR *stream = opendir(folder);
+  int count = 0;
+  while (readdir(stream) != NULL) count++;
+  closedir(stream);
+  return count - 2; /* itself and the folder above */
+}
+
+/* What a killed process has left is removed; what another one writes, or is no file, is neither touched nor waited for. */
+static void left_by_others(void) {
+  denpa_model *m = two_layers(2, 2, "tanh", 1, DENPA_FLOAT32, 11), *back = NULL;
+  char name[64];
+  int i, held;
+  make_folder();
+  for (i = 0; i < 64; i++) {
+    snprintf(name, sizeof name, ".denpa-%d.tmp", i);
+    close(open(in_folder(name), O_RDWR | O_CREAT, 0600));
+  }
+  OK(denpa_model_save(m, in_folder("m")));
+  EQUAL(entries(), 1);
+  held = open(in_folder(".denpa-0.tmp"), O_RDWR | O_CREAT, 0600);
+  EQUAL(flock(held, LOCK_EX), 0);
+  EQUAL(symlink("m", in_folder(".denpa-1.tmp")), 0);
+  EQUAL(mkfifo(in_folder(".denpa-2.tmp"), 0600), 0);
+  EQUAL(mkdir(in_folder(".denpa-3.tmp"), 0700), 0);
+  OK(denpa_model_save(m, in_folder("m")));
+  EQUAL(entries(), 5);
+  OK(denpa_model_load(in_folder("m"), &back));
+  CHECK(model_hash(back) == model_hash(m));
+  close(held);
+  for (i = 4; i < 64; i++) { /* every place is taken */
+    snprintf(name, sizeof name, ".denpa-%d.tmp", i);
+    EQUAL(mkdir(in_folder(name), 0700), 0);
+  }
+  OK(denpa_model_save(m, in_folder("m"))); /* in the place of the file that was held */
+  EQUAL(mkdir(in_folder(".denpa-0.tmp"), 0700), 0);
+  OK(denpa_model_save(m, in_folder("m")));
+  EQUAL(entries(), 65);
+}
+
+/* Savers of one file beside one another: none fails, none removes another's, nothing is left. */
+static void *save_often(void *given) {
+  denpa_model *m = (denpa_model *)given, *back = NULL;
+  int i;
+  for (i = 0; i < 100; i++) {
+    OK(denpa_model_save(m, in_folder("m")));
+    OK(denpa_model_load(in_folder("m"), &back));
+    OK(denpa_model_destroy(back));
+  }
+  return NULL;
+}
+static void many_savers(void) {
+  enum { SAVERS = 8 };
+  pthread_t threads[SAVERS];
+  denpa_model *back = NULL, *m[SAVERS];
+  uint64_t hash;
+  int i, known = 0;
+  if (access("/dev/shm", W_OK) == 0) strcpy(folder, "/dev/shm/denpa-files-XXXXXX"); /* syncing takes no time there */
+  make_folder();
+  for (i = 0; i < SAVERS; i++) m[i] = two_layers(2, 2 + 40 * i, "tanh", 1, DENPA_FLOAT32, 11);
+  for (i = 0; i < SAVERS; i++) EQUAL(pthread_create(&threads[i], NULL, save_often, m[i]), 0);
+  for (i = 0; i < SAVERS; i++) pthread_join(threads[i], NULL);
+  EQUAL(entries(), 1);
+  OK(denpa_model_load(in_folder("m"), &back));
+  hash = model_hash(back);
+  for (i = 0; i < SAVERS; i++) known += model_hash(m[i]) == hash;
+  EQUAL(known, 1);
+  unlink(in_folder("m"));
+  rmdir(folder);
+}
+
 static void copies(void) {
   double wide[6];
   float narrow[6];
@@ -253,6 +330,8 @@ static const test_case tests[] = {
     {"hostile", hostile},
     {"cannot_write", cannot_write},
     {"paths", paths},
+    {"left_by_others", left_by_others},
+    {"many_savers", many_savers},
     {"copies", copies},
 };
 

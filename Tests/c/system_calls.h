@@ -58,7 +58,7 @@ typedef struct calls_fault {
 static struct {
   volatile int on, count, memory_count, injected;
   calls_fault fault;
-  long number[CALLS_MOST], result[CALLS_MOST]; /* of those that are not for memory */
+  long number[CALLS_MOST], third[CALLS_MOST], result[CALLS_MOST]; /* and third argument; of those that are not for memory */
 } calls;
 
 static inline int calls_is_memory(long number) {
@@ -94,6 +94,7 @@ static inline void calls_handle(int signal, siginfo_t *info, void *context) {
   if (error > 0) result = number == SYS_brk ? 0 : -error;
   if (recorded) {
     calls.number[calls.count] = number;
+    calls.third[calls.count] = size;
     calls.result[calls.count++] = result;
   }
   CALLS_RESULT(*m) = result;

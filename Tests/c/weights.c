@@ -50,15 +50,17 @@ static void weights_of_a_linear_layer(void) {
   int i;
   make_path();
   for (i = 0; i < 2; i++) {
-    float y[3] = {0};
+    static const int64_t shape[] = {1, 3};
+    float narrow[3] = {0};
+    double wide[3] = {0};
     denpa_model *m = one_layer(dtypes[i]);
-    denpa_tensor X = denpa_f32(x, 1, 2), Y = denpa_f32(y, 1, 3);
+    denpa_tensor X = denpa_f32(x, 1, 2), Y = denpa_tensor_make(i == 0 ? (void *)narrow : (void *)wide, dtypes[i], 2, shape);
     write_file(LINEAR("0.weight", "0.bias"), linear, sizeof linear);
     OK(denpa_model_load_tensors(m, path, of_linear, 2, 0));
     expect(m, "out.W", W, 6);
     expect(m, "out.b", b, 3);
     OK(denpa_predict(new_session(m, 1, 0), &X, 1, &Y, 1));
-    CHECK(y[0] == 1 + 20 + 7 && y[1] == 3 + 40 + 8 && y[2] == 5 + 60 + 9);
+    CHECK(element(&Y, 0) == 1 + 20 + 7 && element(&Y, 1) == 3 + 40 + 8 && element(&Y, 2) == 5 + 60 + 9);
   }
   unlink(path);
 }

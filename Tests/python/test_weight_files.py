@@ -180,7 +180,7 @@ def without(state, *names):
         (lambda s: without(s, "2.bias"), dp.FileError, ['"out.b" ("2.bias")', "no tensor"]),
         (lambda s: without(s, "2.bias", "0.bias"), dp.FileError, ['"hidden.b" ("0.bias")', '"out.b"']),
         (lambda s: {**s, "4.weight": s["0.bias"]}, dp.FileError, ['"4.weight"', "none of the model's"]),
-        (lambda s: {**s, "2.bias": s["0.bias"]}, dp.ShapeError, ['"out.b" ("2.bias")', "(3), got (5)"]),
+        (lambda s: {**s, "2.bias": s["0.bias"]}, dp.ShapeError, ['"out.b" ("2.bias")', "(3,), got (5,)"]),
         (
             lambda s: {**s, "0.weight": s["0.weight"].T.copy()},
             dp.ShapeError,

@@ -19,6 +19,7 @@ OF_WEIGHTS = {abi.OK, abi.BAD_FILE, abi.BAD_SHAPE, abi.NOT_SUPPORTED}
 ALLOWED = 16_000_000  # bytes that loading may take besides twice the file ...
 NODE = 512  # ... and for each node of the graph
 SANITIZED = "libclang_rt" in os.environ.get("LD_PRELOAD", "")
+MEMORY = "/dev/shm"
 SMALL = 100_000  # elements of an input with which a loaded model predicts
 
 
@@ -59,7 +60,8 @@ class Checker:
     """Checks what becomes of a mutant, and leaves the objects that it was loaded into as they were."""
 
     def __init__(self):
-        self.folder = tempfile.TemporaryDirectory()
+        # In memory if possible: files are synced whenever they are saved.
+        self.folder = tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
         self.path = os.path.join(self.folder.name, "mutant").encode()
 
     def file(self, data):
