@@ -121,10 +121,16 @@ def parts():
             yield "plugins", "plain", 300, ["bash", "Tests/plugins/run.sh"], {}
         else:
             yield "plugins", "pytest", 300, python + ["Tests/plugins"], {}
-    yield "python", "pytest", 600, python + ["Tests/python"], {}
+    # Tests that draw and open pages in a browser are a part of their own.
+    seeing = sorted(
+        f"Tests/python/{path.name}"
+        for word in ("explain", "plots", "recorders") for path in (ROOT / "Tests" / "python").glob(f"test_{word}*.py"))
+    rest = [f"--ignore={path}" for path in seeing]
+    yield "python", "pytest", 900, python + ["Tests/python", *rest], {}
+    yield "pages", "pytest", 600, python + seeing, {}
     yield "python-guard", "pytest", 600, python + [
         f"Tests/python/test_{name}.py"
-        for name in ("averages", "book", "callbacks", "consistency", "derivatives", "distances", "gradients", "graph",
+        for name in ("averages", "book", "callbacks", "checkpoints", "consistency", "derivatives", "distances", "gradients", "graph",
                      "one_sample", "parameters", "resuming", "searching_optimizers", "training")
     ], {"DENPA_GUARD": "1"}
     campaigns = {"PYTHONPATH": f"{ROOT / 'Tests' / 'campaigns'}:{ROOT / 'bindings' / 'python'}"}
