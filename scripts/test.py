@@ -100,7 +100,7 @@ def parts():
     # allocations (guard mode makes more of them) and tests that run out of memory are left out.
     for name in all_kernel_sets():
         for test in ("values", "training", "graphs", "layers", "shared", "strides", "transactions", "own_layers",
-                     "integers", "fitting", "checkpoints", "optimizers", "metrics"):
+                     "integers", "fitting", "checkpoints", "optimizers", "metrics", "trace"):
             yield f"c-{test}-guard-{name}", "plain", 120, [f"build/tests/c/{test}"], {
                 "DENPA_KERNELS": name, "DENPA_GUARD": "1"}
     for name in kernel_sets():
@@ -130,8 +130,9 @@ def parts():
     yield "pages", "pytest", 600, python + seeing, {}
     yield "python-guard", "pytest", 600, python + [
         f"Tests/python/test_{name}.py"
-        for name in ("averages", "book", "callbacks", "checkpoints", "consistency", "derivatives", "distances", "gradients", "graph",
-                     "one_sample", "parameters", "resuming", "searching_optimizers", "training")
+        for name in ("averages", "book", "callbacks", "checkpoints", "consistency", "derivatives", "distances",
+                     "factors", "gradients", "graph", "one_sample", "parameters", "resuming", "searching_optimizers",
+                     "trace", "training")
     ], {"DENPA_GUARD": "1"}
     campaigns = {"PYTHONPATH": f"{ROOT / 'Tests' / 'campaigns'}:{ROOT / 'bindings' / 'python'}"}
     yield "networks", "plain", 600, [PYTHON, "-m", "networks", "--count", "600"], campaigns

@@ -185,12 +185,13 @@ struct GraphDrawing {
   func svg() -> Text {
     var svg = SVG()
     let layout = GraphLayout(self)
+    // All lines come before all labels, which are not to be crossed out.
+    for route in layout.routes { svg.curve(route, "dp-edge") }
     for (index, arrow) in arrows.enumerated() {
-      let route = layout.routes[index]
-      svg.curve(route, "dp-edge")
       // The first part of the arrow is straight.
-      svg.text(route[0].x + 8, route[0].y - 5, arrow.above, "dp-value dp-halo", .start)
-      svg.text(route[0].x + 8, route[0].y + 14, arrow.below, "dp-gradient dp-halo", .start)
+      let start = layout.routes[index][0]
+      svg.text(start.x + 8, start.y - 5, arrow.above, "dp-value dp-halo", .start)
+      svg.text(start.x + 8, start.y + 14, arrow.below, "dp-gradient dp-halo", .start)
     }
     for (index, box) in boxes.enumerated() where !box.isEnd {
       let place = layout.places[index]

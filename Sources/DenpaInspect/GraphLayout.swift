@@ -77,18 +77,17 @@ struct GraphLayout {
     GraphLayout.order(&layers, items)
     GraphLayout.chooseHeights(layers, items)
 
-    // How far arrows from each box are straight: as far as their labels reach.
-    var straight = Array(repeating: 0, count: boxes.count)
-    // Between two layers there is room for the labels of the arrows that leave the first one's boxes.
-    var gaps = Array(repeating: 40, count: layers.count), widths = Array(repeating: 0, count: layers.count)
+    // Between two layers there is room for the labels of the arrows that leave the first one's boxes; all
+    // arrows are straight as far as those reach.
+    let bend = 52
+    var gaps = Array(repeating: bend, count: layers.count), widths = Array(repeating: 0, count: layers.count)
     for index in boxes.indices {
       widths[items[index].layer] = max(widths[items[index].layer], GraphLayout.width(boxes[index]))
     }
     for arrow in arrows {
       let layer = items[arrow.from].layer
       let length = max(arrow.above.width, arrow.below.width) * 7 + 12
-      straight[arrow.from] = max(straight[arrow.from], length)
-      gaps[layer] = max(gaps[layer], length + 52)
+      gaps[layer] = max(gaps[layer], length + bend)
     }
     var lefts: [Int] = [], x = GraphLayout.margin
     for layer in layers.indices {
@@ -108,15 +107,17 @@ struct GraphLayout {
       let layer = items[index].layer
       places.append((lefts[layer] + (widths[layer] - GraphLayout.width(boxes[index])) / 2, y(index)))
     }
+    func straightTo(_ item: Int) -> Int {
+      let layer = items[item].layer
+      return lefts[layer] + widths[layer] + gaps[layer] - bend
+    }
     for (arrow, chain) in zip(arrows, chains) {
       let right = places[arrow.from].x + GraphLayout.width(boxes[arrow.from])
-      let from = lefts[items[arrow.from].layer] + widths[items[arrow.from].layer]
       let beginning = y(arrow.from) + arrow.offset
-      var route = [(x: right, y: beginning), (x: max(right + straight[arrow.from], from), y: beginning)]
+      var route = [(x: right, y: beginning), (x: straightTo(arrow.from), y: beginning)]
       for item in chain.dropFirst().dropLast() {
-        let passed = items[item].layer
-        route.append((lefts[passed], y(item)))
-        route.append((lefts[passed] + widths[passed], y(item)))
+        route.append((lefts[items[item].layer], y(item)))
+        route.append((straightTo(item), y(item)))
       }
       route.append((places[arrow.to].x - (boxes[arrow.to].isEnd ? 0 : 2), y(arrow.to)))
       routes.append(route)

@@ -169,10 +169,9 @@ final class NetworkDrawing {
   }
 
   func parameter(_ number: Int) -> TensorView {
-    guard let copy else {
-      return drawn.trace?.observation.parameter(number) ?? TensorView(nil, TensorType(drawn.model.dtype, []))
-    }
-    return TensorView(copy.base + drawn.model.layout.offsets[number], drawn.model.parameters[number].type)
+    if let trace = drawn.trace { return trace.observation.parameter(number) }
+    return TensorView(
+      copy.map { $0.base + drawn.model.layout.offsets[number] }, drawn.model.parameters[number].type)
   }
 
   func dot() -> Text {

@@ -3,7 +3,7 @@ import DenpaGraph
 
 /// A network in SVG: columns of circles, and lines whose width is the size of a weight.
 extension NetworkDrawing {
-  private static let radius = 19
+  private static let radius = 23
   /// From unit to unit, more where numbers are written.
   private var step: Int { drawn.trace != nil || numbered() ? 88 : 62 }
   private static let top = 92
@@ -36,7 +36,7 @@ extension NetworkDrawing {
     var svg = SVG()
     let tallest = columns.reduce(0) { max($0, height(of: $1)) }
     let middle = NetworkDrawing.top + tallest / 2
-    let apart = numbered() ? 250 : 200
+    let apart = numbered() ? 290 : 210
     let left = 60 + (columns[0].names.map { Text($0).pixels }.max() ?? 0)
     let right = 60 + (columns[columns.count - 1].names.map { Text($0).pixels }.max() ?? 0)
     func x(_ column: Int) -> Int { left + apart * column }
@@ -146,7 +146,7 @@ extension NetworkDrawing {
     for (i, y1) in zip(before.shown, from) {
       for (place, y2) in to.enumerated() {
         // Every other one farther from where the lines begin, so that two are never side by side.
-        let j = column.shown[place], part = place % 2 == 0 ? 0.22 : 0.38
+        let j = column.shown[place], part = place % 2 == 0 ? 0.2 : 0.44
         let x = start + Int(part * Double(end - start)), y = y1 + Int(part * Double(y2 - y1))
         var text = Text()
         text.add(weight(i, j), digits: 3)

@@ -16,8 +16,8 @@ def check(case):
     if case.spec["large"]:
         return
     for first, rows in case.slices():
-        inputs = case.fenced(case.part(case.inputs, first, rows))
         with case.checking("trace of the model"):
+            inputs = case.fenced(case.part(case.inputs, first, rows))
             with engine.Owner(
                 "trace",
                 library.denpa_trace_model,
@@ -28,8 +28,9 @@ def check(case):
             ) as trace:
                 values(case, items(trace), case.reference(first, rows), rows)
         if case.net.losses:
-            targets = case.fenced(case.part(case.targets, first, rows))
             with case.checking("trace of a trainer"):
+                inputs = case.fenced(case.part(case.inputs, first, rows))
+                targets = case.fenced(case.part(case.targets, first, rows))
                 of_trainer(case, inputs, targets, first, rows)
 
 
@@ -43,7 +44,7 @@ def of_trainer(case, inputs, targets, first, rows):
             trainer.pointer,
             engine.tensors(inputs),
             len(inputs),
-            engine.tensors(targets),
+            engine.tensors(targets) if targets else None,
             len(targets),
             ctypes.byref(how),
         ) as trace,
@@ -61,7 +62,9 @@ def of_trainer(case, inputs, targets, first, rows):
         for number in case.net.used:
             gradient = found[f"x{number}"][1]
             if gradient is not None:
-                case.close("trace", "inputs", gradient, by_inputs[number], f"input gradient {number}", rows=rows)
+                case.close(
+                    "trace", "inputs", gradient, by_inputs[number], f"input gradient {number}", rows=rows
+                )
         frozen = {parameter.name for parameter in case.net.parameters if parameter not in case.net.trained}
         for name in frozen:
             if found[name][1] is not None:

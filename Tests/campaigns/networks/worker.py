@@ -33,9 +33,9 @@ def run(spec, kernels):
             case = Case(net, dtype, report)
             predicting.check(case)
             if not any(Dropout.is_random(node) for node in net.nodes):
+                tracing.check(case)
                 gradients.check(case)
                 training.check(case)
-                tracing.check(case)
             case.model.close()
         answer["census"] = sorted(sizes.census(net, kernels))
     except (Rejected, Invalid) as error:
