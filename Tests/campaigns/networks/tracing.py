@@ -36,39 +36,34 @@ def check(case):
 
 def of_trainer(case, inputs, targets, first, rows):
     how = engine.options(abi.TraceOptions, training=1)
-    with (
-        case.trainer(max(case.spec["threads"])) as trainer,
-        engine.Owner(
-            "trace",
-            library.denpa_trace_trainer,
-            trainer.pointer,
-            engine.tensors(inputs),
-            len(inputs),
-            engine.tensors(targets) if targets else None,
-            len(targets),
-            ctypes.byref(how),
-        ) as trace,
-    ):
-        found = items(trace)
-        if not rows:
-            return
-        total = ctypes.c_double()
-        succeed(library.denpa_trace_loss(trace.pointer, total))
-        loss, _, by_inputs, by_parameters = reference(case, first, rows)
-        case.close("trace", "loss", total.value, loss, "loss", rows=rows)
-        values(case, found, case.reference(first, rows, training=True), rows)
-        for name, expected in by_parameters.items():
-            case.close("trace", "parameters", found[name][1], expected, f"gradient {name}", rows=rows)
-        for number in case.net.used:
-            gradient = found[f"x{number}"][1]
-            if gradient is not None:
-                case.close(
-                    "trace", "inputs", gradient, by_inputs[number], f"input gradient {number}", rows=rows
-                )
-        frozen = {parameter.name for parameter in case.net.parameters if parameter not in case.net.trained}
-        for name in frozen:
-            if found[name][1] is not None:
-                case.fail("trace", "frozen", f"{name} is frozen and has a gradient")
+    with case.trainer(max(case.spec["threads"])) as trainer:
+        passed = trainer.passed(targets)
+        arrays = engine.tensors(inputs), len(inputs), engine.tensors(passed) if passed else None, len(passed)
+        make = library.denpa_trace_trainer
+        with engine.Owner("trace", make, trainer.pointer, *arrays, ctypes.byref(how)) as trace:
+            compare(case, trace, first, rows)
+
+
+def compare(case, trace, first, rows):
+    """Compares losses, values and gradients with the reference."""
+    found = items(trace)
+    if not rows:
+        return
+    total = ctypes.c_double()
+    succeed(library.denpa_trace_loss(trace.pointer, total))
+    loss, _, by_inputs, by_parameters = reference(case, first, rows)
+    case.close("trace", "loss", total.value, loss, "loss", rows=rows)
+    values(case, found, case.reference(first, rows, training=True), rows)
+    for name, expected in by_parameters.items():
+        case.close("trace", "parameters", found[name][1], expected, f"gradient {name}", rows=rows)
+    for number in case.net.used:
+        gradient = found[f"x{number}"][1]
+        if gradient is not None:
+            case.close("trace", "inputs", gradient, by_inputs[number], f"input gradient {number}", rows=rows)
+    frozen = {parameter.name for parameter in case.net.parameters if parameter not in case.net.trained}
+    for name in frozen:
+        if found[name][1] is not None:
+            case.fail("trace", "frozen", f"{name} is frozen and has a gradient")
 
 
 def items(trace):
