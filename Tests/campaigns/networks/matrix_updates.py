@@ -99,7 +99,7 @@ class Muon(Rule):
             a = x @ x.T if x.shape[0] <= x.shape[1] else x.T @ x
             a = -4.7750 * a + 2.0315 * a @ a
             x = 3.4445 * x + (a @ x if x.shape[0] <= x.shape[1] else x @ a)
-        length = np.sqrt(max(1.0, x.shape[1] / x.shape[0]))
+        length = np.sqrt(max(1.0, x.shape[1] / max(x.shape[0], 1)))
         kept = w * (1 - rate * of["weight_decay"])
         # The polynomial's slope at 0 is 3.4445, so errors grow with each iteration; and elements are sums.
         doubt = 3.4445 ** of["iterations"] * 8
