@@ -278,19 +278,19 @@ extension Trainer {
     if callback != nil || state.watch != nil || state.checkpoint != nil {
       state.progress.training = state.meter.measures
     }
+    // The epoch is complete, whatever becomes of its validation: an interrupted fit is never between two.
     let epoch = state.progress.epoch
+    epochCount += 1
+    (state.loss, state.completed, state.progress.endOfEpoch) = (loss, epoch + 1, true)
     if let validation, epoch == fitOptions.epochs - 1 || (epoch + 1) % fitOptions.validationEvery == 0 {
       do throws(DenpaError) {
         state.progress.validation = try evaluate(
           validation.inputs, validation.targets, rows: validation.split?.validation)
       } catch { throw error.inside("validation data") }
     }
-    // Nothing below fails before the epoch is complete, so an interrupted one is never half of each.
-    epochCount += 1
     endEpoch(loss: state.progress.validation?.loss ?? loss)
     state.progress.learningRate = currentRate
     state.hasEnded = !(state.watch?.goesOn(after: state.progress, self) ?? true)
-    (state.loss, state.completed, state.progress.endOfEpoch) = (loss, epoch + 1, true)
     try state.checkpoint?.endEpoch(state.progress, self)
     if let callback, try !callback(state.progress) { throw state.progress.stopped }
   }

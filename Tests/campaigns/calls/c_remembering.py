@@ -38,6 +38,9 @@ class RememberingMachine(CMachine):
             self.save_trainer(owner, what == "save")
         elif self.saved is not None:
             data, remembered, kind = self.saved
+            kinds = [str(rule).partition("(")[0] for rule in (kind[2], state.rule)]
+            if what == "load" and kind[2] != state.rule and kinds[0] == kinds[1]:
+                return  # bytes of the same optimizer with other attributes: whoever loads them vouches for these
             if what == "cut":
                 data = data[: place % len(data)]
             elif what == "spoil":

@@ -177,7 +177,8 @@ class DerivativesMachine(PythonMachine):
     @rule(net=PICK, batch=BATCH, terms=MAYBE)
     def accumulate(self, net, batch, terms):
         owner, net, state = self.pick(net)
-        batch = possible(batch, state.net)
+        # What a batch with NaN and its like leaves in the gradients and in the count of forwards is not modelled.
+        batch = dataclasses.replace(possible(batch, state.net), poison=None)
         losses, _, named, words = self.choices(state, terms, None)
         used = losses or state.terms
         t = self.t(batch, state, used or self.losses(state, 0))
