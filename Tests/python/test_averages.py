@@ -171,3 +171,18 @@ def test_bad_values(data):
     ):
         with pytest.raises(dp.InvalidArgument, match=words):
             network(dp.SGD(0.1, **given)).train_batch(*data)
+
+
+def test_an_own_loop_beside_train_batch_loses_nothing(rng):
+    """The open loop's trainer is replaced by one with a loss, after another trainer has learned."""
+    x, t = rng.normal(size=(2, 3)), rng.normal(size=(2, 2))
+    net = dp.Sequential([dp.Dense(4, activation="tanh"), dp.Dense(2)], (3,), dtype="float64", seed=0)
+    net.compile("mse", dp.SGD(0.05))
+    y = net.forward(x, training=True)
+    net.backward(np.ones_like(y))
+    net.step(dp.SGD(0.05, average_decay=0.5))
+    net.train_batch(x, t)
+    wanted, learned = net.loss(x, t), {name: value.copy() for name, value in net.parameters.items()}
+    assert net.accumulate(x, t, "mse") == pytest.approx(wanted, rel=1e-14)
+    for name, value in net.parameters.items():
+        np.testing.assert_array_equal(value, learned[name])

@@ -177,8 +177,9 @@ class DerivativesMachine(PythonMachine):
     @rule(net=PICK, batch=BATCH, terms=MAYBE)
     def accumulate(self, net, batch, terms):
         owner, net, state = self.pick(net)
-        # What a batch with NaN and its like leaves in the gradients and in the count of forwards is not modelled.
-        batch = dataclasses.replace(possible(batch, state.net), poison=None)
+        batch = possible(batch, state.net)
+        if not self.is_plain(state, batch):
+            return  # what NaN and its like leave in the gradients and in the count of forwards is not modelled
         losses, _, named, words = self.choices(state, terms, None)
         used = losses or state.terms
         t = self.t(batch, state, used or self.losses(state, 0))
@@ -189,9 +190,6 @@ class DerivativesMachine(PythonMachine):
         if refusals:
             self.settle(refusals)
             return self.look()
-        if not self.is_plain(state, batch):
-            # What a call that failed has left in the gradients is not promised.
-            return self.forget_open(owner, net, state)
         trainer = state.opening()
         if state.open is not None:
             trainer.restarts = False  # gradients that the program has written are added to

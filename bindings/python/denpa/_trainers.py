@@ -136,6 +136,9 @@ class Trainers:
         made = self.make(losses, wanted, input_gradients=inputs or old.input_gradients)
         if made.fits(losses, old.optimizer):
             made.resume(old.state())
+            # Where weights are averaged, the state has the weights that training goes on from: those of `old`,
+            # which may be older than the model's.
+            made.version = old.version
         # Without this call, the first backward would overwrite the gradients that are copied below.
         made.zero_gradients()
         for name in self.native.trained():
