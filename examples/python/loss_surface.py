@@ -24,32 +24,12 @@ def line(w: float, b: float) -> dp.Sequential:
     return net
 
 
-Place = tuple[str, tuple[int, ...]]  # a parameter's name, and an index into it
-
-
-def surface(
-    net: dp.Model, x: np.ndarray, t: np.ndarray, first: Place, second: Place, values: np.ndarray
-) -> np.ndarray:
-    """Return the loss of a network for all values of any two weights: (values of first, of second)."""
-    (name, at), (other_name, other_at) = first, second
-    array, other_array = net.parameters[name], net.parameters[other_name]  # they write through
-    given = array[at], other_array[other_at]
-    losses = np.empty((len(values), len(values)))
-    for i, value in enumerate(values):
-        for j, other_value in enumerate(values):
-            array[at], other_array[other_at] = value, other_value
-            losses[i, j] = net.loss(x, t)
-    array[at], other_array[other_at] = given
-    return losses
-
-
 def over_all_weights() -> None:
-    values = np.linspace(-10, 10, 41)
-    losses = surface(line(3, 2), X, T, ("W1", (0, 0)), ("b1", (0,)), values)
-    i, j = np.unravel_index(losses.argmin(), losses.shape)
+    surface = dp.loss_surface(line(3, 2), X, T, "W1", "b1", range=(-10, 10), steps=41)  # one call of the engine
+    values, losses, lowest = surface.a, surface.losses, surface.minimum
     print(f"The loss over w and b from -10 to 10 in steps of 0.5: {losses.size} points")
-    print(f"    lowest at w = {values[i]:g}, b = {values[j]:g}, where it is {losses[i, j]:g}")
-    assert losses.size == 1681 and (values[i], values[j]) == (2, 1) and losses[i, j] == 0
+    print(f"    lowest at w = {lowest.first:g}, b = {lowest.second:g}, where it is {lowest.loss:g}")
+    assert losses.size == 1681 and lowest == (2, 1, 0)
     assert (losses > 0).sum() == losses.size - 1, "the lowest point is the only one"
     print(f"    highest {losses.max():g}; at (3, 2), where training begins, {losses[26, 24]:g}")
     for b in (10, 5, 1, -5, -10):
@@ -71,6 +51,8 @@ def over_all_weights() -> None:
     print(f"    SX2 = {xx:g}, SY2 = {yy:g}, SXY = {xy:g}, SY = {sy:g}, SX = {sx:g}; n = {n}")
     assert (xx, yy, xy, sy, sx) == (2.5, 15, 5, 5, 0)
     assert np.allclose(losses, expanded, rtol=1e-12, atol=1e-12)
+    fitted = np.array(surface.quadratic[:6]) * n  # the same constants, found from the 1,681 losses alone
+    assert np.allclose(fitted, (xx, n, 2 * sx, -2 * xy, -2 * sy, yy), atol=1e-9)
 
 
 def path_of_training() -> None:
