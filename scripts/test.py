@@ -113,6 +113,7 @@ def parts():
     yield "example-daemon", "command", 60, ["build/examples/daemon", "build/sensor.log"], {}
     yield "example-online-regression", "command", 60, ["build/examples/online_regression"], {}
     yield "example-three-factors", "command", 60, ["build/examples/three_factors"], {}
+    yield "example-insight", "command", 60, ["build/examples/insight", "build"], {}
     yield "example-study-notes", "command", 60, ["build/examples/study_notes"], {}
     yield "demo", "command", 300, ["make", "-s", "demo"], {}
     python = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
