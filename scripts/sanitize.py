@@ -127,6 +127,7 @@ class Sanitizer:
             self.clang,
             "-std=c11",
             "-D_GNU_SOURCE",
+            "-DSECONDS_PER_TEST=900",  # failing each allocation in turn takes several minutes here
             "-g",
             "-O1",
             "-fno-omit-frame-pointer",
