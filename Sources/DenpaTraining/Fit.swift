@@ -222,7 +222,7 @@ extension Trainer {
     while state.completed < fitOptions.epochs, !state.hasEnded {
       try source.start(epoch: epochCount)
       if state.progress.batch > 0, !state.progress.endOfEpoch {
-        try skipWhatIsDone(source, state)
+        try skipWhatIsDone(source, state, limit)
       } else {
         state.meter.reset()
         (state.progress.batch, state.progress.samples) = (0, 0)
@@ -259,7 +259,16 @@ extension Trainer {
     guard try callback(state.progress) else { throw state.progress.stopped }
   }
 
-  private func skipWhatIsDone(_ source: some BatchSource, _ state: FitState) throws(DenpaError) {
+  private func skipWhatIsDone(
+    _ source: some BatchSource, _ state: FitState, _ limit: Int
+  ) throws(DenpaError) {
+    // A source without an end would be read for as long as a damaged file says.
+    guard state.progress.batch <= limit else {
+      throw DenpaError(
+        .badArgument,
+        "resume: the interruption was after batch \(state.progress.batch) of an epoch, and this one has \(limit)"
+      )
+    }
     let rows = try source.skip(state.progress.batch, self)
     guard rows == state.progress.samples else {
       throw DenpaError(

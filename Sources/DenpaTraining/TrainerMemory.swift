@@ -17,6 +17,9 @@ public struct TrainerMemory {
     (self.counts, self.rates, self.fit) = (counts, rates, fit)
   }
 
+  /// Above what any training counts, and far enough from the end of the numbers to go on counting.
+  fileprivate static let largestCount: Int64 = 1 << 53
+
   fileprivate var hasGradients: Bool { counts.count == 5 && counts[4] == 1 }
 }
 
@@ -69,7 +72,8 @@ extension Trainer {
   /// nothing. The tensors are written by the caller.
   public func resume(_ memory: TrainerMemory, best: Buffer?) throws(DenpaError) {
     let (counts, rates) = (memory.counts, memory.rates)
-    guard counts.count == 5, counts.allSatisfy({ $0 >= 0 }), counts[3] < options.accumulation, counts[4] <= 1,
+    guard counts.count == 5, counts.allSatisfy({ (0...TrainerMemory.largestCount).contains($0) }),
+      counts[3] < options.accumulation, counts[4] <= 1,
       counts[3] == 0 || counts[4] == 1, rates.count == self.memory.rates.count, rates[0] >= 0,
       rates[0] <= 1e30
     else {

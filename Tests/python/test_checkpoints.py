@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 
@@ -205,3 +206,40 @@ def test_refused(data, tmp_path):
     assert bits(net) == before
     path.write_bytes(data_of_file)
     net.load_checkpoint(path)
+
+
+def test_numbers_that_cannot_be_right(data, tmp_path, rng):
+    """What a file says of counts, rates and a fit is changed, with the checksum put right: a status, no crash."""
+    xxhash = pytest.importorskip("xxhash")
+    path, other = tmp_path / "run.safetensors", tmp_path / "other.safetensors"
+    arguments = {"epochs": 3, "batch_size": SIZE}
+
+    def stopping():
+        return dp.EarlyStopping(patience=2, restore_best=True)
+
+    with pytest.raises(KeyError):
+        network().fit(*data, **arguments, callbacks=[Interrupt(10, path), stopping()])
+    raw = path.read_bytes()
+    begin = 8 + int.from_bytes(raw[:8], "little")
+    head = json.loads(raw[8:begin])
+    digits = raw.index(b'"denpa.checksum":"') + len(b'"denpa.checksum":"')
+    floats = [float("nan"), float("inf"), -1.0, 1e300, 2.0**53, 2.0**62, 0.5, 7.0]
+    counts = [-1, 0, 1, 2**53, 2**53 + 1, 2**62, 2**63 - 1]
+    statuses = set()
+    for _ in range(300):
+        changed = bytearray(raw)
+        for name in ("trainer/fit", "trainer/counts", "trainer/rates"):
+            first, end = (begin + offset for offset in head[name]["data_offsets"])
+            for _ in range(int(rng.integers(0, 2))):
+                at = first + 8 * int(rng.integers((end - first) // 8))
+                values = np.array(counts, "<i8") if name == "trainer/counts" else np.array(floats, "<f8")
+                changed[at : at + 8] = rng.choice(values).tobytes()
+        changed[digits : digits + 16] = b"0" * 16
+        changed[digits : digits + 16] = b"%016x" % xxhash.xxh64(bytes(changed)).intdigest()
+        other.write_bytes(changed)
+        try:
+            network().fit(*data, **arguments, callbacks=[lambda *_: None, stopping()], resume=other)
+            statuses.add("ok")
+        except dp.DenpaError as error:
+            statuses.add(type(error).__name__)
+    assert {"ok", "FileError"} <= statuses <= {"ok", "FileError", "InvalidArgument", "NotFinite"}
